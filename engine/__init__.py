@@ -1,0 +1,31 @@
+"""torchdeck's engine: it checks, trains and records, and knows no screen.
+
+Names are imported when they are first used: `import engine` loads nothing of torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Experiment": "engine.experiment",
+    "Mistake": "engine.experiment",
+    "Refused": "engine.experiment",
+    "load": "engine.experiment",
+    "loads": "engine.experiment",
+    "dumps": "engine.experiment",
+    "presets": "engine.experiment",
+    "preset_text": "engine.experiment",
+    "check": "engine.check",
+    "Plan": "engine.check",
+    "Session": "engine.training.session",
+    "Reason": "engine.training.events",
+    "devices": "engine.devices",
+}
+
+__all__ = list(_HOME)  # noqa: PLE0605 - the lazy names are the public ones
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

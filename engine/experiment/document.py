@@ -1,0 +1,156 @@
+"""The document that a run is made from. One declaration: the schema, the form, `--set` and the help come from here.
+
+A part that is a choice has a `type` and that type's own parameters under torch's names; a bare string is a type with
+its defaults. What the parameters of a type are is known to the catalog, not to this file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Part(BaseModel):
+    """A part of the document: frozen; a key that it does not know is a mistake."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Choice(BaseModel):
+    """One of the catalog's entries, with parameters of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    type: Annotated[str, Field(description="Its name in the catalog, which is torch's name.")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_string_is_a_type(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What was given beside the fields that are declared here."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Data(BaseModel):
+    """Where the samples come from. The source's own parameters stand beside these fields."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    source: Annotated[str, Field(description="Name of the data source.")]
+    validation: Annotated[Fraction, Field(description="Share of the samples that is held back to validate on.")] = 0.2
+    test: Annotated[Fraction, Field(description="Share of the samples that is never looked at while training.")] = 0.0
+    batch_size: Annotated[int, Field(gt=0, description="Samples in one step of the optimizer.")] = 64
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The source's own parameters."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Layer(Choice):
+    """One layer: a module of torch.nn under its own name and parameters. Sizes that can be inferred are left out."""
+
+    init: Annotated[Choice | None, Field(description="Initializer of this layer's weights.")] = None
+
+
+class Model(Part):
+    """The network, from its input to its output."""
+
+    init: Annotated[Choice | None, Field(description="Initializer of every layer's weights; torch's own if left out.")] = (
+        None
+    )
+    layers: Annotated[
+        tuple[Layer, ...], Field(strict=False, min_length=1, description="The layers, in the order of the forward pass.")
+    ]
+
+
+class Scheduler(Choice):
+    """How the learning rate changes over the run."""
+
+    interval: Annotated[
+        Literal["epoch", "step"] | None,
+        Field(description="Whether the scheduler moves once an epoch or at every step; by default as its type suits."),
+    ] = None
+    warmup_epochs: Annotated[
+        float, Field(ge=0, description="The rate first rises in a straight line from 0 over this many epochs.")
+    ] = 0.0
+
+
+class Regularization(Part):
+    """What keeps the weights small and the steps bounded. Weight decay (L2) is the optimizer's own parameter."""
+
+    l1: Annotated[float, Field(ge=0, description="This times the sum of |weight| is added to the loss.")] = 0.0
+    clip_grad_norm: Annotated[
+        float | None, Field(gt=0, description="Gradients are scaled down together when their norm exceeds this.")
+    ] = None
+
+
+class EarlyStopping(Part):
+    """End the run when it no longer gets better."""
+
+    monitor: Annotated[str, Field(description="The metric that decides: val_loss, val_accuracy, train_loss, …")] = (
+        "val_loss"
+    )
+    mode: Annotated[
+        Literal["auto", "min", "max"],
+        Field(description="Whether less or more is better; auto knows losses and errors from scores."),
+    ] = "auto"
+    patience: Annotated[int, Field(ge=1, description="Stop after this many epochs without a new best.")] = 5
+    min_delta: Annotated[float, Field(ge=0, description="A new best must be better than the last one by this.")] = 0.0
+    restore_best: Annotated[bool, Field(description="End with the weights of the best epoch, not of the last.")] = True
+
+
+class Training(Part):
+    """How long, where and how exactly."""
+
+    epochs: Annotated[int, Field(gt=0, description="Times that every training sample is seen.")] = 10
+    device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1 or mps.", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = (
+        "auto"
+    )
+    amp: Annotated[
+        Literal["auto", "off", "bfloat16", "float16"],
+        Field(description="Automatic mixed precision: the type that autocast computes in."),
+    ] = "auto"
+    threads: Annotated[
+        int | Literal["auto"], Field(description="CPU threads inside an operation; auto goes by the work in a step.")
+    ] = "auto"
+    accumulation_steps: Annotated[
+        int, Field(gt=0, description="Batches whose gradients are added up before the optimizer steps.")
+    ] = 1
+    checkpoint_every_s: Annotated[
+        float, Field(gt=0, description="Seconds between checkpoints at epoch ends; the end of a run always saves one.")
+    ] = 10.0
+    early_stopping: Annotated[EarlyStopping | None, Field(description="Left out: the run goes to its last epoch.")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _false_is_none(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("early_stopping") is False:
+            return {**value, "early_stopping": None}
+        return value
+
+
+Name = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, '.', '-' and '_'; names the run."),
+]
+
+
+class Experiment(Part):
+    """Everything that a run is made from."""
+
+    name: Name = "experiment"
+    seed: Annotated[int, Field(ge=0, lt=2**63, description="Weights, splits, order and dropout follow from it.")] = 0
+    data: Data
+    model: Model
+    loss: Choice = Choice(type="auto")
+    optimizer: Choice = Choice(type="AdamW")
+    scheduler: Scheduler | None = None
+    regularization: Regularization = Regularization()
+    training: Training = Training()

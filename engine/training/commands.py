@@ -1,0 +1,43 @@
+"""What a viewer may ask of a running session. One command is one line of `commands.jsonl`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def to_json(self) -> str:
+        """One line of JSON, without the newline."""
+        return self.model_dump_json()
+
+
+class Simple(_Command):
+    """`pause` holds at the next step; `continue` goes on; `stop` ends the run and keeps the model; `checkpoint`
+    saves now; `detach` saves and ends this process's part of the run, to be gone on with in another."""
+
+    command: Literal["pause", "continue", "stop", "checkpoint", "detach"]
+
+
+class SetLR(_Command):
+    """Scale the schedule so that the learning rate is `value` now."""
+
+    command: Literal["set_lr"] = "set_lr"
+    value: float = Field(gt=0, allow_inf_nan=False)
+
+
+Command = Simple | SetLR
+
+_COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
+
+
+def command_from_json(line: str | bytes) -> Command:
+    """Read one line of `commands.jsonl`.
+
+    Raises:
+        ValueError: the line is not JSON, or not a command.
+    """
+    return _COMMAND.validate_json(line)
