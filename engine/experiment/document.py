@@ -62,11 +62,12 @@ class Layer(Choice):
 class Model(Part):
     """The network, from its input to its output."""
 
-    init: Annotated[Choice | None, Field(description="Initializer of every layer's weights; torch's own if left out.")] = (
-        None
-    )
+    init: Annotated[
+        Choice | None, Field(description="Initializer of every layer's weights; torch's own if left out.")
+    ] = None
     layers: Annotated[
-        tuple[Layer, ...], Field(strict=False, min_length=1, description="The layers, in the order of the forward pass.")
+        tuple[Layer, ...],
+        Field(strict=False, min_length=1, description="The layers, in the order of the forward pass."),
     ]
 
 
@@ -110,9 +111,9 @@ class Training(Part):
     """How long, where and how exactly."""
 
     epochs: Annotated[int, Field(gt=0, description="Times that every training sample is seen.")] = 10
-    device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1 or mps.", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = (
-        "auto"
-    )
+    device: Annotated[
+        str, Field(description="auto, cpu, cuda, cuda:1 or mps.", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    ] = "auto"
     amp: Annotated[
         Literal["auto", "off", "bfloat16", "float16"],
         Field(description="Automatic mixed precision: the type that autocast computes in."),
@@ -126,7 +127,9 @@ class Training(Part):
     checkpoint_every_s: Annotated[
         float, Field(gt=0, description="Seconds between checkpoints at epoch ends; the end of a run always saves one.")
     ] = 10.0
-    early_stopping: Annotated[EarlyStopping | None, Field(description="Left out: the run goes to its last epoch.")] = None
+    early_stopping: Annotated[EarlyStopping | None, Field(description="Left out: the run goes to its last epoch.")] = (
+        None
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -138,7 +141,9 @@ class Training(Part):
 
 Name = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, '.', '-' and '_'; names the run."),
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Letters, digits, '.', '-' and '_'; names the run."
+    ),
 ]
 
 

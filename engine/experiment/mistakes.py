@@ -69,7 +69,9 @@ def unknown_name(path: str, name: str, names: Sequence[str], what: str) -> Mista
     meant = nearest(name, names)
     shown = ", ".join(names[:16]) + (f" … ({len(names)} in all)" if len(names) > 16 else "")
     expected = f"expected one of {shown}" if names else "expected none"
-    return Mistake(path, f"{name!r} is not {what}", expected, f"Did you mean {meant}?" if meant else "Take one of these.")
+    return Mistake(
+        path, f"{name!r} is not {what}", expected, f"Did you mean {meant}?" if meant else "Take one of these."
+    )
 
 
 def value_text(value: Any) -> str:

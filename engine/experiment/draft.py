@@ -1,0 +1,140 @@
+"""From a preset or a file to an experiment: all mistakes of the document's form at once, and the best that can be made of it."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.experiment.document import Experiment
+from engine.experiment.mistakes import Mistake, Refused, unknown_name
+from engine.experiment.overrides import apply_overrides
+from engine.experiment.presets import preset_names, preset_text
+from engine.experiment.validation import Location, mistakes_of, place
+
+MAX_DOCUMENT_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document as far as it could be understood.
+
+    What was wrong is left at its default, so that the rest can still be checked and every mistake be said at once;
+    `experiment` is None only where the document could not be read at all.
+    """
+
+    experiment: Experiment | None
+    mistakes: tuple[Mistake, ...] = ()
+
+    def with_mistakes(self, more: Iterable[Mistake]) -> tuple[Mistake, ...]:
+        """The mistakes of the form and `more`, without those that only follow from a place that is wrong already."""
+        wrong = [m.path for m in self.mistakes if m.severity == "error"]
+
+        def follows(mistake: Mistake) -> bool:
+            return any(mistake.path == w or mistake.path.startswith((f"{w}.", f"{w}[")) for w in wrong)
+
+        return self.mistakes + tuple(m for m in more if not follows(m))
+
+
+def read(preset_or_file: str | Path, overrides: Sequence[str] = ()) -> Draft:
+    """A preset by its name, or a TOML file by its path, with `overrides` (`path=value`) applied."""
+    text = source_text(preset_or_file)
+    return Draft(None, (text,)) if isinstance(text, Mistake) else reads(text, overrides, origin=str(preset_or_file))
+
+
+def reads(text: str, overrides: Sequence[str] = (), origin: str = "the document") -> Draft:
+    """The experiment that a text holds as TOML; `origin` is what a mistake calls that text."""
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = str(error) or "it is nested too deeply"
+        return Draft(None, (Mistake(origin, f"it is not TOML: {reason}", "", "Correct that line."),))
+    wrong_overrides = apply_overrides(document, overrides)
+    return from_document(document, wrong_overrides)
+
+
+def load(preset_or_file: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """As `read`, for those who want a document without mistakes of form or none.
+
+    Raises:
+        Refused: with every mistake.
+    """
+    draft = read(preset_or_file, overrides)
+    if draft.experiment is None or draft.mistakes:
+        raise Refused(draft.mistakes)
+    return draft.experiment
+
+
+def from_document(document: dict[str, Any], mistakes: Sequence[Mistake] = ()) -> Draft:
+    """Validate a document; set what is wrong aside and validate the rest, until something stands."""
+    said = list(mistakes)
+    document = copy.deepcopy(document)
+    while True:
+        try:
+            return Draft(Experiment.model_validate(document), tuple(said))
+        except ValidationError as error:
+            said += mistakes_of(error, document, Experiment)
+            for where in {place(details, document) for details in error.errors(include_url=False)}:
+                _set_aside(document, where)
+
+
+_PLACEHOLDERS: dict[str, Any] = {
+    "data": {"source": ""},
+    "source": "",
+    "model": {"layers": ["Identity"]},
+    "layers": ["Identity"],
+}
+"""What stands in for a required part that is missing or unusable; the mistake has been said by then."""
+
+
+def _set_aside(document: dict[str, Any], where: Location) -> None:
+    """Replace what stands at `where` by its default; a layer by one that does nothing, so that the others keep their index."""
+    if where[:2] == ("model", "layers") and len(where) >= 3 and (len(where) == 3 or where[-1] == "type"):
+        document["model"]["layers"][where[2]] = "Identity"
+        return
+    holder: Any = document
+    for step in where[:-1]:
+        holder = holder.get(step) if isinstance(holder, dict) else holder[step]
+        if holder is None:
+            return
+    last = where[-1]
+    if last in _PLACEHOLDERS and len(where) <= 2:
+        holder[last] = copy.deepcopy(_PLACEHOLDERS[str(last)])
+    elif last == "type":
+        _set_aside(document, where[:-1])
+    elif isinstance(holder, dict):
+        holder.pop(last, None)
+    else:
+        _set_aside(document, where[:-1])
+
+
+def source_text(preset_or_file: str | Path) -> str | Mistake:
+    """The TOML text of a preset or a file, or why there is none."""
+    name = str(preset_or_file)
+    path = Path(name)
+    if not name.endswith(".toml") and path.name == name and not path.is_file():
+        names = preset_names()
+        if name in names:
+            return preset_text(name)
+        return unknown_name("preset", name, names, "a preset or a file")
+    try:
+        if path.is_dir():
+            return Mistake(name, "it is a folder", "expected a TOML file", "Name the file in it.")
+        if path.stat().st_size > MAX_DOCUMENT_BYTES:
+            return Mistake(
+                name, f"it has {path.stat().st_size:,} bytes", "an experiment has at most 1 MiB", "Name another file."
+            )
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Mistake(
+            name, "there is no such file", "", "Correct the path, or name a preset: torchdeck presets lists them."
+        )
+    except UnicodeDecodeError as error:
+        return Mistake(name, f"byte {error.start} is not UTF-8", "TOML is UTF-8 text", "Save the file as UTF-8.")
+    except OSError as error:
+        return Mistake(name, f"it cannot be read ({error.strerror})", "", "Check its permissions.")

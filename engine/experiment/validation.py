@@ -1,0 +1,151 @@
+"""pydantic's errors, in torchdeck's words: one `Mistake` for each place in the document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from engine.experiment.mistakes import Mistake, nearest, unknown_name, value_text
+
+Location = tuple[int | str, ...]
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "string_type": "a text in quotes",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+}
+
+
+def dotted(location: Sequence[int | str]) -> str:
+    """A location as a path of the document: `("model", "layers", 0, "type")` is `model.layers[0].type`."""
+    path = ""
+    for step in location:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    return path
+
+
+def mistakes_of(
+    error: ValidationError, document: Mapping[str, Any], model: type[BaseModel], path: str = ""
+) -> list[Mistake]:
+    """Every error that validating `document` as `model` gave, as mistakes.
+
+    Args:
+        path: where in the whole document `document` stands; paths of the mistakes begin with it.
+    """
+    found: dict[Location, list[ErrorDetails]] = {}
+    for details in error.errors(include_url=False):
+        found.setdefault(place(details, document), []).append(details)
+    return [_mistake(where, details, document, model, path) for where, details in found.items()]
+
+
+def place(details: ErrorDetails, document: Any) -> Location:
+    """Where in `document` an error lies, without the names that pydantic adds for the members of a union."""
+    where: list[int | str] = []
+    here = document
+    for step in details["loc"]:
+        if isinstance(here, Mapping) and step in here:
+            here = here[step]
+        elif isinstance(here, (list, tuple)) and isinstance(step, int) and step < len(here):
+            here = here[step]
+        elif details["type"] == "missing":
+            pass
+        else:
+            break
+        where.append(step)
+    return tuple(where)
+
+
+def _mistake(
+    where: Location, errors: list[ErrorDetails], document: Mapping[str, Any], model: type[BaseModel], prefix: str
+) -> Mistake:
+    path = ".".join(filter(None, (prefix, dotted(where))))
+    first = errors[0]
+    owner, field = _declaration(model, where)
+    about = (field.description or "") if field is not None else ""
+    if first["type"] == "extra_forbidden":
+        names = [n for n in owner.model_fields] if owner else []
+        table = dotted(where[:-1]) or prefix
+        return unknown_name(
+            path, str(where[-1]), names, f"a field of [{table}]" if table else "a part of an experiment"
+        )
+    if first["type"] == "missing":
+        return Mistake(
+            path, "it is missing", f"expected here: {about.rstrip('.')}" if about else "", _misspelt(first, owner)
+        )
+    expected = " or ".join(dict.fromkeys(_expectation(e, about) for e in errors))
+    return Mistake(path, f"found {value_text(first['input'])}", f"expected {expected}", _fix(field, about))
+
+
+def _misspelt(missing: ErrorDetails, owner: type[BaseModel] | None) -> str:
+    given = missing["input"] if isinstance(missing["input"], Mapping) else {}
+    meant = nearest(str(missing["loc"][-1]), [k for k in given if owner is None or k not in owner.model_fields])
+    return f"Did you mean it by {meant}?" if meant else "Add it."
+
+
+def _expectation(error: ErrorDetails, about: str) -> str:
+    pattern = _EXPECTED.get(error["type"])
+    if pattern:
+        return pattern.format(**{k: _plain(v) for k, v in error.get("ctx", {}).items()})
+    if error["type"] == "string_pattern_mismatch" and about:
+        return about[0].lower() + about[1:].rstrip(".")
+    return error["msg"][0].lower() + error["msg"][1:]
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _fix(field: Any, about: str) -> str:
+    if field is None or field.is_required():
+        return "Correct it."
+    default = field.get_default(call_default_factory=True)
+    if default is None or isinstance(default, BaseModel):
+        return "Correct it, or remove it."
+    return f"Correct it, or remove it for the default, {value_text(default)}."
+
+
+def _declaration(model: type[BaseModel], where: Location) -> tuple[type[BaseModel] | None, Any]:
+    """The model that holds the field at `where`, and that field; None where the document left the declared ground."""
+    owner: type[BaseModel] | None = model
+    field = None
+    for step in where:
+        if isinstance(step, int):
+            continue
+        if field is not None:
+            owner = _model_in(field.annotation)
+        field = owner.model_fields.get(step) if owner else None
+        if owner is None:
+            break
+        if field is None:
+            return owner, None
+    return owner, field
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        if found := _model_in(inner):
+            return found
+    return None
