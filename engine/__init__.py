@@ -23,7 +23,7 @@ _HOME = {
     "devices": "engine.devices",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0605 - the lazy names are the public ones
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

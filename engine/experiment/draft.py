@@ -1,4 +1,4 @@
-"""From a preset or a file to an experiment: all mistakes of the document's form at once, and the best that can be made of it."""
+"""From a preset or a file to an experiment: every mistake of the document's form, and the best that can be made of it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _PLACEHOLDERS: dict[str, Any] = {
 
 
 def _set_aside(document: dict[str, Any], where: Location) -> None:
-    """Replace what stands at `where` by its default; a layer by one that does nothing, so that the others keep their index."""
+    """Put the default in place of what stands at `where`; for a layer one that does nothing, so that indexes stay."""
     if where[:2] == ("model", "layers") and len(where) >= 3 and (len(where) == 3 or where[-1] == "type"):
         document["model"]["layers"][where[2]] = "Identity"
         return

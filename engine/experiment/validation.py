@@ -64,13 +64,10 @@ def place(details: ErrorDetails, document: Any) -> Location:
     where: list[int | str] = []
     here = document
     for step in details["loc"]:
-        if isinstance(here, Mapping) and step in here:
+        inside = step in here if isinstance(here, Mapping) else isinstance(here, list) and step in range(len(here))
+        if inside:
             here = here[step]
-        elif isinstance(here, (list, tuple)) and isinstance(step, int) and step < len(here):
-            here = here[step]
-        elif details["type"] == "missing":
-            pass
-        else:
+        elif details["type"] != "missing":
             break
         where.append(step)
     return tuple(where)
@@ -84,7 +81,7 @@ def _mistake(
     owner, field = _declaration(model, where)
     about = (field.description or "") if field is not None else ""
     if first["type"] == "extra_forbidden":
-        names = [n for n in owner.model_fields] if owner else []
+        names = list(owner.model_fields) if owner else []
         table = dotted(where[:-1]) or prefix
         return unknown_name(
             path, str(where[-1]), names, f"a field of [{table}]" if table else "a part of an experiment"

@@ -1,0 +1,170 @@
+"""What there is to train on, and what "auto" comes to there. Imports torch when first asked."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.experiment.mistakes import Mistake, Refused
+
+Precision = Literal["float32", "bfloat16", "float16"]
+
+THREADED_STEP_FLOPS = 150e6
+"""Work of one training step, in floating-point operations, from which a second CPU thread pays.
+
+Below it, waking the threads for each operation costs what they gain, and one thread is immune to a busy neighbour,
+which can slow a step of two threads a hundredfold. Measured by tests/benchmarks/threads.py.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceInfo:
+    """One device: its torch name, what it is called, memory in bytes (free: None where it cannot be told), precisions
+    that autocast can compute in there."""
+
+    device: str
+    name: str
+    memory_bytes: int
+    free_bytes: int | None
+    precisions: tuple[Precision, ...]
+    note: str = ""
+
+
+def devices() -> tuple[DeviceInfo, ...]:
+    """Every device that torch can train on here, the one that "auto" takes first."""
+    import psutil
+    import torch
+
+    found = []
+    for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        free, total = torch.cuda.mem_get_info(i)
+        found.append(
+            DeviceInfo(
+                device=f"cuda:{i}",
+                name=torch.cuda.get_device_name(i),
+                memory_bytes=total,
+                free_bytes=free,
+                precisions=("float32", "bfloat16", "float16")
+                if torch.cuda.is_bf16_supported()
+                else ("float32", "float16"),
+                note=f"compute capability {'.'.join(map(str, torch.cuda.get_device_capability(i)))}",
+            )
+        )
+    if torch.backends.mps.is_available():
+        memory = psutil.virtual_memory()
+        found.append(
+            DeviceInfo(
+                device="mps",
+                name="Apple GPU",
+                memory_bytes=memory.total,
+                free_bytes=memory.available,
+                precisions=("float32", "bfloat16", "float16"),
+                note="shares the machine's memory",
+            )
+        )
+    memory = psutil.virtual_memory()
+    found.append(
+        DeviceInfo(
+            device="cpu",
+            name=_cpu_name(),
+            memory_bytes=memory.total,
+            free_bytes=memory.available,
+            precisions=("float32", "bfloat16"),
+            note=f"{available_cores()} cores",
+        )
+    )
+    return tuple(found)
+
+
+def resolve_device(wanted: str) -> str:
+    """The device that `training.device` means here: "auto" takes CUDA before MPS before the CPU.
+
+    Raises:
+        Refused: there is no such device.
+    """
+    import torch
+
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = torch.backends.mps.is_available()
+    if wanted == "auto":
+        return "cuda:0" if cuda else "mps" if mps else "cpu"
+    kind, _, index = wanted.partition(":")
+    there = {"cpu": True, "mps": mps, "cuda": int(index or 0) < cuda}[kind]
+    if there:
+        return f"cuda:{int(index or 0)}" if kind == "cuda" else kind
+    have = [f"cuda:{i}" for i in range(cuda)] + ["mps"] * mps + ["cpu"]
+    raise Refused(
+        Mistake(
+            "training.device",
+            f"there is no {wanted} that torch can use here",
+            f"there is {', '.join(have)}",
+            "Write auto, or see torchdeck devices.",
+        )
+    )
+
+
+def resolve_precision(amp: str, device: str) -> Precision:
+    """The type that the forward pass computes in for `training.amp` on `device` (a name as `resolve_device` gives it).
+
+    "auto" is bfloat16 on a GPU that has it in hardware, float16 on an older one, float32 on a CPU and on MPS.
+
+    Raises:
+        Refused: the device cannot compute in what was asked for.
+    """
+    import torch
+
+    if amp == "off":
+        return "float32"
+    if device.startswith("cuda"):
+        native = torch.cuda.get_device_capability(device) >= (8, 0)
+        if amp == "auto":
+            return "bfloat16" if native else "float16"
+        return "float16" if amp == "float16" else "bfloat16"
+    if amp == "auto":
+        return "float32"
+    if amp == "float16" and device == "cpu":
+        raise Refused(
+            Mistake(
+                "training.amp",
+                "float16 was asked for on the cpu",
+                "there it overflows and is slower than float32",
+                'Write amp = "bfloat16", or "off".',
+            )
+        )
+    return "float16" if amp == "float16" else "bfloat16"
+
+
+def resolve_threads(wanted: int | str, step_flops: float) -> int:
+    """CPU threads inside an operation for `training.threads`.
+
+    Args:
+        step_flops: work of one training step (forward and backward, a whole batch), in floating-point operations.
+    """
+    cores = available_cores()
+    if isinstance(wanted, int):
+        return max(1, wanted)
+    return cores if step_flops >= THREADED_STEP_FLOPS else 1
+
+
+def available_cores() -> int:
+    """Physical cores that this process may run on; the machine's, less what its affinity mask leaves out."""
+    import psutil
+
+    try:
+        allowed = len(os.sched_getaffinity(0))
+    except AttributeError:
+        allowed = os.cpu_count() or 1
+    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+            for line in cpuinfo:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

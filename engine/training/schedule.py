@@ -1,0 +1,135 @@
+"""The learning rate of every step: warm-up, then torch's scheduler, then what the person at the keys made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from engine.catalog.bind import build_scheduler, default_interval
+from engine.experiment.document import Experiment, Scheduler
+
+
+class LearningRate:
+    """Drives the learning rate of an optimizer, for every parameter group alike.
+
+    The rate that is set is `scheduled × warm-up × factor`. The scheduler is torch's own and only ever sees the rate
+    that it set itself, so it behaves as if driven by hand; during the warm-up (a straight line from 0, reached at the
+    first step after it) it waits; `factor` is 1 until a person changes the rate.
+
+    Args:
+        epochs, steps_per_epoch: length of the run, from which T_max, total_steps and the like are inferred.
+    """
+
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, choice: Scheduler | None, *, epochs: int, steps_per_epoch: int
+    ) -> None:
+        self.optimizer = optimizer
+        self.factor = 1.0
+        self.warmup_steps = round(choice.warmup_epochs * steps_per_epoch) if choice else 0
+        self.steps = 0
+        self.scheduler: Any = None
+        self.by_step = False
+        if choice is not None and choice.type != "none":
+            self.by_step = (choice.interval or default_interval(choice.type)) == "step"
+            self.scheduler = build_scheduler(choice, optimizer, epochs=epochs, steps_per_epoch=steps_per_epoch)
+        self._scheduled = [group["lr"] for group in optimizer.param_groups]
+        self._last = self._scheduled[0]
+        self._apply()
+
+    @property
+    def lr(self) -> float:
+        """The rate that the next step takes."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def last(self) -> float:
+        """The rate that the last step took."""
+        return self._last
+
+    def step_done(self) -> None:
+        """Move on after a step of the optimizer."""
+        self._last = self.lr
+        self.steps += 1
+        if self.steps < self.warmup_steps:
+            self._apply()
+        elif self.steps == self.warmup_steps:
+            self._apply()
+        elif self.by_step:
+            self._advance()
+
+    def epoch_done(self, monitored: float | None = None) -> None:
+        """Move on after an epoch; `monitored` is what ReduceLROnPlateau looks at."""
+        if self.scheduler is None or self.by_step or self.steps < self.warmup_steps:
+            return
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            if monitored is not None:
+                self._advance(monitored)
+        else:
+            self._advance()
+
+    def set(self, value: float) -> None:
+        """Scale the schedule so that the next step takes the rate `value`."""
+        now = self.lr / self.factor
+        self.factor = value / now if now > 0 else self.factor
+        self._apply()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed run needs, as JSON can hold it."""
+        state = {k: v for k, v in self.scheduler.state_dict().items() if _is_plain(v)} if self.scheduler else None
+        return {
+            "factor": self.factor,
+            "steps": self.steps,
+            "scheduled": list(self._scheduled),
+            "last": self._last,
+            "scheduler": state,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict()`."""
+        self.factor, self.steps, self._last = state["factor"], state["steps"], state["last"]
+        self._scheduled = list(state["scheduled"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
+        self._apply()
+
+    def _advance(self, *monitored: float) -> None:
+        for group, lr in zip(self.optimizer.param_groups, self._scheduled, strict=True):
+            group["lr"] = lr
+        self.scheduler.step(*monitored)
+        self._scheduled = [group["lr"] for group in self.optimizer.param_groups]
+        self._apply()
+
+    def _apply(self) -> None:
+        warm = min(1.0, (self.steps + 1) / (self.warmup_steps + 1)) if self.warmup_steps else 1.0
+        for group, lr in zip(self.optimizer.param_groups, self._scheduled, strict=True):
+            group["lr"] = lr * warm * self.factor
+
+
+def lr_plan(experiment: Experiment, steps_per_epoch: int) -> tuple[float, ...]:
+    """The learning rate of every step of a run, before it starts.
+
+    A dummy optimizer is driven through the whole schedule. ReduceLROnPlateau, which goes by what the run will measure,
+    is planned as if it never acted.
+    """
+    lr = experiment.optimizer.parameters.get("lr", 1e-3)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=lr)
+    epochs = experiment.training.epochs
+    rate = LearningRate(optimizer, experiment.scheduler, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    optimizer.step()
+    plan = []
+    for _ in range(epochs):
+        for _ in range(steps_per_epoch):
+            plan.append(rate.lr)
+            rate.step_done()
+        rate.epoch_done()
+    return tuple(plan)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_plain(v) for v in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return isinstance(value, (int, float, str, bool, type(None)))
