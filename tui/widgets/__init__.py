@@ -1,0 +1,1 @@
+"""What the deck's screens are put together from."""
