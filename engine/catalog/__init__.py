@@ -1,0 +1,53 @@
+"""What can be chosen: torch's own classes, read by introspection, each with a line on when to use it.
+
+One file a kind declares its entries by name. Importing this package, and listing names and summaries, loads nothing
+of torch; asking an entry for its parameters does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+
+from engine.catalog.entry import Entry, Parameter
+from engine.experiment.mistakes import Refused, unknown_name
+
+KINDS = ("layers", "losses", "optimizers", "schedulers", "initializers", "metrics")
+
+SINGULAR = {
+    "layers": "a layer",
+    "losses": "a loss",
+    "optimizers": "an optimizer",
+    "schedulers": "a scheduler",
+    "initializers": "an initializer",
+    "metrics": "a metric",
+}
+
+__all__ = ["KINDS", "SINGULAR", "Entry", "Parameter", "catalog", "find"]
+
+
+@cache
+def catalog(kind: str) -> Mapping[str, Entry]:
+    """Every entry of a kind by its name, in the order in which they are best read.
+
+    Raises:
+        Refused: there is no such kind.
+    """
+    if kind not in KINDS:
+        raise Refused(unknown_name("catalog", kind, KINDS, "a kind of the catalog"))
+    entries: tuple[Entry, ...] = import_module(f"engine.catalog.{kind}").ENTRIES
+    return MappingProxyType({entry.name: entry for entry in entries})
+
+
+def find(kind: str, name: str) -> Entry:
+    """The entry of that name.
+
+    Raises:
+        Refused: there is no such kind or name; the mistake names the nearest right one.
+    """
+    entries = catalog(kind)
+    if name not in entries:
+        raise Refused(unknown_name(f"catalog {kind}", name, tuple(entries), SINGULAR[kind]))
+    return entries[name]

@@ -1,0 +1,171 @@
+"""One thing that can be chosen: its torch class, its parameters as torch declares them, and when to use it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Literal
+
+from engine.catalog.docstrings import parameter_help
+from engine.catalog.value_types import as_lists, choices, document_type, signature_types, type_text
+
+Task = Literal["classification", "regression", "forecasting"]
+
+# What nobody sets in a document: torchdeck passes these itself, or they name tensors, places and debugging aids.
+SET_BY_TORCHDECK = frozenset(
+    {"self", "params", "optimizer", "tensor", "generator", "device", "dtype", "weight", "pos_weight", "size_average"}
+    | {"reduce", "reduction", "batch_first", "last_epoch", "verbose", "foreach", "fused", "capturable"}
+    | {"differentiable", "maximize", "inplace", "return_indices", "sparse"}
+)
+
+# torch finds most of these out at the first forward pass only, in words about tensors.
+_AT_LEAST = {
+    **dict.fromkeys(("in_channels", "out_channels", "kernel_size", "stride", "dilation", "groups", "output_size"), 1),
+    **dict.fromkeys(("in_features", "out_features", "num_features", "num_channels", "num_groups"), 1),
+    **dict.fromkeys(("num_embeddings", "embedding_dim", "input_size", "hidden_size", "num_layers"), 1),
+    **dict.fromkeys(("normalized_shape", "num_parameters", "divisor_override"), 1),
+    **dict.fromkeys(("T_max", "T_0", "T_mult", "step_size", "total_steps", "step_size_up", "step_size_down"), 1),
+    **dict.fromkeys(("milestones", "total_iters"), 1),
+    **dict.fromkeys(("padding", "proj_size", "patience", "cooldown", "padding_idx"), 0),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter of an entry, as torch declares it."""
+
+    name: str
+    annotation: Any = field(repr=False)
+    """The type that a value in a document must have."""
+    default: Any = None
+    required: bool = False
+    help: str = ""
+    """What torch's documentation says about it."""
+    inferred: str = ""
+    """Where the value comes from when it is left out; empty where nothing is inferred."""
+
+    @property
+    def type(self) -> str:
+        """Its type as text: `int | [int, int]`."""
+        return type_text(self.annotation)
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values that can be named, where it is one of a few."""
+        return choices(self.annotation)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The parameter as data, for `catalog --json`."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "default": self.default,
+            "required": self.required,
+            "choices": list(self.choices),
+            "inferred": self.inferred or None,
+            "help": self.help,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Entry:
+    """One thing that can be chosen."""
+
+    kind: str
+    name: str
+    torch_name: str
+    """Where the class or function is found: `torch.nn.Conv2d`; for a metric, where its definition is."""
+    summary: str
+    """What it is, in one sentence."""
+    when: str
+    """When to take it, in one sentence."""
+    tasks: tuple[Task, ...] = ()
+    """What it suits; empty where it suits every task."""
+    goal: Literal["min", "max"] | None = None
+    """For a metric, whether less or more is better."""
+    inferred: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that may be left out, each with where its value then comes from."""
+    hidden: frozenset[str] = frozenset()
+    """Parameters that torchdeck sets itself, beside those that it always sets."""
+    types: Mapping[str, Any] = field(default_factory=dict)
+    """Types that are narrower than torch's annotation."""
+    helps: Mapping[str, str] = field(default_factory=dict)
+    """Help on a parameter where torch's documentation says too little."""
+    signature_of: str = ""
+    """Whose signature to read where the class itself shows only `*args`."""
+    added: tuple[Parameter, ...] = ()
+    """Parameters that torchdeck adds to torch's."""
+
+    def torch_class(self) -> Any:
+        """The class or function itself. Imports torch.
+
+        Raises:
+            LookupError: the entry is a metric: it is computed, not constructed.
+        """
+        if self.kind == "metrics":
+            raise LookupError(f"{self.name} is a metric and has no class")
+        return _attribute(self.torch_name)
+
+    @property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """What can be set, by name, in the order of the signature. Imports torch."""
+        return _parameters(self)
+
+    @property
+    def set_by_torchdeck(self) -> frozenset[str]:
+        """Parameters of the signature that are not for a document."""
+        return SET_BY_TORCHDECK | self.hidden
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry as data, for `catalog --json`."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "torch_name": self.torch_name,
+            "summary": self.summary,
+            "when": self.when,
+            "tasks": list(self.tasks),
+            "goal": self.goal,
+            "parameters": [parameter.as_dict() for parameter in self.parameters.values()],
+        }
+
+
+def _attribute(dotted: str) -> Any:
+    module, _, name = dotted.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+@cache
+def _parameters(entry: Entry) -> Mapping[str, Parameter]:
+    if entry.kind == "metrics":
+        return MappingProxyType({})
+    documented = entry.torch_class()
+    declared = _attribute(entry.signature_of) if entry.signature_of else documented
+    function = declared.__init__ if inspect.isclass(declared) else declared
+    annotations = signature_types(function)
+    help_texts = parameter_help(declared) | parameter_help(documented)
+    found: dict[str, Parameter] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        name = parameter.name
+        if name in entry.set_by_torchdeck or name.startswith("_"):
+            continue
+        default = None if parameter.default is inspect.Parameter.empty else parameter.default
+        annotation = entry.types.get(name, annotations.get(name, type(default)))
+        allowed = document_type(annotation, _AT_LEAST.get(name))
+        if allowed is None:
+            continue
+        if type_text(allowed) == "float" and isinstance(default, int):
+            default = float(default)  # torch writes 0 where it means 0.0
+        found[name] = Parameter(
+            name=name,
+            annotation=allowed,
+            default=None if name in entry.inferred else as_lists(default),
+            required=parameter.default is inspect.Parameter.empty and name not in entry.inferred,
+            help=entry.helps.get(name, help_texts.get(name, "")),
+            inferred=entry.inferred.get(name, ""),
+        )
+    return MappingProxyType(found | {parameter.name: parameter for parameter in entry.added})

@@ -1,0 +1,69 @@
+"""Initializers: what weights start as. https://docs.pytorch.org/docs/stable/nn.init.html"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.catalog.entry import Entry
+
+
+_FAN = {
+    "mode": "Whether the inputs of a unit (fan_in, keeps the forward signal) or its outputs (fan_out) set the size."
+}
+
+
+def _initializer(name: str, summary: str, when: str, **more: Any) -> Entry:
+    return Entry(kind="initializers", name=name, torch_name=f"torch.nn.init.{name}", summary=summary, when=when, **more)
+
+
+ENTRIES = (
+    _initializer(
+        "kaiming_normal_",
+        "Normal, its spread set by the inputs of a unit so that ReLU keeps the signal's size (He et al., 2015).",
+        "For CNNs and other networks of ReLU and its kin.",
+        helps=_FAN,
+    ),
+    _initializer(
+        "kaiming_uniform_",
+        "Uniform, its range set by the inputs of a unit so that ReLU keeps the signal's size (He et al., 2015).",
+        "As kaiming_normal_, without its tails.",
+        helps=_FAN,
+    ),
+    _initializer(
+        "xavier_uniform_",
+        "Uniform, its range set by the inputs and outputs of a unit (Glorot and Bengio, 2010).",
+        "For networks of Tanh or Sigmoid, and for the input weights of an RNN.",
+    ),
+    _initializer(
+        "xavier_normal_",
+        "Normal, its spread set by the inputs and outputs of a unit (Glorot and Bengio, 2010).",
+        "As xavier_uniform_, with tails.",
+    ),
+    _initializer(
+        "orthogonal_",
+        "Rows at right angles to each other and of length gain (Saxe et al., 2014).",
+        "For RNNs and for deep networks: gradients neither vanish nor explode at the start.",
+    ),
+    _initializer(
+        "trunc_normal_",
+        "Normal, drawn again where it falls outside of a to b.",
+        "As in transformers, with std 0.02.",
+    ),
+    _initializer(
+        "normal_",
+        "Normal, with the mean and std that are given.",
+        "To set the spread by hand; the default std of 1 is too large for most layers.",
+    ),
+    _initializer(
+        "uniform_",
+        "Uniform between a and b.",
+        "To set the range by hand, as -0.1 to 0.1 for an LSTM; the default 0 to 1 suits few networks.",
+    ),
+    _initializer(
+        "constant_",
+        "Every weight the same number.",
+        "To see why symmetry must be broken; seldom to train with.",
+    ),
+    _initializer("zeros_", "Every weight zero.", "For a last layer that shall start by saying nothing."),
+    _initializer("ones_", "Every weight one.", "For layers that scale; seldom for others."),
+)

@@ -1,0 +1,75 @@
+"""Metrics: how good a network is, in numbers that people read. Computed by `engine.training.metrics`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from engine.catalog.entry import Entry, Task
+
+_LEARN = "https://scikit-learn.org/stable/modules/model_evaluation.html"
+_NUMBERS: tuple[Task, ...] = ("regression", "forecasting")
+
+
+def _metric(name: str, tasks: tuple[Task, ...], goal: Literal["min", "max"], summary: str, when: str) -> Entry:
+    more: dict[str, Any] = {"tasks": tasks, "goal": goal, "summary": summary, "when": when}
+    return Entry(kind="metrics", name=name, torch_name=_LEARN, **more)
+
+
+ENTRIES = (
+    _metric(
+        "accuracy",
+        ("classification",),
+        "max",
+        "The share of the samples whose class is right.",
+        "When the classes are about equally frequent.",
+    ),
+    _metric(
+        "f1",
+        ("classification",),
+        "max",
+        "The harmonic mean of precision and recall, averaged over the classes (macro).",
+        "When classes are rare: each counts the same, however few samples it has.",
+    ),
+    _metric(
+        "rmse",
+        _NUMBERS,
+        "min",
+        "The root of the mean squared error, in the unit of the target.",
+        "When large errors are worse than many small ones.",
+    ),
+    _metric(
+        "mae",
+        _NUMBERS,
+        "min",
+        "The mean absolute error, in the unit of the target.",
+        "When every unit of error costs the same.",
+    ),
+    _metric(
+        "r2",
+        _NUMBERS,
+        "max",
+        "The share of the target's variance that is explained; 0 is as good as always saying the mean.",
+        "To compare between targets of different units.",
+    ),
+)
+
+
+def of_task(task: str) -> tuple[str, ...]:
+    """The metrics that are measured for a task, by name."""
+    return tuple(entry.name for entry in ENTRIES if task in entry.tasks)
+
+
+def monitors(task: str) -> tuple[str, ...]:
+    """Everything that early stopping can watch for a task: val_loss, val_accuracy, …, train_loss, …"""
+    names = ("loss", *of_task(task))
+    return tuple(f"{part}_{name}" for part in ("val", "train") for name in names)
+
+
+def goal(monitor: str) -> Literal["min", "max"]:
+    """Whether less or more of a monitored number is better; losses are better when less.
+
+    >>> goal("val_accuracy"), goal("train_loss")
+    ('max', 'min')
+    """
+    name = monitor.removeprefix("val_").removeprefix("train_")
+    return next((entry.goal for entry in ENTRIES if entry.name == name and entry.goal), "min")

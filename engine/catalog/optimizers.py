@@ -1,0 +1,80 @@
+"""Optimizers: how gradients become steps. https://docs.pytorch.org/docs/stable/optim.html"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.catalog.entry import Entry
+
+FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
+"""Those that torch steps in one kernel for all parameters, on the CPU too."""
+
+
+def _optimizer(name: str, summary: str, when: str, **more: Any) -> Entry:
+    return Entry(kind="optimizers", name=name, torch_name=f"torch.optim.{name}", summary=summary, when=when, **more)
+
+
+ENTRIES = (
+    _optimizer(
+        "AdamW",
+        "Adam with weight decay that is apart from the gradient (Loshchilov and Hutter, 2019).",
+        "The first choice when unsure: quick with little tuning. Try lr between 1e-4 and 3e-3.",
+    ),
+    _optimizer(
+        "SGD",
+        "Plain gradient descent, with momentum and Nesterov's look ahead as options.",
+        "For CNNs that are trained long: momentum 0.9 and a schedule often end better than Adam. Needs lr tuned.",
+    ),
+    _optimizer(
+        "Adam",
+        "Momentum with a step size of its own for each weight (Kingma and Ba, 2015).",
+        "As AdamW when there is no weight decay; with it, AdamW regularizes as intended.",
+    ),
+    _optimizer(
+        "NAdam",
+        "Adam with Nesterov's look ahead (Dozat, 2016).",
+        "Where Adam works, a little quicker at first; often good for RNNs.",
+    ),
+    _optimizer(
+        "RAdam",
+        "Adam that trusts its step sizes only once enough gradients were seen (Liu et al., 2020).",
+        "When Adam is unstable in its first steps: it needs no warm-up.",
+    ),
+    _optimizer(
+        "Adamax",
+        "Adam scaled by the largest gradient instead of the mean square (Kingma and Ba, 2015).",
+        "When gradients are sparse or spiky, as with embeddings.",
+    ),
+    _optimizer(
+        "RMSprop",
+        "Each weight's step divided by a running root mean square of its gradients (Hinton, 2012).",
+        "A classic for RNNs; also where the targets drift.",
+    ),
+    _optimizer(
+        "Adagrad",
+        "Each weight's step divided by the root of the sum of all its squared gradients (Duchi et al., 2011).",
+        "For sparse inputs such as words: rare features keep large steps. Its rate only shrinks.",
+    ),
+    _optimizer(
+        "Adadelta",
+        "Adagrad with a window, and the step measured in the weights' own units (Zeiler, 2012).",
+        "When no learning rate should have to be chosen: leave lr at 1.",
+    ),
+    _optimizer(
+        "Adafactor",
+        "Adam that keeps row and column sums instead of every square (Shazeer and Stern, 2018).",
+        "When memory for the optimizer's state is short.",
+        hidden=frozenset({"eps"}),
+        helps={"lr": "The largest relative step, and the rate of the weight decay."},
+    ),
+    _optimizer(
+        "ASGD",
+        "Gradient descent that also averages the weights along the way (Polyak and Juditsky, 1992).",
+        "For long runs of noisy language models.",
+    ),
+    _optimizer(
+        "Rprop",
+        "Steps that grow while a gradient keeps its sign and shrink when it turns (Riedmiller and Braun, 1993).",
+        "For whole-batch training of small networks only; noise in mini-batches misleads it.",
+    ),
+)

@@ -1,0 +1,128 @@
+"""The types of parameters: from torch's annotations to what a TOML document can hold, and how they are said."""
+
+from __future__ import annotations
+
+import collections.abc
+import types
+import typing
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+_SEQUENCES = (list, collections.abc.Iterable, collections.abc.Sequence)
+_SCALARS = (bool, int, float, str)
+_FINITE = Field(allow_inf_nan=False)
+
+
+def document_type(annotation: Any, at_least: int | None = None) -> Any:
+    """An annotation of torch's as the type of a value in a document: no tensors, no None, sequences as tuples.
+
+    `at_least` bounds the whole numbers in it. Returns None where nothing is left that a document could hold.
+    """
+    if annotation is int and at_least is not None:
+        return Annotated[int, Ge(at_least)]
+    if annotation is float:
+        return Annotated[float, _FINITE]
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation in _SCALARS or origin is Literal:
+        return annotation
+    if origin is Annotated:
+        return annotation
+    if origin in (Union, types.UnionType):
+        # A list beside its scalar means one value for each parameter group; a document has a single group.
+        members = [a for a in arguments if not (get_origin(a) is list and get_args(a)[0] is float)]
+        kept = [m for m in (document_type(a, at_least) for a in members) if m is not None]
+        return Union[tuple(kept)] if kept else None  # noqa: UP007 - the members are known at run time only
+    if origin is tuple:
+        inner = tuple(a if a is Ellipsis else document_type(a, at_least) for a in arguments)
+        return None if None in inner else tuple[inner]  # type: ignore[valid-type]
+    if origin in _SEQUENCES:
+        item = document_type(arguments[0], at_least)
+        return None if item is None else tuple[item, ...]  # type: ignore[valid-type]
+    if isinstance(annotation, type) and issubclass(annotation, tuple):
+        return tuple[document_type(int, at_least), ...]  # type: ignore[misc]  # torch.Size
+    return None
+
+
+def as_tuples(value: Any) -> Any:
+    """A document's lists as the tuples that torch's signatures ask for."""
+    return tuple(as_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def as_lists(value: Any) -> Any:
+    """torch's tuples as the lists that a document holds."""
+    return [as_lists(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(annotation, config=ConfigDict(strict=True))
+
+
+def holds(annotation: Any, value: Any) -> bool:
+    """Whether a document's value is of that type; a number written without a point is a float too, true is no number."""
+    try:
+        _adapter(annotation).validate_python(as_tuples(value))
+    except ValidationError:
+        return False
+    return True
+
+
+def members(annotation: Any) -> tuple[Any, ...]:
+    """What a union is made of; a type that is none by itself."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return tuple(m for a in get_args(annotation) for m in members(a))
+    return (annotation,)
+
+
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """The values that a Literal in it allows."""
+    return tuple(v for m in members(annotation) if get_origin(m) is Literal for v in get_args(m))
+
+
+def type_text(annotation: Any) -> str:
+    """A type as a table shows it: `int | [int, int]`, `'same' | 'valid' | int`."""
+    return " | ".join(_short(m) for m in members(annotation))
+
+
+def _short(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _short(arguments[0])
+    if origin is Literal:
+        return " | ".join(repr(v) for v in arguments)
+    if origin is tuple:
+        return "[" + ", ".join("…" if a is Ellipsis else type_text(a) for a in arguments) + "]"
+    return str(getattr(annotation, "__name__", annotation))
+
+
+def type_words(annotation: Any) -> str:
+    """A type as a sentence says it: `a whole number of at least 1 or a pair of them`."""
+    return " or ".join(dict.fromkeys(_words(m) for m in members(annotation)))
+
+
+def _words(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        bound = next((a.ge for a in arguments[1:] if isinstance(a, Ge)), None)
+        return _words(arguments[0]) + ("" if bound is None else f" of at least {bound}")
+    if origin is Literal:
+        return " or ".join(repr(v) for v in arguments)
+    if origin is tuple:
+        count = "a list" if Ellipsis in arguments else {1: "a list of one", 2: "a pair"}.get(len(arguments), "a list")
+        return f"{count} of {_plural(arguments[0])}"
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(annotation, "a value")
+
+
+def _plural(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    return {int: "whole numbers", float: "numbers", bool: "true or false", str: "texts"}.get(annotation, "values")
+
+
+def signature_types(function: Any) -> dict[str, Any]:
+    """The annotations of a function, resolved; names that torch imports for type checkers only are resolved too."""
+    local = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
+    return typing.get_type_hints(function, localns=local)
