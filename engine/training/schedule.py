@@ -52,9 +52,7 @@ class LearningRate:
         """Move on after a step of the optimizer."""
         self._last = self.lr
         self.steps += 1
-        if self.steps < self.warmup_steps:
-            self._apply()
-        elif self.steps == self.warmup_steps:
+        if self.steps <= self.warmup_steps:
             self._apply()
         elif self.by_step:
             self._advance()
@@ -76,7 +74,7 @@ class LearningRate:
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a resumed run needs, as JSON can hold it."""
+        """What a resumed run needs, as JSON can hold it; what is a table (milestones) follows from the choice."""
         state = {k: v for k, v in self.scheduler.state_dict().items() if _is_plain(v)} if self.scheduler else None
         return {
             "factor": self.factor,
@@ -128,8 +126,6 @@ def lr_plan(experiment: Experiment, steps_per_epoch: int) -> tuple[float, ...]:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(_is_plain(v) for v in value.values())
     if isinstance(value, (list, tuple)):
         return all(map(_is_plain, value))
     return isinstance(value, (int, float, str, bool, type(None)))

@@ -1,0 +1,288 @@
+"""The training loop.
+
+    for each epoch:
+        for each batch, in the order that seed and epoch give:
+            forward, loss, backward, clip, step, schedule
+            at most ten times a second: `step` event, then what viewers ask for
+        validate, `epoch` event, checkpoint
+        stop, when patience has run out
+
+Nothing in a step waits for the device: losses and outputs stay there until they are fetched together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from time import monotonic
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from engine.experiment.document import Experiment
+from engine.training.batches import Batch, Batches
+from engine.training.commands import Command
+from engine.training.events import Epoch, Event, Reason, Step
+from engine.training.metrics import Metrics
+from engine.training.precision import MixedPrecision, evaluation
+from engine.training.regularization import Regularizer
+from engine.training.schedule import LearningRate
+from engine.training.stopping import Stopping
+
+TICK_S = 0.1
+"""Time between two looks at the losses and at what viewers ask for."""
+
+VALIDATION_BATCHES = 4
+"""A batch of the validation is this many times the size of one of the training: no gradients are kept."""
+
+
+class NotFinite(Exception):
+    """The loss stopped being finite; carries the epoch and step at which it did."""
+
+    def __init__(self, epoch: int, step: int, lr: float) -> None:
+        self.epoch, self.step, self.lr = epoch, step, lr
+        super().__init__(
+            f"The loss stopped being finite at step {step}, in epoch {epoch}, with a learning rate of {lr:.3g}. "
+            "Lower optimizer.lr, or set regularization.clip_grad_norm"
+        )
+
+
+@dataclass(slots=True)
+class Position:
+    """Where a run stands: the epoch under way, the steps taken in it, and in all."""
+
+    epoch: int = 1
+    step_in_epoch: int = 0
+    step: int = 0
+
+
+class Watch(Protocol):
+    """Whoever runs the loop: hears its events, and answers for the people who watch."""
+
+    inbox: deque[Command]
+
+    def say(self, event: Event) -> None: ...
+
+    def attend(self) -> Reason | None:
+        """Do what viewers ask for; why the run is to end, if it is."""
+
+    def epoch_ended(self, improved: bool) -> None:
+        """The position stands at the start of the next epoch: a good moment for a checkpoint."""
+
+
+class Losses:
+    """The losses of the epoch under way: they wait on the device, and are fetched many at a time."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Tensor, int, int]] = []
+        self.total, self.samples = 0.0, 0
+
+    def add(self, loss: Tensor, samples: int, step: int) -> None:
+        """Take the mean loss of a batch."""
+        self._waiting.append((loss, samples, step))
+
+    def fetch(self) -> tuple[float, int, int | None]:
+        """Bring what waits to the host: the sum over its samples, their number, and the first step that is not finite.
+
+        This is the one place where training waits for the device.
+        """
+        total, samples, broken = 0.0, 0, None
+        if self._waiting:
+            values = torch.stack([loss for loss, _, _ in self._waiting]).tolist()
+            for value, (_, n, step) in zip(values, self._waiting, strict=True):
+                self.total += value * n
+                self.samples += n
+                total += value * n
+                samples += n
+                if broken is None and not math.isfinite(value):
+                    broken = step
+            self._waiting = []
+        return total, samples, broken
+
+    @property
+    def mean(self) -> float:
+        """Mean loss of the epoch so far, over its samples."""
+        return self.total / max(self.samples, 1)
+
+
+class Loop:
+    """Trains a network for an experiment, from a position to the end of the run or until it is told to stop."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        *,
+        network: nn.Module,
+        batches: Batches,
+        criterion: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        rate: LearningRate,
+        precision: MixedPrecision,
+        regularizer: Regularizer,
+        stopping: Stopping,
+        metrics: Callable[[], Metrics],
+        watch: Watch,
+    ) -> None:
+        self.seed = experiment.seed
+        self.epochs = experiment.training.epochs
+        self.batch_size = experiment.data.batch_size
+        self.accumulation_steps = experiment.training.accumulation_steps
+        self.network = network
+        self.batches = batches
+        self.criterion = criterion
+        self.optimizer = optimizer
+        self.rate = rate
+        self.precision = precision
+        self.regularizer = regularizer
+        self.stopping = stopping
+        self.metrics = metrics()
+        self.val_metrics = metrics()
+        self.watch = watch
+
+        self.position = Position()
+        self.losses = Losses()
+        self.paused_s = 0.0
+        self._grad_norm: Tensor | None = None
+        self._next_tick = 0.0
+        self._unsaid = (0.0, 0)
+        self._said_at, self._said_paused_s = 0.0, 0.0
+
+    def run(self) -> Reason:
+        """Train to the end; says why it ended.
+
+        Raises:
+            NotFinite: the loss stopped being finite.
+        """
+        self._said_at, self._said_paused_s = monotonic(), self.paused_s
+        while self.position.epoch <= self.epochs:
+            began, paused = monotonic(), self.paused_s
+            if reason := self._train():
+                return reason
+            train_s = monotonic() - began - (self.paused_s - paused)
+            if reason := self._finish_epoch(began, paused, train_s):
+                return reason
+        return Reason.COMPLETED
+
+    def _train(self) -> Reason | None:
+        self.network.train()
+        for window in self._windows():
+            self._step(window)
+            if monotonic() >= self._next_tick or self.watch.inbox:
+                self.collect()
+                if reason := self.watch.attend():
+                    return reason
+                self._next_tick = monotonic() + TICK_S
+        return None
+
+    def _windows(self) -> Iterator[list[Batch]]:
+        """The batches of each step of the epoch that are still to be taken; one, unless gradients are accumulated."""
+        done = self.position.step_in_epoch * self.accumulation_steps
+        batches = self.batches.training(self.batch_size, self.seed, self.position.epoch, skip=done)
+        while window := list(islice(batches, self.accumulation_steps)):
+            yield window
+
+    def _step(self, window: list[Batch]) -> None:
+        """One step of the optimizer: on one batch, or on several whose gradients are added up."""
+        at = self.position
+        at.step += 1
+        at.step_in_epoch += 1
+        samples = sum(batch.size for batch in window)
+        for batch in window:
+            with self.precision.autocast():
+                output = self.network(*batch.inputs)
+                loss = self.criterion(output, batch.target)
+                objective = self.regularizer.objective(loss)
+            if len(window) > 1:
+                # A batch counts by its samples, so that a window gives the gradient of one large batch.
+                objective = objective * (batch.size / samples)
+            self.precision.backward(objective)
+            self.losses.add(loss.detach(), batch.size, at.step)
+            self.metrics.add(output.detach(), batch.target)
+        self.precision.unscale(self.optimizer)
+        self._grad_norm = self.regularizer.clip()
+        self.precision.step(self.optimizer)
+        if self._grad_norm is None and monotonic() >= self._next_tick:
+            self._grad_norm = self.regularizer.grad_norm()
+        self.optimizer.zero_grad()
+        self.rate.step_done()
+
+    def collect(self) -> None:
+        """Fetch the losses that wait on the device, and say their mean if a `step` event is due.
+
+        Raises:
+            NotFinite: one of them is not finite; it has been said by then.
+        """
+        total, samples, broken = self.losses.fetch()
+        self._unsaid = (self._unsaid[0] + total, self._unsaid[1] + samples)
+        if broken is not None or (self._unsaid[1] and monotonic() >= self._said_at + TICK_S):
+            self._say_step()
+        if broken is not None:
+            raise NotFinite(self.position.epoch, broken, self.rate.last)
+
+    def _say_step(self) -> None:
+        (total, samples), now = self._unsaid, monotonic()
+        elapsed = now - self._said_at - (self.paused_s - self._said_paused_s)
+        self._unsaid, self._said_at, self._said_paused_s = (0.0, 0), now, self.paused_s
+        self.watch.say(
+            Step(
+                epoch=self.position.epoch,
+                step=self.position.step,
+                loss=total / samples,
+                lr=self.rate.last,
+                grad_norm=None if self._grad_norm is None else float(self._grad_norm),
+                samples_per_s=samples / max(elapsed, 1e-9),
+            )
+        )
+
+    def _finish_epoch(self, began: float, paused: float, train_s: float) -> Reason | None:
+        self.collect()
+        validation, reason = self._validate()
+        if reason:
+            return reason
+        at = self.position
+        measured = {"train_loss": self.losses.mean}
+        measured |= {f"train_{name}": value for name, value in self.metrics.compute().items()}
+        measured |= {f"val_{name}": value for name, value in validation.items()}
+        improved = self.stopping.update(at.epoch, measured)
+        event = Epoch(
+            epoch=at.epoch,
+            step=at.step,
+            lr=self.rate.last,
+            seconds=monotonic() - began - (self.paused_s - paused),
+            samples_per_s=self.losses.samples / max(train_s, 1e-9),
+            best=self.stopping.best,
+            best_epoch=self.stopping.best_epoch,
+            patience_used=self.stopping.patience_used,
+            **measured,
+        )
+        self.rate.epoch_done(measured.get("val_loss", measured["train_loss"]))
+        self.losses = Losses()
+        self.metrics.reset()
+        self.position = Position(epoch=at.epoch + 1, step=at.step)
+        self.watch.say(event)
+        self.watch.epoch_ended(improved)
+        return Reason.EARLY_STOPPED if self.stopping.exhausted else None
+
+    def _validate(self) -> tuple[dict[str, float], Reason | None]:
+        """Loss and metrics on the validation part; given up when the run is to end, and done again on resuming."""
+        self.val_metrics.reset()
+        losses = Losses()
+        with evaluation(self.network):
+            for batch in self.batches.validation(self.batch_size * VALIDATION_BATCHES):
+                with self.precision.autocast():
+                    output = self.network(*batch.inputs)
+                    loss = self.criterion(output, batch.target)
+                losses.add(loss, batch.size, self.position.step)
+                self.val_metrics.add(output, batch.target)
+                if monotonic() >= self._next_tick or self.watch.inbox:
+                    if reason := self.watch.attend():
+                        return {}, reason
+                    self._next_tick = monotonic() + TICK_S
+            losses.fetch()
+            if not losses.samples:
+                return {}, None
+            return {"loss": losses.mean} | self.val_metrics.compute(), None

@@ -1,0 +1,86 @@
+"""Everything that a run is at one moment: taken as a snapshot for a checkpoint, put back on resuming."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.training.loop import Loop, Losses, Position
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A copy on the host: weights, the tensors beside them (optimizer, RNGs, metrics), and what is plain data."""
+
+    model: dict[str, Tensor]
+    trainer: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+def take(loop: Loop) -> Snapshot:
+    """Copy the state of a run at a step boundary. Losses that still wait on the device are fetched first."""
+    optimizer = loop.optimizer.state_dict()
+    trainer = {"rng.cpu": torch.get_rng_state()}
+    if loop.batches.device.startswith("cuda"):
+        trainer["rng.cuda"] = torch.cuda.get_rng_state(loop.batches.device)
+    numbers: dict[str, dict[str, Any]] = {}
+    for index, slots in optimizer["state"].items():
+        for name, value in slots.items():
+            if isinstance(value, Tensor):
+                trainer[f"optimizer.{index}.{name}"] = _copy(value)
+            else:
+                numbers.setdefault(str(index), {})[name] = value
+    trainer |= {f"metrics.{name}": _copy(value) for name, value in loop.metrics.state_dict().items()}
+    state = {
+        "format": FORMAT,
+        "position": asdict(loop.position),
+        "optimizer": {"groups": optimizer["param_groups"], "numbers": numbers},
+        "rate": loop.rate.state_dict(),
+        "precision": loop.precision.state_dict(),
+        "stopping": loop.stopping.state_dict(),
+        "losses": {"total": loop.losses.total, "samples": loop.losses.samples},
+    }
+    return Snapshot(model={k: _copy(v) for k, v in loop.network.state_dict().items()}, trainer=trainer, state=state)
+
+
+def put_back(loop: Loop, snapshot: Snapshot) -> None:
+    """Make `loop`, built from the same experiment, go on exactly where `snapshot` was taken."""
+    state, trainer = snapshot.state, snapshot.trainer
+    loop.network.load_state_dict(snapshot.model)
+    _restore_optimizer(loop.optimizer, trainer, state["optimizer"])
+    loop.rate.load_state_dict(state["rate"])
+    loop.precision.load_state_dict(state["precision"])
+    loop.stopping.load_state_dict(state["stopping"])
+    loop.position = Position(**state["position"])
+    loop.losses = Losses()
+    loop.losses.total, loop.losses.samples = state["losses"]["total"], state["losses"]["samples"]
+    loop.metrics.load_state_dict(_named(trainer, "metrics."))
+    torch.set_rng_state(trainer["rng.cpu"])
+    if "rng.cuda" in trainer and loop.batches.device.startswith("cuda"):
+        torch.cuda.set_rng_state(trainer["rng.cuda"], loop.batches.device)
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, trainer: dict[str, Tensor], saved: dict[str, Any]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    slots: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in saved["numbers"].items()}
+    for name, value in _named(trainer, "optimizer.").items():
+        index, _, slot = name.partition(".")
+        like = parameters[int(index)]
+        if value.shape == like.shape:
+            # Moments keep the strides of their parameter (channels_last), which a checkpoint does not.
+            value = torch.empty_like(like, dtype=value.dtype, device="cpu").copy_(value)
+        slots.setdefault(int(index), {})[slot] = value
+    optimizer.load_state_dict({"state": slots, "param_groups": saved["groups"]})
+
+
+def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)

@@ -1,0 +1,60 @@
+"""Which epoch is the best one, and when there is no point in going on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from engine.experiment.document import EarlyStopping
+
+GREATER_IS_BETTER = ("accuracy", "f1", "r2")
+
+
+def direction(monitor: str, mode: str = "auto") -> str:
+    """ "min" or "max": whether less or more of a metric is better; scores are known by their names."""
+    if mode != "auto":
+        return mode
+    return "max" if monitor.removeprefix("train_").removeprefix("val_") in GREATER_IS_BETTER else "min"
+
+
+class Stopping:
+    """Follows the monitored metric. Without early stopping it only knows the best epoch, by validation loss.
+
+    A value that is not finite is never a best one.
+    """
+
+    def __init__(self, settings: EarlyStopping | None, *, has_validation: bool = True) -> None:
+        self.monitor = settings.monitor if settings else "val_loss" if has_validation else "train_loss"
+        self.mode = direction(self.monitor, settings.mode if settings else "auto")
+        self.patience = settings.patience if settings else None
+        self.min_delta = settings.min_delta if settings else 0.0
+        self.restore_best = settings is not None and settings.restore_best
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self.patience_used = 0
+
+    def update(self, epoch: int, metrics: Mapping[str, float]) -> bool:
+        """Take note of an epoch; True when it is the best so far."""
+        value = metrics[self.monitor]
+        if math.isfinite(value) and (self.best is None or self._gain(value, self.best) > self.min_delta):
+            self.best, self.best_epoch, self.patience_used = value, epoch, 0
+            return True
+        self.patience_used += 1
+        return False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience has run out."""
+        return self.patience is not None and self.patience_used >= self.patience
+
+    def _gain(self, value: float, best: float) -> float:
+        return best - value if self.mode == "min" else value - best
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to judge as if it had never stopped."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "patience_used": self.patience_used}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict()`."""
+        self.best, self.best_epoch, self.patience_used = state["best"], state["best_epoch"], state["patience_used"]
