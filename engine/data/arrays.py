@@ -1,0 +1,237 @@
+"""Arrays of a person's own .npz file: read without unpickling, checked, and brought into the engine's types."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.dataset import Dataset, dataset
+from engine.data.description import InputKind, Task
+from engine.data.splits import Parts, shuffled, stratified
+from engine.experiment.mistakes import Mistake, Refused, nearest
+
+Array = NDArray[Any]
+
+KEYS = ("x", "y", "x_val", "y_val")
+_SHAPES = "expected (N, F) rows, (N, T) tokens, (N, T, F) sequences or (N, C, H, W) images"
+_SAVE = "Save it with numpy.savez(path, x=x, y=y)."
+_RENUMBER = "Renumber them with y = numpy.unique(y, return_inverse=True)[1]; if y is a quantity, save it as float."
+
+
+def load_arrays(path: str, validation: float, test: float, seed: int) -> Dataset:
+    """The data set of an .npz file; a relative path starts at the current folder.
+
+    Raises:
+        Refused: with everything that is wrong with the file or its arrays.
+    """
+    arrays = _read(path)
+    mistakes: list[Mistake] = []
+    kinds: dict[str, Task | InputKind] = {}
+    for name in list(arrays):
+        checked = _input(name, arrays[name]) if name.startswith("x") else _target(name, arrays[name])
+        if isinstance(checked, _Wrong):
+            mistakes.append(checked.mistake(path))
+        else:
+            kinds[name], arrays[name] = checked
+    if not mistakes:
+        mistakes = [wrong.mistake(path) for wrong in _disagreements(arrays, kinds)]
+    if mistakes:
+        raise Refused(mistakes)
+    return _split(arrays, kinds["x"], kinds["y"], validation, test, seed)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """What is wrong with an array, as the clauses of a mistake."""
+
+    found: str
+    expected: str
+    fix: str
+
+    def mistake(self, path: str) -> Mistake:
+        return Mistake("data.path", self.found, self.expected, self.fix, subject=path)
+
+
+def _read(path: str) -> dict[str, Array]:
+    """The arrays that are known by name, as they stand in the file."""
+    file = Path(path).expanduser()
+
+    def refused(found: str, expected: str, fix: str) -> Refused:
+        return Refused(_Wrong(found, expected, fix).mistake(path))
+
+    arrays: dict[str, Array] = {}
+    name = ""
+    try:
+        if file.is_dir():
+            raise refused("it is a folder", "expected an .npz file", "Name the file in it.")
+        if not zipfile.is_zipfile(file):
+            file.open("rb").close()  # is_zipfile says False for what is missing or may not be read
+            raise refused("it is not an .npz file", "expected one with x and y", _SAVE)
+        with np.load(file, allow_pickle=False) as archive:
+            if missing := [key for key in ("x", "y") if key not in archive]:
+                found = ", ".join(archive.files[:8]) or "nothing"
+                raise refused(f"it has no {' and no '.join(missing)}", f"found {found}, expected x and y", _SAVE)
+            for name in KEYS:
+                if name in archive:
+                    array = archive[name]
+                    if not isinstance(array, np.ndarray):
+                        raise refused(f"{name} is not a NumPy array", "", _SAVE)
+                    arrays[name] = array
+    except FileNotFoundError:
+        like = nearest(file.name, (f.name for f in file.parent.glob("*.npz")))
+        fix = f"Did you mean {file.with_name(like)}?" if like else f"Correct the path; it starts at {Path.cwd()}."
+        raise refused("there is no such file", "", fix) from None
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            expected = "expected an array of numbers"
+            raise refused(f"{name} holds pickled Python objects, which are never read", expected, _SAVE) from None
+        raise refused(f"{name or 'it'} is damaged ({error})", "", "Save it again.") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise refused(f"{name or 'it'} is damaged ({error})", "", "Save it again.") from None
+    except MemoryError as error:
+        raise refused(f"{name} does not fit into memory ({error})", "", "Save fewer samples.") from None
+    except OSError as error:
+        raise refused(
+            f"it cannot be read ({error.strerror or error})", "", "Check the file and its permissions."
+        ) from None
+    return arrays
+
+
+def _input(name: str, x: Array) -> tuple[InputKind, Array] | _Wrong:
+    """What x is, and x as float32, or as int64 where it holds tokens."""
+    if wrong := _unusable(name, x):
+        return wrong
+    if x.ndim not in (2, 3, 4):
+        fix = f"Reshape it: {name}.reshape(-1, 1)." if x.ndim == 1 else "Reshape it."
+        return _Wrong(f"{name} has the shape {x.shape}", _SHAPES, fix)
+    if x.ndim == 2 and x.dtype.kind in "iu":
+        if x.min() < 0:
+            fix = "Number tokens from 0, which is padding; if these are quantities, save them as float."
+            return _Wrong(f"{name} holds the token {x.min()}", "expected whole numbers from 0", fix)
+        return "tokens", x.astype(np.int64, order="C", copy=False)
+    with np.errstate(over="ignore"):
+        values = x.astype(np.float32, order="C", copy=False)
+    if x.ndim == 4 and x.dtype == np.uint8:
+        values /= 255
+    kind: InputKind = "vector" if x.ndim == 2 else "sequence" if x.ndim == 3 else "image"
+    return _not_finite(name, x, values) or (kind, values)
+
+
+def _target(name: str, y: Array) -> tuple[Task, Array] | _Wrong:
+    """What y asks for, and y as (N,) int64 for classes, otherwise as (N, outputs) float32."""
+    if wrong := _unusable(name, y):
+        return wrong
+    if y.dtype.kind == "f":
+        if y.ndim > 2:
+            return _Wrong(f"{name} has the shape {y.shape}", "expected (N,) or (N, outputs)", "Reshape it.")
+        with np.errstate(over="ignore"):
+            values = y.reshape(len(y), -1).astype(np.float32, order="C", copy=False)
+        return _not_finite(name, y, values) or ("regression", values)
+    if y.size != len(y):
+        fix = f"Save the number of the class, such as {name}.argmax(1); if these are quantities, save them as float."
+        return _Wrong(f"{name} has the shape {y.shape}", "expected (N,) whole numbers for classes", fix)
+    return "classification", y.reshape(-1).astype(np.int64, copy=False)
+
+
+def _unusable(name: str, array: Array) -> _Wrong | None:
+    if array.dtype.kind not in "biuf":
+        of_text = name.startswith("y") and array.dtype.kind in "US"
+        fix = _RENUMBER.partition(";")[0] + "." if of_text else "Save it as float32."
+        return _Wrong(f"{name} is of type {array.dtype}", "expected numbers", fix)
+    if array.size == 0:
+        return _Wrong(f"{name} is empty", f"its shape is {array.shape}", "Save at least one sample.")
+    if array.ndim == 0:
+        return _Wrong(f"{name} is a single number", "expected one entry a sample", _SAVE)
+    return None
+
+
+def _not_finite(name: str, given: Array, values: NDArray[np.float32]) -> _Wrong | None:
+    # min and max hand NaN on, and need no array of their own.
+    if np.isfinite(values.min()) and np.isfinite(values.max()):
+        return None
+    bad = ~np.isfinite(values)
+    first = ", ".join(str(int(i)) for i in np.unravel_index(int(bad.argmax()), values.shape))
+    value = given.reshape(values.shape)[np.unravel_index(int(bad.argmax()), values.shape)]
+    count = int(bad.sum())
+    what = "is too large for float32" if np.isfinite(value) else "is not finite"
+    return _Wrong(
+        f"{name}[{first}] = {value} {what}" + (f", and {count - 1:,} more" if count > 1 else ""),
+        "expected finite numbers",
+        "Leave these samples out, or fill the gaps.",
+    )
+
+
+def _disagreements(arrays: dict[str, Array], kinds: dict[str, Task | InputKind]) -> list[_Wrong]:
+    """What is wrong between arrays that are each right by themselves."""
+    wrong = []
+    for x, y in (("x", "y"), ("x_val", "y_val")):
+        if x in arrays and y in arrays and len(arrays[x]) != len(arrays[y]):
+            lengths = f"{x} has {len(arrays[x]):,} samples, {y} has {len(arrays[y]):,}"
+            wrong.append(_Wrong(lengths, "expected as many", "Save one entry of y for each of x."))
+        elif (x in arrays) != (y in arrays):
+            there, missing = (x, y) if x in arrays else (y, x)
+            wrong.append(_Wrong(f"there is {there} and no {missing}", "expected both or none", f"Save {missing} too."))
+    for name in ("x", "y"):
+        val = f"{name}_val"
+        if val not in arrays:
+            continue
+        if kinds[name] != kinds[val]:
+            found = f"{val} reads as {kinds[val]}, {name} as {kinds[name]}"
+            wrong.append(_Wrong(found, "expected the same", "Save both with the same type and dimensions."))
+        elif arrays[name].shape[1:] != arrays[val].shape[1:]:
+            found = f"a sample of {val} has the shape {arrays[val].shape[1:]}, of {name} {arrays[name].shape[1:]}"
+            wrong.append(_Wrong(found, "expected the same", "Bring them to one shape."))
+    return wrong or _wrong_labels(arrays, kinds)
+
+
+def _wrong_labels(arrays: dict[str, Array], kinds: dict[str, Task | InputKind]) -> list[_Wrong]:
+    if kinds["y"] != "classification":
+        return []
+    labels = np.unique(arrays["y"])
+    shown = ", ".join(map(str, labels[:8].tolist())) + (f", … ({len(labels):,} in all)" if len(labels) > 8 else "")
+    if labels[0] != 0 or labels[-1] != len(labels) - 1:
+        return [_Wrong(f"y has the labels {shown}", "expected 0, 1, 2 and so on without a gap", _RENUMBER)]
+    if len(labels) == 1:
+        return [_Wrong("every y is 0", "expected at least two classes", "Add samples of another class.")]
+    unknown = np.setdiff1d(arrays.get("y_val", labels), labels)
+    if len(unknown):
+        found = f"y_val has the label {unknown[0]}, which y has not"
+        return [_Wrong(found, f"expected 0 to {labels[-1]}", "Have a sample of every class in y.")]
+    return []
+
+
+def _split(arrays: dict[str, Array], kind: InputKind, task: Task, validation: float, test: float, seed: int) -> Dataset:
+    x, y = arrays["x"], arrays["y"]
+    own_validation = "x_val" in arrays
+    if own_validation:
+        validation = 0.0
+    parts = (
+        stratified(y, validation, test, seed) if task == "classification" else shuffled(len(x), validation, test, seed)
+    )
+    notes: list[str] = []
+    if own_validation:
+        after = np.arange(len(x), len(x) + len(arrays["x_val"]), dtype=np.int64)
+        parts = Parts(parts.train, after, parts.test, parts.notes)
+        x, y = np.concatenate([x, arrays["x_val"]]), np.concatenate([y, arrays["y_val"]])
+        notes.append("The validation part is x_val and y_val of the file; data.validation is not used.")
+    if kind == "tokens":
+        notes.append("x is a table of whole numbers and read as tokens; saved as float, it is rows of features.")
+    if task == "regression" and y.shape[1] == 1 and (y == np.floor(y)).all():
+        notes.append("y holds whole numbers as float and is a quantity to predict; saved as integers, it is classes.")
+    return dataset(
+        "arrays",
+        task,
+        kind,
+        x,
+        y,
+        parts,
+        classes=tuple(map(str, range(int(y.max()) + 1))) if task == "classification" else (),
+        vocabulary_size=int(x.max()) + 1 if kind == "tokens" else None,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,53 @@
+"""What is slow to compute, kept between runs in the user's cache folder: JSON, the owner's alone, no loss when lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def cache_folder() -> Path:
+    """`torchdeck` under XDG_CACHE_HOME, or under ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification has relative paths ignored.
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "torchdeck"
+
+
+def read_cached(name: str, key: dict[str, Any]) -> Any | None:
+    """What was kept under `name` for `key`; None if there is nothing, or if it is for another key or damaged."""
+    try:
+        head, _, body = _file(name, key).read_bytes().partition(b"\n")
+        if json.loads(head) != {**key, "sha256": hashlib.sha256(body).hexdigest()}:
+            return None
+        return json.loads(body)
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
+def keep_cached(name: str, key: dict[str, Any], value: Any) -> None:
+    """Keep `value` under `name` for `key`. A folder that cannot be written keeps nothing, and that is no error."""
+    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    head = json.dumps({**key, "sha256": hashlib.sha256(body).hexdigest()}).encode()
+    aside = None
+    try:
+        file = _file(name, key)
+        file.parent.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        handle, aside = tempfile.mkstemp(dir=file.parent, prefix=f".{name}-")  # 0600
+        with os.fdopen(handle, "wb") as out:
+            out.write(head + b"\n" + body)
+        os.replace(aside, file)
+    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
+        if aside is not None:
+            with suppress(OSError):
+                os.unlink(aside)
+
+
+def _file(name: str, key: dict[str, Any]) -> Path:
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    return cache_folder() / f"{name}-{digest}.json"

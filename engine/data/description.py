@@ -1,0 +1,34 @@
+"""What a data set is, without its samples: all that a network is built and checked against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Task = Literal["classification", "regression", "forecasting"]
+InputKind = Literal["image", "sequence", "tokens", "vector"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What the data is. Shapes are of one sample: C channels, H W, T time, F features."""
+
+    source: str
+    task: Task
+    input_shape: tuple[int, ...]
+    """(C, H, W) of an image, (T, F) of a sequence, (T,) of tokens, (F,) of a vector."""
+    input_dtype: Literal["float32", "int64"]
+    input_kind: InputKind
+    outputs: int
+    """What `out_features = "auto"` becomes: the number of classes, or of values to predict."""
+    classes: tuple[str, ...] = ()
+    vocabulary_size: int | None = None
+    """Token numbers lie below it; padding (0) and the unknown word are counted."""
+    has_lengths: bool = False
+    train_samples: int
+    val_samples: int
+    test_samples: int
+    bytes: int
+    """Of the tensors in host memory."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was done to the data, for the person who trains on it."""

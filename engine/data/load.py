@@ -1,0 +1,30 @@
+"""From [data] to samples."""
+
+from __future__ import annotations
+
+from engine.data.dataset import Dataset
+from engine.data.description import Description
+from engine.data.parameters import parsed
+from engine.experiment.document import Data
+from engine.experiment.mistakes import Refused
+
+
+def load_data(data: Data, seed: int) -> Dataset:
+    """Every sample of the source that `data` names, split by `seed`.
+
+    Raises:
+        Refused: with every mistake in [data], or with what is wrong with the files that it names.
+    """
+    source, mistakes = parsed(data)
+    if source is None or mistakes:
+        raise Refused(mistakes)
+    return source.load(data.validation, data.test, seed)
+
+
+def describe(data: Data, seed: int) -> Description:
+    """What `load_data` gives, without keeping it.
+
+    Raises:
+        Refused: as `load_data`.
+    """
+    return load_data(data, seed).description

@@ -1,0 +1,64 @@
+"""What stands in [data] against what its source declares: mistakes and defaults, without loading anything."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from engine.data.sources import SOURCES, Source
+from engine.experiment.document import Data
+from engine.experiment.mistakes import Mistake, unknown_name
+from engine.experiment.validation import mistakes_of
+
+
+def source_mistakes(data: Data) -> list[Mistake]:
+    """Everything that is wrong with the source's name, its parameters and the shares that are held back."""
+    return parsed(data)[1]
+
+
+def with_defaults(data: Data) -> Data:
+    """`data` with every parameter of its source; one that is wrong gives way to its default."""
+    source, _ = parsed(data)
+    if source is None:
+        return data
+    declared = {name: getattr(data, name) for name in Data.model_fields} | source.model_dump(exclude_none=True)
+    return Data.model_validate(declared)
+
+
+def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
+    """The source as far as its parameters allow, None where they do not, and every mistake."""
+    mistakes = []
+    if data.validation + data.test >= 1:
+        mistakes.append(
+            Mistake(
+                "data.test",
+                f"validation {data.validation:g} and test {data.test:g} together leave nothing to train on",
+                "expected a sum below 1",
+                "Make one of them smaller.",
+            )
+        )
+    declaration = SOURCES.get(data.source)
+    if declaration is None:
+        return None, [unknown_name("data.source", data.source, list(SOURCES), "a data source"), *mistakes]
+
+    given = data.parameters
+    known = {name: value for name, value in given.items() if name in declaration.model_fields}
+    # A misspelt field of [data] itself lands among the parameters, so those names are offered too.
+    names = [*declaration.model_fields, *Data.model_fields]
+    mistakes += [
+        unknown_name(f"data.{name}", name, names, f"a parameter of the source {data.source}")
+        for name in given
+        if name not in known
+    ]
+    source: Source | None = None
+    try:
+        source = declaration.model_validate(known)
+    except ValidationError as error:
+        mistakes += mistakes_of(error, known, declaration, "data")
+        wrong = {details["loc"][0] for details in error.errors()}
+        try:
+            source = declaration.model_validate({k: v for k, v in known.items() if k not in wrong})
+        except ValidationError:
+            return None, mistakes
+    if not mistakes:
+        mistakes += source.contradictions(data.validation, data.test)
+    return source, mistakes

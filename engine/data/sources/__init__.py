@@ -1,0 +1,16 @@
+"""The data sources by the names that they have in a document. Importing this loads neither numpy nor torch."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from engine.data.sources.arrays import Arrays
+from engine.data.sources.digits import Digits
+from engine.data.sources.mackey_glass import MackeyGlass
+from engine.data.sources.source import Source
+from engine.data.sources.stdlib_docs import StdlibDocs
+
+SOURCES: Mapping[str, type[Source]] = MappingProxyType(
+    {source.name: source for source in (Digits, MackeyGlass, StdlibDocs, Arrays)}
+)
+
+__all__ = ["SOURCES", "Arrays", "Digits", "MackeyGlass", "Source", "StdlibDocs"]

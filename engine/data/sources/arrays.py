@@ -1,0 +1,32 @@
+"""Your own arrays, from an .npz file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from engine.data.sources.source import Source
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+
+
+class Arrays(Source):
+    """x is (N, F), (N, T, F) or (N, C, H, W) numbers, or (N, T) whole numbers for tokens.
+
+    y is (N,) whole numbers from 0 for classes, or (N,) or (N, outputs) fractional numbers for regression.
+    With x_val and y_val in the file these are the validation part, and `validation` is not used.
+    """
+
+    name: ClassVar[str] = "arrays"
+    summary: ClassVar[str] = "The arrays x and y of an .npz file of your own."
+    when: ClassVar[str] = "To train on anything that NumPy can hold: images, sequences, tokens or rows of a table."
+
+    path: Annotated[str, Field(min_length=1, description="The .npz file, saved by numpy.savez(path, x=x, y=y).")]
+
+    def load(self, validation: float, test: float, seed: int) -> Dataset:
+        """As the class says; fractional numbers as float32, uint8 images scaled to 0..1."""
+        from engine.data.arrays import load_arrays
+
+        return load_arrays(self.path, validation, test, seed)

@@ -1,0 +1,138 @@
+"""The Mackey-Glass series: the chaos that forecasting is measured on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from engine.data.sources.source import Source
+from engine.data.spans import Spans
+from engine.experiment.mistakes import Mistake
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from engine.data.dataset import Dataset
+
+BETA, GAMMA, EXPONENT = 0.2, 0.1, 10
+START = 1.2
+STEPS_PER_UNIT = 10
+LONGEST = 1_000_000
+TRANSIENT = 1000
+"""Units of time before the first sample, after which the series has forgotten how it was started."""
+
+
+class MackeyGlass(Source):
+    """M. C. Mackey, L. Glass: Oscillation and chaos in physiological control systems. Science 197 (1977), 287-289."""
+
+    name: ClassVar[str] = "mackey-glass"
+    summary: ClassVar[str] = "Windows of the chaotic Mackey-Glass series, each with the values that follow it."
+    when: ClassVar[str] = "To see a recurrent network forecast, on the series that papers on forecasting compare by."
+
+    length: Annotated[int, Field(ge=100, le=LONGEST, description="Samples of the series, one a unit of time.")] = 6000
+    tau: Annotated[
+        int,
+        Field(ge=5, le=300, description="Delay of the equation; periodic below 17, ever more chaotic from 17 on."),
+    ] = 17
+    window: Annotated[int, Field(ge=1, description="Samples that the network sees.")] = 64
+    horizon: Annotated[int, Field(ge=1, description="Samples after the window that it forecasts, all at once.")] = 1
+    stride: Annotated[int, Field(ge=1, description="Samples from the start of one window to that of the next.")] = 1
+
+    def contradictions(self, validation: float, test: float) -> list[Mistake]:
+        """A part of the series that is too short for a single window."""
+        reach = self.window + self.horizon
+        shortest = Spans.of(self.length, validation, test).shortest
+        if shortest >= reach:
+            return []
+        enough = _round_up(self.length * reach / max(shortest, 1))
+        return [
+            Mistake(
+                "data.window",
+                f"a window of {self.window:,} and the {self.horizon:,} to forecast span {reach:,} samples",
+                f"the shortest part of the series has {max(shortest, 0):,} of {self.length:,}",
+                f"Shorten window or horizon, or set data.length to {enough}."
+                if enough <= LONGEST
+                else "Shorten window or horizon.",
+            )
+        ]
+
+    def load(self, validation: float, test: float, seed: int) -> Dataset:
+        """Sequences (T=window, F=1) and the next `horizon` values, standardised by the training span.
+
+        The series is the same for every seed, and its parts follow one another in time. A window belongs to a part
+        only if its input and its target both lie in it.
+        """
+        import numpy as np
+
+        from engine.data.dataset import dataset
+        from engine.data.splits import in_time
+
+        values = series(self.length, self.tau)
+        spans = Spans.of(self.length, validation, test)
+        fitted = values[: spans.train_end]
+        mean, std = float(fitted.mean()), float(fitted.std())
+        standardised = ((values - mean) / std).astype(np.float32)
+
+        starts, parts = in_time(spans, self.window + self.horizon, self.stride)
+        windows = np.lib.stride_tricks.sliding_window_view(standardised, self.window + self.horizon)[starts]
+        return dataset(
+            self.name,
+            "forecasting",
+            "sequence",
+            np.ascontiguousarray(windows[:, : self.window, None]),
+            np.ascontiguousarray(windows[:, self.window :]),
+            parts,
+            statistics={"mean": mean, "std": std},
+            notes=(
+                f"Standardised by the first {spans.train_end:,} of {self.length:,} values "
+                f"(mean {mean:.4f}, std {std:.4f}); no window reaches over the boundary of a part.",
+            ),
+        )
+
+
+def series(length: int, tau: int) -> NDArray[np.float64]:
+    """x(t) once a unit of time, for dx/dt = β x(t-τ) / (1 + x(t-τ)ⁿ) - γ x, started from 1.2 and after its transient.
+
+    Fourth-order Runge-Kutta with a fixed step of 0.1; the delayed values between steps by cubic Hermite interpolation.
+    Within one delay the delayed term is known already, which leaves x' = g(t) - γ x: a Runge-Kutta step is then linear
+    in x and g, and the steps of a whole delay are one cumulative sum.
+    """
+    import numpy as np
+
+    h = 1 / STEPS_PER_UNIT
+    lag = tau * STEPS_PER_UNIT
+    steps = (TRANSIENT + length - 1) * STEPS_PER_UNIT
+
+    z = GAMMA * h
+    decay = 1 - z + z**2 / 2 - z**3 / 6 + z**4 / 24
+    weight_start, weight_middle, weight_end = (
+        h / 6 * (1 - z + z**2 / 2 - z**3 / 4),
+        h / 6 * (4 - 2 * z + z**2 / 2),
+        h / 6,
+    )
+
+    def production(delayed: NDArray[np.float64]) -> NDArray[np.float64]:
+        return BETA * delayed / (1 + delayed**EXPONENT)
+
+    powers = decay ** np.arange(1, lag + 1)
+    x = np.empty(steps + lag + 1)
+    x[0] = START
+    g = np.full(lag + 1, production(np.array(START)))  # at the ends of this block's steps
+    g_middle = g[:-1]
+    for first in range(0, steps, lag):
+        forcing = weight_start * g[:-1] + weight_middle * g_middle + weight_end * g[1:]
+        block = x[first : first + lag + 1]
+        block[1:] = powers * (block[0] + np.cumsum(forcing / powers))
+        slope = g - GAMMA * block
+        middle = (block[:-1] + block[1:]) / 2 + h / 8 * (slope[:-1] - slope[1:])
+        g, g_middle = production(block), production(middle)
+    return x[TRANSIENT * STEPS_PER_UNIT : steps + 1 : STEPS_PER_UNIT]
+
+
+def _round_up(value: float) -> int:
+    """To two digits, as a person would."""
+    digits = len(str(int(value))) - 2
+    unit = 10 ** max(0, digits)
+    return (int(value) // unit + 1) * unit

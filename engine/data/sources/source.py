@@ -1,0 +1,41 @@
+"""What every data source is: a declaration of its parameters, and the way from them to samples."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from engine.experiment.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+
+
+class Source(BaseModel, ABC):
+    """A data source: its fields are the parameters that stand in [data] beside `source`.
+
+    The modules of sources import numpy and torch inside `load` only, so that forms, help and checks of a document
+    know every parameter without them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    """One sentence on what the samples are."""
+    when: ClassVar[str]
+    """One sentence on when to use it."""
+
+    def contradictions(self, validation: float, test: float) -> list[Mistake]:
+        """Mistakes that no parameter has alone, found without loading anything."""
+        return []
+
+    @abstractmethod
+    def load(self, validation: float, test: float, seed: int) -> Dataset:
+        """The samples, with `validation` and `test` as the shares that are held back.
+
+        Raises:
+            Refused: what the parameters ask for cannot be had.
+        """

@@ -1,0 +1,52 @@
+"""Text as numbers: words, the vocabulary that numbers them, and rows of equal length."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+PADDING, UNKNOWN = 0, 1
+MARKS = ("<padding>", "<unknown>")
+
+_TOKEN = re.compile(r"[^\W\d]\w*|\d+|[^\w\s]")
+
+
+def tokens_of(text: str) -> list[str]:
+    """Words in lower case, numbers, and each punctuation mark.
+
+    >>> tokens_of("Return True, or raise OSError(2).")
+    ['return', 'true', ',', 'or', 'raise', 'oserror', '(', '2', ')', '.']
+    """
+    return _TOKEN.findall(text.lower())
+
+
+def vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) -> tuple[str, ...]:
+    """The most frequent tokens, at most `size` with the two marks, each seen at least `min_count` times.
+
+    The place of a token is its number; tokens of one frequency stand in alphabetical order.
+    """
+    counts = Counter(token for text in texts for token in text)
+    frequent = sorted(((-n, token) for token, n in counts.items() if n >= min_count))
+    return (*MARKS, *(token for _, token in frequent[: size - len(MARKS)]))
+
+
+def numbered(
+    texts: Sequence[Sequence[str]], words: Sequence[str], length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Texts as rows of numbers, cut after `length` tokens and padded behind.
+
+    Returns:
+        (N, length) numbers of tokens, and (N,) how many of each row are not padding.
+    """
+    number = {word: i for i, word in enumerate(words)}
+    rows = np.full((len(texts), length), PADDING, dtype=np.int64)
+    lengths = np.empty(len(texts), dtype=np.int64)
+    for i, text in enumerate(texts):
+        row = [number.get(token, UNKNOWN) for token in text[:length]]
+        rows[i, : len(row)] = row
+        lengths[i] = len(row)
+    return rows, lengths
