@@ -1,0 +1,17 @@
+"""The run directory: written by the session that trains, read and steered by whoever can reach it. No torch here."""
+
+from engine.runs.commands import RejectedLine
+from engine.runs.directory import RunDirectory, runs_dir
+from engine.runs.follower import Follower
+from engine.runs.listing import RunSummary, find_run, list_runs, summarize
+
+__all__ = [
+    "Follower",
+    "RejectedLine",
+    "RunDirectory",
+    "RunSummary",
+    "find_run",
+    "list_runs",
+    "runs_dir",
+    "summarize",
+]

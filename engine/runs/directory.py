@@ -1,0 +1,251 @@
+"""A run's directory, as the session that trains writes it.
+
+    experiment.toml      what was asked, complete with defaults and seed
+    environment.json     versions, device, command line, and the process that trains
+    events.jsonl         what happened, one event a line
+    commands.jsonl       what viewers asked for, one command a line
+    checkpoints/         see engine/training/checkpoint.py
+
+Files are the owner's alone: 0600 in a 0700 directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from engine.experiment.mistakes import Mistake, Refused
+from engine.runs.commands import COMMANDS, CommandReader, RejectedLine, send_command
+from engine.runs.process import this_process
+from engine.training.commands import Command
+from engine.training.events import Device, Event, Step
+
+EXPERIMENT = "experiment.toml"
+ENVIRONMENT = "environment.json"
+EVENTS = "events.jsonl"
+CHECKPOINTS = "checkpoints"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+_KEPT_LINES = 10_000
+_CHOOSE_ANOTHER = "Choose another folder with --runs-dir DIR or TORCHDECK_RUNS."
+
+
+def runs_dir(option: str | Path | None = None) -> Path:
+    """Where runs are kept: what `--runs-dir` says, else TORCHDECK_RUNS, else `./runs`. As an absolute path."""
+    chosen = option or os.environ.get("TORCHDECK_RUNS") or "runs"
+    try:
+        return Path(chosen).expanduser().absolute()
+    except RuntimeError as error:
+        raise Refused(Mistake(str(chosen), "the home folder is not known", "", _CHOOSE_ANOTHER)) from error
+
+
+class RunDirectory:
+    """One run's directory, open for writing by the one session that trains it. Methods may be called by any thread."""
+
+    def __init__(self, path: Path, *, skip_commands: bool) -> None:
+        self.path = path
+        self.name = path.name
+        self.failure: str | None = None
+        """Why events cannot be written at present, as a sentence; None while they can."""
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._kept: deque[bytes] = deque(maxlen=_KEPT_LINES)
+        self._begin_line = False
+        self._commands = CommandReader(path / COMMANDS, skip_existing=skip_commands)
+
+    @classmethod
+    def create(cls, runs_dir: Path, name: str, experiment_toml: str, environment: Mapping[str, Any]) -> RunDirectory:
+        """Make the directory of a new run, `2026-11-23T16-15-30-digits-cnn`; in the same second a second one gets `-2`.
+
+        Args:
+            runs_dir: The folder of all runs; made when it is missing.
+            name: The experiment's name.
+            environment: What `environment.json` says; the process is added to it.
+
+        Raises:
+            Refused: the name cannot be a folder's, or nothing can be written there.
+        """
+        if not NAME.fullmatch(name):
+            found = f"{name[:80]!r} cannot name a run"
+            fix = "Take letters, digits, '.', '-' and '_', at most 64, the first a letter or digit."
+            raise Refused(Mistake("name", found, "", fix))
+        try:
+            experiment_toml.encode()
+        except UnicodeEncodeError as error:
+            found = f"{experiment_toml[error.start : error.end]!r} is no character that a file can hold"
+            raise Refused(Mistake(EXPERIMENT, found, "", "Take it out of the experiment.")) from error
+        path = None
+        try:
+            runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = _make_folder(runs_dir, f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{name}")
+            (path / CHECKPOINTS).mkdir(mode=0o700)
+            _write_new(path / EXPERIMENT, experiment_toml)
+            _write_new(path / COMMANDS, "")
+            _write_new(path / EVENTS, "")
+            # The last one: a folder that has it is complete.
+            _write_new(path / ENVIRONMENT, _environment_text(environment))
+        except OSError as error:
+            if path is not None:
+                shutil.rmtree(path, ignore_errors=True)
+            found = f"no run can be written there ({error.strerror or error})"
+            raise Refused(Mistake(str(runs_dir), found, "", _CHOOSE_ANOTHER)) from error
+        return cls(path, skip_commands=False)
+
+    @classmethod
+    def open(cls, path: Path, environment: Mapping[str, Any] | None = None) -> RunDirectory:
+        """Take over a run that is there, to go on with it. Commands that were sent before are not acted on.
+
+        Args:
+            environment: Replaces what `environment.json` says; left out, that is kept. The process is written anew.
+
+        Raises:
+            Refused: this is not a run's directory, or nothing can be written there.
+        """
+        if not (path / EXPERIMENT).is_file():
+            raise Refused(Mistake(str(path), "this is not a run", f"a run holds {EXPERIMENT}", "See `torchdeck runs`."))
+        try:
+            text = _environment_text(read_environment(path) if environment is None else environment)
+            aside = path / f".{ENVIRONMENT}-{os.getpid()}"
+            aside.unlink(missing_ok=True)
+            _write_new(aside, text)
+            aside.replace(path / ENVIRONMENT)
+        except OSError as error:
+            found = f"the run cannot be written to ({error.strerror or error})"
+            raise Refused(
+                Mistake(str(path), found, "", "Check that it is yours, and that the disk is not full.")
+            ) from error
+        return cls(path, skip_commands=True)
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the run's checkpoints."""
+        return self.path / CHECKPOINTS
+
+    def append(self, event: Event) -> str | None:
+        """Write one event as one line. Never raises for what can go wrong with a disk.
+
+        While events cannot be written, they are kept to be written later, but for `step` and `device`, which only the
+        moment needs.
+
+        Returns:
+            One sentence when this is the first event that could not be written; None otherwise.
+        """
+        try:
+            line = event.to_json().encode() + b"\n"
+        except ValueError as error:  # Text that UTF-8 cannot hold.
+            return f"An event of the kind {event.event!r} cannot be written: {error}."
+        with self._lock:
+            said_before = self.failure is not None
+            try:
+                self._write_kept()
+                self._write(line)
+            except OSError as error:
+                self._close()
+                if not isinstance(event, (Step, Device)):
+                    self._kept.append(line)
+                self.failure = (
+                    f"Events cannot be written to {self.path / EVENTS}: {error.strerror or error}. Training goes on, "
+                    "and they are kept to be written as soon as it is possible."
+                )
+                return None if said_before else self.failure
+            self.failure = None
+            return None
+
+    def new_commands(self) -> list[Command | RejectedLine]:
+        """What viewers asked for since the last call. Never raises. Some 10 µs when there is nothing new."""
+        return self._commands.read()
+
+    def send(self, command: Command) -> None:
+        """Ask something of this run, as any viewer would.
+
+        Raises:
+            Refused: it cannot be written.
+        """
+        send_command(self.path / COMMANDS, command)
+
+    def close(self) -> bool:
+        """Put the events on the disk, with those that had to be kept. False when that is not possible."""
+        with self._lock:
+            try:
+                self._write_kept()
+                if self._descriptor is not None:
+                    os.fsync(self._descriptor)
+            except OSError:
+                return False
+            finally:
+                self._close()
+            return True
+
+    def _write_kept(self) -> None:
+        while self._kept:
+            self._write(self._kept[0])
+            self._kept.popleft()
+
+    def _write(self, line: bytes) -> None:
+        descriptor = self._descriptor
+        if descriptor is not None and not os.fstat(descriptor).st_nlink:
+            # The file was deleted: what is written to it now, nobody can read.
+            self._close()
+            descriptor = None
+        if descriptor is None:
+            descriptor = self._open()
+        if self._begin_line:
+            line = b"\n" + line
+        while line:
+            line = line[os.write(descriptor, line) :]
+        self._begin_line = False
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = self._descriptor = os.open(self.path / EVENTS, flags, 0o600)
+        size = os.fstat(descriptor).st_size
+        # A session that was killed, or a disk that was full, may have left a torn line.
+        self._begin_line = bool(size) and os.pread(descriptor, 1, size - 1) != b"\n"
+        return descriptor
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = None
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """What a run's `environment.json` says; empty when it is missing or damaged."""
+    try:
+        environment = json.loads((path / ENVIRONMENT).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return environment if isinstance(environment, dict) else {}
+
+
+def _environment_text(environment: Mapping[str, Any]) -> str:
+    return json.dumps({**environment, **this_process()}, indent=2, default=str) + "\n"
+
+
+def _make_folder(runs_dir: Path, name: str) -> Path:
+    for attempt in range(1, 1000):
+        path = runs_dir / (name if attempt == 1 else f"{name}-{attempt}")
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(f"{runs_dir / name} and 998 more of this name exist")
+
+
+def _write_new(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)

@@ -1,0 +1,219 @@
+"""Which runs there are, what became of each, and which one is meant. Reads the two ends of a run's events, no more."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
+from engine.runs.process import is_alive
+
+Status = Literal["live", "completed", "early_stopped", "stopped", "interrupted", "failed", "stale"]
+
+_HEAD_BYTES = 16 << 10
+_HEAD_MAX_BYTES = 1 << 20
+_TAIL_BYTES = 8 << 10
+_TAIL_MAX_BYTES = 4 << 20
+# A session says something every two seconds; clocks of hosts that share a file system differ.
+_SILENT_AFTER_S = 120.0
+_TIME_PREFIX = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One run in a list."""
+
+    name: str
+    path: Path
+    status: Status
+    """How it ended; `live` while its process is there; `stale` when that is gone and the run has no end."""
+    started: float
+    """Seconds since the epoch."""
+    experiment_name: str
+    epoch: int
+    epochs: int
+    best: float | None
+    """The best value of `monitor`."""
+    best_epoch: int | None
+    monitor: str
+    seconds: float
+    """How long it trained, or has been there if it has no end."""
+    message: str
+
+
+def list_runs(runs_dir: Path) -> list[RunSummary]:
+    """Every run in a folder, the newest first. A folder that is not there holds none; what is no run is left out."""
+    try:
+        paths = [
+            Path(entry.path) for entry in os.scandir(runs_dir) if not entry.name.startswith(".") and entry.is_dir()
+        ]
+    except OSError:
+        return []
+    runs = [summary for path in paths if (summary := summarize(path)) is not None]
+    return sorted(runs, key=lambda run: (run.started, run.name), reverse=True)
+
+
+def find_run(runs_dir: Path, text: str | None) -> Path:
+    """The run that is meant: by its name, a beginning of it, the experiment's name, or a path; the newest without one.
+
+    Raises:
+        Refused: there is none, or several; names them.
+    """
+    if text is None:
+        runs = list_runs(runs_dir)
+        if not runs:
+            fix = (
+                "Train something: torchdeck train digits-cnn. Or say where runs are with --runs-dir or TORCHDECK_RUNS."
+            )
+            raise Refused(Mistake(str(runs_dir), "there is no run", "", fix))
+        return runs[0].path
+    if os.sep in text or text in ("", ".", ".."):
+        path = Path(text)
+        if text and _is_run(path):
+            return path.absolute()
+        raise Refused(Mistake(text, "this is not a run", f"a run holds {EXPERIMENT}", "See `torchdeck runs`."))
+    names = _names(runs_dir)
+    if text in names:
+        return runs_dir / text
+    meant = [name for name in names if name.startswith(text)] or [
+        name for name in names if _TIME_PREFIX.sub("", name, count=1) == text
+    ]
+    if len(meant) == 1:
+        return runs_dir / meant[0]
+    if meant:
+        shown = ", ".join(sorted(meant, reverse=True)[:5]) + (", …" if len(meant) > 5 else "")
+        raise Refused(Mistake(text, f"{len(meant)} runs are called so", shown, "Write more of the name."))
+    near = nearest(text, names)
+    fix = f"Did you mean {near}?" if near else "See `torchdeck runs`."
+    raise Refused(Mistake(text, f"no run in {runs_dir} is called so", "", fix))
+
+
+def summarize(path: Path) -> RunSummary | None:
+    """What one run's directory says of it; None when it is not a run."""
+    if not _is_run(path):
+        return None
+    environment = read_environment(path)
+    start, ends, written = _ends(path / EVENTS)
+    experiment = _dict(start.get("experiment"))
+    stopping = _dict(_dict(experiment.get("training")).get("early_stopping"))
+    epoch, finished = ends.get("epoch", {}), ends.get("finished", {})
+    latest = max((ends.get("epoch", {}), ends.get("step", {}), finished), key=lambda e: _number(e.get("time")) or 0.0)
+    started = _number(start.get("time")) or _modified(path / EXPERIMENT)
+    status: Status = _status(finished, environment, written)
+    best_of = finished if finished.get("best") is not None else epoch
+    seconds = _number(finished.get("seconds"))
+    return RunSummary(
+        name=path.name,
+        path=path,
+        status=status,
+        started=started,
+        experiment_name=str(experiment.get("name") or _TIME_PREFIX.sub("", path.name, count=1)),
+        epoch=int(_number(latest.get("epoch")) or 0),
+        epochs=int(_number(start.get("epochs")) or 0),
+        best=_number(best_of.get("best")),
+        best_epoch=int(number) if (number := _number(best_of.get("best_epoch"))) is not None else None,
+        monitor=str(stopping.get("monitor") or "val_loss"),
+        seconds=seconds if seconds is not None else max(0.0, (_until(status, written)) - started),
+        message=str(finished.get("message") or ""),
+    )
+
+
+def _status(finished: dict[str, Any], environment: dict[str, Any], written: float) -> Status:
+    reason = finished.get("reason")
+    if reason in ("completed", "early_stopped", "stopped", "interrupted", "failed"):
+        return reason
+    alive = is_alive(environment)
+    if alive is None:
+        alive = time.time() - written < _SILENT_AFTER_S
+    return "live" if alive else "stale"
+
+
+def _until(status: Status, written: float) -> float:
+    return time.time() if status == "live" else written
+
+
+def _ends(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], float]:
+    """The first `run_started`; the last event of each kind since the last one; when the file was written to."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            start = _first_line(file.fileno(), status.st_size)
+            return start, _last_events(file.fileno(), status.st_size), status.st_mtime
+    except OSError:
+        return {}, {}, 0.0
+
+
+def _first_line(descriptor: int, size: int) -> dict[str, Any]:
+    length = _HEAD_BYTES
+    while True:
+        head = os.pread(descriptor, length, 0)
+        for line in head.split(b"\n")[:-1]:
+            event = _event(line)
+            if event.get("event") == "run_started":
+                return event
+        if length >= min(size, _HEAD_MAX_BYTES):
+            return {}
+        length *= 8
+
+
+def _last_events(descriptor: int, size: int) -> dict[str, dict[str, Any]]:
+    length = _TAIL_BYTES
+    while True:
+        offset = max(0, size - length)
+        lines = os.pread(descriptor, length, offset).split(b"\n")
+        # The first is the end of a line, unless the whole file was read; the last is not complete.
+        last: dict[str, dict[str, Any]] = {}
+        for line in reversed(lines[1 if offset else 0 : -1]):
+            event = _event(line)
+            kind = event.get("event")
+            if kind in ("finished", "epoch", "step", "run_started") and kind not in last:
+                if kind == "finished" and last:
+                    continue  # the end of an earlier part: the run was gone on with
+                last[kind] = event
+            if "run_started" in last or ("epoch" in last and ("finished" in last or "step" in last)):
+                return last
+        if not offset or length >= _TAIL_MAX_BYTES or ("finished" in last and last["finished"].get("best") is not None):
+            return last
+        length *= 8
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    try:
+        return _dict(json.loads(line))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    """A number as events write it: one that is not finite is a string."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else None
+
+
+def _names(runs_dir: Path) -> list[str]:
+    try:
+        return [e.name for e in os.scandir(runs_dir) if not e.name.startswith(".") and _is_run(Path(e.path))]
+    except OSError:
+        return []
+
+
+def _is_run(path: Path) -> bool:
+    return (path / EXPERIMENT).is_file()
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
