@@ -1,0 +1,385 @@
+"""A run as the screens see it: events are drained on the deck's timer, kept in bounded room, handed out frozen.
+
+The deck pulls; nothing is ever pushed to it, and nothing here touches a widget. A source is anything with `drain()` and
+`send()`: a session in this process, or a follower of a run directory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal, Protocol
+
+from engine.training.commands import Command, SetLR
+from engine.training.events import (
+    Checkpoint,
+    CommandDone,
+    Device,
+    Epoch,
+    Event,
+    Finished,
+    Log,
+    Reason,
+    RunStarted,
+    Step,
+)
+from tui.series import Bucket, Series, Smoothing
+
+State = Literal["none", "waiting", "loading", "training", "paused", "finished"]
+
+SMOOTHINGS = (0.6, 0.9)
+"""The weights that the loss can be smoothed with, as on TensorBoard's slider."""
+
+_LOG_LINES = 200
+_LR_CHANGES = 64
+_RATE_TIME_S = 15.0
+
+
+class Source(Protocol):
+    """What a run is watched and steered through."""
+
+    def drain(self) -> list[Event]: ...
+
+    def send(self, command: Command) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A series as it was when the snapshot was taken."""
+
+    buckets: tuple[Bucket, ...] = ()
+    last: float | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line for the person who watches."""
+
+    time: float
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LRChange:
+    """A learning rate that was set by hand."""
+
+    step: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """Everything that a screen shows of a run. Curves are over steps."""
+
+    state: State
+    asked: tuple[str, ...] = ()
+    """Commands that were sent and are not answered yet."""
+    asked_lr: float | None = None
+    reason: Reason | None = None
+    message: str = ""
+    started: RunStarted | None = None
+    directory: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    steps_per_epoch: int = 0
+    samples_per_s: float | None = None
+    seconds_left: float | None = None
+    seconds: float | None = None
+    """How long the whole run took, once it has ended."""
+    monitor: str = "val_loss"
+    best: float | None = None
+    best_epoch: int | None = None
+    best_step: int | None = None
+    best_metrics: tuple[tuple[str, float], ...] = ()
+    patience_used: int = 0
+    patience: int | None = None
+    train_loss: Curve = Curve()
+    """One point a `step` event."""
+    smoothed: tuple[tuple[float, Curve], ...] = ()
+    """The same with each weight of `SMOOTHINGS`."""
+    epochs_seen: tuple[tuple[str, Curve], ...] = ()
+    """Losses and metrics, one point an epoch, by their names: train_loss, val_loss, val_accuracy, …"""
+    lr: Curve = Curve()
+    lr_plan: tuple[tuple[int, float], ...] = ()
+    lr_changes: tuple[LRChange, ...] = ()
+    grad_norm: Curve = Curve()
+    memory: Curve = Curve()
+    load: Curve = Curve()
+    memory_total_bytes: int = 0
+    log: tuple[LogLine, ...] = ()
+
+    @property
+    def going(self) -> bool:
+        """Whether the run takes commands."""
+        return self.state in ("training", "paused")
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics of the task without train_ or val_, those that were measured, losses not among them."""
+        names = (name.removeprefix("train_").removeprefix("val_") for name, _ in self.epochs_seen)
+        return tuple(dict.fromkeys(name for name in names if name != "loss"))
+
+    def curve(self, name: str) -> Curve:
+        """The curve over epochs of `val_loss`, `train_accuracy`, …; an empty one where nothing was measured."""
+        return dict(self.epochs_seen).get(name, Curve())
+
+    def planned_lr(self, step: float) -> float | None:
+        """The rate that was planned for a step when the run began."""
+        return _between(self.lr_plan, step)
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How fast the steps are, forgetting what lies longer back than `_RATE_TIME_S`. Pauses do not count."""
+
+    seconds: float = 0.0
+    steps: float = 0.0
+    last_time: float | None = None
+    last_step: int = 0
+
+    def seen(self, time: float, step: int) -> None:
+        if self.last_time is not None and step > self.last_step and time > self.last_time:
+            kept = math.exp(-(time - self.last_time) / _RATE_TIME_S)
+            self.seconds = self.seconds * kept + time - self.last_time
+            self.steps = self.steps * kept + step - self.last_step
+        self.last_time, self.last_step = time, step
+
+    def left(self, steps: int) -> float | None:
+        """Seconds that this many steps will take; None where nothing is known yet."""
+        return steps * self.seconds / self.steps if self.steps > 0 and self.seconds > 0 else None
+
+
+@dataclass(slots=True)
+class _Curves:
+    """The series of one run."""
+
+    stride: float = 1.0
+    train_loss: Series = field(default_factory=Series)
+    lr: Series = field(default_factory=Series)
+    grad_norm: Series = field(default_factory=Series)
+    memory: Series = field(default_factory=Series)
+    load: Series = field(default_factory=Series)
+    by_epoch: dict[str, Series] = field(default_factory=dict)
+    smoothed: dict[float, Series] = field(default_factory=lambda: {weight: Series() for weight in SMOOTHINGS})
+    averages: dict[float, Smoothing] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.averages = {weight: Smoothing(weight, self.stride) for weight in SMOOTHINGS}
+
+    def cut(self, step: int) -> None:
+        """Forget the steps from this one on."""
+        over_steps = (self.train_loss, self.lr, self.grad_norm, *self.by_epoch.values(), *self.smoothed.values())
+        for series in over_steps:
+            series.cut(step)
+        self.averages = {weight: Smoothing(weight, self.stride) for weight in SMOOTHINGS}
+
+
+class Feed:
+    """Drains a source and holds what came of it."""
+
+    def __init__(self, source: Source | None) -> None:
+        self._source = source
+        self._view = RunView(state="none" if source is None else "waiting")
+        self._log: deque[LogLine] = deque(maxlen=_LOG_LINES)
+        self._changes: deque[LRChange] = deque(maxlen=_LR_CHANGES)
+        self._asked: list[Command] = []
+        self._changed = False
+        self._begin(1.0)
+        self._now: dict[str, Any] = {"state": self._view.state}
+
+    def _begin(self, stride: float) -> None:
+        self._curves = _Curves(stride)
+        self._pace = _Pace()
+        self._samples_per_s: float | None = None
+
+    def pull(self) -> bool:
+        """Take in what happened since the last call; say whether anything did."""
+        events = self._source.drain() if self._source is not None else []
+        for event in events:
+            self._take(event)
+        self._changed = self._changed or bool(events)
+        return bool(events)
+
+    def send(self, command: Command) -> None:
+        """Ask the run for something. It counts as asked until the run answers."""
+        if self._source is None:
+            return
+        self._source.send(command)
+        self._asked = [asked for asked in self._asked if asked.command != command.command] + [command]
+        self._changed = True
+
+    @property
+    def view(self) -> RunView:
+        """The run as of the last `pull`; the same object until something changes."""
+        if self._changed:
+            self._view = self._snapshot()
+            self._changed = False
+        return self._view
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case RunStarted():
+                self._take_run_started(event)
+            case Step():
+                self._take_step(event)
+            case Epoch():
+                self._take_epoch(event)
+            case Device():
+                self._curves.memory.append(event.time, event.memory_bytes)
+                if event.load is not None:
+                    self._curves.load.append(event.time, event.load)
+                self._now["memory_total_bytes"] = event.memory_total_bytes
+            case CommandDone():
+                self._take_command(event)
+            case Checkpoint():
+                what = "best so far, checkpoint saved" if event.kind == "best" else "checkpoint saved"
+                self._log.append(LogLine(event.time, "info", f"epoch {event.epoch}: {what}"))
+            case Log():
+                if self._now["state"] == "waiting":
+                    self._now["state"] = "loading"
+                self._log.append(LogLine(event.time, event.level, event.message))
+            case Finished():
+                self._take_finished(event)
+
+    def _take_run_started(self, event: RunStarted) -> None:
+        steps = event.epochs * event.steps_per_epoch
+        stopping = event.experiment.get("training", {}).get("early_stopping") or {}
+        state = {
+            "state": "training",
+            "started": event,
+            "directory": event.directory,
+            "epochs": event.epochs,
+            "steps": steps,
+            "steps_per_epoch": event.steps_per_epoch,
+            "monitor": stopping.get("monitor", "val_loss"),
+            "patience": stopping.get("patience"),
+            "lr_plan": event.lr_plan,
+        }
+        if event.resumed_from is None:
+            # A point of the smoothed curve stands for a 256th of the run, or a quarter of an epoch where that is less:
+            # how smooth it looks then depends neither on the machine's speed nor on how often events come.
+            self._begin(max(1.0, min(steps / 256, event.steps_per_epoch / 4)))
+            self._changes.clear()
+            self._now = state
+        else:
+            self._now = {key: value for key, value in self._now.items() if key not in ("reason", "message", "seconds")}
+            self._now |= state
+            self._pace = _Pace()
+        self._asked.clear()
+
+    def _take_step(self, event: Step) -> None:
+        curves = self._curves
+        if event.step <= self._now.get("step", 0):
+            curves.cut(event.step)
+            self._changes = deque((change for change in self._changes if change.step < event.step), _LR_CHANGES)
+        if event.step > self._now.get("paused_at", -1) and self._now["state"] == "paused":
+            self._now["state"] = "training"
+        curves.train_loss.append(event.step, event.loss)
+        for weight, series in curves.smoothed.items():
+            series.append(event.step, curves.averages[weight](event.step, event.loss))
+        curves.lr.append(event.step, event.lr)
+        if event.grad_norm is not None:
+            curves.grad_norm.append(event.step, event.grad_norm)
+        self._pace.seen(event.time, event.step)
+        before = self._samples_per_s
+        self._samples_per_s = event.samples_per_s if before is None else 0.8 * before + 0.2 * event.samples_per_s
+        self._now |= {"epoch": event.epoch, "step": event.step}
+
+    def _take_epoch(self, event: Epoch) -> None:
+        for name, value in event.metrics.items():
+            self._curves.by_epoch.setdefault(name, Series()).append(event.step, value)
+        self._pace.seen(event.time, event.step)
+        if self._samples_per_s is None:
+            self._samples_per_s = event.samples_per_s
+        self._now |= {
+            "epoch": event.epoch,
+            "step": max(event.step, self._now.get("step", 0)),
+            "best": event.best,
+            "best_epoch": event.best_epoch,
+            "patience_used": event.patience_used,
+        }
+        if event.best_epoch == event.epoch:
+            self._now |= {"best_step": event.step, "best_metrics": tuple(event.metrics.items())}
+
+    def _take_command(self, event: CommandDone) -> None:
+        self._asked = [asked for asked in self._asked if not _answers(event, asked)]
+        self._log.append(LogLine(event.time, "info", event.outcome))
+        if event.command == "pause" and event.outcome.startswith("paused"):
+            self._now |= {"state": "paused", "paused_at": event.step}
+        elif event.command == "continue" and self._now["state"] == "paused":
+            self._now["state"] = "training"
+            self._pace.last_time = None
+        elif event.command == "set_lr" and event.value is not None and "→" in event.outcome:
+            self._changes.append(LRChange(event.step, event.value))
+
+    def _take_finished(self, event: Finished) -> None:
+        self._asked.clear()
+        self._now |= {
+            "state": "finished",
+            "reason": event.reason,
+            "message": event.message,
+            "seconds": event.seconds,
+            "epoch": max(event.epoch, self._now.get("epoch", 0)),
+            "step": max(event.step, self._now.get("step", 0)),
+        }
+        if event.best_epoch is not None:
+            self._now |= {"best": event.best, "best_epoch": event.best_epoch}
+        level: Literal["info", "error"] = "error" if event.reason is Reason.FAILED else "info"
+        self._log.append(LogLine(event.time, level, event.message or event.reason.value))
+
+    def _snapshot(self) -> RunView:
+        curves, now = self._curves, {key: value for key, value in self._now.items() if key != "paused_at"}
+        left = (
+            self._pace.left(now.get("steps", 0) - now.get("step", 0))
+            if now["state"] in ("training", "paused")
+            else None
+        )
+        return RunView(
+            **now,
+            asked=tuple(command.command for command in self._asked),
+            asked_lr=next((command.value for command in self._asked if isinstance(command, SetLR)), None),
+            samples_per_s=self._samples_per_s,
+            seconds_left=left,
+            train_loss=_curve(curves.train_loss),
+            smoothed=tuple((weight, _curve(series)) for weight, series in curves.smoothed.items()),
+            epochs_seen=tuple((name, _curve(series)) for name, series in curves.by_epoch.items()),
+            lr=_curve(curves.lr),
+            lr_changes=tuple(self._changes),
+            grad_norm=_curve(curves.grad_norm),
+            memory=_curve(curves.memory),
+            load=_curve(curves.load),
+            log=tuple(self._log),
+        )
+
+
+def _curve(series: Series) -> Curve:
+    return Curve(series.snapshot(), series.last, series.version)
+
+
+def _answers(event: CommandDone, asked: Command) -> bool:
+    if isinstance(asked, SetLR):
+        # An answer to an earlier press leaves the last one asked.
+        return event.command == "set_lr" and (
+            event.value is None or math.isclose(event.value, asked.value, rel_tol=1e-6)
+        )
+    return event.command == asked.command or (
+        asked.command in ("pause", "continue") and event.command in ("pause", "continue")
+    )
+
+
+def _between(corners: tuple[tuple[int, float], ...], step: float) -> float | None:
+    """The value at `step` of a curve that is straight between its corners; its ends beyond them."""
+    if not corners:
+        return None
+    if step <= corners[0][0]:
+        return corners[0][1]
+    for (x0, y0), (x1, y1) in pairwise(corners):
+        if step <= x1:
+            return y1 if x1 <= x0 else y0 + (y1 - y0) * (step - x0) / (x1 - x0)
+    return corners[-1][1]

@@ -1,0 +1,346 @@
+"""Curves in a terminal's cells. The one module that imports plotext: version 6 can abort the process that trains.
+
+Plotext draws lines and axes; all that it is given are whole dots inside the canvas, so that no value of a diverging run
+ever reaches it. Each layer is drawn apart and kept, since most curves look the same from one frame to the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Literal
+
+import plotext
+
+from tui.series import Bucket
+from tui.widgets.scale import Axis, Tick
+
+Marker = Literal["braille", "blocks", "ascii"]
+Stroke = Literal["solid", "dashed", "dotted"]
+Run = tuple[str, str]
+"""Some text and its tone, a name such as "train" that the widget's stylesheet colours."""
+Row = tuple[Run, ...]
+Dot = tuple[int, int]
+
+_DOTS: dict[Marker, tuple[int, int]] = {"braille": (2, 4), "blocks": (2, 2), "ascii": (1, 1)}
+"""Dots in a cell: across, and up."""
+_DASHES: dict[Stroke, tuple[int, int]] = {"solid": (1, 1), "dashed": (3, 6), "dotted": (1, 4)}
+"""How many dots are drawn of how many, along the line."""
+_ASCII: dict[Stroke, str] = {"solid": "*", "dashed": "o", "dotted": "."}
+_QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
+_SYMBOLS = {"◆": "#", "✗": "X", "▲": "^", "▼": "v", "▾": "v"}
+_LEAST_LABEL = 4
+
+SAMPLES: dict[Stroke, str] = {"solid": "──", "dashed": "╌╌", "dotted": "┈┈"}
+"""What a line looks like, for a legend."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A curve. `spread` draws every bucket from its minimum to its maximum, otherwise its mean."""
+
+    buckets: tuple[Bucket, ...]
+    tone: str
+    stroke: Stroke = "solid"
+    spread: bool = False
+    hides: bool = False
+    """Whether cells of it hide the layers below; otherwise both are seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A sign at a place of the plot, with words beside it where there is room. Without `y` it stands at the top."""
+
+    x: float
+    symbol: str
+    tone: str
+    y: float | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a plot shows, from the lowest layer to the highest."""
+
+    x: Axis
+    y: Axis
+    layers: tuple[Layer, ...]
+    marks: tuple[Mark, ...] = ()
+
+
+def sample(stroke: Stroke, marker: Marker) -> str:
+    """Two cells that look like a line of this stroke."""
+    return _ASCII[stroke] * 2 if marker == "ascii" else SAMPLES[stroke]
+
+
+def canvas_size(width: int, height: int, y: Axis) -> tuple[int, int]:
+    """Columns and rows that are left for curves inside the axes."""
+    return width - _label_width(y.ticks) - 1, height - 2
+
+
+def draw(scene: Scene, width: int, height: int, marker: Marker = "braille") -> tuple[Row, ...]:
+    """The plot as `height` rows of `width` cells: axes, then the layers in their order, then the marks."""
+    columns, rows = canvas_size(width, height, scene.y)
+    if columns < 4 or rows < 2:
+        return tuple(((" " * width, "axis"),) for _ in range(height))
+    labels = _label_width(scene.y.ticks)
+    left = labels + 1
+    frame = _frame(
+        width,
+        height,
+        tuple((_dot(scene.y, tick.at, rows), tick.label.rjust(labels)) for tick in scene.y.ticks),
+        tuple((_dot(scene.x, tick.at, columns), tick.label) for tick in scene.x.ticks),
+    )
+    cells = [[(character, "axis") for character in line] for line in frame]
+    _put_unit(cells[-1], scene.x.unit)
+    canvas = _Canvas(columns, rows, marker)
+    for layer in scene.layers:
+        canvas.add(layer, scene.x, scene.y)
+    canvas.put_into(cells, left)
+    occupied = {
+        (row, column) for row in range(rows) for column in range(columns) if cells[row][left + column][0] != " "
+    }
+    for mark in scene.marks:
+        _put_mark(cells, occupied, mark, scene, left, columns, rows, marker)
+    return tuple(runs(line) for line in cells)
+
+
+def runs(cells: Iterable[Run]) -> Row:
+    """Neighbours of one tone joined."""
+    joined: list[Run] = []
+    for text, tone in cells:
+        if joined and joined[-1][1] == tone:
+            joined[-1] = (joined[-1][0] + text, tone)
+        else:
+            joined.append((text, tone))
+    return tuple(joined)
+
+
+class _Canvas:
+    """Cells that layers are drawn into, one over another."""
+
+    def __init__(self, columns: int, rows: int, marker: Marker) -> None:
+        self.columns, self.rows, self.marker = columns, rows, marker
+        self._cells: dict[tuple[int, int], tuple[str, str]] = {}
+
+    def add(self, layer: Layer, x: Axis, y: Axis) -> None:
+        across, up = _DOTS[self.marker]
+        lines = _dots(layer, x, y, self.columns * across, self.rows * up, across)
+        for row, text in enumerate(_raster(lines, layer.stroke, self.columns, self.rows, self.marker)):
+            if text.isspace():
+                continue
+            for column, character in enumerate(text):
+                if character != " ":
+                    below = self._cells.get((row, column))
+                    if below is not None and not layer.hides:
+                        character = _both(below[0], character, self.marker)
+                    self._cells[row, column] = character, layer.tone
+
+    def put_into(self, cells: list[list[Run]], left: int) -> None:
+        for (row, column), cell in self._cells.items():
+            cells[row][left + column] = cell
+
+
+def _dots(layer: Layer, x: Axis, y: Axis, across: int, up: int, in_cell: int) -> tuple[tuple[Dot, ...], ...]:
+    """The curve as dots of the canvas: a tuple for each unbroken stretch, at most two dots for a column of cells."""
+    stretches: list[list[Dot]] = [[]]
+    column, low, high = -1, (0, 0), (0, 0)
+
+    def end_column() -> None:
+        if column < 0:
+            return
+        stretch = stretches[-1]
+        if low[1] == high[1]:
+            stretch.append(low)
+        elif low[0] != high[0]:
+            stretch += sorted((low, high))
+        else:
+            # Both stand in one column of dots: the nearer to where the line comes from is first.
+            rising = not stretch or abs(stretch[-1][1] - low[1]) <= abs(stretch[-1][1] - high[1])
+            stretch += (low, high) if rising else (high, low)
+
+    for bucket in layer.buckets:
+        if bucket.last_x < x.low or bucket.first_x > x.high:
+            continue
+        if not bucket.points or (bucket.broken_x is not None and bucket.points):
+            end_column()
+            column = -1
+            stretches.append([])
+            if not bucket.points:
+                continue
+        ends = (bucket.low, bucket.high) if layer.spread else (bucket.mean, bucket.mean)
+        shares = [y.share(end) for end in ends]
+        along = x.share(bucket.x)
+        if shares[1] is None or along is None:
+            end_column()
+            column = -1
+            stretches.append([])
+            continue
+        at = round(along * (across - 1))
+        bottom = (at, round((shares[0] or 0.0) * (up - 1)))
+        top = (at, round(shares[1] * (up - 1)))
+        if at // in_cell == column:
+            low, high = min(low, bottom, key=_height), max(high, top, key=_height)
+        else:
+            end_column()
+            column, low, high = at // in_cell, bottom, top
+    end_column()
+    return tuple(tuple(stretch) for stretch in stretches if stretch)
+
+
+def _height(dot: Dot) -> int:
+    return dot[1]
+
+
+@lru_cache(maxsize=32)
+def _raster(
+    stretches: tuple[tuple[Dot, ...], ...], stroke: Stroke, columns: int, rows: int, marker: Marker
+) -> tuple[str, ...]:
+    """Lines through dots, drawn by plotext, as rows of characters from the top down."""
+    across, up = _DOTS[marker]
+    figure = _clean_figure(columns, rows)
+    figure.xaxes(False, False)
+    figure.yaxes(False, False)
+    figure.xticks([])
+    figure.yticks([])
+    figure.xlim(0, columns * across - 1)
+    figure.ylim(0, rows * up - 1)
+    character = {"braille": "braille", "blocks": "hd", "ascii": _ASCII[stroke]}[marker]
+    for stretch in stretches:
+        if stroke == "solid" and len(stretch) > 1:
+            xs, ys = zip(*stretch, strict=True)
+            figure.plot(list(xs), list(ys), marker=character, color="default")
+        else:
+            xs, ys = zip(*_dashes(stretch, stroke), strict=True)
+            figure.scatter(list(xs), list(ys), marker=character, color="default")
+    return _characters(figure)
+
+
+@lru_cache(maxsize=16)
+def _frame(
+    width: int, height: int, y_ticks: tuple[tuple[int, str], ...], x_ticks: tuple[tuple[int, str], ...]
+) -> tuple[str, ...]:
+    """The axes with their ticks, drawn by plotext around an empty canvas."""
+    labels = max([len(label) for _, label in y_ticks], default=0)
+    figure = _clean_figure(width, height)
+    figure.xaxes(True, False)
+    figure.yaxes(True, False)
+    # Plotext gives the labels the room of the widest; without a tick there is none.
+    figure.yticks([at for at, _ in y_ticks] or [0], [label for _, label in y_ticks] or [" " * _LEAST_LABEL])
+    figure.xticks([at for at, _ in x_ticks] or [0], [label for _, label in x_ticks] or [" "])
+    figure.xlim(0, width - max(labels, _LEAST_LABEL) - 2)
+    figure.ylim(0, height - 3)
+    figure.scatter([0], [0], marker=" ", color="default")
+    return _characters(figure)
+
+
+def _clean_figure(width: int, height: int) -> Any:
+    """Plotext's own figure, emptied. Only the thread of the deck draws."""
+    figure = plotext.main()
+    figure.clear_figure()
+    # Otherwise a plot that is larger than the terminal that plotext sees is cut.
+    plotext.limit_size(False, False)
+    figure.plot_size(width, height)
+    figure.clear_color()
+    return figure
+
+
+def _characters(figure: Any) -> tuple[str, ...]:
+    # `build()` would go on to write every cell with its colour codes, which takes longer than all of the drawing.
+    figure.monitor.build_plot()
+    return tuple("".join(row) for row in reversed(figure.monitor.matrix.marker))
+
+
+def _dashes(stretch: Sequence[Dot], stroke: Stroke) -> list[Dot]:
+    """The dots along a line that a dashed or dotted stroke shows; those of its ends are always among them."""
+    drawn, period = _DASHES[stroke]
+    shown, walked = [stretch[0]], 0
+    for (x0, y0), (x1, y1) in pairwise(stretch):
+        length = max(abs(x1 - x0), abs(y1 - y0))
+        for step in range(1, length + 1):
+            walked += 1
+            if walked % period < drawn:
+                shown.append((round(x0 + (x1 - x0) * step / length), round(y0 + (y1 - y0) * step / length)))
+    return shown
+
+
+def _both(below: str, above: str, marker: Marker) -> str:
+    """The dots of two characters in one."""
+    if marker == "braille":
+        return chr(ord(below) | ord(above))
+    if marker == "blocks":
+        return _QUADRANTS[_QUADRANTS.index(below) | _QUADRANTS.index(above)]
+    return above
+
+
+def _dot(axis: Axis, at: float, count: int) -> int:
+    """The row or column of a place on an axis."""
+    return round(min(1.0, max(0.0, (at - axis.low) / (axis.high - axis.low))) * (count - 1))
+
+
+def _label_width(ticks: Sequence[Tick]) -> int:
+    return max([_LEAST_LABEL, *(len(tick.label) for tick in ticks)])
+
+
+def _put_unit(line: list[Run], unit: str) -> None:
+    """The name of what is counted, at the left end of the labels where it covers none."""
+    if unit and all(character == " " for character, _ in line[: len(unit) + 1]):
+        line[: len(unit)] = [(character, "axis") for character in unit]
+
+
+def _put_mark(
+    cells: list[list[Run]],
+    occupied: set[tuple[int, int]],
+    mark: Mark,
+    scene: Scene,
+    left: int,
+    columns: int,
+    rows: int,
+    marker: Marker,
+) -> None:
+    """Put a mark where it belongs and its label where it covers the least."""
+    if not scene.x.low <= mark.x <= scene.x.high:
+        return
+    up = 1.0 if mark.y is None else scene.y.share(mark.y)
+    along = scene.x.share(mark.x)
+    if up is None or along is None:
+        return
+    in_row = _DOTS[marker][1]
+    column = min(columns - 1, round(along * (columns * _DOTS[marker][0] - 1)) // _DOTS[marker][0])
+    row = rows - 1 - round(up * (rows * in_row - 1)) // in_row
+    cells[row][left + column] = (_SYMBOLS[mark.symbol] if marker == "ascii" else mark.symbol, mark.tone)
+    occupied.add((row, column))
+    width = len(mark.label)
+    if not width or width > columns:
+        return
+    beside = [(row, column + 2), (row, column - 1 - width)]
+    near = [
+        (row + away, start) for away in (1, -1, 2, -2) for start in (column, column - width + 1, column - width // 2)
+    ]
+    best, least = None, math.inf
+    for at_row, start in beside + near:
+        if not 0 <= at_row < rows or start < 0 or start + width > columns:
+            continue
+        covered = sum((at_row, at) in occupied for at in range(start - 1, start + width + 1))
+        if covered < least:
+            best, least = (at_row, start), covered
+    if best is None:
+        return
+    at_row, start = best
+    cells[at_row][left + start : left + start + width] = [(character, mark.tone) for character in mark.label]
+    occupied.update((at_row, at) for at in range(start, start + width))
+
+
+def broken(buckets: Sequence[Bucket], most: int = 6) -> tuple[Mark, ...]:
+    """A mark at each place where a curve has no finite value; the first one names its step."""
+    places = [bucket for bucket in buckets if bucket.broken_x is not None]
+    marks: list[Mark] = []
+    for bucket in places[:most]:
+        assert bucket.broken_x is not None
+        name = "NaN" if math.isnan(bucket.broken_value) else "inf" if bucket.broken_value > 0 else "-inf"
+        label = "" if marks else f"{name} at step {bucket.broken_x:,.0f}"
+        marks.append(Mark(x=bucket.broken_x, symbol="✗", tone="bad", label=label))
+    return tuple(marks)
