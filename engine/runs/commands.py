@@ -6,6 +6,7 @@ import json
 import os
 import stat
 from dataclasses import dataclass
+from errno import ELOOP
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -60,7 +61,8 @@ class CommandReader:
         except FileNotFoundError:
             return []
         except OSError as error:
-            return self._refuse(f"{self._path} cannot be read: {error.strerror or error}.")
+            why = "it is a link" if error.errno == ELOOP else error.strerror or str(error)
+            return self._refuse(f"No command is taken from {self._path}: {why}.")
         except _NotOurs as error:
             return self._refuse(str(error))
         if not new:
@@ -79,7 +81,7 @@ class CommandReader:
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-                raise _NotOurs(f"{self._path} is not a file of this user: no command is taken from it.")
+                raise _NotOurs(f"No command is taken from {self._path}: it is not a file of this user.")
             if status.st_size < self._offset:
                 self._offset, self._rest, self._too_long = 0, b"", False
             if status.st_size == self._offset:
@@ -121,10 +123,14 @@ def send_command(path: Path, command: Command) -> None:
         Refused: it cannot be written.
     """
     line = command.to_json().encode() + b"\n"
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, flags, 0o600)
         try:
-            size = os.fstat(descriptor).st_size
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("it is not a regular file")
+            size = status.st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 # Somebody was cut off in the middle of a line; what follows must not become part of it.
                 line = b"\n" + line

@@ -5,6 +5,7 @@
     events.jsonl         what happened, one event a line
     commands.jsonl       what viewers asked for, one command a line
     checkpoints/         see engine/training/checkpoint.py
+    console.log          what is for whoever looks for the cause of a failure: tracebacks, a detached session's output
 
 Files are the owner's alone: 0600 in a 0700 directory.
 """
@@ -33,6 +34,7 @@ EXPERIMENT = "experiment.toml"
 ENVIRONMENT = "environment.json"
 EVENTS = "events.jsonl"
 CHECKPOINTS = "checkpoints"
+CONSOLE_LOG = "console.log"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 _KEPT_LINES = 10_000
@@ -130,6 +132,11 @@ class RunDirectory:
         """The folder of the run's checkpoints."""
         return self.path / CHECKPOINTS
 
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What `environment.json` says."""
+        return read_environment(self.path)
+
     def append(self, event: Event) -> str | None:
         """Write one event as one line. Never raises for what can go wrong with a disk.
 
@@ -171,6 +178,14 @@ class RunDirectory:
             Refused: it cannot be written.
         """
         send_command(self.path / COMMANDS, command)
+
+    def write_log(self, text: str) -> None:
+        """Append text for whoever looks for the cause of a failure. Never raises: there is nowhere to say it."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with suppress(OSError):
+            descriptor = os.open(self.path / CONSOLE_LOG, flags, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text if text.endswith("\n") else f"{text}\n")
 
     def close(self) -> bool:
         """Put the events on the disk, with those that had to be kept. False when that is not possible."""

@@ -50,9 +50,7 @@ class RunSummary:
 def list_runs(runs_dir: Path) -> list[RunSummary]:
     """Every run in a folder, the newest first. A folder that is not there holds none; what is no run is left out."""
     try:
-        paths = [
-            Path(entry.path) for entry in os.scandir(runs_dir) if not entry.name.startswith(".") and entry.is_dir()
-        ]
+        paths = [Path(entry.path) for entry in os.scandir(runs_dir) if not entry.name.startswith(".")]
     except OSError:
         return []
     runs = [summary for path in paths if (summary := summarize(path)) is not None]
@@ -77,7 +75,9 @@ def find_run(runs_dir: Path, text: str | None) -> Path:
         path = Path(text)
         if text and _is_run(path):
             return path.absolute()
-        raise Refused(Mistake(text, "this is not a run", f"a run holds {EXPERIMENT}", "See `torchdeck runs`."))
+        raise Refused(
+            Mistake(text, "this is not a run", f"a run holds {EXPERIMENT} and {EVENTS}", "See `torchdeck runs`.")
+        )
     names = _names(runs_dir)
     if text in names:
         return runs_dir / text
@@ -98,14 +98,13 @@ def summarize(path: Path) -> RunSummary | None:
     """What one run's directory says of it; None when it is not a run."""
     if not _is_run(path):
         return None
-    environment = read_environment(path)
     start, ends, written = _ends(path / EVENTS)
     experiment = _dict(start.get("experiment"))
     stopping = _dict(_dict(experiment.get("training")).get("early_stopping"))
     epoch, finished = ends.get("epoch", {}), ends.get("finished", {})
     latest = max((ends.get("epoch", {}), ends.get("step", {}), finished), key=lambda e: _number(e.get("time")) or 0.0)
     started = _number(start.get("time")) or _modified(path / EXPERIMENT)
-    status: Status = _status(finished, environment, written)
+    status: Status = _status(finished, path, written)
     best_of = finished if finished.get("best") is not None else epoch
     seconds = _number(finished.get("seconds"))
     return RunSummary(
@@ -124,11 +123,11 @@ def summarize(path: Path) -> RunSummary | None:
     )
 
 
-def _status(finished: dict[str, Any], environment: dict[str, Any], written: float) -> Status:
+def _status(finished: dict[str, Any], path: Path, written: float) -> Status:
     reason = finished.get("reason")
     if reason in ("completed", "early_stopped", "stopped", "interrupted", "failed"):
         return reason
-    alive = is_alive(environment)
+    alive = is_alive(read_environment(path))
     if alive is None:
         alive = time.time() - written < _SILENT_AFTER_S
     return "live" if alive else "stale"
@@ -209,7 +208,8 @@ def _names(runs_dir: Path) -> list[str]:
 
 
 def _is_run(path: Path) -> bool:
-    return (path / EXPERIMENT).is_file()
+    # Both: somebody's own folder may well hold an experiment.toml, and runs can be removed.
+    return (path / EXPERIMENT).is_file() and (path / EVENTS).is_file()
 
 
 def _modified(path: Path) -> float:

@@ -119,8 +119,10 @@ class CheckpointWriter:
         try:
             while batch := self._next_batch():
                 while batch:
-                    snapshot = min(batch.values(), key=lambda s: s.step)
-                    kinds = [kind for kind, other in batch.items() if other.step == snapshot.step]
+                    # The best before the last of its step: what is replaced keeps its mark.
+                    first = min(batch, key=lambda kind: (batch[kind].step, kind))
+                    snapshot = batch[first]
+                    kinds = [kind for kind, other in batch.items() if other.is_same_moment(snapshot)]
                     if not self._save(snapshot, kinds):
                         with self._lock:
                             self._unsaved = batch
@@ -192,3 +194,6 @@ class _Snapshot:
     model: Tensors
     trainer: Tensors
     state: dict[str, Any]
+
+    def is_same_moment(self, other: _Snapshot) -> bool:
+        return (self.epoch, self.step, self.state) == (other.epoch, other.step, other.state)
