@@ -59,6 +59,11 @@ class Position:
     step_in_epoch: int = 0
     step: int = 0
 
+    @property
+    def epochs_begun(self) -> int:
+        """The last epoch of which a step was taken; 0 before the first step."""
+        return self.epoch if self.step_in_epoch else self.epoch - 1
+
 
 class Watch(Protocol):
     """Whoever runs the loop: hears its events, and answers for the people who watch."""

@@ -125,6 +125,22 @@ def lr_plan(experiment: Experiment, steps_per_epoch: int) -> tuple[float, ...]:
     return tuple(plan)
 
 
+def corners(rates: tuple[float, ...], most: int = 256) -> tuple[tuple[int, float], ...]:
+    """A rate of every step as (step, rate) corners with straight lines between them, at most `most` of them.
+
+    Steps count from 1. Where the curve bends more often than that, every n-th step stands for those around it.
+    """
+    ends = {0, len(rates) - 1} - {-1}
+    bends = {
+        i
+        for i in range(1, len(rates) - 1)
+        if abs((rates[i] - rates[i - 1]) - (rates[i + 1] - rates[i])) > 1e-6 * abs(rates[i])
+    }
+    if len(bends) + 2 > most:
+        bends = set(range(0, len(rates), -(-len(rates) // (most - 1))))
+    return tuple((i + 1, rates[i]) for i in sorted(bends | ends))
+
+
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return all(map(_is_plain, value))

@@ -48,15 +48,20 @@ def take(loop: Loop) -> Snapshot:
     return Snapshot(model={k: _copy(v) for k, v in loop.network.state_dict().items()}, trainer=trainer, state=state)
 
 
+def position(snapshot: Snapshot) -> Position:
+    """Where the run stood when the snapshot was taken."""
+    return Position(**snapshot.state["position"])
+
+
 def put_back(loop: Loop, snapshot: Snapshot) -> None:
     """Make `loop`, built from the same experiment, go on exactly where `snapshot` was taken."""
-    state, trainer = snapshot.state, snapshot.trainer
+    state, trainer = _numbers(snapshot.state), snapshot.trainer
     loop.network.load_state_dict(snapshot.model)
     _restore_optimizer(loop.optimizer, trainer, state["optimizer"])
     loop.rate.load_state_dict(state["rate"])
     loop.precision.load_state_dict(state["precision"])
     loop.stopping.load_state_dict(state["stopping"])
-    loop.position = Position(**state["position"])
+    loop.position = position(snapshot)
     loop.losses = Losses()
     loop.losses.total, loop.losses.samples = state["losses"]["total"], state["losses"]["samples"]
     loop.metrics.load_state_dict(_named(trainer, "metrics."))
@@ -76,6 +81,15 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, trainer: dict[str, Tens
             value = torch.empty_like(like, dtype=value.dtype, device="cpu").copy_(value)
         slots.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": saved["groups"]})
+
+
+def _numbers(value: Any) -> Any:
+    """`value` with its non-finite numbers as numbers again, which JSON can hold as strings only."""
+    if isinstance(value, dict):
+        return {k: _numbers(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_numbers(v) for v in value]
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -8,14 +8,13 @@ from typing import Any
 
 from engine.experiment.document import EarlyStopping
 
-GREATER_IS_BETTER = ("accuracy", "f1", "r2")
-
 
 def direction(monitor: str, mode: str = "auto") -> str:
-    """ "min" or "max": whether less or more of a metric is better; scores are known by their names."""
+    """Whether less ("min") or more ("max") is better, of a loss or of a metric as the catalog has it."""
     if mode != "auto":
         return mode
-    return "max" if monitor.removeprefix("train_").removeprefix("val_") in GREATER_IS_BETTER else "min"
+    metric = catalog("metrics").get(monitor.removeprefix("train_").removeprefix("val_"))
+    return metric.goal or "min" if metric else "min"
 
 
 class Stopping:

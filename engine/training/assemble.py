@@ -1,0 +1,61 @@
+"""From a plan and its data to a loop that is ready to run: network, loss, optimizer, schedule, on their device."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from engine.catalog.bind import build_loss, build_optimizer
+from engine.check import Plan
+from engine.data import Dataset
+from engine.model import build
+from engine.training.batches import Batches
+from engine.training.loop import Loop, Watch
+from engine.training.metrics import metrics_for
+from engine.training.precision import MixedPrecision
+from engine.training.regularization import Regularizer
+from engine.training.schedule import LearningRate
+from engine.training.stopping import Stopping
+
+
+def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
+    """Build everything that the loop works with.
+
+    The seed is set first, and the network built on the CPU, so that its weights are those of the same layers made by
+    hand after `torch.manual_seed(seed)`, on any device.
+    """
+    experiment, device = plan.experiment, plan.device
+    torch.set_num_threads(plan.threads)
+    torch.manual_seed(experiment.seed)
+    network: nn.Module = build(experiment, dataset.description)
+    channels_last = wants_channels_last(plan, network)
+    if channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    network = network.to(device)
+    optimizer = build_optimizer(experiment.optimizer, network.parameters(), fused=device != "mps")
+    task, outputs = dataset.description.task, dataset.description.outputs
+    probabilities = experiment.loss.type == "BCELoss"
+    return Loop(
+        experiment,
+        network=network,
+        batches=Batches(dataset, device, channels_last=channels_last),
+        criterion=build_loss(experiment.loss).to(device),
+        optimizer=optimizer,
+        rate=LearningRate(
+            optimizer, experiment.scheduler, epochs=experiment.training.epochs, steps_per_epoch=plan.steps_per_epoch
+        ),
+        precision=MixedPrecision(plan.precision, device),
+        regularizer=Regularizer(experiment.regularization, network),
+        stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
+        metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities),
+        watch=watch,
+    )
+
+
+def wants_channels_last(plan: Plan, network: nn.Module) -> bool:
+    """Whether images are kept with their channels last: where convolutions run on tensor cores or in bfloat16.
+
+    In float32 on a CPU it gains nothing and changes the last bits.
+    """
+    convolutions = any(isinstance(m, nn.Conv2d) for m in network.modules())
+    return convolutions and (plan.device.startswith("cuda") or plan.precision != "float32")

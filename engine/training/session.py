@@ -1,0 +1,301 @@
+"""One run, from a plan to a trained model, on a thread of its own. A session knows no screen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import traceback
+from collections import deque
+from pathlib import Path
+from time import monotonic, sleep
+
+from torch import nn
+
+from engine.check import Plan, check
+from engine.data import Dataset, baseline, load_data
+from engine.experiment import Draft, Mistake, Refused, dumps, load
+from engine.runs import RunDirectory
+from engine.runs.directory import read_environment
+from engine.training import faults
+from engine.training.allocator import keep_freed_memory
+from engine.training.assemble import assemble
+from engine.training.checkpoint import newest_checkpoint
+from engine.training.commands import Command, SetLR, Simple
+from engine.training.environment import describe_environment
+from engine.training.events import CommandDone, Event, Finished, Log, Reason, RunStarted
+from engine.training.keeper import Keeper, put_back
+from engine.training.loop import TICK_S, Loop
+from engine.training.monitor import DeviceMonitor
+from engine.training.schedule import corners
+
+CONSOLE = "console.log"
+DEVICE_EVENT_S = 2.0
+
+EVENTS_HELD = 20_000
+"""Events that wait for a viewer in this process before the oldest are dropped; the run directory keeps them all."""
+
+
+class Session:
+    """Owns one run: the engine thread, its control, its checkpoints and its run directory.
+
+    The thread is no daemon: whoever starts a session joins it. Nothing that a viewer does or leaves undone holds it
+    up: events wait in a bounded queue, commands are looked at between two steps.
+
+    Args:
+        plan: what `check` made of an experiment; without mistakes.
+        runs_dir: where the run's own directory is made.
+        resume: the directory of a run to go on with from its newest whole checkpoint, instead of a new one.
+
+    Raises:
+        Refused: the plan has mistakes, the directory cannot be written, or there is nothing to go on from.
+    """
+
+    def __init__(self, plan: Plan, *, runs_dir: Path = Path("runs"), resume: Path | None = None) -> None:
+        if not plan.ok:
+            raise Refused(m for m in plan.mistakes if m.severity == "error")
+        self.plan = plan
+        self.inbox: deque[Command] = deque()
+        self.finished: Finished | None = None
+        self._resume_from: Path | None = None
+        if resume is None:
+            text = dumps(plan.experiment)
+            self._run = RunDirectory.create(runs_dir, plan.experiment.name, text, describe_environment(plan))
+        else:
+            self._resume_from = newest_checkpoint(resume / "checkpoints")
+            if self._resume_from is None:
+                raise Refused(
+                    Mistake(str(resume), "it has no whole checkpoint to go on from", "", "Start the run anew.")
+                )
+            self._run = RunDirectory.open(resume)
+        self._events: deque[Event] = deque(maxlen=EVENTS_HELD)
+        self._saying = threading.Lock()
+        self._loop: Loop | None = None
+        self._keeper: Keeper | None = None
+        self._monitor: DeviceMonitor | None = None
+        self._monitored_at = 0.0
+        self._ending: Reason | None = None
+        self._paused = False
+        self._thread = threading.Thread(target=self._main, name="engine")
+
+    @classmethod
+    def resumed(cls, run: Path, overrides: tuple[str, ...] = ()) -> Session:
+        """A session that goes on with a run from its newest whole checkpoint, as if it had never ended.
+
+        What "auto" came to then is used again, since another number of threads gives other bits.
+
+        Raises:
+            Refused: there is no such run, no whole checkpoint, or an override is wrong.
+        """
+        threads = read_environment(run).get("threads")
+        recorded = [] if threads is None else [f"training.threads={threads}"]
+        return cls(check(Draft(load(run / "experiment.toml", (*recorded, *overrides)))), resume=run)
+
+    # For viewers in this process.
+
+    @property
+    def directory(self) -> Path:
+        """The run's own directory."""
+        return self._run.path
+
+    @property
+    def network(self) -> nn.Module | None:
+        """The network, once it is built; after the end of a run with the weights that it ended with."""
+        return self._loop.network if self._loop else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine thread is at work."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Set the engine thread to work."""
+        keep_freed_memory()
+        self._thread.start()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the run to end; whether it has."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def drain(self) -> list[Event]:
+        """The events since the last call, oldest first."""
+        events = []
+        while self._events:
+            events.append(self._events.popleft())
+        return events
+
+    def send(self, command: Command) -> None:
+        """Ask something of the run; it is done between two steps, and answered by a `command` event."""
+        self.inbox.append(command)
+
+    def interrupt(self) -> None:
+        """End the run at the next step, with a checkpoint to go on from."""
+        self._ending = Reason.INTERRUPTED
+        self.inbox.append(Simple(command="stop"))
+
+    # For the loop, see loop.Watch.
+
+    def say(self, event: Event) -> None:
+        """Record an event and hand it to viewers. The checkpoint writer's thread says its own."""
+        with self._saying:
+            problem = self._run.append(event)
+            self._events.append(event)
+            if problem:
+                self._events.append(Log(level="warning", message=problem))
+
+    def attend(self) -> Reason | None:
+        """Do what viewers asked for, hold while paused, say how the device fares; why the run is to end, if it is."""
+        assert self._loop is not None
+        self._look_around()
+        while self._paused and self._ending is None:
+            began = monotonic()
+            sleep(TICK_S)
+            self._look_around()
+            self._loop.paused_s += monotonic() - began
+        return self._ending
+
+    def epoch_ended(self, improved: bool) -> None:
+        """Keep what is worth keeping."""
+        assert self._keeper is not None
+        self._keeper.epoch_ended(improved)
+
+    # The engine thread.
+
+    def _main(self) -> None:
+        began = monotonic()
+        try:
+            dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed)
+            loop, keeper = self._prepare(dataset)
+            self._introduce(dataset)
+            if self._resume_from is None:
+                keeper.save()
+            reason = loop.run()
+            message = self._ended(reason, loop, keeper)
+        except BaseException as error:  # the thread's last line of defence: whatever it is, it is said and recorded
+            reason, message = Reason.FAILED, self._failed(error)
+        if self._keeper is not None:
+            self._keeper.close()
+        stopping = self._loop.stopping if self._loop else None
+        self.finished = Finished(
+            reason=reason,
+            epoch=self._loop.position.epochs_begun if self._loop else 0,
+            step=self._loop.position.step if self._loop else 0,
+            best_epoch=stopping and stopping.best_epoch,
+            best=stopping and stopping.best,
+            seconds=monotonic() - began,
+            message=message,
+        )
+        self.say(self.finished)
+        self._run.close()
+
+    def _prepare(self, dataset: Dataset) -> tuple[Loop, Keeper]:
+        self._loop = assemble(self.plan, dataset, self)
+        if self._resume_from is not None:
+            put_back(self._loop, self._resume_from)
+        self._keeper = Keeper(
+            self._loop,
+            self.directory / "checkpoints",
+            every_s=self.plan.experiment.training.checkpoint_every_s,
+            say=self.say,
+            resumed_from=self._resume_from,
+        )
+        return self._loop, self._keeper
+
+    def _introduce(self, dataset: Dataset) -> None:
+        plan = self.plan
+        self.say(
+            RunStarted(
+                run=self.directory.name,
+                directory=str(self.directory),
+                experiment=plan.experiment.model_dump(mode="json", exclude_none=True),
+                device=plan.device,
+                precision=plan.precision,
+                threads=plan.threads,
+                parameters=plan.parameters,
+                train_samples=len(dataset.train),
+                val_samples=len(dataset.validation),
+                steps_per_epoch=plan.steps_per_epoch,
+                epochs=plan.experiment.training.epochs,
+                lr_plan=corners(plan.lr),
+                resumed_from=self._resume_from.name if self._resume_from else None,
+            )
+        )
+        for sentence in (*dataset.description.notes, baseline(dataset).sentence):
+            self.say(Log(message=sentence))
+        for warning in plan.mistakes:
+            self.say(Log(level="warning", message=str(warning)))
+
+    def _ended(self, reason: Reason, loop: Loop, keeper: Keeper) -> str:
+        """Save, put the best weights back, and say in a sentence how the run ended."""
+        loop.collect()
+        keeper.save()
+        at, stopping = loop.position, loop.stopping
+        if reason is Reason.INTERRUPTED:
+            return f"Interrupted at step {at.step}, in epoch {at.epochs_begun}; everything is saved."
+        how = {
+            Reason.COMPLETED: f"Trained {at.epochs_begun} epochs",
+            Reason.STOPPED: f"Stopped by hand at step {at.step}, in epoch {at.epochs_begun}",
+            Reason.EARLY_STOPPED: f"Stopped early after epoch {at.epochs_begun}: no better {stopping.monitor} "
+            f"for {stopping.patience_used} epoch{'s' * (stopping.patience_used > 1)}",
+        }[reason]
+        if stopping.best is None:
+            return f"{how}."
+        best = f"best {stopping.monitor} {stopping.best:.4g} at epoch {stopping.best_epoch}"
+        if stopping.restore_best and keeper.best is not None:
+            loop.network.load_state_dict(keeper.best.model)
+            best += ", whose weights are kept"
+        return f"{how}; {best}."
+
+    def _failed(self, error: BaseException) -> str:
+        self._log_traceback(error)
+        sentence = faults.sentence(error).rstrip(".")
+        if self._keeper is not None and self._keeper.best is not None and self._loop is not None:
+            sentence += f"; the best checkpoint before it, of epoch {self._loop.stopping.best_epoch}, is whole"
+        return f"{sentence}."
+
+    def _log_traceback(self, error: BaseException) -> None:
+        """A person reads a sentence; who looks for the cause finds the traceback beside the run."""
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.directory / CONSOLE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with open(descriptor, "a", encoding="utf-8") as log:
+                traceback.print_exception(error, file=log)
+
+    # Commands.
+
+    def _look_around(self) -> None:
+        while self.inbox:
+            self._obey(self.inbox.popleft())
+        for command in self._run.new_commands():
+            if isinstance(command, (Simple, SetLR)):
+                self._obey(command)
+            else:
+                self.say(Log(level="warning", message=command.reason))
+        if monotonic() - self._monitored_at >= DEVICE_EVENT_S:
+            self._monitor = self._monitor or DeviceMonitor(self.plan.device)
+            self._monitored_at = monotonic()
+            self.say(self._monitor.read())
+
+    def _obey(self, command: Command) -> None:
+        assert self._loop is not None and self._keeper is not None
+        at, rate, value = self._loop.position, self._loop.rate, None
+        if isinstance(command, SetLR):
+            before, value = rate.lr, command.value
+            rate.set(value)
+            outcome = f"learning rate {before:.3g} → {rate.lr:.3g}"
+        elif command.command == "pause":
+            self._paused = True
+            outcome = "paused"
+        elif command.command == "continue":
+            self._paused = False
+            outcome = "going on"
+        elif command.command == "stop":
+            self._ending = self._ending or Reason.STOPPED
+            outcome = self._ending.value
+        elif command.command == "checkpoint":
+            self._loop.collect()
+            self._keeper.save()
+            outcome = "saving"
+        else:
+            outcome = "refused: a session ends with the process that it is in"
+        self.say(CommandDone(command=command.command, value=value, epoch=at.epoch, step=at.step, outcome=outcome))

@@ -1,0 +1,272 @@
+"""Every way in: the `torchdeck` command.
+
+What a command prints for people goes to stderr where a program may read its stdout; with `--json` stdout holds JSON
+alone. Exit status: 0 done, 1 the run failed, 2 what was asked is wrong, 130 interrupted with everything saved.
+Nothing here imports torch before a command needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from tui.printing.text import columns, plain
+
+app = typer.Typer(
+    name="torchdeck",
+    help="Build a network in panels, train it with PyTorch, watch it learn. Without a command: the deck.",
+    no_args_is_help=False,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+runs_app = typer.Typer(help="List runs, show one, remove one.", rich_markup_mode=None)
+app.add_typer(runs_app, name="runs")
+
+PresetOrFile = Annotated[str, typer.Argument(metavar="PRESET|FILE", help="A preset's name, or a TOML file.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a place of the document: optimizer.lr=3e-4. Repeatable."),
+]
+RunsDir = Annotated[
+    str | None, typer.Option("--runs-dir", metavar="DIR", help="Where runs lie; by default $TORCHDECK_RUNS, or ./runs.")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, and nothing else there.")]
+Headless = Annotated[bool, typer.Option("--headless", help="No deck: progress on stderr.")]
+Run = Annotated[
+    str | None, typer.Argument(metavar="RUN", help="A run's name, or its beginning; by default the newest.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def deck(
+    context: typer.Context,
+    runs_dir: RunsDir = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """The deck: presets and runs."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"torchdeck {installed('torchdeck')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        from tui.launch import run_deck, terminal_problem
+
+        if problem := terminal_problem():
+            _refuse([f"The deck needs a terminal: {problem}. See torchdeck --help for commands that do not."])
+        raise typer.Exit(run_deck(runs_dir=_runs_dir(runs_dir)))
+
+
+@app.command()
+def train(
+    experiment: PresetOrFile,
+    set_: Set = None,
+    headless: Headless = False,
+    as_json: Json = False,
+    name: Annotated[str | None, typer.Option("--name", metavar="N", help="Name the run.")] = None,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Train an experiment: in the deck, or without a terminal (or with --headless, --json) with progress on stderr."""
+    from engine.experiment import read
+
+    overrides = [*(set_ or []), *([f'name="{name}"'] if name else [])]
+    draft = read(experiment, overrides)
+    directory = _runs_dir(runs_dir)
+    if headless or as_json or _terminal_problem():
+        from tui.headless import train_headless
+
+        raise typer.Exit(train_headless(draft, directory, as_json=as_json))
+    if draft.experiment is None:
+        _refuse(draft.mistakes)
+    from tui.launch import run_deck
+
+    raise typer.Exit(run_deck(runs_dir=directory, draft=draft, train=True))
+
+
+@app.command()
+def resume(run: Run = None, headless: Headless = False, as_json: Json = False, runs_dir: RunsDir = None) -> None:
+    """Go on with a run from its last checkpoint, exactly as if it had never ended."""
+    from engine.runs import find_run
+
+    path = find_run(_runs_dir(runs_dir), run)
+    if headless or as_json or _terminal_problem():
+        from tui.headless import resume_headless
+
+        raise typer.Exit(resume_headless(path, as_json=as_json))
+    from tui.launch import run_deck
+
+    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path))
+
+
+@app.command()
+def attach(run: Run = None, runs_dir: RunsDir = None) -> None:
+    """The deck on a run that is going in another process, or that is over."""
+    from engine.runs import find_run
+    from tui.launch import run_deck
+
+    directory = _runs_dir(runs_dir)
+    path = find_run(directory, run)
+    if problem := _terminal_problem():
+        _refuse([f"The deck needs a terminal: {problem}. torchdeck runs show {path.name} prints the run."])
+    raise typer.Exit(run_deck(runs_dir=directory, open_run=path))
+
+
+@app.command()
+def check(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
+    """The plan of an experiment, without training: data, layer table, parameters, FLOPs, memory; or every mistake."""
+    from engine.check import check as plan_of
+
+    from engine.experiment import read
+    from tui.printing.plan import plan_as_dict, plan_as_text
+
+    plan = plan_of(read(experiment, set_ or []))
+    if as_json:
+        print(json.dumps(plan_as_dict(plan), ensure_ascii=False))
+    else:
+        if plan.layers:
+            print(plan_as_text(plan))
+        _print_mistakes(plan.mistakes)
+    raise typer.Exit(0 if plan.ok else 2)
+
+
+@app.command()
+def presets(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print this one as TOML.")] = None) -> None:
+    """List the presets; with NAME, print it as TOML, ready to redirect into a file."""
+    from engine.experiment.mistakes import unknown_name
+    from engine.experiment.presets import preset_names, preset_text
+    from engine.experiment.presets import presets as all_presets
+
+    if name is None:
+        print(columns((p.name, p.summary) for p in all_presets()))
+    elif name in preset_names():
+        print(preset_text(name), end="")
+    else:
+        _refuse([unknown_name("preset", name, preset_names(), "a preset")])
+
+
+@app.command()
+def catalog(
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="layers, losses, optimizers, …")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, whole.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What can be chosen; with NAME its parameters, their defaults, and when to use it."""
+    from tui.printing.catalog import catalog_text
+
+    print(catalog_text(kind, name, as_json=as_json))
+
+
+@app.command()
+def devices(as_json: Json = False) -> None:
+    """What there is to train on."""
+    from dataclasses import asdict
+
+    from engine.devices import devices as found
+    from tui.quantities import scaled_text
+
+    if as_json:
+        print(json.dumps([asdict(d) for d in found()], ensure_ascii=False))
+        return
+    rows = [("device", "name", "memory", "free", "precisions", "")]
+    for d in found():
+        free = "" if d.free_bytes is None else scaled_text(d.free_bytes, "B")
+        rows.append((d.device, d.name, scaled_text(d.memory_bytes, "B"), free, " ".join(d.precisions), d.note))
+    print(columns(rows))
+
+
+@runs_app.callback(invoke_without_command=True)
+def runs(context: typer.Context, runs_dir: RunsDir = None, as_json: Json = False) -> None:
+    """List runs, newest first."""
+    context.obj = runs_dir
+    if context.invoked_subcommand is None:
+        from tui.printing.runs import runs_as_json, runs_as_text
+
+        directory = _runs_dir(runs_dir)
+        print(runs_as_json(directory) if as_json else runs_as_text(directory))
+
+
+@runs_app.command("show")
+def runs_show(context: typer.Context, run: Run = None, as_json: Json = False) -> None:
+    """One run: what it was, epoch by epoch, and how it ended."""
+    from engine.runs import find_run
+    from tui.printing.runs import run_as_json, run_as_text
+
+    path = find_run(_runs_dir(context.obj), run)
+    print(run_as_json(path) if as_json else run_as_text(path))
+
+
+@runs_app.command("rm")
+def runs_rm(
+    context: typer.Context,
+    runs_: Annotated[list[str], typer.Argument(metavar="RUN…", help="Names of runs.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove runs with their checkpoints, for good. A run that is going is not removed."""
+    from engine.runs import find_run, list_runs
+
+    directory = _runs_dir(context.obj)
+    paths = [find_run(directory, run) for run in runs_]
+    live = {r.path for r in list_runs(directory) if r.status == "live"}
+    if going := [p.name for p in paths if p in live]:
+        _refuse([f"{', '.join(going)}: a run that is going is not removed. Stop it first."])
+    if not yes and not typer.confirm(f"Remove {', '.join(p.name for p in paths)} for good?", err=True):
+        raise typer.Exit(1)
+    for path in paths:
+        shutil.rmtree(path)
+
+
+def main() -> None:
+    """The console script."""
+    from engine.experiment.mistakes import Refused
+
+    try:
+        app(standalone_mode=True)
+    except Refused as refused:
+        _refuse(refused.mistakes, leave=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`torchdeck presets | head`): not worth a traceback at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _terminal_problem() -> str | None:
+    from tui.launch import terminal_problem
+
+    return terminal_problem()
+
+
+def _runs_dir(option: str | None) -> Path:
+    from engine.runs import runs_dir
+
+    return runs_dir(option)
+
+
+def _print_mistakes(mistakes: Iterable[object]) -> None:
+    for mistake in mistakes:
+        warning = "warning: " if getattr(mistake, "severity", "error") == "warning" else ""
+        print(f"{warning}{plain(str(mistake))}", file=sys.stderr)
+
+
+def _refuse(mistakes: Iterable[object], *, leave: bool = True) -> NoReturn:
+    _print_mistakes(mistakes)
+    if leave:
+        raise typer.Exit(2)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""Training without a deck: events as JSON on stdout, or progress for a person on stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from engine.experiment import Draft
+from engine.training.commands import Command
+from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
+from tui.feed import Feed, RunView
+from tui.printing.text import bar, plain
+from tui.quantities import left, number_text, span_text
+
+if TYPE_CHECKING:
+    from engine.training.session import Session
+
+PULL_S = 0.1
+PROGRESS_S = 0.25
+
+EXIT_STATUS = {
+    Reason.COMPLETED: 0,
+    Reason.EARLY_STOPPED: 0,
+    Reason.STOPPED: 0,
+    Reason.FAILED: 1,
+    Reason.INTERRUPTED: 130,
+}
+
+
+def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> int:
+    """Train an experiment to its end; returns the exit status.
+
+    Raises:
+        Refused: the experiment has mistakes, or the runs directory cannot be written.
+    """
+    from engine.check import check
+
+    from engine.training.session import Session
+
+    return _watch(Session(check(draft), runs_dir=runs_dir), as_json=as_json)
+
+
+def resume_headless(run: Path, *, as_json: bool = False) -> int:
+    """Go on with a run to its end; returns the exit status.
+
+    Raises:
+        Refused: there is nothing to go on from.
+    """
+    from engine.training.session import Session
+
+    return _watch(Session.resumed(run), as_json=as_json)
+
+
+def resume_command(run: str | Path) -> str:
+    """What a person types to go on with a run."""
+    path = Path(run)
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    name = path.name if path.parent == Path("runs") and "TORCHDECK_RUNS" not in os.environ else str(path)
+    return f"torchdeck resume {name}"
+
+
+def _watch(session: Session, *, as_json: bool) -> int:
+    screen = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
+    feed = Feed(_Shown(session, screen.show))
+    _answer_signals(session)
+    session.start()
+    while session.alive:
+        feed.pull()
+        screen.refresh(feed.view)
+        session.join(PULL_S)
+    feed.pull()
+    assert session.finished is not None
+    screen.end(session.finished, session.directory)
+    return EXIT_STATUS[session.finished.reason]
+
+
+class _Shown:
+    """A session as a source whose events are shown as they are drained."""
+
+    def __init__(self, session: Session, show: Callable[[Event], None]) -> None:
+        self._session = session
+        self._show = show
+
+    def drain(self) -> list[Event]:
+        events = self._session.drain()
+        for event in events:
+            self._show(event)
+        return events
+
+    def send(self, command: Command) -> None:
+        self._session.send(command)
+
+
+def _answer_signals(session: Session) -> None:
+    """SIGINT and SIGTERM end the run with a checkpoint; a terminal that goes away ends nothing."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        print("\nSaving at the next step …", file=sys.stderr)
+        session.interrupt()
+
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, hang_up)
+
+
+class _Json:
+    """Every event as a line on stdout. A reader that goes away ends nothing: the run directory holds every event."""
+
+    def __init__(self) -> None:
+        self._reader = True
+
+    def show(self, event: Event) -> None:
+        if self._reader:
+            try:
+                print(event.to_json(), flush=True)
+            except BrokenPipeError:
+                self._reader = False
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def refresh(self, view: RunView) -> None:
+        """Nothing stands between two events."""
+
+    def end(self, finished: Finished, directory: Path) -> None:
+        if finished.reason is Reason.INTERRUPTED:
+            print(f"Go on with: {resume_command(directory)}", file=sys.stderr)
+
+
+class _Lines:
+    """One plain line an epoch, for logs."""
+
+    clear = ""
+
+    def __init__(self) -> None:
+        self._epochs = 0
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._epochs = event.epochs
+        if line := _line(event, self._epochs):
+            print(f"{self.clear}{plain(line)}", file=sys.stderr, flush=True)
+
+    def refresh(self, view: RunView) -> None:
+        """Nothing stands between two lines."""
+
+    def end(self, finished: Finished, directory: Path) -> None:
+        print(f"{self.clear}{plain(finished.message)} {span_text(finished.seconds)} in all.", file=sys.stderr)
+        print(f"The run is in {directory}", file=sys.stderr)
+        if finished.reason is Reason.INTERRUPTED:
+            print(f"Go on with: {resume_command(directory)}", file=sys.stderr)
+
+
+class _Progress(_Lines):
+    """The same, and under it one line that moves: for a terminal."""
+
+    clear = "\r\x1b[K"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn_at = 0.0
+
+    def refresh(self, view: RunView) -> None:
+        if view.started is not None and time.monotonic() - self._drawn_at >= PROGRESS_S:
+            self._drawn_at = time.monotonic()
+            room = shutil.get_terminal_size().columns - 1
+            print(f"{self.clear}{left(_progress(view), room).rstrip()}", end="", file=sys.stderr, flush=True)
+
+
+def _line(event: Event, epochs: int) -> str:
+    """One event as a line for a person; empty for one that the progress shows."""
+    match event:
+        case RunStarted():
+            resumed = f", from {event.resumed_from}" if event.resumed_from else ""
+            threads = f" · {event.threads} thread{'s' * (event.threads > 1)}" if event.device == "cpu" else ""
+            return (
+                f"{event.run}{resumed}: {event.parameters:,} parameters, {event.train_samples:,} samples to train on, "
+                f"{event.val_samples:,} to validate; {event.device} · {event.precision}{threads}"
+            )
+        case Epoch():
+            measured = "  ".join(
+                f"{k} {number_text(v)}" for k, v in event.metrics.items() if not k.startswith("train_")
+            )
+            mark = "  ◆ best" if event.best_epoch == event.epoch else ""
+            return (
+                f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}  train_loss {number_text(event.train_loss)}  "
+                f"{'  '.join(measured)}  lr {event.lr:.2e}  {event.samples_per_s:,.0f} samples/s{mark}"
+            )
+        case Log():
+            return event.message if event.level == "info" else f"{event.level}: {event.message}"
+        case CommandDone():
+            return f"{event.command}: {event.outcome}"
+        case Checkpoint():
+            return ""
+    return ""
+
+
+def _progress(view: RunView) -> str:
+    parts = [
+        f"epoch {view.epoch}/{view.epochs}",
+        bar(view.step / max(view.steps, 1), 20),
+        f"step {view.step:,}/{view.steps:,}",
+    ]
+    if view.train_loss.last is not None:
+        parts.append(f"loss {number_text(view.train_loss.last)}")
+    if view.samples_per_s:
+        parts.append(f"{view.samples_per_s:,.0f} samples/s")
+    if view.seconds_left is not None:
+        parts.append(f"{span_text(view.seconds_left)} left")
+    if view.patience:
+        parts.append(f"patience {view.patience_used}/{view.patience}")
+    return "  ".join(parts)

@@ -1,0 +1,1 @@
+"""What the commands print: plain text for people, in columns."""

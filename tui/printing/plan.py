@@ -1,0 +1,96 @@
+"""A plan as text: what the data is, the layer table, totals, and how it will be trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from engine.experiment import Choice
+from tui.printing.text import columns
+from tui.quantities import scaled_text, shape_text
+
+if TYPE_CHECKING:
+    from engine.check import Plan
+
+
+def plan_as_text(plan: Plan) -> str:
+    """The plan for a person to read."""
+    blocks = [columns(_facts(plan)), columns(_table(plan), right=(0, 3, 4))]
+    total = [f"{plan.parameters:,} parameters", f"{scaled_text(plan.flops, 'FLOP')} a sample"]
+    if plan.memory_bytes:
+        total.append(f"about {scaled_text(plan.memory_bytes, 'B')} for a step on a batch")
+    return "\n\n".join([*blocks, " · ".join(total)])
+
+
+def plan_as_dict(plan: Plan) -> dict[str, Any]:
+    """The plan as data, mistakes included."""
+    return {
+        "ok": plan.ok,
+        "experiment": plan.experiment.model_dump(mode="json", exclude_none=True) if plan.experiment else None,
+        "data": asdict(plan.description) if plan.description else None,
+        "layers": [
+            {
+                "path": layer.path,
+                "type": layer.type,
+                "label": layer.label,
+                "output_shape": layer.output_shape,
+                "parameters": layer.parameters,
+                "flops": layer.flops,
+                "activation_bytes": layer.activation_bytes,
+            }
+            for layer in plan.layers
+        ],
+        "parameters": plan.parameters,
+        "flops": plan.flops,
+        "memory_bytes": plan.memory_bytes,
+        "device": plan.device,
+        "precision": plan.precision,
+        "threads": plan.threads,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "steps": plan.steps,
+        "mistakes": [mistake.as_dict() for mistake in plan.mistakes],
+    }
+
+
+def _facts(plan: Plan) -> list[tuple[str, str]]:
+    experiment, data = plan.experiment, plan.description
+    facts = []
+    if data is not None:
+        kind = f"{data.task}, {len(data.classes)} classes" if data.classes else data.task
+        facts.append(("data", f"{data.source}: {kind}"))
+        parts = f"{data.train_samples:,} to train on, {data.val_samples:,} to validate"
+        facts.append(("samples", parts + (f", {data.test_samples:,} to test" if data.test_samples else "")))
+        facts.append(
+            ("input", f"{shape_text(data.input_shape)} {data.input_dtype}, in batches of {experiment.data.batch_size}")
+        )
+    facts.append(("loss", _choice(experiment.loss)))
+    facts.append(("optimizer", _choice(experiment.optimizer)))
+    if experiment.scheduler is not None:
+        facts.append(("scheduler", _choice(experiment.scheduler)))
+    facts.append(("training", f"{experiment.training.epochs} epochs of {plan.steps_per_epoch:,} steps"))
+    threads = f" · {plan.threads} thread{'s' * (plan.threads > 1)}" if plan.device == "cpu" else ""
+    facts.append(("device", f"{plan.device} · {plan.precision}{threads}"))
+    return facts
+
+
+def _choice(choice: Choice) -> str:
+    given = {name: value for name, value in choice if name != "type" and value not in (None, 0.0)}
+    return " ".join([choice.type, *(f"{name}={value}" for name, value in given.items())])
+
+
+def _table(plan: Plan) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("#", "layer", "output", "parameters", "FLOP")]
+    if plan.description is not None:
+        rows.append(("", "input", shape_text(plan.description.input_shape), "", ""))
+    for layer in plan.layers:
+        mark = "✗" if layer.mistake is not None and layer.mistake.severity == "error" else ""
+        rows.append(
+            (
+                f"{mark}{layer.index}",
+                layer.label,
+                shape_text(layer.output_shape) or "?",
+                f"{layer.parameters:,}" if layer.parameters else "",
+                scaled_text(layer.flops, "") if layer.flops else "",
+            )
+        )
+    return rows

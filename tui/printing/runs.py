@@ -1,0 +1,80 @@
+"""Runs as text: the list, and one of them whole."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.runs import Follower, RunSummary, list_runs
+from engine.training.events import Epoch
+from tui.printing.text import columns
+from tui.quantities import ago_text, number_text, span_text
+
+MARKS = {
+    "live": "●",
+    "completed": "✓",
+    "early_stopped": "✓",
+    "stopped": "■",
+    "interrupted": "‖",
+    "failed": "✗",
+    "stale": "?",
+}
+
+
+def runs_as_text(runs_dir: Path) -> str:
+    """The runs of a folder, newest first."""
+    runs = list_runs(runs_dir)
+    if not runs:
+        return f"No runs in {runs_dir} yet. torchdeck train digits-cnn makes one."
+    rows = [("", "run", "state", "epochs", "best", "took", "when")]
+    rows += [_row(run) for run in runs]
+    return columns(rows, right=(3, 5))
+
+
+def runs_as_json(runs_dir: Path) -> str:
+    """The same as data."""
+    return json.dumps([asdict(run) for run in list_runs(runs_dir)], default=str, ensure_ascii=False)
+
+
+def run_as_text(path: Path) -> str:
+    """One run: its experiment, its epochs, its end."""
+    run = _summary(path)
+    epochs = _epochs(path)
+    names = list(epochs[0].metrics) if epochs else []
+    rows = [["epoch", *names, "lr", "samples/s", ""]]
+    for e in epochs:
+        values = [number_text(e.metrics.get(name)) for name in names]
+        mark = "◆ best" if run and e.epoch == epochs[-1].best_epoch else ""
+        rows.append([str(e.epoch), *values, f"{e.lr:.2e}", f"{e.samples_per_s:,.0f}", mark])
+    state = (
+        f"{MARKS.get(run.status, ' ')} {path.name}: {run.status}. {run.message or ''}".rstrip() if run else path.name
+    )
+    experiment = (path / "experiment.toml").read_text(encoding="utf-8")
+    table = columns(rows, right=tuple(range(len(names) + 3))) if epochs else "No epoch was finished."
+    return "\n\n".join([state, experiment.rstrip(), table])
+
+
+def run_as_json(path: Path) -> str:
+    """The same as data."""
+    run = _summary(path)
+    epochs = [json.loads(e.to_json()) for e in _epochs(path)]
+    return json.dumps({"run": asdict(run) if run else None, "epochs": epochs}, default=str, ensure_ascii=False)
+
+
+def _summary(path: Path) -> RunSummary | None:
+    return next((run for run in list_runs(path.parent) if run.path == path), None)
+
+
+def _epochs(path: Path) -> list[Epoch]:
+    by_number = {e.epoch: e for e in Follower(path).drain() if isinstance(e, Epoch)}
+    return [by_number[n] for n in sorted(by_number)]
+
+
+def _row(run: RunSummary) -> tuple[str, ...]:
+    best = f"{run.monitor} {number_text(run.best)}" if run.best is not None else ""
+    epochs = f"{run.epoch}/{run.epochs}" if run.epochs else ""
+    took = span_text(run.seconds) if run.seconds is not None else ""
+    when = ago_text(run.started, time.time()) if run.started else ""
+    return (MARKS.get(run.status, " "), run.name, run.status.replace("_", " "), epochs, best, took, when)
