@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class _Wrong:
 
 def _read(path: str) -> dict[str, Array]:
     """The arrays that are known by name, as they stand in the file."""
-    file = Path(path).expanduser()
+    file = Path(os.path.expanduser(path))
 
     def refused(found: str, expected: str, fix: str) -> Refused:
         return Refused(_Wrong(found, expected, fix).mistake(path))
@@ -70,6 +71,8 @@ def _read(path: str) -> dict[str, Array]:
     try:
         if file.is_dir():
             raise refused("it is a folder", "expected an .npz file", "Name the file in it.")
+        if file.exists() and not file.is_file():
+            raise refused("it is a device or a pipe", "expected an .npz file", "Name a regular file.")
         if not zipfile.is_zipfile(file):
             file.open("rb").close()  # is_zipfile says False for what is missing or may not be read
             raise refused("it is not an .npz file", "expected one with x and y", _SAVE)

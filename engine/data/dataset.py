@@ -13,7 +13,7 @@ from engine.data.description import Description, InputKind, Task
 from engine.data.splits import Parts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
     """Every sample of a source, in host memory."""
 

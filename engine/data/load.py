@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine.data.dataset import Dataset
-from engine.data.description import Description
 from engine.data.parameters import parsed
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Refused
@@ -19,12 +18,3 @@ def load_data(data: Data, seed: int) -> Dataset:
     if source is None or mistakes:
         raise Refused(mistakes)
     return source.load(data.validation, data.test, seed)
-
-
-def describe(data: Data, seed: int) -> Description:
-    """What `load_data` gives, without keeping it.
-
-    Raises:
-        Refused: as `load_data`.
-    """
-    return load_data(data, seed).description

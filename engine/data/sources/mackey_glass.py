@@ -20,6 +20,7 @@ BETA, GAMMA, EXPONENT = 0.2, 0.1, 10
 START = 1.2
 STEPS_PER_UNIT = 10
 LONGEST = 1_000_000
+MAX_BYTES = 4 << 30
 TRANSIENT = 1000
 """Units of time before the first sample, after which the series has forgotten how it was started."""
 
@@ -41,22 +42,31 @@ class MackeyGlass(Source):
     stride: Annotated[int, Field(ge=1, description="Samples from the start of one window to that of the next.")] = 1
 
     def contradictions(self, validation: float, test: float) -> list[Mistake]:
-        """A part of the series that is too short for a single window."""
+        """A part of the series that is too short for a single window, and windows that no memory holds."""
         reach = self.window + self.horizon
-        shortest = Spans.of(self.length, validation, test).shortest
-        if shortest >= reach:
-            return []
-        enough = _round_up(self.length * reach / max(shortest, 1))
-        return [
-            Mistake(
-                "data.window",
-                f"a window of {self.window:,} and the {self.horizon:,} to forecast span {reach:,} samples",
-                f"the shortest part of the series has {max(shortest, 0):,} of {self.length:,}",
-                f"Shorten window or horizon, or set data.length to {enough}."
-                if enough <= LONGEST
-                else "Shorten window or horizon.",
-            )
-        ]
+        shortest = max(Spans.of(self.length, validation, test).shortest, 0)
+        size = self.length // self.stride * reach * 4
+        if shortest < reach:
+            enough = _round_up(self.length * reach / max(shortest, 1))
+            longer = f", or set data.length to {enough}" if enough <= LONGEST else ""
+            return [
+                Mistake(
+                    "data.window",
+                    f"a window of {self.window:,} and the {self.horizon:,} to forecast span {reach:,} samples",
+                    f"the shortest part of the series has {shortest:,} of {self.length:,}",
+                    f"Shorten window or horizon{longer}.",
+                )
+            ]
+        if size > MAX_BYTES:
+            return [
+                Mistake(
+                    "data.window",
+                    f"all windows together take {size / 2**30:.0f} GiB",
+                    f"expected at most {MAX_BYTES >> 30} GiB",
+                    f"Set data.stride to {self.stride * size // MAX_BYTES + 1} or more, or shorten the window.",
+                )
+            ]
+        return []
 
     def load(self, validation: float, test: float, seed: int) -> Dataset:
         """Sequences (T=window, F=1) and the next `horizon` values, standardised by the training span.
@@ -92,8 +102,10 @@ class MackeyGlass(Source):
         )
 
 
-def series(length: int, tau: int) -> NDArray[np.float64]:
-    """x(t) once a unit of time, for dx/dt = β x(t-τ) / (1 + x(t-τ)ⁿ) - γ x, started from 1.2 and after its transient.
+def series(length: int, tau: int, transient: int = TRANSIENT) -> NDArray[np.float64]:
+    """x(t) once a unit of time, for dx/dt = β x(t-τ) / (1 + x(t-τ)ⁿ) - γ x.
+
+    Started from a constant 1.2; the first `transient` units of time are left out.
 
     Fourth-order Runge-Kutta with a fixed step of 0.1; the delayed values between steps by cubic Hermite interpolation.
     Within one delay the delayed term is known already, which leaves x' = g(t) - γ x: a Runge-Kutta step is then linear
@@ -103,7 +115,7 @@ def series(length: int, tau: int) -> NDArray[np.float64]:
 
     h = 1 / STEPS_PER_UNIT
     lag = tau * STEPS_PER_UNIT
-    steps = (TRANSIENT + length - 1) * STEPS_PER_UNIT
+    steps = (transient + length - 1) * STEPS_PER_UNIT
 
     z = GAMMA * h
     decay = 1 - z + z**2 / 2 - z**3 / 6 + z**4 / 24
@@ -128,7 +140,7 @@ def series(length: int, tau: int) -> NDArray[np.float64]:
         slope = g - GAMMA * block
         middle = (block[:-1] + block[1:]) / 2 + h / 8 * (slope[:-1] - slope[1:])
         g, g_middle = production(block), production(middle)
-    return x[TRANSIENT * STEPS_PER_UNIT : steps + 1 : STEPS_PER_UNIT]
+    return x[transient * STEPS_PER_UNIT : steps + 1 : STEPS_PER_UNIT]
 
 
 def _round_up(value: float) -> int:
