@@ -8,7 +8,7 @@ from typing import Any
 
 _SECTION = re.compile(r"^(Args|Arguments|Parameters|Keyword args):\s*$")
 _PARAMETER = re.compile(r"^(\w+(?:, ?\w+)*) *(?:\([^)]*\))?(?: ?– ?| ?: ?)(.*)$")
-_DEFAULT = re.compile(r"\s*[.;,]?\s*\(?\bdefaults?\b(?:\s*[:=]|\s+to\b).*$", re.IGNORECASE)
+_DEFAULT = re.compile(r"\s*[.;,]?\s*\(?\bdefaults?\b(?:\s*[:=]|\s+to\b|\s+(?=\d|True|False)).*$", re.IGNORECASE)
 _MATH = (
     (r"\\text\{([^}]*)\}", r"\1"),
     (r"\\frac\{([^}]*)\}\{([^}]*)\}", r"\1/\2"),

@@ -6,7 +6,6 @@ from typing import Any
 
 from engine.catalog.entry import Entry
 
-
 _FAN = {
     "mode": "Whether the inputs of a unit (fan_in, keeps the forward signal) or its outputs (fan_out) set the size."
 }

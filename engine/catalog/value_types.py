@@ -62,7 +62,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def holds(annotation: Any, value: Any) -> bool:
-    """Whether a document's value is of that type; a number written without a point is a float too, true is no number."""
+    """Whether a document's value is of that type; a whole number is a float too, true is no number."""
     try:
         _adapter(annotation).validate_python(as_tuples(value))
     except ValidationError:

@@ -1,0 +1,120 @@
+"""A choice of the document against its entry in the catalog: what is wrong with it, and what it is when complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.catalog import SINGULAR, catalog
+from engine.catalog.entry import Entry
+from engine.catalog.value_types import as_lists, as_tuples, holds, type_words
+from engine.experiment.document import Choice
+from engine.experiment.mistakes import Mistake, nearest, unknown_name, value_text
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a choice's parameters."""
+
+    mistakes: tuple[Mistake, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """Those that are right, misspelt ones under the name that was meant."""
+    whole: bool = True
+    """Whether `parameters` is what was meant, every required one included."""
+
+
+def check_type(kind: str, choice: Choice, path: str) -> tuple[Entry | None, list[Mistake]]:
+    """The entry that a choice names, or the mistake that there is none."""
+    entries = catalog(kind)
+    if choice.type in entries:
+        return entries[choice.type], []
+    return None, [unknown_name(f"{path}.type", choice.type, tuple(entries), SINGULAR[kind])]
+
+
+def check_parameters(entry: Entry, given: Mapping[str, Any], path: str) -> Checked:
+    """Every parameter that is unknown, of the wrong type, or missing. `path` is where the choice stands."""
+    known = entry.parameters
+    mistakes: list[Mistake] = []
+    right: dict[str, Any] = {}
+    whole = True
+    for name, value in given.items():
+        meant = name
+        if name not in known:
+            if name in entry.set_by_torchdeck:
+                mistakes.append(
+                    Mistake(
+                        f"{path}.{name}", f"{name} cannot be set here", "torchdeck sees to it", "Remove it.", entry.name
+                    )
+                )
+                continue
+            mistakes.append(unknown_name(f"{path}.{name}", name, tuple(known), f"a parameter of {entry.name}"))
+            meant = nearest(name, known) or ""
+            if not meant or meant in given:
+                whole = False
+                continue
+        if holds(known[meant].annotation, value):
+            right[meant] = value
+            continue
+        whole = False
+        right.setdefault(meant, None)
+        if meant == name:
+            mistakes.append(_wrong_value(entry, name, value, path))
+    for name, parameter in known.items():
+        if parameter.required and name not in right:
+            whole = False
+            expected = f"expected {type_words(parameter.annotation)}"
+            fix = f"Add {name}: {parameter.help}" if parameter.help else f"Add {name}."
+            mistakes.append(Mistake(path, f"{name} is missing", expected, fix, subject=entry.name))
+    return Checked(tuple(mistakes), {name: value for name, value in right.items() if value is not None}, whole)
+
+
+def _wrong_value(entry: Entry, name: str, value: Any, path: str) -> Mistake:
+    parameter = entry.parameters[name]
+    words = type_words(parameter.annotation)
+    meant = nearest(value, [c for c in parameter.choices if isinstance(c, str)]) if isinstance(value, str) else None
+    if meant:
+        fix = f"Did you mean {meant!r}?"
+    elif parameter.required:
+        fix = "Correct it."
+    elif parameter.inferred:
+        fix = f"Correct it, or remove it, as it is inferred ({parameter.inferred})."
+    elif parameter.default is None:
+        fix = "Correct it, or remove it."
+    else:
+        fix = f"Correct it, or remove it for the default, {value_text(parameter.default)}."
+    return Mistake(f"{path}.{name}", f"found {value_text(value)}", f"expected {words}", fix, subject=entry.name)
+
+
+def completed(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with torch's defaults filled in; what is inferred, and what defaults to None, is left out."""
+    values = {
+        name: parameter.default for name, parameter in entry.parameters.items() if parameter.default is not None
+    } | dict(given)
+    return {name: as_lists(values[name]) for name in entry.parameters if name in values}
+
+
+def blame(entry: Entry, given: Mapping[str, Any], error: Exception, attempt: Any, path: str) -> Mistake:
+    """The mistake behind an error that torch raised when it was given these parameters.
+
+    Args:
+        attempt: makes the object from parameters, as the call did that failed. It is tried with one parameter at a
+            time, to find the one that is to blame.
+    """
+    required = {name: given[name] for name, p in entry.parameters.items() if p.required and name in given}
+    culprits = [name for name in given if _fails(attempt, required | {name: given[name]})]
+    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    if len(culprits) == 1:
+        name = culprits[0]
+        default = entry.parameters[name].default
+        fix = "Correct it." if default is None else f"Correct it; the default is {value_text(default)}."
+        return Mistake(f"{path}.{name}", f"found {value_text(given[name])}", f"torch says: {reason}", fix, entry.name)
+    return Mistake(path, f"torch refuses it: {reason}", "", "Correct its parameters.", entry.name)
+
+
+def _fails(attempt: Any, parameters: Mapping[str, Any]) -> bool:
+    try:
+        attempt(**{name: as_tuples(value) for name, value in parameters.items()})
+    except (ValueError, TypeError, RuntimeError, ArithmeticError):
+        return True
+    return False

@@ -1,0 +1,101 @@
+"""From a layer of the document to the arguments of its torch class: what was given, and what is inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from engine.catalog import catalog
+from engine.catalog.losses import ONE_OUTPUT
+from engine.catalog.value_types import as_tuples
+from engine.data.description import Description
+from engine.model.recurrent import RECURRENT
+from engine.model.signal import Signal
+
+SIZE_PARAMETER = {
+    "Linear": "in_features",
+    **dict.fromkeys(("Conv1d", "Conv2d"), "in_channels"),
+    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d"), "num_features"),
+    "GroupNorm": "num_channels",
+    **dict.fromkeys(RECURRENT, "input_size"),
+}
+"""The parameter that says what a layer gets: the number of channels or of features before it."""
+
+AUTO_PARAMETERS = ("out_features", "out_channels")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What layers are told by the data."""
+
+    outputs: int
+    wants: str
+    """How the data says that: `the data has 10 classes`."""
+    vocabulary_size: int | None
+    padded: bool
+    rows_parameter: bool
+
+
+def facts_of(description: Description, loss: str) -> Facts:
+    """What the data and the loss ask of a network. Two classes that one output tells apart ask for one."""
+    outputs = description.outputs
+    if description.task == "classification":
+        wants = f"the data has {outputs} classes"
+        if loss in ONE_OUTPUT and outputs == 2:
+            outputs, wants = 1, f"{loss} tells two classes apart by one output"
+    else:
+        wants = f"the data has {outputs} {'target' if outputs == 1 else 'targets'}"
+    return Facts(
+        outputs=outputs,
+        wants=wants,
+        vocabulary_size=description.vocabulary_size,
+        padded=description.has_lengths,
+        rows_parameter=_reads_rows(description.source),
+    )
+
+
+def _reads_rows(source: str) -> bool:
+    from engine.data.sources import SOURCES
+
+    declaration = SOURCES.get(source)
+    return declaration is not None and "as_rows" in declaration.model_fields
+
+
+def signal_of(description: Description) -> Signal:
+    """What the data hands to the first layer."""
+    return Signal(shape=description.input_shape, kind=description.input_kind, origin="the data")
+
+
+def size_before(type: str, signal: Signal) -> int:
+    """What the parameter in `SIZE_PARAMETER` must be for a layer that gets `signal`."""
+    return signal.shape[-1] if type in ("Linear", *RECURRENT) else signal.shape[0]
+
+
+def arguments(type: str, given: Mapping[str, Any], signal: Signal, facts: Facts) -> dict[str, Any]:
+    """The arguments of the layer's class, the inferred ones included."""
+    found = {name: as_tuples(value) for name, value in given.items()}
+    for name in AUTO_PARAMETERS:
+        if found.get(name) == "auto":
+            found[name] = facts.outputs
+    if type in SIZE_PARAMETER:
+        found.setdefault(SIZE_PARAMETER[type], size_before(type, signal))
+    if type == "LayerNorm":
+        found.setdefault("normalized_shape", signal.shape if signal.kind == "image" else signal.shape[-1:])
+    if type == "Embedding":
+        found.setdefault("num_embeddings", facts.vocabulary_size)
+        if facts.padded:
+            found.setdefault("padding_idx", 0)
+    if type in ("Softmax", "LogSoftmax"):
+        found.setdefault("dim", 1 if signal.kind in ("image", "signal") else -1)
+    if type in RECURRENT and found.get("num_layers", 1) == 1:
+        found.pop("dropout", None)  # between stacked layers only; torch would warn
+    return found
+
+
+def layer_class(name: str) -> type[nn.Module]:
+    """The class that a layer's type names."""
+    found: type[nn.Module] = RECURRENT.get(name) or catalog("layers")[name].torch_class()
+    return found

@@ -1,0 +1,313 @@
+"""Follow one sample through the layers without training: shapes, parameters, FLOPs, bytes, and every mistake.
+
+Layers are constructed on the `meta` device, where weights have a shape but no memory, so a network of any size is
+traced in milliseconds. A layer's result is remembered, so that an edited network costs what was edited.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.catalog import SINGULAR, catalog
+from engine.catalog.choices import blame, check_parameters, check_type
+from engine.catalog.value_types import as_tuples
+from engine.experiment.document import Choice, Layer
+from engine.experiment.mistakes import Mistake, unknown_name
+from engine.model import sizes
+from engine.model.arguments import SIZE_PARAMETER, Facts, arguments, layer_class, size_before
+from engine.model.fit import RECURRENT, assumed, keeps_shape, misfit
+from engine.model.initialise import has_weights
+from engine.model.label import label
+from engine.model.signal import Signal, size_text
+
+_TAKES_DEVICE = frozenset({*SIZE_PARAMETER, "LayerNorm", "PReLU"})
+_TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """One layer of the trace."""
+
+    label: str
+    signal: Signal | None = None
+    """What it hands on; None where a mistake leaves that open."""
+    parameters: int = 0
+    flops: int = 0
+    """Of the forward pass of one sample, two for each multiply-and-add."""
+    activation_bytes: int = 0
+    """What the backward pass of one sample needs kept, in float32."""
+    mistakes: tuple[Mistake, ...] = ()
+
+
+def trace(layers: Sequence[Layer], signal: Signal | None, facts: Facts) -> tuple[Traced, ...]:
+    """Every layer in turn; mistakes carry their path in the document.
+
+    After a wrong layer the trace goes on as if it were fixed, where that can be told; else the layers after it are
+    only looked at by themselves.
+    """
+    traced = []
+    for index, layer in enumerate(layers):
+        path = f"model.layers[{index}]"
+        found = _trace(layer.type, json.dumps(layer.parameters, default=repr), signal, facts)
+        mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
+        mistakes += _init_mistakes(layer, path)
+        signal = found.signal
+        if signal is not None and layer.type in RECURRENT and signal.kind == "vector":
+            signal = replace(signal, summed_up_by=path)
+        traced.append(replace(found, signal=signal, mistakes=tuple(mistakes)))
+    if signal is not None:
+        wrong = _output_mistake(layers, signal, facts)
+        if wrong is not None and not traced[-1].mistakes:
+            traced[-1] = replace(traced[-1], mistakes=(wrong,))
+    return tuple(traced)
+
+
+def _under(path: str, relative: str) -> str:
+    return path + relative if relative.startswith((".", "[")) or not relative else f"{path}.{relative}"
+
+
+def _init_mistakes(layer: Layer, path: str) -> list[Mistake]:
+    if layer.init is None:
+        return []
+    if layer.type in catalog("layers") and not has_weights(layer.type):
+        return [Mistake(f"{path}.init", f"{layer.type} has no weights to initialize", "", "Remove init.", layer.type)]
+    return init_mistakes(layer.init, f"{path}.init")
+
+
+def init_mistakes(init: Choice, path: str) -> list[Mistake]:
+    """What is wrong with an initializer: its name, its parameters, and what torch itself says to them."""
+    entry, mistakes = check_type("initializers", init, path)
+    if entry is None:
+        return mistakes
+    checked = check_parameters(entry, init.parameters, path)
+    if checked.mistakes:
+        return list(checked.mistakes)
+    scratch = nn.Linear(4, 4, device="meta").weight.detach()
+    initialize = entry.torch_class()
+
+    def attempt(**parameters: Any) -> None:
+        initialize(scratch, **parameters)
+
+    try:
+        attempt(**{name: as_tuples(value) for name, value in checked.parameters.items()})
+    except NotImplementedError:
+        return []  # orthogonal_ cannot run without numbers
+    except _TORCH_REFUSES as error:
+        return [blame(entry, checked.parameters, error, attempt, path)]
+    return []
+
+
+@lru_cache(maxsize=4096)
+def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> Traced:
+    """One layer by itself; the paths of its mistakes are relative to it."""
+    given: dict[str, Any] = json.loads(given_json)
+    entries = catalog("layers")
+    if type not in entries:
+        return Traced(label=type, mistakes=(unknown_name(".type", type, tuple(entries), SINGULAR["layers"]),))
+    checked = check_parameters(entries[type], given, "")
+    mistakes = list(checked.mistakes)
+    shown = label(type, given | checked.parameters)
+    if signal is None:
+        return Traced(label=shown, mistakes=tuple(mistakes))
+
+    wrong = misfit(type, signal, rows_parameter=facts.rows_parameter)
+    if wrong is not None:
+        mistakes.append(wrong)
+        taken = assumed(type, signal)
+        if taken is None:
+            after = signal.of(signal.shape) if keeps_shape(type) else None
+            return Traced(label=shown, signal=after, mistakes=tuple(mistakes))
+        signal = taken
+    if not checked.whole:
+        after = signal.of(signal.shape) if keeps_shape(type) else None
+        return Traced(label=shown, signal=after, mistakes=tuple(mistakes))
+
+    contradictions, parameters = _contradictions(type, checked.parameters, signal, facts)
+    mistakes += contradictions
+    if type == "Embedding" and "num_embeddings" not in parameters and facts.vocabulary_size is None:
+        return Traced(label=shown, mistakes=tuple(mistakes))
+    constructed = arguments(type, parameters, signal, facts)
+    shown = label(type, given | {n: v for n, v in constructed.items() if n in given or n in checked.parameters})
+    module = _construct(type, parameters, constructed)
+    if isinstance(module, Mistake):
+        return Traced(label=shown, mistakes=(*mistakes, module))
+    wrong = _too_small(type, module, signal)
+    if wrong is not None:
+        after = signal.of(signal.shape) if keeps_shape(type) else None
+        return Traced(label=shown, signal=after, parameters=sizes.parameter_count(module), mistakes=(*mistakes, wrong))
+    try:
+        shape = sizes.output_shape(module, signal.shape)
+    except _TORCH_REFUSES as error:
+        said = str(error).splitlines()[0].rstrip(".")
+        wrong = Mistake("", f"torch refuses {signal}: {said}", "", "Correct its parameters.", type)
+        return Traced(label=shown, mistakes=(*mistakes, wrong))
+    return Traced(
+        label=shown,
+        signal=signal.of(shape, _kind_after(type, signal, shape, parameters)),
+        parameters=sizes.parameter_count(module),
+        flops=sizes.flops(module, signal.shape, shape),
+        activation_bytes=sizes.kept_bytes(module, signal.shape, shape),
+        mistakes=(*mistakes, *_warnings(type, parameters, signal, facts)),
+    )
+
+
+def _construct(type: str, given: Mapping[str, Any], constructed: dict[str, Any]) -> nn.Module | Mistake:
+    """The module without memory, or what torch says against its parameters."""
+    entry = catalog("layers")[type]
+    cls = layer_class(type)
+
+    def attempt(**parameters: Any) -> nn.Module:
+        if type == "Embedding":
+            # Its own initialization would draw from a normal distribution, which takes seconds to import on `meta`.
+            size = (parameters["num_embeddings"], parameters["embedding_dim"])
+            return cls(**parameters, _weight=torch.empty(size, device="meta"))
+        return cls(**parameters, device="meta") if type in _TAKES_DEVICE else cls(**parameters)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return attempt(**constructed)
+    except _TORCH_REFUSES as error:
+        inferred = {name: value for name, value in constructed.items() if name not in given}
+
+        def with_inferred(**parameters: Any) -> nn.Module:
+            return attempt(**(inferred | parameters))
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return blame(entry, given, error, with_inferred, "")
+
+
+def _contradictions(
+    type: str, parameters: dict[str, Any], signal: Signal, facts: Facts
+) -> tuple[list[Mistake], dict[str, Any]]:
+    """Sizes that were given and are not what comes in; and the parameters with them set right."""
+    right = dict(parameters)
+    mistakes = []
+    name = SIZE_PARAMETER.get(type, "")
+    if name in right and right[name] != (size := size_before(type, signal)):
+        mistakes.append(
+            Mistake(
+                "",
+                f"{name} is {right.pop(name)}",
+                f"{signal.origin} gives {size}",
+                f"Remove {name} (it is inferred), or set it to {size}.",
+                type,
+            )
+        )
+    if "normalized_shape" in right:
+        shape = sizes.per_dimension(as_tuples(right["normalized_shape"]), 1)
+        if signal.shape[-len(shape) :] != shape:
+            found = f"normalized_shape is {size_text(shape)}"
+            fix = "Remove normalized_shape (it is inferred), or set it to the last dimensions of that."
+            mistakes.append(Mistake("", found, f"{signal.origin} gives {size_text(signal.shape)}", fix, type))
+            del right["normalized_shape"]
+    vocabulary = facts.vocabulary_size
+    if "num_embeddings" in right and vocabulary is not None and right["num_embeddings"] < vocabulary:
+        found = f"num_embeddings is {right.pop('num_embeddings')}"
+        fix = f"Remove num_embeddings (it is inferred), or set it to {vocabulary} or more."
+        mistakes.append(Mistake("", found, f"the data has {vocabulary} tokens", fix, type))
+    return mistakes, right
+
+
+def _too_small(type: str, module: nn.Module, signal: Signal) -> Mistake | None:
+    """What torch would only say at the first forward pass: windows that do not fit, dimensions that are not there."""
+    if isinstance(module, sizes.POOLINGS):
+        kernel = sizes.per_dimension(module.kernel_size, 2)
+        padding = sizes.per_dimension(module.padding, 2)
+        if any(2 * p > k for p, k in zip(padding, kernel, strict=False)):
+            found = f"padding is {size_text(padding[: len(kernel)])}"
+            return Mistake(".padding", found, "expected at most half of kernel_size", "Make it smaller.", type)
+    if isinstance(module, (*sizes.CONVOLUTIONS, *sizes.POOLINGS)) and min(sizes.output_shape(module, signal.shape)) < 1:
+        kernel = sizes.per_dimension(module.kernel_size, len(signal.shape) - 1)
+        found = f"kernel_size is {size_text(kernel)}"
+        if isinstance(module, sizes.POOLINGS):
+            fix = "Make it smaller, or remove the layer."
+        else:
+            fix = 'Make it smaller, or keep the size with padding = "same".'
+        return Mistake("", found, f"{signal.origin} gives {size_text(signal.shape[1:])}, which is too small", fix, type)
+    if isinstance(module, sizes.CONVOLUTIONS) and module.padding_mode in ("reflect", "circular"):
+        sides = module._reversed_padding_repeated_twice[::2]
+        least = min(size - pad for size, pad in zip(signal.shape[1:], reversed(sides), strict=True))
+        if least < (module.padding_mode == "reflect"):
+            found = f"padding_mode {module.padding_mode} needs more than the padding in each dimension"
+            return Mistake(".padding", found, f"{signal.origin} gives {signal}", "Make the padding smaller.", type)
+    if isinstance(module, (nn.Flatten, nn.Softmax, nn.LogSoftmax)):
+        dimensions = len(signal.shape) + 1
+        for name in ("start_dim", "end_dim", "dim"):
+            value = getattr(module, name, 1)
+            if not value % dimensions >= 1 or not -dimensions < value < dimensions:
+                fix = f"Write 1 to {dimensions - 1}, or -1 for the last; 0 is the batch."
+                return Mistake(f".{name}", f"found {value}", f"{signal.origin} gives {signal}", fix, type)
+        if isinstance(module, nn.Flatten) and module.start_dim % dimensions > module.end_dim % dimensions:
+            found = f"start_dim {module.start_dim} lies after end_dim {module.end_dim}"
+            return Mistake("", found, f"{signal.origin} gives {signal}", "Remove both to flatten everything.", type)
+    if type == "Permute" and len(module.dims) != len(signal.shape) + 1:  # type: ignore[arg-type]
+        expected = f"{signal.origin} gives {len(signal.shape) + 1} with the batch"
+        fix = "Name each dimension once, 0 first."
+        return Mistake(".dims", f"it names {len(module.dims)} dimensions", expected, fix, type)  # type: ignore[arg-type]
+    return None
+
+
+def _kind_after(type: str, signal: Signal, shape: tuple[int, ...], parameters: Mapping[str, Any]) -> Any:
+    if type == "Embedding":
+        return "sequence"
+    if type in RECURRENT:
+        return "sequence" if len(shape) == 2 else "vector"
+    if type == "Flatten" and len(shape) < len(signal.shape):
+        return "vector" if len(shape) == 1 else "signal"
+    if type == "Permute" and signal.kind in ("sequence", "signal") and as_tuples(parameters["dims"]) == (0, 2, 1):
+        return "signal" if signal.kind == "sequence" else "sequence"
+    return signal.kind
+
+
+def _warnings(type: str, parameters: Mapping[str, Any], signal: Signal, facts: Facts) -> list[Mistake]:
+    """What runs, but not as a person may think."""
+    found = []
+    if type in RECURRENT and parameters.get("dropout") and parameters.get("num_layers", 1) == 1:
+        fix = "Put a Dropout layer after it, or raise num_layers."
+        found.append(
+            Mistake(".dropout", "it does nothing", "it stands between stacked layers only", fix, type, "warning")
+        )
+    # Where a padded sequence is turned or laid out flat, what follows cannot tell padding from words.
+    if facts.padded and signal.kind == "sequence" and type in ("Permute", "Flatten"):
+        fix = 'Use an LSTM, GRU or RNN with output = "mean" instead, which never reads padding.'
+        found.append(
+            Mistake("", "what follows reads the padding too", "samples differ in length", fix, type, "warning")
+        )
+    return found
+
+
+def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mistake | None:
+    """The mistake of a network that does not put out what the data and the loss ask for."""
+    if signal.shape == (facts.outputs,):
+        return None
+    index = len(layers) - 1
+    last = f"model.layers[{index}]"
+    if signal.kind != "vector":
+        gives = f"the network ends with {signal}"
+        if signal.kind == "sequence" and (recurrent := _last_recurrent(layers)) is not None:
+            fix = f'Set output = "last" in model.layers[{recurrent}].'
+        else:
+            fix = 'End with Flatten and {type = "Linear", out_features = "auto"}.'
+        return Mistake(last, gives, facts.wants, fix, layers[index].type)
+    while index > 0 and keeps_shape(layers[index].type):
+        index -= 1
+    path, type = f"model.layers[{index}]", layers[index].type
+    if type == "Linear":
+        fix = 'Write out_features = "auto".'
+        return Mistake(path, f"out_features is {signal.shape[0]}", facts.wants, fix, type)
+    fix = 'Add {type = "Linear", out_features = "auto"} at the end.'
+    return Mistake(last, f"it gives {signal.shape[0]} numbers", facts.wants, fix, layers[-1].type)
+
+
+def _last_recurrent(layers: Sequence[Layer]) -> int | None:
+    return next((i for i in reversed(range(len(layers))) if layers[i].type in RECURRENT), None)
