@@ -156,7 +156,7 @@ def _unusable(name: str, array: Array) -> _Wrong | None:
 
 def _not_finite(name: str, given: Array, values: NDArray[np.float32]) -> _Wrong | None:
     # min and max hand NaN on, and need no array of their own.
-    if np.isfinite(values.min()) and np.isfinite(values.max()):
+    if given.dtype.kind != "f" or (np.isfinite(values.min()) and np.isfinite(values.max())):
         return None
     bad = ~np.isfinite(values)
     first = ", ".join(str(int(i)) for i in np.unravel_index(int(bad.argmax()), values.shape))
