@@ -317,8 +317,16 @@ def remove_checkpoint(folder: Path) -> None:
 
 
 def remove_leftovers(checkpoints: Path) -> None:
-    """Remove what a process that was killed had not finished."""
+    """Remove what a process that was killed had not finished; put back what it was about to replace."""
     with suppress(OSError):
         for entry in list(os.scandir(checkpoints)):
             if entry.name.startswith((_WRITING, _REMOVING)):
                 shutil.rmtree(entry.path, ignore_errors=True)
+    for folder in checkpoints_in(checkpoints):
+        if folder.name.endswith("~"):
+            name = folder.with_name(folder.name.removesuffix("~"))
+            if name.exists():
+                remove_checkpoint(folder)
+            else:
+                with suppress(OSError):
+                    folder.rename(name)

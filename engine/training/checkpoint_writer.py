@@ -64,10 +64,10 @@ class CheckpointWriter:
         self._closing = False
         self._states: dict[str, dict[str, Any]] = {}
         self._abandoned: set[str] = set()
-        if resumed_from is not None:
-            later = [f for f in checkpoints_in(checkpoints) if position(f.name) > position(resumed_from.name)]
-            self._abandoned = {folder.name for folder in later}
         remove_leftovers(checkpoints)
+        if resumed_from is not None:
+            resumed_at = position(resumed_from.name.removesuffix("~"))
+            self._abandoned = {f.name for f in checkpoints_in(checkpoints) if position(f.name) > resumed_at}
 
     def submit(
         self, *kinds: Kind, epoch: int, step: int, model: Tensors, trainer: Tensors, state: Mapping[str, Any]
