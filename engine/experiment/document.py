@@ -159,3 +159,11 @@ class Experiment(Part):
     scheduler: Scheduler | None = None
     regularization: Regularization = Regularization()
     training: Training = Training()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parameters_alone_are_of_the_default_type(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        alone = [k for k in ("loss", "optimizer") if isinstance(value.get(k), dict) and "type" not in value[k]]
+        return value | {k: {"type": cls.model_fields[k].default.type, **value[k]} for k in alone}

@@ -1,4 +1,4 @@
-"""From a preset or a file to an experiment: every mistake of the document's form, and the best that can be made of it."""
+"""From a preset or a file to an experiment: every mistake of form at once, and the best that can be made of it."""
 
 from __future__ import annotations
 
@@ -83,34 +83,32 @@ def from_document(document: dict[str, Any], mistakes: Sequence[Mistake] = ()) ->
                 _set_aside(document, where)
 
 
-_PLACEHOLDERS: dict[str, Any] = {
-    "data": {"source": ""},
-    "source": "",
-    "model": {"layers": ["Identity"]},
-    "layers": ["Identity"],
+_PLACEHOLDERS: dict[Location, Any] = {
+    ("data",): {"source": ""},
+    ("data", "source"): "",
+    ("model",): {"layers": ["Identity"]},
+    ("model", "layers"): ["Identity"],
 }
 """What stands in for a required part that is missing or unusable; the mistake has been said by then."""
 
 
 def _set_aside(document: dict[str, Any], where: Location) -> None:
     """Put the default in place of what stands at `where`; for a layer one that does nothing, so that indexes stay."""
-    if where[:2] == ("model", "layers") and len(where) >= 3 and (len(where) == 3 or where[-1] == "type"):
-        document["model"]["layers"][where[2]] = "Identity"
-        return
     holder: Any = document
     for step in where[:-1]:
-        holder = holder.get(step) if isinstance(holder, dict) else holder[step]
-        if holder is None:
+        holder = holder[step] if isinstance(holder, list) else holder.get(step)
+        if not isinstance(holder, (dict, list)):
             return
     last = where[-1]
-    if last in _PLACEHOLDERS and len(where) <= 2:
-        holder[last] = copy.deepcopy(_PLACEHOLDERS[str(last)])
-    elif last == "type":
+    if where in _PLACEHOLDERS:
+        holder[last] = copy.deepcopy(_PLACEHOLDERS[where])
+    elif where[:2] == ("model", "layers") and len(where) == 3:
+        holder[last] = "Identity"
+    elif last == "type" or isinstance(last, int):
+        # A choice without a type is none at all, and a list without one of its items means something else.
         _set_aside(document, where[:-1])
-    elif isinstance(holder, dict):
-        holder.pop(last, None)
     else:
-        _set_aside(document, where[:-1])
+        holder.pop(last, None)
 
 
 def source_text(preset_or_file: str | Path) -> str | Mistake:
