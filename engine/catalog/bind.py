@@ -11,12 +11,16 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from engine.catalog import find
+from engine.catalog.dynamo import spare_dynamo
 from engine.catalog.optimizers import FUSED
 from engine.catalog.schedulers import default_interval
 from engine.catalog.value_types import as_tuples
 from engine.experiment.document import Choice, Scheduler
 
 __all__ = ["build_loss", "build_optimizer", "build_scheduler", "default_interval", "torch_arguments"]
+
+
+spare_dynamo()
 
 
 class BCEWithLogitsLoss(nn.BCEWithLogitsLoss):

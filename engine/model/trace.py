@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from engine.catalog import SINGULAR, catalog
+from engine.catalog.bind import torch_arguments
 from engine.catalog.choices import blame, check_parameters, check_type
 from engine.catalog.value_types import as_tuples
 from engine.experiment.document import Choice, Layer
@@ -47,15 +48,23 @@ class Traced:
     mistakes: tuple[Mistake, ...] = ()
 
 
-def trace(layers: Sequence[Layer], signal: Signal | None, facts: Facts) -> tuple[Traced, ...]:
+def trace(
+    layers: Sequence[Layer], signal: Signal | None, facts: Facts, set_aside: Collection[int] = ()
+) -> tuple[Traced, ...]:
     """Every layer in turn; mistakes carry their path in the document.
 
     After a wrong layer the trace goes on as if it were fixed, where that can be told; else the layers after it are
     only looked at by themselves.
+
+    Args:
+        signal: what the data gives; None where it is not known.
+        set_aside: indexes of layers that only stand in for what could not be read.
     """
     traced = []
     for index, layer in enumerate(layers):
         path = f"model.layers[{index}]"
+        if index in set_aside:
+            signal = None
         found = _trace(layer.type, json.dumps(layer.parameters, default=repr), signal, facts)
         mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
         mistakes += _init_mistakes(layer, path)
@@ -90,16 +99,15 @@ def init_mistakes(init: Choice, path: str) -> list[Mistake]:
     checked = check_parameters(entry, init.parameters, path)
     if checked.mistakes:
         return list(checked.mistakes)
-    scratch = nn.Linear(4, 4, device="meta").weight.detach()
+    scratch = torch.zeros(4, 4)
     initialize = entry.torch_class()
 
     def attempt(**parameters: Any) -> None:
-        initialize(scratch, **parameters)
+        with torch.random.fork_rng(devices=[]):  # checking must not move the generator that weights are drawn from
+            initialize(scratch, **parameters)
 
     try:
-        attempt(**{name: as_tuples(value) for name, value in checked.parameters.items()})
-    except NotImplementedError:
-        return []  # orthogonal_ cannot run without numbers
+        attempt(**torch_arguments(checked.parameters))
     except _TORCH_REFUSES as error:
         return [blame(entry, checked.parameters, error, attempt, path)]
     return []
@@ -133,6 +141,8 @@ def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> T
     contradictions, parameters = _contradictions(type, checked.parameters, signal, facts)
     mistakes += contradictions
     if type == "Embedding" and "num_embeddings" not in parameters and facts.vocabulary_size is None:
+        fix = "Set num_embeddings to the largest token plus one."
+        mistakes.append(Mistake("", "num_embeddings is missing", "the data does not tell its vocabulary", fix, type))
         return Traced(label=shown, mistakes=tuple(mistakes))
     constructed = arguments(type, parameters, signal, facts)
     shown = label(type, given | {n: v for n, v in constructed.items() if n in given or n in checked.parameters})

@@ -1,0 +1,169 @@
+"""Whether loss, optimizer, scheduler and monitored metric suit the task, the network and each other.
+
+Each function returns every mistake that it finds; paths are those of the document.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from engine.catalog import find
+from engine.catalog.bind import build_loss, build_optimizer, build_scheduler, default_interval, scratch_parameter
+from engine.catalog.choices import blame, check_parameters, check_type
+from engine.catalog.losses import BY_TASK, ONE_OUTPUT
+from engine.catalog.metrics import monitors
+from engine.experiment.document import Choice, EarlyStopping, Layer, Scheduler
+from engine.experiment.mistakes import Mistake, unknown_name, value_text
+
+_TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
+
+_BEFORE_LOSS = {"NLLLoss": "LogSoftmax", "BCELoss": "Sigmoid"}
+"""Losses of probabilities, and the layer that makes them."""
+
+_INSIDE_LOSS = {"CrossEntropyLoss": ("Softmax", "LogSoftmax"), "BCEWithLogitsLoss": ("Sigmoid",)}
+"""Layers that these losses contain; the first of each spoils the gradients when it stands before them too."""
+
+
+def loss_mistakes(choice: Choice, task: str | None, classes: int, layers: Sequence[Layer]) -> list[Mistake]:
+    """What is wrong with a loss, for a task (None where the data is not known) and as the end of these layers."""
+    entry, mistakes = check_type("losses", choice, "loss")
+    if entry is None:
+        return mistakes
+    checked = check_parameters(entry, choice.parameters, "loss")
+    mistakes += checked.mistakes
+    if not checked.mistakes:
+
+        def attempt(**parameters: Any) -> None:
+            loss = build_loss(Choice.model_validate({"type": choice.type, **parameters}))
+            one_of_two = choice.type in ONE_OUTPUT or "classification" not in entry.tasks
+            output = torch.full((2, 1 if one_of_two else 2), 0.5)
+            loss(output, torch.zeros(2, dtype=torch.int64) if "classification" in entry.tasks else output)
+
+        try:
+            attempt(**checked.parameters)
+        except _TORCH_REFUSES as error:
+            mistakes.append(blame(entry, checked.parameters, error, attempt, "loss"))
+    if task is None:
+        return mistakes
+    if task not in entry.tasks:
+        fix = f'Use {BY_TASK[task]}, or "auto".'  # type: ignore[index]
+        found = f"{choice.type} is for {' and '.join(entry.tasks)}"
+        return [*mistakes, Mistake("loss.type", found, f"the data is for {task}", fix)]
+    if choice.type in ONE_OUTPUT and classes != 2:
+        found = f"{choice.type} tells two classes apart"
+        return [*mistakes, Mistake("loss.type", found, f"the data has {classes}", "Use CrossEntropyLoss.")]
+    return mistakes + _last_layer_mistakes(choice.type, layers)
+
+
+def _last_layer_mistakes(loss: str, layers: Sequence[Layer]) -> list[Mistake]:
+    index = next((i for i in reversed(range(len(layers))) if layers[i].type != "Identity"), None)
+    if index is None:
+        return []
+    path, last = f"model.layers[{index}]", layers[index].type
+    needed = _BEFORE_LOSS.get(loss)
+    if needed is not None and last != needed:
+        instead = "CrossEntropyLoss" if loss == "NLLLoss" else "BCEWithLogitsLoss"
+        found = f"{loss} wants {needed} as the last layer"
+        return [Mistake("loss.type", found, f"{path} is {last}", f"Add {needed} at the end, or use {instead}.")]
+    if last in _INSIDE_LOSS.get(loss, ())[:1]:
+        found = f"{loss} applies {last} itself"
+        return [Mistake(path, found, "done twice it learns slowly", "Remove it.", last, "warning")]
+    return []
+
+
+def optimizer_mistakes(choice: Choice) -> tuple[list[Mistake], Optimizer | None]:
+    """What is wrong with an optimizer; and one over a parameter of no network, where nothing is."""
+    entry, mistakes = check_type("optimizers", choice, "optimizer")
+    if entry is None:
+        return mistakes, None
+    checked = check_parameters(entry, choice.parameters, "optimizer")
+    if checked.mistakes:
+        return list(checked.mistakes), None
+
+    def attempt(**parameters: Any) -> Optimizer:
+        return build_optimizer(
+            Choice.model_validate({"type": choice.type, **parameters}), [scratch_parameter()], fused=False
+        )
+
+    try:
+        return [], attempt(**checked.parameters)
+    except _TORCH_REFUSES as error:
+        return [blame(entry, checked.parameters, error, attempt, "optimizer")], None
+
+
+def scheduler_mistakes(
+    choice: Scheduler, optimizer: Optimizer | None, *, epochs: int, steps_per_epoch: int
+) -> list[Mistake]:
+    """What is wrong with a scheduler; on an `optimizer` that it may be tried on, for a run of that length."""
+    entry, mistakes = check_type("schedulers", choice, "scheduler")
+    if entry is None:
+        return mistakes
+    checked = check_parameters(entry, choice.parameters, "scheduler")
+    mistakes += checked.mistakes
+    interval = choice.interval or default_interval(choice.type)
+    moves = epochs * (steps_per_epoch if interval == "step" else 1)
+    total = checked.parameters.get("total_steps", moves)
+    if total < moves:
+        fix = "Remove total_steps (it is inferred)."
+        found = f"found {value_text(total)}"
+        mistakes.append(Mistake("scheduler.total_steps", found, f"the run has {moves} {interval}s", fix, choice.type))
+    if choice.warmup_epochs >= epochs:
+        found = f"found {value_text(choice.warmup_epochs)}"
+        expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}"
+        mistakes.append(Mistake("scheduler.warmup_epochs", found, expected, "Make it shorter.", choice.type))
+    if mistakes or optimizer is None:
+        return mistakes
+
+    def attempt(**parameters: Any) -> None:
+        fields = {"type": choice.type, "interval": choice.interval, **parameters}
+        fresh = type(optimizer)([scratch_parameter()], **_settable(optimizer))
+        tried = Scheduler.model_validate(fields)
+        build_scheduler(tried, fresh, epochs=epochs, steps_per_epoch=steps_per_epoch)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            attempt(**checked.parameters)
+    except _TORCH_REFUSES as error:
+        mistakes.append(blame(entry, checked.parameters, error, attempt, "scheduler"))
+    return mistakes
+
+
+def _settable(optimizer: Optimizer) -> dict[str, Any]:
+    known = find("optimizers", type(optimizer).__name__).parameters
+    return {name: value for name, value in optimizer.defaults.items() if name in known}
+
+
+def monitor_mistakes(stopping: EarlyStopping, task: str | None, validates: bool) -> list[Mistake]:
+    """What is wrong with the metric that early stopping watches. `validates`: whether samples are held back for it."""
+    path = "training.early_stopping.monitor"
+    if task is None:
+        return []
+    names = monitors(task)
+    if stopping.monitor not in names:
+        return [unknown_name(path, stopping.monitor, names, f"a metric of {task}")]
+    if stopping.monitor.startswith("val_") and not validates:
+        fix = "Set data.validation to 0.2, say, or watch train_loss."
+        return [Mistake(path, f"{stopping.monitor} cannot be measured", "no samples are held back to validate", fix)]
+    return []
+
+
+def state_numbers(optimizer: Optimizer) -> int:
+    """How many numbers an optimizer keeps for each weight."""
+    group = optimizer.param_groups[0]
+    name = type(optimizer).__name__
+    if name in ("Adam", "AdamW"):
+        return 2 + bool(group["amsgrad"])
+    if name == "RMSprop":
+        return 1 + bool(group["momentum"]) + bool(group["centered"])
+    if name == "SGD":
+        return int(bool(group["momentum"]))
+    return _STATE_NUMBERS.get(name, 2)
+
+
+_STATE_NUMBERS = {"Adagrad": 1, "ASGD": 1, "Adafactor": 0}

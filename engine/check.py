@@ -1,0 +1,312 @@
+"""From a document to a plan, without training: every choice bound, the network traced, every mistake found at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import Any, TypeVar, cast
+
+from engine.catalog import catalog
+from engine.catalog.choices import completed
+from engine.catalog.losses import BY_TASK
+from engine.catalog.suitability import (
+    loss_mistakes,
+    monitor_mistakes,
+    optimizer_mistakes,
+    scheduler_mistakes,
+    state_numbers,
+)
+from engine.data import load_data, with_defaults
+from engine.data.description import Description
+from engine.devices import devices, resolve_device, resolve_precision, resolve_threads
+from engine.experiment.document import Choice, Data, Experiment, Layer, Model
+from engine.experiment.draft import Draft
+from engine.experiment.mistakes import Mistake, Refused
+from engine.model.arguments import Facts, facts_of, signal_of
+from engine.model.trace import Traced, init_mistakes, trace
+from engine.training.schedule import lr_plan
+
+_UNKNOWN = Facts(outputs=0, wants="", vocabulary_size=None, padded=False, rows_parameter=False)
+_NOTHING = Experiment(data=Data(source=""), model=Model(layers=(Layer(type="Identity"),)))
+_FLOAT_BYTES = 4
+C = TypeVar("C", bound=Choice | None)
+_BACKWARD_COST = 3
+"""Work of forward and backward together, as a multiple of the forward pass: the backward pass has two products for
+each of the forward pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPlan:
+    """One layer of the plan."""
+
+    path: str
+    index: int
+    type: str
+    label: str
+    """The layer in a few words: `Conv2d 16, 3×3 same`."""
+    output_shape: tuple[int, ...] | None
+    """Of one sample; None where a mistake leaves it open."""
+    parameters: int
+    flops: int
+    """Of the forward pass of one sample, two for each multiply-and-add."""
+    activation_bytes: int
+    """What the backward pass of one sample needs kept, in float32."""
+    mistake: Mistake | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would be; where there are mistakes, as much of it as can be told."""
+
+    experiment: Experiment
+    """Complete: the loss resolved, every default filled in. A placeholder where the document could not be read."""
+    description: Description | None = None
+    layers: tuple[LayerPlan, ...] = ()
+    parameters: int = 0
+    flops: int = 0
+    """Of the forward pass of one sample."""
+    memory_bytes: int = 0
+    """Estimate for a training step: weights, gradients, the optimizer's state, the activations of a batch."""
+    device: str = ""
+    precision: str = ""
+    threads: int = 1
+    steps_per_epoch: int = 0
+    """Steps of the optimizer."""
+    steps: int = 0
+    lr: tuple[float, ...] = ()
+    """The learning rate of each step."""
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can be run: there may be warnings, but no error."""
+        return all(mistake.severity != "error" for mistake in self.mistakes)
+
+
+def check(draft: Draft | Experiment) -> Plan:
+    """The plan of a document. What a person got wrong is among its mistakes, never raised."""
+    if isinstance(draft, Experiment):
+        draft = Draft(draft)
+    experiment = _without_nones(draft.experiment or _NOTHING)
+    if draft.experiment is None:
+        return Plan(experiment=experiment, mistakes=draft.mistakes)
+
+    description, mistakes = _description(experiment)
+    task = description.task if description is not None else None
+    if experiment.loss.type == "auto" and task is not None:
+        experiment = experiment.model_copy(update={"loss": Choice(type=BY_TASK[task])})
+    layers, training = experiment.model.layers, experiment.training
+
+    traced = _trace(experiment, description, draft.mistakes)
+    if experiment.model.init is not None:
+        mistakes += init_mistakes(experiment.model.init, "model.init")
+    mistakes += [mistake for layer in traced for mistake in layer.mistakes]
+    mistakes += _batch_mistakes(experiment, description, traced)
+
+    if experiment.loss.type != "auto":
+        classes = description.outputs if description is not None else 0
+        mistakes += loss_mistakes(experiment.loss, task, classes, layers)
+    wrong, optimizer = optimizer_mistakes(experiment.optimizer)
+    batches = -(-description.train_samples // experiment.data.batch_size) if description is not None else 0
+    steps_per_epoch = -(-batches // training.accumulation_steps)
+    if experiment.scheduler is not None:
+        wrong += scheduler_mistakes(
+            experiment.scheduler, optimizer, epochs=training.epochs, steps_per_epoch=max(1, steps_per_epoch)
+        )
+    mistakes += wrong
+    device, precision, refused = _device(experiment)
+    mistakes += refused
+    if training.early_stopping is not None:
+        validates = description is None or description.val_samples > 0
+        mistakes += monitor_mistakes(training.early_stopping, task, validates)
+
+    parameters, flops = sum(layer.parameters for layer in traced), sum(layer.flops for layer in traced)
+    weights_bytes = parameters * _FLOAT_BYTES * (2 + (state_numbers(optimizer) if optimizer is not None else 2))
+    kept_bytes = sum(layer.activation_bytes for layer in traced) * experiment.data.batch_size
+    memory_bytes = weights_bytes + (kept_bytes if precision == "float32" else kept_bytes // 2)
+    mistakes += _memory_mistakes(weights_bytes, memory_bytes, device)
+
+    said = draft.with_mistakes(mistakes)
+    if all(mistake.severity != "error" for mistake in said):
+        experiment = _completed(experiment)
+    planned = experiment.model_dump_json(include={"optimizer", "scheduler", "training"})
+    return Plan(
+        experiment=experiment,
+        description=description,
+        layers=_layer_plans(layers, traced, said),
+        parameters=parameters,
+        flops=flops,
+        memory_bytes=memory_bytes,
+        device=device,
+        precision=precision,
+        threads=resolve_threads(training.threads, _BACKWARD_COST * flops * experiment.data.batch_size),
+        steps_per_epoch=steps_per_epoch,
+        steps=steps_per_epoch * training.epochs,
+        lr=() if wrong or not steps_per_epoch else _lr_plan(planned, steps_per_epoch),
+        mistakes=said,
+    )
+
+
+def _without_nones(experiment: Experiment) -> Experiment:
+    """A choice of type "none", by which `--set` takes a preset's choice back, left out."""
+    update: dict[str, Any] = {}
+    if experiment.scheduler is not None and experiment.scheduler.type == "none":
+        update["scheduler"] = None
+    if experiment.model.init is not None and experiment.model.init.type == "none":
+        update["model"] = experiment.model.model_copy(update={"init": None})
+    return experiment.model_copy(update=update)
+
+
+def _description(experiment: Experiment) -> tuple[Description | None, list[Mistake]]:
+    data = experiment.data
+    try:
+        path = data.parameters.get("path")
+        changed = os.stat(path).st_mtime_ns if isinstance(path, str) and os.path.exists(path) else 0
+        return _load_description(data.model_dump_json(), experiment.seed, changed), []
+    except Refused as refused:
+        return None, list(refused.mistakes)
+
+
+@lru_cache(maxsize=8)
+def _load_description(data: str, seed: int, _changed: int) -> Description:
+    """Remembered, so that checking again after an edit of the model costs no loading."""
+    return load_data(Data.model_validate_json(data), seed).description
+
+
+def _trace(
+    experiment: Experiment, description: Description | None, wrong_already: Sequence[Mistake]
+) -> tuple[Traced, ...]:
+    """The layers traced; one that was set aside because of its form lets nothing be told about those after it."""
+    if any(m.path in ("model", "model.layers") for m in wrong_already):
+        return ()
+    set_aside = {
+        int(found[1])
+        for m in wrong_already
+        if m.severity == "error" and (found := re.match(r"model\.layers\[(\d+)\](?!\.init)", m.path))
+    }
+    facts = facts_of(description, experiment.loss.type) if description is not None else _UNKNOWN
+    signal = signal_of(description) if description is not None else None
+    return trace(experiment.model.layers, signal, facts, set_aside)
+
+
+def _device(experiment: Experiment) -> tuple[str, str, list[Mistake]]:
+    try:
+        device = resolve_device(experiment.training.device)
+    except Refused as refused:
+        return "cpu", "float32", list(refused.mistakes)
+    try:
+        precision = resolve_precision(experiment.training.amp, device)
+    except Refused as refused:
+        return device, "float32", list(refused.mistakes)
+    if experiment.loss.type == "BCELoss" and precision != "float32" and device != "cpu":
+        found = f"BCELoss does not bear {precision}"
+        return (
+            device,
+            precision,
+            [Mistake("loss.type", found, "", 'Use BCEWithLogitsLoss, or set training.amp = "off".')],
+        )
+    return device, precision, []
+
+
+def _batch_mistakes(experiment: Experiment, description: Description | None, traced: Sequence[Traced]) -> list[Mistake]:
+    """BatchNorm over a single value: torch fails at that batch, which may be the last of the epoch."""
+    if description is None:
+        return []
+    batch, samples = experiment.data.batch_size, description.train_samples
+    if min(batch, samples) > 1 and samples % batch != 1:
+        return []
+    for layer, result in zip(experiment.model.layers, traced, strict=False):
+        single = result.signal is not None and prod(result.signal.shape[1:]) == 1
+        if layer.type.startswith("BatchNorm") and single:
+            better = next((b for b in range(max(batch, 2), samples) if samples % b != 1), 2)
+            found = f"{samples} samples in batches of {batch} leave a batch of 1"
+            expected = f"{layer.type} needs at least 2"
+            return [Mistake("data.batch_size", found, expected, f"Set data.batch_size = {better}.")]
+    return []
+
+
+def _memory_mistakes(weights_bytes: int, memory_bytes: int, device: str) -> list[Mistake]:
+    there = _memory_of(device)
+    if memory_bytes <= there:
+        return []
+    found = f"a training step needs about {memory_bytes / 2**30:,.1f} GiB"
+    expected = f"{device} has {there / 2**30:,.1f} GiB"
+    if weights_bytes > there:
+        return [Mistake("model.layers", found, expected, "Make the layers with most parameters smaller.")]
+    return [
+        Mistake("data.batch_size", found, expected, "Make it smaller; training.accumulation_steps makes up for it.")
+    ]
+
+
+@lru_cache(maxsize=8)
+def _memory_of(device: str) -> int:
+    return next((d.memory_bytes for d in devices() if d.device == device), sys.maxsize)
+
+
+@lru_cache(maxsize=32)
+def _lr_plan(planned: str, steps_per_epoch: int) -> tuple[float, ...]:
+    """Remembered, so that checking again after an edit of the model costs no second drive through the schedule."""
+    return lr_plan(_NOTHING.model_copy(update=_parts(planned)), steps_per_epoch)
+
+
+def _parts(planned: str) -> dict[str, Any]:
+    parts = Experiment.model_validate({**_NOTHING.model_dump(), **json.loads(planned)})
+    return {name: getattr(parts, name) for name in ("optimizer", "scheduler", "training")}
+
+
+def _completed(experiment: Experiment) -> Experiment:
+    """The experiment with every default of data source and catalog filled in: what a run stores."""
+    model = experiment.model
+    return experiment.model_copy(
+        update={
+            "data": with_defaults(experiment.data),
+            "model": model.model_copy(
+                update={
+                    "init": _complete("initializers", model.init),
+                    "layers": tuple(_complete_layer(layer) for layer in model.layers),
+                }
+            ),
+            "loss": _complete("losses", experiment.loss),
+            "optimizer": _complete("optimizers", experiment.optimizer),
+            "scheduler": _complete("schedulers", experiment.scheduler),
+        }
+    )
+
+
+def _complete_layer(layer: Layer) -> Layer:
+    return _complete("layers", layer).model_copy(update={"init": _complete("initializers", layer.init)})
+
+
+def _complete(kind: str, choice: C) -> C:
+    if choice is None:
+        return choice
+    declared = {name: getattr(choice, name) for name in type(choice).model_fields}
+    given = completed(catalog(kind)[choice.type], choice.parameters)
+    return cast(C, type(choice).model_validate({**declared, **given}))
+
+
+def _layer_plans(layers: Sequence[Layer], traced: Sequence[Traced], said: Sequence[Mistake]) -> tuple[LayerPlan, ...]:
+    plans = []
+    for index, (layer, result) in enumerate(zip(layers, traced, strict=False)):
+        path = f"model.layers[{index}]"
+        own = [m for m in said if m.path == path or m.path.startswith(f"{path}.")]
+        plans.append(
+            LayerPlan(
+                path=path,
+                index=index,
+                type=layer.type,
+                label=result.label,
+                output_shape=result.signal.shape if result.signal is not None else None,
+                parameters=result.parameters,
+                flops=result.flops,
+                activation_bytes=result.activation_bytes,
+                mistake=min(own, key=lambda m: m.severity, default=None),
+            )
+        )
+    return tuple(plans)
