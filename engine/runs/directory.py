@@ -61,7 +61,7 @@ class RunDirectory:
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self._kept: deque[bytes] = deque(maxlen=_KEPT_LINES)
-        self._begin_line = False
+        self._rest = b""
         self._commands = CommandReader(path / COMMANDS, skip_existing=skip_commands)
 
     @classmethod
@@ -152,13 +152,13 @@ class RunDirectory:
             return f"An event of the kind {event.event!r} cannot be written: {error}."
         with self._lock:
             said_before = self.failure is not None
+            self._kept.append(line)
             try:
-                self._write_kept()
-                self._write(line)
+                self._flush()
             except OSError as error:
                 self._close()
-                if not isinstance(event, (Step, Device)):
-                    self._kept.append(line)
+                if isinstance(event, (Step, Device)) and self._kept and self._kept[-1] is line:
+                    self._kept.pop()
                 self.failure = (
                     f"Events cannot be written to {self.path / EVENTS}: {error.strerror or error}. Training goes on, "
                     "and they are kept to be written as soon as it is possible."
@@ -191,7 +191,7 @@ class RunDirectory:
         """Put the events on the disk, with those that had to be kept. False when that is not possible."""
         with self._lock:
             try:
-                self._write_kept()
+                self._flush()
                 if self._descriptor is not None:
                     os.fsync(self._descriptor)
             except OSError:
@@ -200,31 +200,32 @@ class RunDirectory:
                 self._close()
             return True
 
-    def _write_kept(self) -> None:
-        while self._kept:
-            self._write(self._kept[0])
-            self._kept.popleft()
-
-    def _write(self, line: bytes) -> None:
-        descriptor = self._descriptor
-        if descriptor is not None and not os.fstat(descriptor).st_nlink:
-            # The file was deleted: what is written to it now, nobody can read.
-            self._close()
-            descriptor = None
-        if descriptor is None:
+    def _flush(self) -> None:
+        """Write what is kept, a line a write; what is left of a line that was cut off comes first."""
+        while self._rest or self._kept:
             descriptor = self._open()
-        if self._begin_line:
-            line = b"\n" + line
-        while line:
-            line = line[os.write(descriptor, line) :]
-        self._begin_line = False
+            if self._rest:
+                self._rest = self._rest[os.write(descriptor, self._rest) :]
+            else:
+                line = self._kept[0]
+                written = os.write(descriptor, line)
+                self._kept.popleft()
+                self._rest = line[written:]
 
     def _open(self) -> int:
+        if self._descriptor is not None:
+            # When its last link is gone, nobody can read what is written to it.
+            if os.fstat(self._descriptor).st_nlink:
+                return self._descriptor
+            self._close()
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = self._descriptor = os.open(self.path / EVENTS, flags, 0o600)
         size = os.fstat(descriptor).st_size
-        # A session that was killed, or a disk that was full, may have left a torn line.
-        self._begin_line = bool(size) and os.pread(descriptor, 1, size - 1) != b"\n"
+        if not size or os.pread(descriptor, 1, size - 1) == b"\n":
+            self._rest = b""
+        elif not self._rest:
+            # A session that was killed left a torn line.
+            self._rest = b"\n"
         return descriptor
 
     def _close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
@@ -102,23 +103,25 @@ def summarize(path: Path) -> RunSummary | None:
     experiment = _dict(start.get("experiment"))
     stopping = _dict(_dict(experiment.get("training")).get("early_stopping"))
     epoch, finished = ends.get("epoch", {}), ends.get("finished", {})
-    latest = max((ends.get("epoch", {}), ends.get("step", {}), finished), key=lambda e: _number(e.get("time")) or 0.0)
-    started = _number(start.get("time")) or _modified(path / EXPERIMENT)
-    status: Status = _status(finished, path, written)
+    latest = finished or ends.get("step") or epoch
+    started = _finite(start.get("time")) or _modified(path / EXPERIMENT)
+    status = _status(finished, path, written)
     best_of = finished if finished.get("best") is not None else epoch
-    seconds = _number(finished.get("seconds"))
+    seconds = _finite(finished.get("seconds"))
+    if seconds is None:
+        seconds = max(0.0, (time.time() if status == "live" else written) - started)
     return RunSummary(
         name=path.name,
         path=path,
         status=status,
         started=started,
         experiment_name=str(experiment.get("name") or _TIME_PREFIX.sub("", path.name, count=1)),
-        epoch=int(_number(latest.get("epoch")) or 0),
-        epochs=int(_number(start.get("epochs")) or 0),
+        epoch=_count(latest.get("epoch")) or 0,
+        epochs=_count(start.get("epochs")) or 0,
         best=_number(best_of.get("best")),
-        best_epoch=int(number) if (number := _number(best_of.get("best_epoch"))) is not None else None,
+        best_epoch=_count(best_of.get("best_epoch")),
         monitor=str(stopping.get("monitor") or "val_loss"),
-        seconds=seconds if seconds is not None else max(0.0, (_until(status, written)) - started),
+        seconds=seconds,
         message=str(finished.get("message") or ""),
     )
 
@@ -131,10 +134,6 @@ def _status(finished: dict[str, Any], path: Path, written: float) -> Status:
     if alive is None:
         alive = time.time() - written < _SILENT_AFTER_S
     return "live" if alive else "stale"
-
-
-def _until(status: Status, written: float) -> float:
-    return time.time() if status == "live" else written
 
 
 def _ends(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], float]:
@@ -196,8 +195,21 @@ def _dict(value: Any) -> dict[str, Any]:
 def _number(value: Any) -> float | None:
     """A number as events write it: one that is not finite is a string."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            return None
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else None
+
+
+def _finite(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _count(value: Any) -> int | None:
+    number = _finite(value)
+    return None if number is None else int(number)
 
 
 def _names(runs_dir: Path) -> list[str]:

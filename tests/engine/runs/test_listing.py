@@ -1,0 +1,280 @@
+"""Which runs there are and what became of them, whatever state their folders are in."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.experiment.mistakes import Refused
+from engine.runs import RunDirectory, find_run, list_runs, summarize
+from engine.training.events import Epoch, Event, Finished, Log, Reason, RunStarted, Step
+
+
+def started(run: RunDirectory, monitor: str | None = None, epochs: int = 30, **named: Any) -> RunStarted:
+    stopping = {"monitor": monitor, "patience": 5} if monitor else None
+    return RunStarted(
+        run=run.name,
+        directory=str(run.path),
+        experiment={"name": "digits-cnn", "training": {"epochs": epochs, "early_stopping": stopping}},
+        device="cpu",
+        precision="float32",
+        threads=1,
+        parameters=100,
+        train_samples=10,
+        val_samples=5,
+        steps_per_epoch=23,
+        epochs=epochs,
+        **named,
+    )
+
+
+def epoch(number: int, **named: Any) -> Epoch:
+    fields = {"train_loss": 0.5, "lr": 1e-3, "seconds": 1.0, "samples_per_s": 10.0, "best": 0.25, "best_epoch": 2}
+    return Epoch(epoch=number, step=number * 23, **(fields | named))
+
+
+def step(number: int) -> Step:
+    return Step(epoch=(number - 1) // 23 + 1, step=number, loss=0.1, lr=1e-3, samples_per_s=9.0)
+
+
+def finished(reason: Reason = Reason.COMPLETED, **named: Any) -> Finished:
+    fields: dict[str, Any] = {
+        "epoch": 30,
+        "step": 690,
+        "best": 0.125,
+        "best_epoch": 28,
+        "seconds": 12.5,
+        "message": "Trained.",
+    }
+    return Finished(reason=reason, **(fields | named))
+
+
+def make(runs: Path, *events: Event, name: str = "digits-cnn") -> RunDirectory:
+    run = RunDirectory.create(runs, name, f'name = "{name}"\n', {})
+    for event in events:
+        run.append(event)
+    return run
+
+
+def disown(run: RunDirectory, **named: Any) -> None:
+    """Make the run look as if another process had written it."""
+    environment = run.environment | named
+    (run.path / "environment.json").write_text(json.dumps(environment))
+
+
+def test_a_run_that_ended_says_how(tmp_path: Path) -> None:
+    for reason in Reason:
+        run = make(tmp_path)
+        for event in (started(run, "val_accuracy", time=1000.0), epoch(1), step(24), epoch(2), finished(reason)):
+            run.append(event)
+        run.append(Log(message="a last word"))
+        summary = summarize(run.path)
+        assert summary is not None
+        assert summary.status == reason
+        assert (summary.name, summary.path, summary.experiment_name) == (run.name, run.path, "digits-cnn")
+        assert (summary.epoch, summary.epochs, summary.started, summary.seconds) == (30, 30, 1000.0, 12.5)
+        assert (summary.best, summary.best_epoch, summary.monitor) == (0.125, 28, "val_accuracy")
+        assert summary.message == "Trained."
+
+
+def test_a_run_of_this_process_is_live_from_its_first_moment(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    summary = summarize(run.path)
+    assert summary is not None
+    assert (summary.status, summary.epoch, summary.epochs, summary.best) == ("live", 0, 0, None)
+    assert summary.experiment_name == "digits-cnn" and abs(summary.started - time.time()) < 60
+    run.append(started(run))
+    run.append(epoch(1))
+    run.append(step(30))
+    summary = summarize(run.path)
+    assert summary is not None
+    assert (summary.status, summary.epoch, summary.epochs) == ("live", 2, 30)
+    assert (summary.best, summary.best_epoch, summary.monitor) == (0.25, 2, "val_loss")
+
+
+def test_a_run_whose_process_was_killed_is_stale(tmp_path: Path) -> None:
+    code = """
+        import sys, time
+        from pathlib import Path
+        from engine.runs import RunDirectory
+        from engine.training.events import Log
+        run = RunDirectory.create(Path(sys.argv[1]), "x", "", {})
+        run.append(Log(message="hello"))
+        print("ready", flush=True)
+        time.sleep(60)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    assert [run.status for run in list_runs(tmp_path)] == ["live"]
+    process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert [run.status for run in list_runs(tmp_path)] == ["stale"]  # Dead, though nobody has reaped it yet.
+    process.wait()
+    assert [run.status for run in list_runs(tmp_path)] == ["stale"]
+
+
+def test_a_pid_that_another_process_has_now_does_not_make_a_run_live(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    disown(run, process_started=run.environment["process_started"] - 3600)
+    assert [r.status for r in list_runs(tmp_path)] == ["stale"]
+
+
+def test_a_run_on_another_host_is_live_while_it_says_something(tmp_path: Path) -> None:
+    run = make(tmp_path, Log(message="hello"))
+    disown(run, host="gpu-box-7", pid=1)
+    assert [r.status for r in list_runs(tmp_path)] == ["live"]
+    an_hour_ago = time.time() - 3600
+    os.utime(run.path / "events.jsonl", (an_hour_ago, an_hour_ago))
+    assert [r.status for r in list_runs(tmp_path)] == ["stale"]
+
+
+def test_a_run_that_was_gone_on_with_after_its_end_is_live_again(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    for event in (started(run, time=1000.0), epoch(5), finished(Reason.INTERRUPTED), started(run, resumed_from="x")):
+        run.append(event)
+    (summary,) = list_runs(tmp_path)
+    assert (summary.status, summary.started, summary.message) == ("live", 1000.0, "")
+    run.append(step(140))
+    assert [r.status for r in list_runs(tmp_path)] == ["live"]
+    run.append(finished(Reason.COMPLETED))
+    assert [r.status for r in list_runs(tmp_path)] == ["completed"]
+
+
+def test_the_last_epoch_is_found_behind_an_hour_of_steps(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.append(started(run))
+    run.append(epoch(3, best=0.75))
+    with (run.path / "events.jsonl").open("ab") as file:
+        for number in range(70, 20_000):
+            file.write(step(number).to_json().encode() + b"\n")
+    (summary,) = list_runs(tmp_path)
+    assert summary.best == 0.75 and summary.epoch == (19_999 - 1) // 23 + 1
+
+
+def test_values_that_are_not_finite_are_numbers_again(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.append(started(run))
+    run.append(epoch(1, best=float("inf")))
+    (summary,) = list_runs(tmp_path)
+    assert summary.best == float("inf")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n\n",
+        b"\xff" * 40_000,
+        b'{"event": "run_started", "experiment": 3, "epochs": "many", "time": "soon"}\n',
+        b'{"event": "finished", "reason": ["x"], "best": {}, "seconds": null, "epoch": 1e999}\n',
+        b'{"event": "epoch", "epoch": "NaN", "best": "NaN", "best_epoch": "Infinity", "time": "NaN"}\n',
+        b'{"event": "step", "epoch": ' + b"9" * 5000 + b"}\n",
+        b"[" * 100_000 + b"\n",
+        b'{"event": "finished", "reason": "completed"',
+    ],
+)
+def test_damaged_events_never_keep_a_list_from_showing(tmp_path: Path, content: bytes) -> None:
+    run = make(tmp_path)
+    (run.path / "events.jsonl").write_bytes(content)
+    disown(run, pid="x")
+    (summary,) = list_runs(tmp_path)
+    assert summary.status == "stale" and summary.experiment_name == "digits-cnn"
+
+
+def test_a_damaged_environment_makes_a_run_stale(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    for content in (b"", b"[]", b"\xff", b'{"pid": 1e400}', b'{"pid": -1, "process_started": 1}', b"[" * 100_000):
+        (run.path / "environment.json").write_bytes(content)
+        assert [r.status for r in list_runs(tmp_path)] == ["stale"]
+
+
+def test_what_is_no_run_is_left_out(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "experiment.toml").write_text("")
+    assert len(list_runs(tmp_path)) == 1
+    assert list_runs(tmp_path / "missing") == [] and list_runs(tmp_path / "file") == []
+
+
+def test_the_newest_run_comes_first(tmp_path: Path) -> None:
+    names = []
+    for when in (3000.0, 1000.0, 2000.0):
+        run = make(tmp_path)
+        run.append(started(run, time=when))
+        names.append(run.name)
+    assert [run.name for run in list_runs(tmp_path)] == [names[0], names[2], names[1]]
+    assert find_run(tmp_path, None).name == names[0]
+
+
+def test_a_run_is_found_by_name_by_its_beginning_by_its_experiment_and_by_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.strftime", lambda form: "2026-11-23T16-15-30")
+    cnn, lstm = make(tmp_path, name="digits-cnn").path, make(tmp_path, name="digits-lstm").path
+    second = make(tmp_path, name="digits-lstm").path
+    assert find_run(tmp_path, cnn.name) == cnn
+    assert find_run(tmp_path, lstm.name) == lstm  # Though the name of the second begins with it.
+    assert find_run(tmp_path, second.name) == second
+    assert find_run(tmp_path, "2026-11-23T16-15-30-digits-c") == cnn
+    assert find_run(tmp_path, "digits-cnn") == cnn
+    assert find_run(tmp_path / "elsewhere", str(cnn)) == cnn
+    monkeypatch.chdir(tmp_path)
+    assert find_run(tmp_path / "elsewhere", f"./{cnn.name}/") == cnn
+
+
+def test_a_name_that_is_not_clear_or_not_there_is_refused_with_what_could_be_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.strftime", lambda form: "2026-11-23T16-15-30")
+    cnn, lstm = make(tmp_path, name="digits-cnn").path, make(tmp_path, name="digits-lstm").path
+    with pytest.raises(Refused, match="2 runs") as refused:
+        find_run(tmp_path, "2026")
+    assert cnn.name in str(refused.value) and lstm.name in str(refused.value)
+    with pytest.raises(Refused, match=f"Did you mean {lstm.name}"):
+        find_run(tmp_path, "2026-11-23T16-15-30-digits-lsmt")
+    with pytest.raises(Refused, match="torchdeck train"):
+        find_run(tmp_path / "empty", None)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../outside", "inside/../../outside", "/etc", "x\0y", "a/\0", "~root/x"]
+)
+def test_a_name_never_leads_out_of_the_runs_folder_to_what_is_no_run(tmp_path: Path, name: str) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "experiment.toml").write_text("")
+    make(tmp_path / "runs")
+    with pytest.raises(Refused):
+        find_run(tmp_path / "runs", name)
+
+
+def test_a_thousand_runs_are_listed_within_a_second(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.append(started(run, "val_loss", lr_plan=[(n, n / 256) for n in range(256)]))
+    for number in range(1, 400):
+        run.append(step(number))
+    for number in range(1, 31):
+        run.append(epoch(number))
+    run.append(finished())
+    content = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    for number in range(999):
+        copy = tmp_path / f"2026-01-01T00-00-00-digits-cnn-{number}"
+        copy.mkdir()
+        for name, data in content.items():
+            (copy / name).write_bytes(data)
+    list_runs(tmp_path)
+    began = time.process_time()
+    runs = list_runs(tmp_path)
+    took_s = time.process_time() - began
+    assert len(runs) == 1000 and {r.status for r in runs} == {"completed"}
+    assert took_s < 1.0, took_s
