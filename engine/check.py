@@ -135,7 +135,6 @@ def check(draft: Draft | Experiment) -> Plan:
     said = draft.with_mistakes(mistakes)
     if all(mistake.severity != "error" for mistake in said):
         experiment = _completed(experiment)
-    planned = experiment.model_dump_json(include={"optimizer", "scheduler", "training"})
     return Plan(
         experiment=experiment,
         description=description,
@@ -148,7 +147,7 @@ def check(draft: Draft | Experiment) -> Plan:
         threads=resolve_threads(training.threads, _BACKWARD_COST * flops * experiment.data.batch_size),
         steps_per_epoch=steps_per_epoch,
         steps=steps_per_epoch * training.epochs,
-        lr=() if wrong or not steps_per_epoch else _lr_plan(planned, steps_per_epoch),
+        lr=() if wrong or not steps_per_epoch else _lr_plan(_rate_parts(experiment), steps_per_epoch),
         mistakes=said,
     )
 
@@ -249,15 +248,20 @@ def _memory_of(device: str) -> int:
     return next((d.memory_bytes for d in devices() if d.device == device), sys.maxsize)
 
 
+def _rate_parts(experiment: Experiment) -> str:
+    """What the learning rate depends on, as JSON."""
+    parts: dict[str, Any] = {
+        "optimizer": _complete("optimizers", experiment.optimizer).model_dump(),
+        "scheduler": experiment.scheduler.model_dump() if experiment.scheduler is not None else None,
+        "training": {"epochs": experiment.training.epochs},
+    }
+    return json.dumps(parts)
+
+
 @lru_cache(maxsize=32)
-def _lr_plan(planned: str, steps_per_epoch: int) -> tuple[float, ...]:
+def _lr_plan(rate_parts: str, steps_per_epoch: int) -> tuple[float, ...]:
     """Remembered, so that checking again after an edit of the model costs no second drive through the schedule."""
-    return lr_plan(_NOTHING.model_copy(update=_parts(planned)), steps_per_epoch)
-
-
-def _parts(planned: str) -> dict[str, Any]:
-    parts = Experiment.model_validate({**_NOTHING.model_dump(), **json.loads(planned)})
-    return {name: getattr(parts, name) for name in ("optimizer", "scheduler", "training")}
+    return lr_plan(Experiment.model_validate({**_NOTHING.model_dump(), **json.loads(rate_parts)}), steps_per_epoch)
 
 
 def _completed(experiment: Experiment) -> Experiment:

@@ -48,7 +48,8 @@ class Refused(Exception):
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The one of `names` that a person who wrote `name` most likely meant; None when nothing is close.
 
-    Letter case, `-` and `_` are forgiven first: `adamw` means `AdamW`.
+    Letter case, `-` and `_` are forgiven first: `adamw` means `AdamW`. Of several that are close, the one with the same
+    letters is meant: `Adma` is `Adam`, not `Adamax`.
     """
     known = list(names)
 
@@ -56,7 +57,8 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
         return text.lower().replace("-", "").replace("_", "")
 
     by_plain = {plain(k): k for k in reversed(known)}
-    close = difflib.get_close_matches(plain(name), by_plain, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(plain(name), by_plain, n=3, cutoff=0.6)
+    close.sort(key=lambda k: sorted(k) != sorted(plain(name)))
     return by_plain[close[0]] if close else None
 
 

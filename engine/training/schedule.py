@@ -105,6 +105,17 @@ class LearningRate:
             group["lr"] = lr * warm * self.factor
 
 
+class _Motionless(torch.optim.Optimizer):
+    """An optimizer that has a learning rate and moves nothing. The first step of a real one imports torch's compiler,
+    which takes two seconds."""
+
+    def __init__(self, lr: float) -> None:
+        super().__init__([torch.nn.Parameter(torch.zeros(()))], {"lr": lr, "momentum": 0.0})
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Do nothing; schedulers expect to be moved after a step."""
+
+
 def lr_plan(experiment: Experiment, steps_per_epoch: int) -> tuple[float, ...]:
     """The learning rate of every step of a run, before it starts.
 
@@ -112,7 +123,7 @@ def lr_plan(experiment: Experiment, steps_per_epoch: int) -> tuple[float, ...]:
     is planned as if it never acted.
     """
     lr = experiment.optimizer.parameters.get("lr", 1e-3)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=lr)
+    optimizer = _Motionless(lr)
     epochs = experiment.training.epochs
     rate = LearningRate(optimizer, experiment.scheduler, epochs=epochs, steps_per_epoch=steps_per_epoch)
     optimizer.step()
