@@ -1,0 +1,379 @@
+"""The deck: which screen is shown, what is known of each experiment, and the run that this process trains."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+
+from engine.experiment import Draft, Refused
+from engine.training.commands import Simple
+from tui.background import Background
+from tui.producer import Producer, Run
+from tui.screens.design import DesignScreen
+from tui.screens.help import HelpScreen
+from tui.screens.home import HomeScreen
+from tui.screens.quit import STOP, QuitScreen
+from tui.themes import DARK, LIGHT, theme_name
+
+if TYPE_CHECKING:
+    from engine.check import Plan
+    from tui.feed import Source
+
+CHECK_AFTER_S = 0.25
+"""How long the cursor rests on a preset before its plan is made."""
+
+LIST_RUNS_S = 3.0
+
+
+@dataclass(eq=False, slots=True)
+class Design:
+    """A document and what is known of it by now."""
+
+    draft: Draft
+    source: str = ""
+    """The preset or file that it was read from."""
+    plan: Plan | None = None
+    failure: str = ""
+    """Why there is no plan, where checking itself broke."""
+    asked: bool = False
+    """Whether its plan is being made."""
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.draft.experiment.name if self.draft.experiment else self.source
+
+
+class Deck(App[None]):
+    """The deck.
+
+    Work that takes time happens on threads of `Background`; nothing but this app's loop touches a widget.
+
+    Args:
+        runs_dir: where runs are listed and made.
+        draft: the experiment to open instead of the presets.
+        train: whether to train it as soon as its plan is there.
+        open_run: a run to watch.
+        resume: a run to go on with.
+    """
+
+    CSS = "Toast { max-width: 76; }"
+    TITLE = "torchdeck"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"home": HomeScreen, "design": DesignScreen}
+    DEFAULT_MODE: ClassVar[str] = "home"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "design", "Design", show=False, tooltip="The plan of the experiment"),
+        Binding("2", "training", "Train", show=False, tooltip="The run that is going, or the one looked at last"),
+        Binding("3", "runs", "Runs", show=False, tooltip="Presets and runs"),
+        Binding("q", "quit", "Quit", tooltip="Leave the deck; asks first while a run is going"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip="Leave the deck"),
+        Binding(
+            "ctrl+c", "interrupt", "Copy, quit", show=False, priority=True, tooltip="Copy what is marked; else quit"
+        ),
+        Binding("question_mark", "help", "Help", key_display="?", tooltip="The keys of this screen"),
+    ]
+
+    def __init__(
+        self,
+        runs_dir: Path,
+        draft: Draft | None = None,
+        *,
+        train: bool = False,
+        open_run: Path | None = None,
+        resume: Path | None = None,
+        producer: Producer | None = None,
+    ) -> None:
+        super().__init__()
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = theme_name(os.environ)
+        self.animation_level = "none"
+        self.runs_dir = runs_dir
+        self.producer = producer or Producer()
+        self.runs: list[Run] = []
+        """The runs that this process trained, the one that may still be going last."""
+        self.will_train: Design | None = None
+        """What is trained as soon as its plan is there."""
+        self.shown: Callable[[], None] | None = None
+        """Called in the loop when the deck has begun."""
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.crash: Exception | None = None
+        """What ended the deck, if it was a mistake of its own."""
+        self._given = Design(draft, "the document") if draft is not None else None
+        self._train_given = train
+        self._open_run = open_run
+        self._resume = resume
+        self._designs: dict[str, Design] = {}
+        self.design: Design | None = None
+        """What the design screen shows."""
+        self._checks = Background(self, "check")
+        self._starts = Background(self, "start")
+        self._lists = Background(self, "runs")
+        self._check_timer: Timer | None = None
+        self._first_frame = False
+        self._train_mode: str | None = None
+        self._run_mode: str | None = None
+        self._view_mode: str | None = None
+
+    # Beginning and end.
+
+    def on_mount(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        if self.shown is not None:
+            self.shown()
+        if self._given is not None:
+            self.open_design(self._given)
+        if self._open_run is not None:
+            self.open_run(self._open_run)
+        self.set_interval(LIST_RUNS_S, self._list_runs_again)
+        self.call_after_refresh(self._after_first_frame)
+
+    def _after_first_frame(self) -> None:
+        self.set_timer(0.02, self._begin_work)
+
+    def _begin_work(self) -> None:
+        self._first_frame = True
+        self.list_runs()
+        if self._resume is not None:
+            run = self._resume
+            self.notify(f"Going on with {run.name} …", markup=False)
+            self._starts.submit(lambda: self.producer.resume(run), self._started)
+        elif self._given is not None:
+            self.train(self._given) if self._train_given else self._check(self._given)
+        elif self.design is not None:
+            self._check(self.design)
+        elif isinstance(self.screen, HomeScreen) and self.screen.preset is not None:
+            self._check(self.design_of(self.screen.preset.name))
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        # Textual would print a page of boxes with every local variable; the log gets Python's own traceback instead.
+        traceback.print_exc()
+        self._close_messages_no_wait()
+
+    def close_work(self) -> bool:
+        """Begin no more work; whether some is still going on."""
+        for background in (self._checks, self._starts, self._lists):
+            background.close()
+        return any(background.busy for background in (self._checks, self._starts, self._lists))
+
+    @property
+    def going(self) -> Run | None:
+        """The run that this process trains now."""
+        return self.runs[-1] if self.runs and self.runs[-1].alive else None
+
+    # Documents and their plans.
+
+    def design_of(self, preset: str) -> Design:
+        """A preset's document, read once."""
+        if preset not in self._designs:
+            self._designs[preset] = Design(self.producer.read(preset), preset)
+        return self._designs[preset]
+
+    def check_soon(self, design: Design) -> None:
+        """Make the plan of a document if the cursor rests on it."""
+        if self._check_timer is not None:
+            self._check_timer.stop()
+        if design.plan is None and not design.asked:
+            self._check_timer = self.set_timer(CHECK_AFTER_S, lambda: self._check(design))
+
+    def _check(self, design: Design) -> None:
+        if not self._first_frame or design.plan is not None or design.asked:
+            return
+        for other in (self._given, *self._designs.values()):
+            if other is not None:
+                other.asked = False
+        design.asked = True
+        self._checks.submit(lambda: self.producer.plan_of(design.draft), lambda result: self._checked(design, result))
+
+    def _checked(self, design: Design, result: Plan | Exception) -> None:
+        design.asked = False
+        if isinstance(result, Exception):
+            design.failure = f"The check broke: {type(result).__name__}: {result}"
+        else:
+            design.plan = result
+        screen = self.screen_stack[0]
+        if isinstance(screen, DesignScreen) and screen.design is design:
+            screen.show(design)
+        elif isinstance(screen, HomeScreen):
+            screen.show_about()
+        if self.will_train is design:
+            self.train(design)
+
+    def open_design(self, design: Design) -> None:
+        """Show the plan of a document."""
+        self.design = design
+        self.switch_mode("design")
+        screen = self.screen_stack[0]
+        if isinstance(screen, DesignScreen) and screen.is_mounted:
+            screen.show(design)
+        self._check(design)
+
+    # Runs.
+
+    def train(self, design: Design) -> None:
+        """Train a document, now or as soon as its plan is there; with mistakes, show them instead."""
+        self.will_train = None
+        if self.going is not None:
+            self.notify(f"{self.going.directory.name} is training. Stop it first.", severity="warning", markup=False)
+            self.action_training()
+        elif self._starts.busy:
+            return
+        elif design.failure:
+            self.open_design(design)
+            self.notify(design.failure, severity="error", markup=False)
+        elif design.plan is None:
+            self.will_train = design
+            self.open_design(design)
+        elif not design.plan.ok:
+            self.open_design(design)
+            wrong = sum(mistake.severity == "error" for mistake in design.plan.mistakes)
+            said = f"{wrong} mistakes are" if wrong > 1 else "A mistake is"
+            self.notify(f"{said} in the way of training.", severity="error", markup=False)
+        else:
+            plan = design.plan
+            self._starts.submit(lambda: self.producer.start(plan, self.runs_dir), self._started)
+
+    def _started(self, result: Run | Exception) -> None:
+        if isinstance(result, Refused):
+            for mistake in result.mistakes:
+                self.notify(str(mistake), title="Not trained", severity="error", timeout=20, markup=False)
+        elif isinstance(result, Exception):
+            said = f"{type(result).__name__}: {result}"
+            self.notify(said, title="Not trained", severity="error", timeout=20, markup=False)
+        else:
+            self.runs.append(result)
+            self._run_mode = self._show_train_screen(result, result.directory.name, instead_of=self._run_mode)
+
+    def open_run(self, path: Path) -> None:
+        """Show a run: of this process, of another one, or one that is over."""
+        if self.runs and self.runs[-1].directory.resolve() == path.resolve() and self._run_mode is not None:
+            self._train_mode = self._run_mode
+            self.switch_mode(self._run_mode)
+        else:
+            source = self.producer.follow(path)
+            self._view_mode = self._show_train_screen(source, path.name, instead_of=self._view_mode)
+
+    def _show_train_screen(self, source: Source, name: str, *, instead_of: str | None) -> str:
+        mode = f"train {name} {id(source)}"
+        self.add_mode(mode, lambda: self.train_screen(source, name))
+        self._train_mode = mode
+        self.switch_mode(mode)
+        if instead_of is not None:
+            self.remove_mode(instead_of)
+        return mode
+
+    def train_screen(self, source: Source, name: str) -> Screen[Any]:
+        """A screen that watches and steers a run. Its module is loaded when the first one is opened."""
+        from tui.screens.train import TrainScreen
+
+        return TrainScreen(source, run_name=name)
+
+    def list_runs(self) -> None:
+        """Read the list of runs anew, on a thread."""
+        if self._first_frame and not self._lists.busy:
+            self._lists.submit(lambda: self.producer.runs(self.runs_dir), self._listed)
+
+    def _list_runs_again(self) -> None:
+        if isinstance(self.screen, HomeScreen):
+            self.list_runs()
+
+    def _listed(self, result: list[Any] | Exception) -> None:
+        screen = self.screen_stack[0]
+        if isinstance(screen, HomeScreen) and not isinstance(result, Exception):
+            screen.show_runs(result)
+
+    # Keys.
+
+    def action_design(self) -> None:
+        home = self.screen
+        if isinstance(home, HomeScreen) and home.preset is not None and home.focused is home.preset_list:
+            self.open_design(self.design_of(home.preset.name))
+        elif self.design is not None:
+            self.open_design(self.design)
+        elif isinstance(home, HomeScreen) and home.preset is not None:
+            self.open_design(self.design_of(home.preset.name))
+        else:
+            self.notify("Choose a preset first.", markup=False)
+            self.action_runs()
+
+    def action_training(self) -> None:
+        mode = self._run_mode if self.going is not None else self._train_mode
+        if mode is None:
+            self.notify("Nothing is training yet. Choose a preset and press t.", markup=False)
+        else:
+            self.switch_mode(mode)
+
+    def action_runs(self) -> None:
+        self.switch_mode("home")
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self.screen))
+
+    def action_interrupt(self) -> None:
+        marked = self.screen.get_selected_text()
+        if marked:
+            self.copy_to_clipboard(marked)
+        elif not isinstance(self.screen, QuitScreen):
+            self.call_later(self.action_quit)
+
+    async def action_quit(self) -> None:
+        if self._starts.busy:
+            self.set_timer(0.1, self.action_quit)
+        elif self.going is None:
+            self.exit()
+        else:
+            self.push_screen(QuitScreen(self.going.directory.name), self._leave)
+
+    def _leave(self, choice: str | None) -> None:
+        if choice == STOP.name:
+            if self.going is not None:
+                self.going.send(Simple(command="stop"))
+            self.exit()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action of the screen and of the deck, then the presets and the themes."""
+        seen = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.action in seen or not active.enabled or active.node not in (screen, self):
+                continue
+            if not binding.description or binding.action == "command_palette":
+                continue
+            seen.add(binding.action)
+            what = active.tooltip or binding.tooltip or binding.description
+            key = self.get_key_display(binding)
+            yield SystemCommand(f"{binding.description} ({key})", what, self._runs_action(binding.action, active.node))
+        for preset in self.producer.presets():
+            yield SystemCommand(f"Plan of {preset.name}", preset.summary, self._opens(preset.name))
+            yield SystemCommand(f"Train {preset.name}", preset.summary, self._trains(preset.name))
+        yield SystemCommand("Theme", "How the deck is coloured", self.search_themes)
+        if self.app.is_inline is False:
+            yield SystemCommand("Save a picture", "This screen as an SVG file", self.deliver_screenshot)
+
+    def _runs_action(self, action: str, node: Any) -> Callable[[], Any]:
+        async def run() -> None:
+            await self.run_action(action, node)
+
+        return run
+
+    def _opens(self, preset: str) -> Callable[[], None]:
+        return lambda: self.open_design(self.design_of(preset))
+
+    def _trains(self, preset: str) -> Callable[[], None]:
+        return lambda: self.train(self.design_of(preset))

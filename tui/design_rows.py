@@ -1,0 +1,316 @@
+"""What the design screen says, as functions of the document, its plan and what is selected. No widgets, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from textual.content import Content
+
+from engine.experiment import Choice, Experiment, Layer, Mistake
+from tui.quantities import left, right, scaled_text, shape_text
+
+if TYPE_CHECKING:
+    from engine.check import LayerPlan, Plan
+    from engine.experiment import Draft
+
+MUTED = "$foreground 62%"
+WRONG = "$text-error"
+
+PARTS = {
+    "data": "Data",
+    "model": "Model",
+    "loss": "Loss",
+    "optimizer": "Optimizer",
+    "scheduler": "Scheduler",
+    "regularization": "Regular.",
+    "training": "Training",
+    "device": "Device",
+}
+"""The parts of an experiment in the order in which they are shown, with what they are called in a narrow column."""
+
+_DEVICE_FIELDS = ("training.device", "training.amp", "training.threads")
+
+
+@dataclass(frozen=True, slots=True)
+class PartText:
+    """One part: its value in a word or two, and more about it, a line each."""
+
+    value: str
+    details: tuple[str, ...] = ()
+
+
+def mistakes_of(draft: Draft, plan: Plan | None) -> tuple[Mistake, ...]:
+    """Every mistake that is known by now."""
+    return plan.mistakes if plan is not None else draft.mistakes
+
+
+def part_of(path: str) -> str | None:
+    """The part of the experiment that a path of the document lies in: `training.device` is the device's."""
+    if path.startswith(_DEVICE_FIELDS):
+        return "device"
+    head = path.split(".")[0].split("[")[0]
+    return head if head in PARTS and head != "device" else None
+
+
+def part_text(part: str, experiment: Experiment, plan: Plan | None) -> PartText:
+    """What one part of an experiment is set to."""
+    return _PART_TEXTS[part](experiment, plan)
+
+
+def _data(experiment: Experiment, plan: Plan | None) -> PartText:
+    data = experiment.data
+    description = plan.description if plan else None
+    batch = f"batch {data.batch_size:,}"
+    if description is None:
+        return PartText(data.source, (batch,))
+    samples = (f"{description.train_samples:,} train", f"{description.val_samples:,} validation")
+    return PartText(data.source, (*samples, f"{shape_text(description.input_shape)}, {batch}"))
+
+
+def _model(experiment: Experiment, plan: Plan | None) -> PartText:
+    count = len(plan.layers) if plan and plan.layers else len(experiment.model.layers)
+    init = experiment.model.init
+    return PartText(f"{count} layer{'s' if count != 1 else ''}", (init.type,) if init else ())
+
+
+def _loss(experiment: Experiment, plan: Plan | None) -> PartText:
+    return PartText(experiment.loss.type, tuple(_given(experiment.loss)))
+
+
+def _optimizer(experiment: Experiment, plan: Plan | None) -> PartText:
+    given = dict(experiment.optimizer.parameters)
+    rates = [f"{name} {value_text(given.pop(name))}" for name in ("lr", "weight_decay", "momentum") if name in given]
+    return PartText(experiment.optimizer.type, tuple(rates))
+
+
+def _scheduler(experiment: Experiment, plan: Plan | None) -> PartText:
+    scheduler = experiment.scheduler
+    if scheduler is None:
+        return PartText("none", ("a constant rate",))
+    warmup = f"warm-up {value_text(scheduler.warmup_epochs)} epochs" if scheduler.warmup_epochs else ""
+    return PartText(scheduler.type, (warmup,) if warmup else ())
+
+
+def _regularization(experiment: Experiment, plan: Plan | None) -> PartText:
+    regularization = experiment.regularization
+    decay = experiment.optimizer.parameters.get("weight_decay")
+    said = [
+        f"weight decay {value_text(decay)}" if decay else "",
+        f"l1 {value_text(regularization.l1)}" if regularization.l1 else "",
+        f"clip {value_text(regularization.clip_grad_norm)}" if regularization.clip_grad_norm else "",
+    ]
+    said = [text for text in said if text]
+    return PartText(said[0], tuple(said[1:])) if said else PartText("none")
+
+
+def _training(experiment: Experiment, plan: Plan | None) -> PartText:
+    training = experiment.training
+    stopping = training.early_stopping
+    details = [f"{plan.steps:,} steps"] if plan and plan.steps else []
+    details += [f"{stopping.monitor}, patience {stopping.patience}"] if stopping else ["no early stopping"]
+    return PartText(f"{training.epochs:,} epoch{'s' if training.epochs != 1 else ''}", tuple(details))
+
+
+def _device(experiment: Experiment, plan: Plan | None) -> PartText:
+    training = experiment.training
+    if plan is None or not plan.device:
+        return PartText(training.device, () if training.amp == "auto" else (f"amp {training.amp}",))
+    asked = f"{training.device} → " if training.device != plan.device else ""
+    return PartText(f"{asked}{plan.device}", (f"{plan.precision} · {threads_text(plan)}",))
+
+
+_PART_TEXTS = {
+    "data": _data,
+    "model": _model,
+    "loss": _loss,
+    "optimizer": _optimizer,
+    "scheduler": _scheduler,
+    "regularization": _regularization,
+    "training": _training,
+    "device": _device,
+}
+
+
+def threads_text(plan: Plan) -> str:
+    """The CPU threads of a plan, counted: `2 threads`."""
+    return f"{plan.threads} thread{'s' if plan.threads != 1 else ''}"
+
+
+def device_text(plan: Plan | None) -> str:
+    """What the header says a run will be trained on."""
+    return f"{plan.device} · {plan.precision} · {threads_text(plan)}" if plan is not None and plan.device else ""
+
+
+def part_rows(draft: Draft, plan: Plan | None, width: int, *, details: bool) -> list[Content]:
+    """The experiment's parts, one row each; with `details` more lines below a part's value."""
+    experiment = plan.experiment if plan is not None else draft.experiment
+    if experiment is None:
+        return []
+    by_part: dict[str | None, list[Mistake]] = {}
+    for mistake in mistakes_of(draft, plan):
+        if not mistake.path.startswith("model.layers["):
+            by_part.setdefault(part_of(mistake.path), []).append(mistake)
+    rows = []
+    for part, name in PARTS.items():
+        text = part_text(part, experiment, plan)
+        wrong = by_part.get(part, [])
+        lines: list[Content | tuple[str, str] | str] = [
+            (_mark(wrong), WRONG),
+            (left(name, 10), MUTED),
+            left(text.value, width - 12).rstrip(),
+        ]
+        for detail in text.details if details else ():
+            lines += ["\n" + " " * 12, (left(detail, width - 12).rstrip(), MUTED)]
+        for mistake in wrong:
+            lines += ["\n", _mistake_lines(mistake, width, indent=2)]
+        rows.append(Content.assemble(*lines))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The layer table's columns, as wide as their longest entry; the label has what is left."""
+
+    label: int
+    shape: int
+    params: int
+
+    def line(self, mark: str, number: str, label: str, shape: str, params: str) -> str:
+        """One line of the table."""
+        head = f"{mark}{right(number, 2)}  {left(label, self.label)}"
+        return head + right(shape, self.shape) + right(params, self.params)
+
+
+def columns_for(plan: Plan | None, width: int) -> Columns:
+    """The columns of a plan's layer table in `width` cells."""
+    layers = plan.layers if plan is not None else ()
+    shapes = [plan.description.input_shape] if plan is not None and plan.description else []
+    shape = max((len(shape_text(s)) for s in [*shapes, *(layer.output_shape for layer in layers)]), default=0)
+    params = max((len(f"{layer.parameters:,}") for layer in layers), default=0)
+    shape, params = max(shape, len("output")) + 2, max(params, len("params")) + 2
+    label = width - 6 - shape - params
+    if label < 12:  # a very narrow panel gives up the parameters first
+        label, params = label + params, 0
+    return Columns(max(8, label), shape, params)
+
+
+def layer_heading(plan: Plan | None, width: int) -> Content:
+    """The names of the layer table's columns."""
+    return Content.styled(columns_for(plan, width).line("  ", "#", "layer", "output", "params"), MUTED)
+
+
+def layer_rows(draft: Draft, plan: Plan | None, width: int) -> list[Content]:
+    """The input and the layers, one row each: number, label, output shape, parameters, a mistake in place with its fix."""
+    columns = columns_for(plan, width)
+    shape = shape_text(plan.description.input_shape) if plan is not None and plan.description else ""
+    rows = [Content.styled(columns.line("  ", "", "input", shape, ""), MUTED)]
+    if plan is None or not plan.layers:
+        return rows + [_layer_row(columns, width, *planned) for planned in _unplanned(draft)]
+    for number, layer in enumerate(plan.layers, start=1):
+        parameters = f"{layer.parameters:,}" if layer.parameters else ""
+        shape = shape_text(layer.output_shape)
+        rows.append(_layer_row(columns, width, str(number), layer.label, layer.mistake, shape, parameters))
+    return rows
+
+
+def _unplanned(draft: Draft) -> Iterator[tuple[str, str, Mistake | None]]:
+    """Number, label and mistake of each layer while torch has not been asked."""
+    layers: Sequence[Layer] = draft.experiment.model.layers if draft.experiment else ()
+    for number, layer in enumerate(layers, start=1):
+        path = f"model.layers[{number - 1}]"
+        wrong = next((m for m in draft.mistakes if m.path == path or m.path.startswith(f"{path}.")), None)
+        yield str(number), " ".join([layer.type, *_given(layer, names=False)]), wrong
+
+
+def _layer_row(
+    columns: Columns, width: int, number: str, label: str, wrong: Mistake | None, shape: str = "", params: str = ""
+) -> Content:
+    line = columns.line(_mark([wrong] if wrong else []), number, label, shape, params)
+    if wrong is None:
+        return Content(line)
+    return Content.assemble((line, WRONG), "\n", _mistake_lines(wrong, width, indent=6))
+
+
+def _mark(mistakes: Sequence[Mistake]) -> str:
+    if not mistakes:
+        return "  "
+    return "✗ " if any(m.severity == "error" for m in mistakes) else "! "
+
+
+def _mistake_lines(mistake: Mistake, width: int, indent: int) -> Content:
+    """What is wrong and what to do, wrapped below the row that it belongs to."""
+    room = max(12, width - indent)
+    what = ", ".join(filter(None, (mistake.found, mistake.expected)))
+    key = mistake.path.rpartition(".")[2]
+    if "." in mistake.path and "]" not in key and not what.startswith(key):
+        what = f"{key}: {what}"
+    found = "\n".join(" " * indent + line for line in wrap(what, room))
+    fix = "\n".join(" " * indent + line for line in wrap(f"fix: {mistake.fix}", room)) if mistake.fix else ""
+    return Content.assemble((found, WRONG), *(["\n", fix] if fix else []))
+
+
+def totals(plan: Plan | None, width: int) -> str:
+    """The model's size and cost, as much of it as fits in `width` cells."""
+    if plan is None or not plan.layers:
+        return ""
+    said = [f"{plan.parameters:,} parameters"]
+    said += [f"{scaled_text(plan.flops, 'FLOP')}/sample"] if plan.flops else []
+    said += [f"{scaled_text(plan.memory_bytes, 'B')} a step"] if plan.memory_bytes else []
+    while len(said) > 1 and len(" · ".join(said)) > width:
+        said.pop()
+    return " · ".join(said)
+
+
+def general_mistakes(draft: Draft, plan: Plan | None) -> tuple[Mistake, ...]:
+    """The mistakes that no part and no layer shows: a file that cannot be read, an unknown key at the top."""
+    experiment = plan.experiment if plan is not None else draft.experiment
+    placed = draft.experiment is not None and experiment is not None
+    return tuple(m for m in mistakes_of(draft, plan) if not placed or part_of(m.path) is None)
+
+
+def given_and_defaults(
+    given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    """Rows of name and value: what the document says, and what is left at its default."""
+    said = tuple((name, value_text(value)) for name, value in given.items())
+    rest = tuple((name, value_text(value)) for name, value in defaults.items() if name not in given)
+    return said, rest
+
+
+def value_rows(rows: Sequence[tuple[str, str]], width: int, style: str = "") -> list[Content]:
+    """Names at the left and values at the right; a pair that is too wide for one line takes two."""
+    lines = []
+    for name, value in rows:
+        if len(name) + len(value) + 2 <= width:
+            lines.append(Content.assemble((name, style or MUTED), (right(value, width - len(name)), style)))
+        else:
+            lines.append(Content.assemble((name, style or MUTED), "\n", (right(value, width), style)))
+    return lines
+
+
+def value_text(value: Any) -> str:
+    """A value as a document has it, without quotes: `0.003`, `same`, `0.9, 0.999`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(value_text, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {value_text(item)}" for key, item in value.items())
+    if isinstance(value, Choice):
+        return " ".join([value.type, *_given(value)])
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)
+
+
+def _given(choice: Choice, *, names: bool = True) -> Iterator[str]:
+    for name, value in choice.parameters.items():
+        yield f"{name} {value_text(value)}" if names else value_text(value)
+
+
+def layer_at(plan: Plan | None, row: int) -> LayerPlan | None:
+    """The layer that a row of the table shows; None for the input and while there is no plan."""
+    return plan.layers[row - 1] if plan is not None and 1 <= row <= len(plan.layers) else None

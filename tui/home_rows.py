@@ -1,0 +1,118 @@
+"""What the home screen says, as functions of the presets, the runs and what is selected. No widgets, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from engine.experiment import Preset
+from tui.design_rows import MUTED, PARTS, WRONG, general_mistakes, mistakes_of, part_text, totals
+from tui.explanations import LOADING
+from tui.quantities import ago_text, left, number_text, right, span_text
+
+if TYPE_CHECKING:
+    from engine.check import Plan
+    from engine.experiment import Draft
+    from engine.runs import RunSummary
+
+MARKS = {
+    "live": ("●", "$text-success", "training"),
+    "completed": ("✓", "$text-success", "completed"),
+    "early_stopped": ("✓", "$text-success", "stopped early"),
+    "stopped": ("■", "$text-warning", "stopped"),
+    "interrupted": ("■", "$text-warning", "interrupted"),
+    "failed": ("✗", "$text-error", "failed"),
+    "stale": ("?", "$text-warning", "vanished"),
+}
+"""Of each status: a mark, its colour, and the word for it."""
+
+NO_RUNS = "No runs yet.\n\nChoose a preset and press t to train it, or enter to see its plan first."
+
+
+def preset_rows(presets: Sequence[Preset], width: int) -> list[Content]:
+    """The presets, one row each: name and summary."""
+    name_width = max((len(preset.name) for preset in presets), default=0) + 2
+    return [
+        Content.assemble(
+            left(preset.name, name_width), (left(preset.summary, max(0, width - name_width)).rstrip(), MUTED)
+        )
+        for preset in presets
+    ]
+
+
+def run_rows(runs: Sequence[RunSummary], now: float, width: int) -> list[Content]:
+    """The runs, one row each: status mark, experiment, epochs, best value and when it began."""
+    best_width = 17 if width >= 54 else 8 if width >= 40 else 0
+    name_width = max(8, width - 2 - 7 - best_width - 12)
+    rows = []
+    for run in runs:
+        mark, colour, _ = MARKS[run.status]
+        best = ""
+        if run.best is not None and best_width:
+            best = f"{run.monitor} {number_text(run.best)}" if best_width >= 17 else number_text(run.best)
+        rows.append(
+            Content.assemble(
+                (f"{mark} ", colour),
+                left(run.experiment_name or run.name, name_width),
+                right(f"{run.epoch}/{run.epochs}" if run.epochs else "", 7),
+                right(best, best_width),
+                (right(ago_text(run.started, now), 12), MUTED),
+            )
+        )
+    return rows
+
+
+def preset_panel(preset: Preset, draft: Draft, plan: Plan | None, width: int, *, failure: str = "") -> Content:
+    """What a preset is: its summary, its parts, and the size of its model once torch has been asked."""
+    experiment = plan.experiment if plan is not None else draft.experiment
+    lines: list[Content | str] = [preset.summary]
+    size: Content | str = Content.styled(LOADING, MUTED)
+    if failure:
+        size = Content.styled(failure, WRONG)
+    elif plan is not None:
+        size = Content.styled(totals(plan, width), "bold")
+    wrong = mistakes_of(draft, plan)
+    if wrong:
+        count = f"{len(wrong)} mistake{'s' if len(wrong) > 1 else ''}: enter shows {'them' if len(wrong) > 1 else 'it'}"
+        size = Content.styled(f"✗ {count}", WRONG)
+    lines += [size]
+    if experiment is not None:
+        lines.append("")
+        for part, name in PARTS.items():
+            text = part_text(part, experiment, plan)
+            said = flowed((text.value, *text.details), width - 11)
+            lines.append(Content.assemble((left(name, 11), MUTED), f"\n{' ' * 11}".join(said)))
+    else:
+        lines += [Content.styled(str(mistake), WRONG) for mistake in general_mistakes(draft, plan)]
+    return Content("\n").join(lines)
+
+
+def flowed(items: Sequence[str], width: int) -> list[str]:
+    """Items parted by dots, as many to a line as fit.
+
+    >>> flowed(("30 epochs", "690 steps", "patience 8"), 24)
+    ['30 epochs · 690 steps ·', 'patience 8']
+    """
+    lines = [items[0]]
+    for item in items[1:]:
+        if len(lines[-1]) + 3 + len(item) <= width:
+            lines[-1] += f" · {item}"
+        else:
+            lines[-1] += " ·"
+            lines.append(item)
+    return lines
+
+
+def run_panel(run: RunSummary, width: int) -> Content:
+    """What became of a run: how it ended and why, its best value, how long it took, where it lies."""
+    mark, colour, word = MARKS[run.status]
+    lines: list[Content | str] = [Content.assemble((f"{mark} {word}", colour), f"  {run.experiment_name}")]
+    lines += [run.message] if run.message else []
+    rows = [("epochs", f"{run.epoch} of {run.epochs}" if run.epochs else "")]
+    rows += [("best", f"{run.monitor} {number_text(run.best)}" if run.best is not None else "")]
+    rows += [("took", span_text(run.seconds) if run.seconds else "")]
+    lines += [""] + [Content.assemble((left(name, 11), MUTED), text) for name, text in rows if text]
+    lines.append(Content.assemble((left("folder", 11), MUTED), str(run.path)))
+    return Content("\n").join(lines)

@@ -1,0 +1,157 @@
+"""The deck as a command: from a terminal that is fit for it to an exit status, whatever ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from tui.terminal import Terminal, terminal_problem
+
+if TYPE_CHECKING:
+    from engine.experiment import Draft
+    from tui.app import Deck
+    from tui.producer import Producer, Run
+
+__all__ = ["run_deck", "terminal_problem"]
+
+POLL_S = 0.2
+
+
+def run_deck(
+    *,
+    runs_dir: Path,
+    draft: Draft | None = None,
+    train: bool = False,
+    open_run: Path | None = None,
+    resume: Path | None = None,
+    producer: Producer | None = None,
+) -> int:
+    """Show the deck until it is left, then wait for the run that it may have begun; returns the exit status.
+
+    0 nothing was trained, or it was trained; 1 the run failed, or the deck itself; 2 there is no terminal for it;
+    130 the run was interrupted, with everything saved; 128 + the signal where a signal ended a deck without a run.
+    """
+    problem = terminal_problem()
+    if problem:
+        print(f"The deck needs a terminal: {problem}.", file=sys.stderr)
+        return 2
+    from tui.app import Deck
+
+    deck = Deck(runs_dir, draft, train=train, open_run=open_run, resume=resume, producer=producer)
+    terminal = Terminal()
+    signals = _Signals(deck)
+    with signals:
+        with terminal:
+            deck.shown = terminal.claim
+            deck.run()
+            if signals.hung_up:
+                terminal.lose()
+        busy = deck.close_work()
+        status = _after(deck, signals, terminal)
+    if busy:
+        # The thread that checks may be inside torch's import, for seconds, with nothing to save.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(status)
+    return status
+
+
+class _Signals:
+    """What SIGHUP, SIGTERM and SIGINT asked for.
+
+    They are caught from before the deck begins until its run has ended: asyncio's own handlers would be gone between
+    the two, and a second SIGHUP of a dying connection then takes the run with it.
+    """
+
+    def __init__(self, deck: Deck) -> None:
+        self.hung_up = False
+        self.number = 0
+        """The signal that asked for an end: SIGTERM or SIGINT; 0 where none did."""
+        self.count = 0
+        self._deck = deck
+
+    def __enter__(self) -> _Signals:
+        numbers = [signal.SIGTERM, signal.SIGINT] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
+        self._before = {number: signal.signal(number, self._caught) for number in numbers}
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        if number == getattr(signal, "SIGHUP", None):
+            self.hung_up = True
+        else:
+            self.number = number
+            self.count += 1
+        loop = self._deck.loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: the deck has ended
+                loop.call_soon_threadsafe(self._deck.exit)
+
+
+def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
+    """Say what is left to say, wait for the run, and find the exit status."""
+    run = deck.runs[-1] if deck.runs else None
+    if deck.crash is not None:
+        _say(f"The deck broke: {type(deck.crash).__name__}: {deck.crash}. Details are in {terminal.log}")
+        if run is not None and run.alive:
+            _say(f"{run.directory.name} goes on without it. Ctrl-C stops it with everything saved.")
+    if run is None:
+        if signals.number or signals.hung_up:
+            return 128 + (signals.number or signal.SIGHUP)
+        return 1 if deck.crash is not None else 0
+    _wait(run, signals)
+    for ended in deck.runs:
+        _say_end(ended)
+    return _status(run)
+
+
+def _wait(run: Run, signals: _Signals) -> None:
+    """Wait for a run to end. A signal interrupts it, with everything saved; a second Ctrl-C leaves at once."""
+    interrupted, silenced, seen = False, signals.hung_up, 0
+    if run.alive and signals.number == 0 and not signals.hung_up:
+        _say("Waiting for the run to end …")
+    while run.alive:
+        if signals.number and not interrupted:
+            interrupted, seen = True, signals.count
+            _say("Saving at the next step …")
+            run.interrupt()
+        elif interrupted and signals.count > seen:
+            _say("Left without waiting. The last checkpoint is whole.")
+            os._exit(130)
+        if signals.hung_up and not silenced:
+            silenced = True
+            Terminal().lose()
+        run.join(POLL_S)
+
+
+def _say_end(run: Run) -> None:
+    from engine.training.events import Reason
+    from tui.headless import resume_command
+
+    finished = run.finished
+    if finished is None:
+        return
+    _say(f"{run.directory.name}: {finished.message}")
+    _say(f"The run is in {run.directory}")
+    if finished.reason is Reason.INTERRUPTED:
+        _say(f"Go on with: {resume_command(run.directory)}")
+
+
+def _status(run: Run) -> int:
+    from tui.headless import EXIT_STATUS
+
+    return EXIT_STATUS[run.finished.reason] if run.finished is not None else 1
+
+
+def _say(sentence: str) -> None:
+    with suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)

@@ -1,0 +1,83 @@
+"""Numbers as a person reads them: counts, shapes, bytes, floating-point operations, spans of time."""
+
+from __future__ import annotations
+
+import math
+
+from rich.cells import cell_len, set_cell_size
+
+
+def shape_text(shape: tuple[int, ...] | None) -> str:
+    """A shape without its batch dimension: `16×8×8`.
+
+    >>> shape_text((16, 8, 8)), shape_text(None)
+    ('16×8×8', '')
+    """
+    return "×".join(map(str, shape)) if shape else ""
+
+
+def scaled_text(value: float, unit: str) -> str:
+    """A value with the decimal prefix that leaves at most three digits before the point.
+
+    >>> scaled_text(412_300_000, "B"), scaled_text(18_346, "FLOP"), scaled_text(12, "B")
+    ('412 MB', '18.3 kFLOP', '12 B')
+    """
+    for prefix in ("", "k", "M", "G", "T"):
+        if abs(value) < 999.5 or prefix == "T":
+            digits = 0 if prefix == "" or abs(value) >= 99.95 else 1
+            return f"{value:.{digits}f} {prefix}{unit}"
+        value /= 1000
+    raise AssertionError("the loop returns at its last prefix")
+
+
+def number_text(value: float | None) -> str:
+    """A measured number with four significant digits; empty where there is none.
+
+    >>> number_text(0.073123), number_text(0.98), number_text(None), number_text(math.nan)
+    ('0.07312', '0.98', '', 'NaN')
+    """
+    if value is None:
+        return ""
+    return f"{value:.4g}" if math.isfinite(value) else {True: "NaN"}.get(math.isnan(value), f"{value:+.0f}")
+
+
+def span_text(seconds: float) -> str:
+    """How long something took: `0:07`, `12:30`, `3:05:00`.
+
+    >>> span_text(7.4), span_text(750), span_text(11_100)
+    ('0:07', '12:30', '3:05:00')
+    """
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def ago_text(then: float, now: float) -> str:
+    """How long ago a time was, in one unit.
+
+    >>> ago_text(0, 20), ago_text(0, 200), ago_text(0, 7300), ago_text(0, 200_000)
+    ('just now', '3 min ago', '2 h ago', '2 days ago')
+    """
+    seconds = max(0.0, now - then)
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min ago"
+    if seconds < 86400:
+        return f"{int(seconds // 3600)} h ago"
+    days = int(seconds // 86400)
+    return f"{days} day{'s' if days > 1 else ''} ago"
+
+
+def left(text: str, width: int) -> str:
+    """`text` at the left of `width` cells; what is too long ends in an ellipsis."""
+    if cell_len(text) > width > 0:
+        text = set_cell_size(text, width - 1) + "…"
+    return set_cell_size(text, width)
+
+
+def right(text: str, width: int) -> str:
+    """`text` at the right of `width` cells; what is too long ends in an ellipsis."""
+    if cell_len(text) >= width:
+        return left(text, width)
+    return " " * (width - cell_len(text)) + text

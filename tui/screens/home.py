@@ -1,0 +1,165 @@
+"""The screen that the deck opens on: the presets, the recent runs, and what the one under the cursor is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, OptionList, Static
+
+from engine.experiment import Preset
+from tui.home_rows import NO_RUNS, preset_panel, preset_rows, run_panel, run_rows
+from tui.widgets.header import DeckHeader
+from tui.widgets.row_list import RowList
+
+if TYPE_CHECKING:
+    from engine.runs import RunSummary
+    from tui.app import Deck
+
+
+class PresetList(RowList):
+    """The presets."""
+
+    HELP = "Experiments that come with torchdeck. Each is a TOML file: `torchdeck presets NAME` prints it."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Plan", tooltip="See what this preset will train, layer by layer"),
+    ]
+
+
+class RunList(RowList):
+    """The runs of the run directory, the newest first."""
+
+    HELP = "Runs in the run directory. ● training  ✓ completed  ■ stopped  ✗ failed  ? ended without a word."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", tooltip="See this run's curves; steer it while it is going"),
+    ]
+
+
+class HomeScreen(Screen[None]):
+    """Presets and runs."""
+
+    CSS_PATH = "home.tcss"
+    TITLE = "Presets and runs"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "train", "Train", tooltip="Train the preset under the cursor"),
+    ]
+    app: Deck
+
+    def compose(self) -> ComposeResult:
+        yield DeckHeader("Runs")
+        with Container(id="home"):
+            yield PresetList(id="presets")
+            yield RunList(id="runs")
+            with VerticalScroll(id="about", can_focus=False):
+                yield Static(id="about-text")
+        yield Footer()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.presets = self.app.producer.presets()
+        self.runs: list[RunSummary] = []
+        self._runs_read = False
+
+    def on_mount(self) -> None:
+        self.preset_list.border_title = "Presets"
+        self.run_list.border_title = "Runs"
+        self.preset_list.show_rows(lambda width: preset_rows(self.presets, width), at=0)
+        self.run_list.show_rows(self._run_rows)
+        self.preset_list.focus()
+
+    @property
+    def preset_list(self) -> PresetList:
+        return self.query_one("#presets", PresetList)
+
+    @property
+    def run_list(self) -> RunList:
+        return self.query_one("#runs", RunList)
+
+    @property
+    def preset(self) -> Preset | None:
+        """The preset under the cursor."""
+        at = self.preset_list.highlighted
+        return self.presets[at] if at is not None and at < len(self.presets) else None
+
+    @property
+    def run(self) -> RunSummary | None:
+        """The run under the cursor."""
+        at = self.run_list.highlighted
+        return self.runs[at] if at is not None and at < len(self.runs) else None
+
+    def show_runs(self, runs: list[RunSummary]) -> None:
+        """Show the runs as they are now; the cursor stays on the run that it was on."""
+        under = self.run.path if self.run else None
+        self.runs, self._runs_read = runs, True
+        at = next((i for i, run in enumerate(runs) if run.path == under), None)
+        self.run_list.show_rows(self._run_rows, at=at)
+        live = sum(run.status == "live" for run in runs)
+        self.run_list.border_subtitle = f"{live} training" if live else ""
+        self.show_about()
+
+    def _run_rows(self, width: int) -> list[Content]:
+        return run_rows(self.runs, time.time(), width)
+
+    def show_about(self) -> None:
+        """Write what is under the cursor into the panel."""
+        about = self.query_one("#about", VerticalScroll)
+        text = self.query_one("#about-text", Static)
+        width = max(20, about.scrollable_content_region.width - 2)
+        if self.focused is self.run_list and self.run is None:
+            about.border_title = "Run"
+            text.update(NO_RUNS if self._runs_read else "")
+        elif self.focused is self.run_list and self.run is not None:
+            about.border_title = self.run.name
+            text.update(run_panel(self.run, width))
+        elif self.preset is not None:
+            design = self.app.design_of(self.preset.name)
+            about.border_title = self.preset.name
+            text.update(preset_panel(self.preset, design.draft, design.plan, width, failure=design.failure))
+        else:
+            text.update("")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.show_about)
+
+    def on_screen_resume(self) -> None:
+        self.app.list_runs()
+        self.show_about()
+
+    def on_descendant_focus(self) -> None:
+        self.show_about()
+        self.refresh_bindings()
+
+    @on(OptionList.OptionHighlighted, "#presets")
+    def _preset_highlighted(self) -> None:
+        self.show_about()
+        if self.preset is not None:
+            self.app.check_soon(self.app.design_of(self.preset.name))
+
+    @on(OptionList.OptionHighlighted, "#runs")
+    def _run_highlighted(self) -> None:
+        self.show_about()
+
+    @on(OptionList.OptionSelected, "#presets")
+    def _preset_selected(self) -> None:
+        if self.preset is not None:
+            self.app.open_design(self.app.design_of(self.preset.name))
+
+    @on(OptionList.OptionSelected, "#runs")
+    def _run_selected(self) -> None:
+        if self.run is not None:
+            self.app.open_run(self.run.path)
+
+    def action_train(self) -> None:
+        if self.preset is not None:
+            self.app.train(self.app.design_of(self.preset.name))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "train":
+            return self.focused is self.preset_list
+        return True

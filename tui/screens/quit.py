@@ -1,0 +1,82 @@
+"""What to do with a run that is going when the deck is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, OptionList, Static
+
+from tui.design_rows import MUTED
+from tui.quantities import left
+from tui.widgets.row_list import RowList
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """One way to leave, or not to."""
+
+    name: str
+    label: str
+    consequence: str
+
+
+STAY = Leave("stay", "Stay", "the run and the deck go on")
+STOP = Leave("stop", "Stop and keep the model", "at the next step, with a checkpoint")
+
+CHOICES = (STAY, STOP)
+"""The first is the default and changes nothing."""
+
+
+class QuitScreen(ModalScreen[str]):
+    """Asks; answers with the name of a choice. Escape is the first one."""
+
+    CSS_PATH = "quit.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Choose", priority=True, tooltip="Do what the cursor is on"),
+        Binding("escape,q", "stay", "Stay", key_display="esc", tooltip="Close this question; nothing changes"),
+    ]
+
+    def __init__(self, run_name: str, choices: Sequence[Leave] = CHOICES) -> None:
+        super().__init__()
+        self._run_name = run_name
+        self._choices = tuple(choices)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="quit") as panel:
+            panel.border_title = "Leave the deck?"
+            yield Static(Content.assemble((self._run_name, "bold"), " is training."))
+            yield RowList(id="choices")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        choices = self.query_one("#choices", RowList)
+        choices.styles.height = len(self._choices)
+        choices.show_rows(self._rows, at=0)
+        choices.focus()
+
+    def _rows(self, width: int) -> list[Content]:
+        label_width = max(len(choice.label) for choice in self._choices) + 2
+        return [
+            Content.assemble(
+                left(choice.label, label_width), (left(choice.consequence, width - label_width).rstrip(), MUTED)
+            )
+            for choice in self._choices
+        ]
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._choices[event.option_index].name)
+
+    def action_choose(self) -> None:
+        self.dismiss(self._choices[self.query_one("#choices", RowList).highlighted or 0].name)
+
+    def action_stay(self) -> None:
+        self.dismiss(self._choices[0].name)

@@ -1,0 +1,93 @@
+"""How the deck is coloured. Colours that must be told apart also differ in lightness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="torchdeck-dark",
+    primary="#7FB4CA",
+    secondary="#6E9486",
+    accent="#E6B673",
+    foreground="#D3D7DE",
+    background="#14171C",
+    surface="#1A1E25",
+    panel="#222832",
+    success="#A5CF83",
+    warning="#E6B673",
+    error="#E8707A",
+    dark=True,
+    variables={
+        "border": "#7FB4CA",
+        "border-blurred": "#3A424F",
+        "block-cursor-background": "#2F4A5C",
+        "block-cursor-foreground": "#FFFFFF",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "#242B36",
+        "block-cursor-blurred-foreground": "#D3D7DE",
+        "block-hover-background": "#1F252E",
+        "footer-background": "#1A1E25",
+        "footer-key-foreground": "#E6B673",
+        "footer-description-foreground": "#AEB6C2",
+        "scrollbar": "#3A424F",
+        "scrollbar-hover": "#566173",
+        "scrollbar-active": "#7FB4CA",
+        "scrollbar-background": "#14171C",
+        "scrollbar-background-hover": "#14171C",
+        "scrollbar-background-active": "#14171C",
+        "scrollbar-corner-color": "#14171C",
+    },
+)
+
+LIGHT = Theme(
+    name="torchdeck-light",
+    primary="#22607D",
+    secondary="#3F6B5B",
+    accent="#8A5A00",
+    foreground="#22272E",
+    background="#FAFAF7",
+    surface="#F1F1EC",
+    panel="#E6E6DF",
+    success="#2E6B1F",
+    warning="#8A5A00",
+    error="#A8222E",
+    dark=False,
+    variables={
+        "border": "#22607D",
+        "border-blurred": "#C4C6C0",
+        "block-cursor-background": "#C9DFEA",
+        "block-cursor-foreground": "#101418",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "#E9E9E2",
+        "block-cursor-blurred-foreground": "#22272E",
+        "block-hover-background": "#EFEFE9",
+        "footer-background": "#F1F1EC",
+        "footer-key-foreground": "#8A5A00",
+        "footer-description-foreground": "#4A5059",
+        "scrollbar": "#C4C6C0",
+        "scrollbar-hover": "#9AA09A",
+        "scrollbar-active": "#22607D",
+        "scrollbar-background": "#FAFAF7",
+        "scrollbar-background-hover": "#FAFAF7",
+        "scrollbar-background-active": "#FAFAF7",
+        "scrollbar-corner-color": "#FAFAF7",
+    },
+)
+
+ANSI = "ansi-dark"
+"""Textual's theme of the terminal's own sixteen colours."""
+
+
+def theme_name(environ: Mapping[str, str]) -> str:
+    """The theme to begin with: the terminal's own colours where it has sixteen, or where none are wanted.
+
+    A terminal says that it has more by TERM (`…-256color`, `…-direct`) or COLORTERM (`truecolor`, `24bit`); a person
+    says that none are wanted by NO_COLOR (no-color.org).
+    """
+    if environ.get("NO_COLOR") is not None:
+        return ANSI
+    more = environ.get("COLORTERM", "").lower() in ("truecolor", "24bit", "yes", "1")
+    term = environ.get("TERM", "")
+    return DARK.name if more or term.endswith(("256color", "-direct", "kitty", "ghostty")) else ANSI

@@ -1,0 +1,75 @@
+"""A list whose rows are written for the width that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+Rows = Callable[[int], Sequence[Content]]
+"""From a width in cells to the rows of a list. A row may have several lines."""
+
+
+PANEL_KEYS: list[BindingType] = [
+    Binding("right", "app.focus_next", "Next panel", key_display="→", show=False, tooltip="Go to the next panel"),
+    Binding("left", "app.focus_previous", "Panel before", show=False, tooltip="Go to the panel before"),
+]
+
+
+class RowList(OptionList):
+    """An option list that asks for its rows again when its width changes, and keeps its place when they change."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+        *PANEL_KEYS,
+    ]
+
+    DEFAULT_CSS = """
+    RowList {
+        height: 1fr; max-height: 100%;
+        border: round $border-blurred; border-title-color: $foreground; border-subtitle-color: $text-muted;
+        background: $background; padding: 0; scrollbar-size-vertical: 1;
+        & > .option-list--option { padding: 0 1; }
+        & > .option-list--option-highlighted { background: $block-cursor-blurred-background; }
+        &:focus { border: round $border; border-title-style: bold; background-tint: $foreground 0%; }
+        &:nocolor > .option-list--option-highlighted { text-style: bold; }
+        &:nocolor:focus > .option-list--option-highlighted { text-style: reverse; }
+        &:nocolor:focus { border-title-style: reverse; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes, markup=False)
+        self._rows: Rows = lambda width: ()
+        self._at: int | None = None
+
+    def show_rows(self, rows: Rows, *, at: int | None = None) -> None:
+        """Show other rows, with the cursor on row `at`, or where it is."""
+        self._rows, self._at = rows, at
+        self._write_rows()
+
+    def on_resize(self) -> None:
+        self._write_rows()
+
+    def _write_rows(self) -> None:
+        width = self.scrollable_content_region.width - 2
+        if width <= 0:
+            return
+        rows = self._rows(width)
+        if len(rows) != self.option_count:
+            at = self.highlighted or 0
+            with self.prevent(OptionList.OptionHighlighted):
+                self.set_options([Option(row) for row in rows])
+            self._at = min(at, len(rows) - 1) if self._at is None and rows else self._at
+        else:
+            for index, row in enumerate(rows):
+                shown = self.get_option_at_index(index).prompt
+                if not (isinstance(shown, Content) and shown.is_same(row)):
+                    self.replace_option_prompt_at_index(index, row)
+        if self._at is not None and rows:
+            self.highlighted, self._at = self._at, None
