@@ -41,7 +41,6 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
         Refused: the experiment has mistakes, or the runs directory cannot be written.
     """
     from engine.check import check
-
     from engine.training.session import Session
 
     return _watch(Session(check(draft), runs_dir=runs_dir), as_json=as_json)
@@ -195,7 +194,7 @@ def _line(event: Event, epochs: int) -> str:
             mark = "  ◆ best" if event.best_epoch == event.epoch else ""
             return (
                 f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}  train_loss {number_text(event.train_loss)}  "
-                f"{'  '.join(measured)}  lr {event.lr:.2e}  {event.samples_per_s:,.0f} samples/s{mark}"
+                f"{measured}  lr {event.lr:.2e}  {event.samples_per_s:,.0f} samples/s{mark}"
             )
         case Log():
             return event.message if event.level == "info" else f"{event.level}: {event.message}"

@@ -6,8 +6,11 @@ first called: about 900 modules, two seconds at the start of each process, for a
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 
+import torch
 from torch.optim import Optimizer
 
 _MARKED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
@@ -24,3 +27,19 @@ def spare_dynamo() -> None:
         plain = getattr(getattr(Optimizer, name), "__wrapped__", None)
         if plain is not None:
             plain.__dynamo_disable = plain
+
+
+def plain_step(optimizer: Optimizer) -> Callable[[], None]:
+    """`optimizer.step`, without the wrappers in which torch imports its compiler and opens a profiler's record.
+
+    Hooks on an optimizer's step are among them; torchdeck sets none.
+    """
+    step = inspect.unwrap(type(optimizer).step)
+
+    @torch.no_grad()
+    def take() -> None:
+        # What a scheduler looks at to see that a step came before it; torch's wrapper sets it, too.
+        optimizer._opt_called = True  # type: ignore[attr-defined]
+        step(optimizer)
+
+    return take

@@ -15,7 +15,7 @@ from engine.experiment.document import Experiment
 from engine.experiment.mistakes import Mistake, Refused, unknown_name
 from engine.experiment.overrides import apply_overrides
 from engine.experiment.presets import preset_names, preset_text
-from engine.experiment.validation import Location, mistakes_of, place
+from engine.experiment.validation import Location, by_place, mistakes_of
 
 MAX_DOCUMENT_BYTES = 1 << 20
 
@@ -79,7 +79,7 @@ def from_document(document: dict[str, Any], mistakes: Sequence[Mistake] = ()) ->
             return Draft(Experiment.model_validate(document), tuple(said))
         except ValidationError as error:
             said += mistakes_of(error, document, Experiment)
-            for where in {place(details, document) for details in error.errors(include_url=False)}:
+            for where in by_place(error, document):
                 _set_aside(document, where)
 
 
@@ -96,7 +96,7 @@ def _set_aside(document: dict[str, Any], where: Location) -> None:
     """Put the default in place of what stands at `where`; for a layer one that does nothing, so that indexes stay."""
     holder: Any = document
     for step in where[:-1]:
-        holder = holder[step] if isinstance(holder, list) else holder.get(step)
+        holder = holder[step] if isinstance(holder, list) and isinstance(step, int) else holder.get(step)
         if not isinstance(holder, (dict, list)):
             return
     last = where[-1]

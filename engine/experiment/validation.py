@@ -53,13 +53,18 @@ def mistakes_of(
     Args:
         path: where in the whole document `document` stands; paths of the mistakes begin with it.
     """
+    return [_mistake(where, details, document, model, path) for where, details in by_place(error, document).items()]
+
+
+def by_place(error: ValidationError, document: Any) -> dict[Location, list[ErrorDetails]]:
+    """The errors by where they lie in `document`; without those that only follow from one that lies deeper."""
     found: dict[Location, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
-        found.setdefault(place(details, document), []).append(details)
-    return [_mistake(where, details, document, model, path) for where, details in found.items()]
+        found.setdefault(_place(details, document), []).append(details)
+    return {w: e for w, e in found.items() if not any(len(o) > len(w) and o[: len(w)] == w for o in found)}
 
 
-def place(details: ErrorDetails, document: Any) -> Location:
+def _place(details: ErrorDetails, document: Any) -> Location:
     """Where in `document` an error lies, without the names that pydantic adds for the members of a union."""
     where: list[int | str] = []
     here = document

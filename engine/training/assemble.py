@@ -8,7 +8,7 @@ from torch import nn
 from engine.catalog.bind import build_loss, build_optimizer
 from engine.check import Plan
 from engine.data import Dataset
-from engine.model import build
+from engine.model.build import build
 from engine.training.batches import Batches
 from engine.training.loop import Loop, Watch
 from engine.training.metrics import metrics_for
@@ -44,7 +44,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
         rate=LearningRate(
             optimizer, experiment.scheduler, epochs=experiment.training.epochs, steps_per_epoch=plan.steps_per_epoch
         ),
-        precision=MixedPrecision(plan.precision, device),
+        precision=MixedPrecision(plan.precision, device, optimizer),
         regularizer=Regularizer(experiment.regularization, network),
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
         metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities),

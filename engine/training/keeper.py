@@ -45,7 +45,7 @@ class Keeper:
             checkpoints, on_written=self._written, on_failed=self._failed, resumed_from=resumed_from
         )
 
-    def epoch_ended(self, improved: bool) -> None:
+    def epoch_ended(self, *, improved: bool) -> None:
         """Hold on to the best epoch; save when it is time."""
         if improved:
             self.best = state.take(self._loop)

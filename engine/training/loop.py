@@ -75,7 +75,7 @@ class Watch(Protocol):
     def attend(self) -> Reason | None:
         """Do what viewers ask for; why the run is to end, if it is."""
 
-    def epoch_ended(self, improved: bool) -> None:
+    def epoch_ended(self, *, improved: bool) -> None:
         """The position stands at the start of the next epoch: a good moment for a checkpoint."""
 
 
@@ -207,9 +207,9 @@ class Loop:
             self.precision.backward(objective)
             self.losses.add(loss.detach(), batch.size, at.step)
             self.metrics.add(output.detach(), batch.target)
-        self.precision.unscale(self.optimizer)
+        self.precision.unscale()
         self._grad_norm = self.regularizer.clip()
-        self.precision.step(self.optimizer)
+        self.precision.step()
         if self._grad_norm is None and monotonic() >= self._next_tick:
             self._grad_norm = self.regularizer.grad_norm()
         self.optimizer.zero_grad()
@@ -252,24 +252,26 @@ class Loop:
         measured = {"train_loss": self.losses.mean}
         measured |= {f"train_{name}": value for name, value in self.metrics.compute().items()}
         measured |= {f"val_{name}": value for name, value in validation.items()}
-        improved = self.stopping.update(at.epoch, measured)
-        event = Epoch(
-            epoch=at.epoch,
-            step=at.step,
-            lr=self.rate.last,
-            seconds=monotonic() - began - (self.paused_s - paused),
-            samples_per_s=self.losses.samples / max(train_s, 1e-9),
-            best=self.stopping.best,
-            best_epoch=self.stopping.best_epoch,
-            patience_used=self.stopping.patience_used,
-            **measured,
+        self.stopping.update(at.epoch, measured)
+        event = Epoch.model_validate(
+            {
+                "epoch": at.epoch,
+                "step": at.step,
+                "lr": self.rate.last,
+                "seconds": monotonic() - began - (self.paused_s - paused),
+                "samples_per_s": self.losses.samples / max(train_s, 1e-9),
+                "best": self.stopping.best,
+                "best_epoch": self.stopping.best_epoch,
+                "patience_used": self.stopping.patience_used,
+            }
+            | measured
         )
         self.rate.epoch_done(measured.get("val_loss", measured["train_loss"]))
         self.losses = Losses()
         self.metrics.reset()
         self.position = Position(epoch=at.epoch + 1, step=at.step)
         self.watch.say(event)
-        self.watch.epoch_ended(improved)
+        self.watch.epoch_ended(improved=self.stopping.best_epoch == at.epoch)
         return Reason.EARLY_STOPPED if self.stopping.exhausted else None
 
     def _validate(self) -> tuple[dict[str, float], Reason | None]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.catalog.dynamo import plain_step
 from engine.devices import Precision
 
 
@@ -18,11 +19,13 @@ class MixedPrecision:
     Source: https://docs.pytorch.org/docs/stable/notes/amp_examples.html
     """
 
-    def __init__(self, precision: Precision, device: str) -> None:
+    def __init__(self, precision: Precision, device: str, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
         self.precision = precision
         self.device_type = device.partition(":")[0]
         self.scaler = torch.amp.GradScaler(self.device_type) if precision == "float16" else None
         self._dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision)
+        self._plain_step = plain_step(optimizer)
         self._off: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -33,17 +36,17 @@ class MixedPrecision:
         """Gradients of `objective`, scaled up where float16 would lose the small ones."""
         (objective if self.scaler is None else self.scaler.scale(objective)).backward()
 
-    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+    def unscale(self) -> None:
         """Bring the gradients back to their true size, before anything looks at them."""
         if self.scaler is not None:
-            self.scaler.unscale_(optimizer)
+            self.scaler.unscale_(self.optimizer)
 
-    def step(self, optimizer: torch.optim.Optimizer) -> None:
+    def step(self) -> None:
         """Let the optimizer step; the scaler leaves out a step whose gradients overflowed, and lowers its scale."""
         if self.scaler is None:
-            optimizer.step()
+            self._plain_step()
         else:
-            self.scaler.step(optimizer)
+            self.scaler.step(self.optimizer)
             self.scaler.update()
 
     def state_dict(self) -> dict[str, Any]:

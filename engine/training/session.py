@@ -155,10 +155,10 @@ class Session:
             self._loop.paused_s += monotonic() - began
         return self._ending
 
-    def epoch_ended(self, improved: bool) -> None:
+    def epoch_ended(self, *, improved: bool) -> None:
         """Keep what is worth keeping."""
         assert self._keeper is not None
-        self._keeper.epoch_ended(improved)
+        self._keeper.epoch_ended(improved=improved)
 
     # The engine thread.
 
@@ -181,8 +181,8 @@ class Session:
             reason=reason,
             epoch=self._loop.position.epochs_begun if self._loop else 0,
             step=self._loop.position.step if self._loop else 0,
-            best_epoch=stopping and stopping.best_epoch,
-            best=stopping and stopping.best,
+            best_epoch=stopping.best_epoch if stopping else None,
+            best=stopping.best if stopping else None,
             seconds=monotonic() - began,
             message=message,
         )

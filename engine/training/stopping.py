@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from engine.catalog import catalog
 from engine.experiment.document import EarlyStopping
 
 
@@ -33,14 +34,13 @@ class Stopping:
         self.best_epoch: int | None = None
         self.patience_used = 0
 
-    def update(self, epoch: int, metrics: Mapping[str, float]) -> bool:
-        """Take note of an epoch; True when it is the best so far."""
+    def update(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Take note of an epoch, which may be the best so far."""
         value = metrics[self.monitor]
         if math.isfinite(value) and (self.best is None or self._gain(value, self.best) > self.min_delta):
             self.best, self.best_epoch, self.patience_used = value, epoch, 0
-            return True
-        self.patience_used += 1
-        return False
+        else:
+            self.patience_used += 1
 
     @property
     def exhausted(self) -> bool:
