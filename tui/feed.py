@@ -238,7 +238,7 @@ class Feed:
             case CommandDone():
                 self._take_command(event)
             case Checkpoint():
-                what = "best so far, checkpoint saved" if event.kind == "best" else "checkpoint saved"
+                what = "best, saved" if event.kind == "best" else "checkpoint saved"
                 self._log.append(LogLine(event.time, "info", f"epoch {event.epoch}: {what}"))
             case Log():
                 if self._now["state"] == "waiting":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-CAPACITY = 512
+CAPACITY = 320
 
 
 class Bucket(NamedTuple):

@@ -42,6 +42,10 @@ def run_started(epochs: int = EPOCHS, steps_per_epoch: int = STEPS_PER_EPOCH, **
         "directory": DIRECTORY,
         "experiment": {
             "name": "digits-cnn",
+            "data": {"source": "digits", "batch_size": 64},
+            "loss": {"type": "CrossEntropyLoss", "label_smoothing": 0.05},
+            "optimizer": {"type": "AdamW", "lr": 3e-3, "weight_decay": 0.01},
+            "scheduler": {"type": "CosineAnnealingLR"},
             "training": {"epochs": epochs, "early_stopping": {"monitor": "val_loss", "patience": 8}},
         },
         "device": "cpu",

@@ -57,10 +57,15 @@ class RowWidget(Widget):
         """The content for this size; rows that are missing are blank, what is too long is cut."""
         raise NotImplementedError
 
+    def depends_on(self, view: RunView) -> object:
+        """What of a run this shows: while that stays equal there is nothing to draw. All of it, by default."""
+        return id(view)
+
     def show(self, view: RunView) -> None:
         """Draw a run, as far as it looks different from before."""
-        self.view = view
-        self.redraw()
+        before, self.view = self.view, view
+        if self.depends_on(view) != self.depends_on(before):
+            self.redraw()
 
     def redraw(self) -> None:
         """Draw again, and let the terminal have the cells that changed."""
@@ -101,6 +106,9 @@ class RowWidget(Widget):
 class Panel(RowWidget):
     """A framed part of the screen that says in its frame what it shows and how it stands."""
 
+    square = False
+    """Whether its corners are square: not every font has round ones."""
+
     def title(self) -> Row:
         """What stands in the upper edge."""
         raise NotImplementedError
@@ -119,10 +127,11 @@ class Panel(RowWidget):
         inside = [fitted(row, width - 2) for row in self.body(width - 2, height - 2)[: height - 2]]
         inside += [((" " * (width - 2), "text"),)] * (height - 2 - len(inside))
         side = ("│", "border")
+        corners = "┌┐└┘" if self.square else "╭╮╰╯"
         return [
-            _edge("┌", self.title(), "┐", width),
+            _edge(corners[0], self.title(), corners[1], width),
             *((side, *row, side) for row in inside),
-            _edge("└", self.footnote(), "┘", width, at_end=True),
+            _edge(corners[2], self.footnote(), corners[3], width, at_end=True),
         ]
 
 

@@ -7,6 +7,7 @@ ever reaches it. Each layer is drawn apart and kept, since most curves look the 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,12 +28,14 @@ Dot = tuple[int, int]
 
 _DOTS: dict[Marker, tuple[int, int]] = {"braille": (2, 4), "blocks": (2, 2), "ascii": (1, 1)}
 """Dots in a cell: across, and up."""
-_DASHES: dict[Stroke, tuple[int, int]] = {"solid": (1, 1), "dashed": (3, 6), "dotted": (1, 4)}
+_DASHES: dict[Stroke, tuple[int, int]] = {"solid": (1, 1), "dashed": (3, 6), "dotted": (1, 3)}
 """How many dots are drawn of how many, along the line."""
 _ASCII: dict[Stroke, str] = {"solid": "*", "dashed": "o", "dotted": "."}
 _QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 _SYMBOLS = {"◆": "#", "✗": "X", "▲": "^", "▼": "v", "▾": "v"}
 _LEAST_LABEL = 4
+_SLAB = 16
+"""Columns that are drawn and kept together."""
 
 SAMPLES: dict[Stroke, str] = {"solid": "──", "dashed": "╌╌", "dotted": "┈┈"}
 """What a line looks like, for a legend."""
@@ -103,19 +106,33 @@ def draw(scene: Scene, width: int, height: int, marker: Marker = "braille") -> t
     occupied = {
         (row, column) for row in range(rows) for column in range(columns) if cells[row][left + column][0] != " "
     }
-    for mark in scene.marks:
-        _put_mark(cells, occupied, mark, scene, left, columns, rows, marker)
+    placed = [(mark, at) for mark in scene.marks if (at := _place(mark, scene, columns, rows, marker)) is not None]
+    for mark, (row, column) in placed:
+        cells[row][left + column] = (_SYMBOLS[mark.symbol] if marker == "ascii" else mark.symbol, mark.tone)
+        occupied.add((row, column))
+    for mark, (row, column) in placed:
+        _put_label(cells, occupied, mark, row, column, left, columns, rows)
     return tuple(runs(line) for line in cells)
 
 
 def runs(cells: Iterable[Run]) -> Row:
-    """Neighbours of one tone joined."""
+    """Neighbours of one tone joined. Blanks have no colour of their own: they join whatever is before them."""
     joined: list[Run] = []
-    for text, tone in cells:
-        if joined and joined[-1][1] == tone:
-            joined[-1] = (joined[-1][0] + text, tone)
-        else:
-            joined.append((text, tone))
+    words: list[str] = []
+    tone = ""
+    for text, its in cells:
+        if words and (its == tone or text.isspace()):
+            words.append(text)
+            continue
+        if words and all(word.isspace() for word in words):
+            words.append(text)
+            tone = its
+            continue
+        if words:
+            joined.append(("".join(words), tone))
+        words, tone = [text], its
+    if words:
+        joined.append(("".join(words), tone))
     return tuple(joined)
 
 
@@ -128,16 +145,18 @@ class _Canvas:
 
     def add(self, layer: Layer, x: Axis, y: Axis) -> None:
         across, up = _DOTS[self.marker]
-        lines = _dots(layer, x, y, self.columns * across, self.rows * up, across)
-        for row, text in enumerate(_raster(lines, layer.stroke, self.columns, self.rows, self.marker)):
-            if text.isspace():
-                continue
-            for column, character in enumerate(text):
-                if character != " ":
-                    below = self._cells.get((row, column))
-                    if below is not None and not layer.hides:
-                        character = _both(below[0], character, self.marker)
-                    self._cells[row, column] = character, layer.tone
+        stretches = _dots(layer, x, y, self.columns * across, self.rows * up, across)
+        joined = layer.stroke == "solid"
+        if not joined:
+            stretches = tuple(tuple(_dashes(stretch, layer.stroke)) for stretch in stretches)
+        for start, lines in _slabs(stretches, joined, self.columns, across):
+            columns = min(_SLAB, self.columns - start)
+            drawn = _raster(lines, joined, columns, self.rows, self.marker, _ASCII[layer.stroke])
+            for row, column, character in drawn:
+                below = self._cells.get((row, start + column))
+                if below is not None and not layer.hides:
+                    character = _both(below[0], character, self.marker)
+                self._cells[row, start + column] = character, layer.tone
 
     def put_into(self, cells: list[list[Run]], left: int) -> None:
         for (row, column), cell in self._cells.items():
@@ -148,6 +167,8 @@ def _dots(layer: Layer, x: Axis, y: Axis, across: int, up: int, in_cell: int) ->
     """The curve as dots of the canvas: a tuple for each unbroken stretch, at most two dots for a column of cells."""
     stretches: list[list[Dot]] = [[]]
     column, low, high = -1, (0, 0), (0, 0)
+    x_low, x_high, y_low, spread, log = x.low, x.high, y.low, layer.spread, y.log
+    x_scale, y_scale, top = (across - 1) / (x_high - x_low), (up - 1) / (y.high - y_low), up - 1
 
     def end_column() -> None:
         if column < 0:
@@ -162,44 +183,70 @@ def _dots(layer: Layer, x: Axis, y: Axis, across: int, up: int, in_cell: int) ->
             rising = not stretch or abs(stretch[-1][1] - low[1]) <= abs(stretch[-1][1] - high[1])
             stretch += (low, high) if rising else (high, low)
 
-    for bucket in layer.buckets:
-        if bucket.last_x < x.low or bucket.first_x > x.high:
+    # Plain comparisons instead of min() and max(): this runs for every bucket of every curve in every frame.
+    for first_x, last_x, least, most, mean, points, broken_x, _ in layer.buckets:
+        if last_x < x_low or first_x > x_high:
             continue
-        if not bucket.points or (bucket.broken_x is not None and bucket.points):
+        if not spread:
+            least = most = mean
+        if log:
+            most = math.log10(most) if most > 0 else -math.inf
+            least = math.log10(least) if least > 0 else -math.inf
+        gap = not points or most == -math.inf
+        if gap or broken_x is not None:
             end_column()
             column = -1
             stretches.append([])
-            if not bucket.points:
+            if gap:
                 continue
-        ends = (bucket.low, bucket.high) if layer.spread else (bucket.mean, bucket.mean)
-        shares = [y.share(end) for end in ends]
-        along = x.share(bucket.x)
-        if shares[1] is None or along is None:
-            end_column()
-            column = -1
-            stretches.append([])
-            continue
-        at = round(along * (across - 1))
-        bottom = (at, round((shares[0] or 0.0) * (up - 1)))
-        top = (at, round(shares[1] * (up - 1)))
+        at = round(((first_x + last_x) / 2 - x_low) * x_scale)
+        at = 0 if at < 0 else across - 1 if at >= across else at
+        above = (most - y_low) * y_scale
+        below = (least - y_low) * y_scale if spread else above
+        upper = (at, 0 if above < 0 else top if above > top else round(above))
+        lower = (at, 0 if below < 0 else top if below > top else round(below)) if spread else upper
         if at // in_cell == column:
-            low, high = min(low, bottom, key=_height), max(high, top, key=_height)
+            if lower[1] < low[1]:
+                low = lower
+            if upper[1] > high[1]:
+                high = upper
         else:
             end_column()
-            column, low, high = at // in_cell, bottom, top
+            column, low, high = at // in_cell, lower, upper
     end_column()
     return tuple(tuple(stretch) for stretch in stretches if stretch)
 
 
-def _height(dot: Dot) -> int:
-    return dot[1]
+def _slabs(
+    stretches: tuple[tuple[Dot, ...], ...], joined: bool, columns: int, in_cell: int
+) -> Iterable[tuple[int, tuple[tuple[Dot, ...], ...]]]:
+    """What of the lines is seen in each slab of columns, as (first column, lines); dots count from the slab's edge.
+
+    A live curve grows at its right end: only the slab with that end has to be drawn anew.
+    """
+    for start in range(0, columns, _SLAB):
+        left, right = start * in_cell, (start + _SLAB) * in_cell
+        lines: list[tuple[Dot, ...]] = []
+        for stretch in stretches:
+            if stretch[-1][0] < left or stretch[0][0] >= right:
+                continue
+            first = max(bisect_left(stretch, left, key=_column) - joined, 0)
+            last = bisect_left(stretch, right, key=_column) + joined
+            if inside := stretch[first:last]:
+                lines.append(tuple((x - left, y) for x, y in inside))
+        if lines:
+            yield start, tuple(lines)
 
 
-@lru_cache(maxsize=32)
+def _column(dot: Dot) -> int:
+    return dot[0]
+
+
+@lru_cache(maxsize=512)
 def _raster(
-    stretches: tuple[tuple[Dot, ...], ...], stroke: Stroke, columns: int, rows: int, marker: Marker
-) -> tuple[str, ...]:
-    """Lines through dots, drawn by plotext, as rows of characters from the top down."""
+    lines: tuple[tuple[Dot, ...], ...], joined: bool, columns: int, rows: int, marker: Marker, letter: str
+) -> tuple[tuple[int, int, str], ...]:
+    """Lines through dots, or dots alone, drawn by plotext: (row from above, column, character) where there is one."""
     across, up = _DOTS[marker]
     figure = _clean_figure(columns, rows)
     figure.xaxes(False, False)
@@ -208,15 +255,17 @@ def _raster(
     figure.yticks([])
     figure.xlim(0, columns * across - 1)
     figure.ylim(0, rows * up - 1)
-    character = {"braille": "braille", "blocks": "hd", "ascii": _ASCII[stroke]}[marker]
-    for stretch in stretches:
-        if stroke == "solid" and len(stretch) > 1:
-            xs, ys = zip(*stretch, strict=True)
-            figure.plot(list(xs), list(ys), marker=character, color="default")
-        else:
-            xs, ys = zip(*_dashes(stretch, stroke), strict=True)
-            figure.scatter(list(xs), list(ys), marker=character, color="default")
-    return _characters(figure)
+    character = {"braille": "braille", "blocks": "hd", "ascii": letter}[marker]
+    for line in lines:
+        xs, ys = zip(*line, strict=True)
+        plot = figure.plot if joined and len(line) > 1 else figure.scatter
+        plot(list(xs), list(ys), marker=character, color="default")
+    return tuple(
+        (row, column, character)
+        for row, text in enumerate(_characters(figure))
+        for column, character in enumerate(text)
+        if character != " "
+    )
 
 
 @lru_cache(maxsize=16)
@@ -238,13 +287,14 @@ def _frame(
 
 
 def _clean_figure(width: int, height: int) -> Any:
-    """Plotext's own figure, emptied. Only the thread of the deck draws."""
+    """Plotext's own figure, emptied. Only the deck's thread draws. Every setting that a drawing uses, it sets itself:
+    `clear_figure()` would build two figures anew, which takes as long as a drawing."""
     figure = plotext.main()
-    figure.clear_figure()
+    figure.clear_data()
+    figure.clear_color()
     # Otherwise a plot that is larger than the terminal that plotext sees is cut.
     plotext.limit_size(False, False)
     figure.plot_size(width, height)
-    figure.clear_color()
     return figure
 
 
@@ -291,35 +341,34 @@ def _put_unit(line: list[Run], unit: str) -> None:
         line[: len(unit)] = [(character, "axis") for character in unit]
 
 
-def _put_mark(
+def _place(mark: Mark, scene: Scene, columns: int, rows: int, marker: Marker) -> tuple[int, int] | None:
+    """Row from above and column of the cell that a mark belongs to; None where it is not on the plot."""
+    up = 1.0 if mark.y is None else scene.y.share(mark.y)
+    along = scene.x.share(mark.x)
+    if up is None or along is None or not scene.x.low <= mark.x <= scene.x.high:
+        return None
+    in_column, in_row = _DOTS[marker]
+    column = round(along * (columns * in_column - 1)) // in_column
+    return rows - 1 - round(up * (rows * in_row - 1)) // in_row, column
+
+
+def _put_label(
     cells: list[list[Run]],
     occupied: set[tuple[int, int]],
     mark: Mark,
-    scene: Scene,
+    row: int,
+    column: int,
     left: int,
     columns: int,
     rows: int,
-    marker: Marker,
 ) -> None:
-    """Put a mark where it belongs and its label where it covers the least."""
-    if not scene.x.low <= mark.x <= scene.x.high:
-        return
-    up = 1.0 if mark.y is None else scene.y.share(mark.y)
-    along = scene.x.share(mark.x)
-    if up is None or along is None:
-        return
-    in_row = _DOTS[marker][1]
-    column = min(columns - 1, round(along * (columns * _DOTS[marker][0] - 1)) // _DOTS[marker][0])
-    row = rows - 1 - round(up * (rows * in_row - 1)) // in_row
-    cells[row][left + column] = (_SYMBOLS[mark.symbol] if marker == "ascii" else mark.symbol, mark.tone)
-    occupied.add((row, column))
+    """Put a mark's words beside it, where they cover the least of what is drawn."""
     width = len(mark.label)
-    if not width or width > columns:
+    if not width:
         return
     beside = [(row, column + 2), (row, column - 1 - width)]
-    near = [
-        (row + away, start) for away in (1, -1, 2, -2) for start in (column, column - width + 1, column - width // 2)
-    ]
+    starts = (column, column - width + 1, column - width // 2)
+    near = [(row + away, start) for away in (1, -1, 2, -2) for start in starts]
     best, least = None, math.inf
     for at_row, start in beside + near:
         if not 0 <= at_row < rows or start < 0 or start + width > columns:
@@ -330,8 +379,9 @@ def _put_mark(
     if best is None:
         return
     at_row, start = best
-    cells[at_row][left + start : left + start + width] = [(character, mark.tone) for character in mark.label]
-    occupied.update((at_row, at) for at in range(start, start + width))
+    for at, character in enumerate(mark.label, start):
+        cells[at_row][left + at] = (character, mark.tone)
+        occupied.add((at_row, at))
 
 
 def broken(buckets: Sequence[Bucket], most: int = 6) -> tuple[Mark, ...]:

@@ -14,7 +14,7 @@ HUGE = 1e300
 """What is larger is drawn as this, so that the length of an axis is a number."""
 
 _CLOSE = 1e-9
-_NICE = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+_NICE = (1, 1.5, 2, 3, 4, 6, 8, 10)
 
 
 class Tick(NamedTuple):
@@ -99,7 +99,7 @@ def step_axis(first: float, last: float, total: int, steps_per_epoch: int, colum
     high = max(high, first + 1)
     in_epochs = steps_per_epoch > 0 and high - first >= 2 * steps_per_epoch
     unit = steps_per_epoch if in_epochs else 1
-    wanted = max(2, columns // 12)
+    wanted = max(2, columns // 9)
     apart = max(1, round(nice_step((high - first) / unit / wanted)))
     # The left end has no label: the name of what is counted stands there.
     begin = (math.floor(first / unit / apart) + 1) * apart

@@ -1,0 +1,266 @@
+"""The train screen: a run as it learns, and the keys that steer it."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from engine.training.commands import Command, SetLR, Simple
+from tui.feed import SMOOTHINGS, Feed, RunView, Source
+from tui.screens.stop import StopScreen
+from tui.widgets.curves import CurvePanel, LossPanel, MetricPanel, PlotOptions, RatePanel
+from tui.widgets.device import DevicePanel
+from tui.widgets.header import DeckHeader
+from tui.widgets.log import LogPanel
+from tui.widgets.panel import Panel, RowWidget
+from tui.widgets.plot import Marker
+from tui.widgets.status import Ending, StatusLine
+
+PULL_S = 0.25
+"""The deck looks at the run this often, and draws it at most as often."""
+BUDGET = 0.02
+"""The share of a core that drawing may take."""
+LONGEST_WAIT_S = 4.0
+MOST_SAVED_S = 0.05
+FIRST_SECONDS_S = 0.15
+"""What drawing may spend beyond its share when a run begins: the first seconds are when a curve moves most."""
+RATE_FACTOR = 1.5
+
+
+class FrameBudget:
+    """Spaces frames so that drawing takes its share of a core and no more.
+
+    Time on the clock earns the share, and what the deck's thread computes spends it, Textual's part included. A frame
+    may be drawn while nothing is owed.
+    """
+
+    def __init__(self, share: float = BUDGET) -> None:
+        self._share = share
+        self._balance_s = FIRST_SECONDS_S
+        self._seen: tuple[float, float] | None = None
+
+    def due(self, now_s: float, spent_s: float) -> bool:
+        """Whether a frame may be drawn at `now_s`, when the thread has computed for `spent_s` altogether."""
+        if self._seen is not None:
+            earned = (now_s - self._seen[0]) * self._share - (spent_s - self._seen[1])
+            # Neither does one slow frame stop the picture for long, nor does a long rest pay for a burst.
+            most = max(MOST_SAVED_S, self._balance_s)
+            self._balance_s = min(max(self._balance_s + earned, -LONGEST_WAIT_S * self._share), most)
+        self._seen = now_s, spent_s
+        return self._balance_s >= 0
+
+    def begin(self) -> None:
+        """Start anew with what the first seconds may cost; what was computed since the last question is not counted."""
+        self._balance_s = FIRST_SECONDS_S
+        self._seen = None
+
+
+class TrainScreen(Screen[None]):
+    """A run that is trained here, or in another process; `source` is drained on this screen's own timer."""
+
+    CSS_PATH = "train.tcss"
+    TITLE = "Train"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause", id="train.pause", tooltip="Hold the run at the next step; p again goes on"),
+        Binding("p", "go_on", "Continue", id="train.continue", tooltip="Go on with the run"),
+        Binding("s", "stop", "Stop", id="train.stop", tooltip="Stop the run at the next step and keep the model"),
+        Binding("c", "checkpoint", "Checkpoint", id="train.checkpoint", tooltip="Save a checkpoint now"),
+        Binding(
+            "plus,equals_sign",
+            f"scale_rate({RATE_FACTOR})",
+            "Rate",
+            id="train.rate_up",
+            key_display="+/-",
+            tooltip=f"Learning rate × {RATE_FACTOR}; - divides it by as much",
+        ),
+        Binding(
+            "minus",
+            f"scale_rate({1 / RATE_FACTOR})",
+            "Rate down",
+            id="train.rate_down",
+            key_display="-",
+            show=False,
+            tooltip=f"Learning rate ÷ {RATE_FACTOR}",
+        ),
+        Binding("L", "log", "Log", id="train.log", tooltip="Logarithmic or linear axis for losses and errors"),
+        Binding("S", "smooth", "Smooth", id="train.smooth", tooltip="Smoothing of the loss: off, 0.6, 0.9"),
+        Binding("z", "zoom", "Zoom", id="train.zoom", tooltip="The whole run, or its most recent part"),
+        Binding("m", "metric", "Metric", id="train.metric", show=False, tooltip="The next metric of the task"),
+    ]
+
+    def __init__(self, source: Source | None = None, run_name: str = "", *, marker: Marker | None = None) -> None:
+        """`run_name` is shown until the run says what it is. Curves are drawn in braille, or in letters on a Linux
+        console, whose fonts lack it, unless `marker` says otherwise."""
+        super().__init__()
+        self.feed = Feed(source)
+        self._run_name = run_name
+        self.options = PlotOptions(marker=marker or ("ascii" if os.environ.get("TERM") == "linux" else "braille"))
+        self._budget = FrameBudget()
+        self._shown = RunView(state="none")
+        self._dirty = True
+
+    def compose(self) -> ComposeResult:
+        yield DeckHeader("Train", self._run_name)
+        yield StatusLine(id="status")
+        yield Ending(id="ending")
+        with Container(id="panels"):
+            yield LossPanel(id="loss")
+            yield MetricPanel(id="metric")
+            yield RatePanel(id="rate")
+            yield DevicePanel(id="device")
+            yield LogPanel(id="log")
+        yield Static(
+            "No run yet.\n\nChoose a preset or a run first: its losses, metric and learning rate are shown here.",
+            id="no-run",
+        )
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        for widget in self.query(RowWidget):
+            widget.border_title = type(widget).__name__.removesuffix("Panel")
+        self._use_options()
+        self.set_class(self.feed.view.state == "none", "-no-run")
+        self._tick()
+        self.set_interval(PULL_S, self._tick)
+
+    @property
+    def view(self) -> RunView:
+        """The run as it is known by now."""
+        return self.feed.view
+
+    def _tick(self) -> None:
+        """Take in what happened, and draw it if the budget allows; what is asked for or over is drawn at once."""
+        self.feed.pull()
+        view = self.feed.view
+        if view is self._shown and not self._dirty:
+            return
+        turned = (view.state, view.asked, view.reason) != (self._shown.state, self._shown.asked, self._shown.reason)
+        if view.started is not self._shown.started:
+            # Laying out and painting the whole screen for the first time is not what a frame costs.
+            self._budget.begin()
+        if self._budget.due(time.monotonic(), time.thread_time()) or turned or self._dirty:
+            self._show(view)
+
+    def _show(self, view: RunView) -> None:
+        before, self._shown, self._dirty = self._shown, view, False
+        if not self.is_current:
+            self._dirty = True
+            return
+        for widget in self.query(RowWidget):
+            widget.show(view)
+        if view.started is not before.started:
+            self._say_where(view)
+        if (view.state, view.reason) != (before.state, before.reason) or view.metric_names != before.metric_names:
+            self._write_ending()
+            self.refresh_bindings()
+
+    def _say_where(self, view: RunView) -> None:
+        """Say in the top line what runs, and on what."""
+        header, started = self.query_one(DeckHeader), view.started
+        if started is None:
+            return
+        threads = f"{started.threads} thread{'s' if started.threads != 1 else ''}"
+        header.subtitle = str(started.experiment.get("name", self._run_name or started.run))
+        header.right = f"{started.device} · {started.precision} · {threads}"
+
+    def _write_ending(self) -> None:
+        """Make the room that the words about the end need."""
+        ending = self.query_one(Ending)
+        lines = len(ending.lines(self.size.width))
+        ending.display = bool(lines)
+        ending.styles.height = lines
+        ending.set_class(self.view.reason == "failed", "-failed")
+        self.set_class(bool(lines), "-ended")
+
+    def on_resize(self, _: object) -> None:
+        self._write_ending()
+        self.query_one(Footer).compact = self.size.width < 110
+
+    def on_screen_resume(self) -> None:
+        self._dirty = True
+        self._tick()
+
+    def _use_options(self) -> None:
+        for panel in self.query(CurvePanel):
+            panel.options = self.options
+        self.query_one(DevicePanel).marker = self.options.marker
+        self.query_one(StatusLine).marker = self.options.marker
+        for framed in self.query(Panel):
+            framed.square = self.options.marker != "braille"
+
+    def _ask(self, command: Command) -> None:
+        self.feed.send(command)
+        self._tick()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        view = self.view
+        match action:
+            case "pause":
+                return view.state == "training"
+            case "go_on":
+                return view.state == "paused"
+            case "stop" | "checkpoint" | "scale_rate":
+                return view.going
+            case "log" | "smooth" | "zoom":
+                return view.started is not None
+            case "metric":
+                return len(view.metric_names) > 1
+        return True
+
+    def action_pause(self) -> None:
+        self._ask(Simple(command="pause"))
+
+    def action_go_on(self) -> None:
+        self._ask(Simple(command="continue"))
+
+    def action_checkpoint(self) -> None:
+        self._ask(Simple(command="checkpoint"))
+
+    def action_stop(self) -> None:
+        self.app.push_screen(StopScreen(self.view), self._stop_if_meant)
+
+    def _stop_if_meant(self, meant: bool | None) -> None:
+        if meant and self.view.going:
+            self._ask(Simple(command="stop"))
+
+    def action_scale_rate(self, factor: float) -> None:
+        view = self.view
+        rate = view.asked_lr or view.lr.last or view.planned_lr(max(view.step, 1))
+        if rate:
+            self._ask(SetLR(value=rate * factor))
+
+    def action_log(self) -> None:
+        self._draw_with(log=not self.options.log)
+
+    def action_smooth(self) -> None:
+        weights = (0.0, *SMOOTHINGS)
+        self._draw_with(smoothing=weights[(weights.index(self.options.smoothing) + 1) % len(weights)])
+
+    def action_zoom(self) -> None:
+        self._draw_with(zoom=not self.options.zoom)
+
+    def _draw_with(self, **options: object) -> None:
+        self.options = PlotOptions(**(_fields(self.options) | options))  # type: ignore[arg-type]
+        self._use_options()
+        for panel in self.query(CurvePanel):
+            panel.redraw()
+
+    def action_metric(self) -> None:
+        panel = self.query_one(MetricPanel)
+        names = self.view.metric_names
+        if panel.shown in names:
+            panel.metric = names[(names.index(panel.shown) + 1) % len(names)]
+            panel.redraw()
+
+
+def _fields(options: PlotOptions) -> dict[str, object]:
+    return {name: getattr(options, name) for name in ("log", "smoothing", "zoom", "marker")}

@@ -1,0 +1,336 @@
+"""The panels with curves: loss, metric, learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import ClassVar
+
+from tui.feed import Curve, RunView
+from tui.quantities import number_text
+from tui.series import Bucket
+from tui.widgets.panel import Panel, first_that_fits
+from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, broken, canvas_size, draw, sample
+from tui.widgets.scale import Axis, clipped, step_axis, value_axis
+
+ZOOM = 4
+"""Zoomed in, the last one of this many parts of the run is seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlotOptions:
+    """How the plots are to be drawn."""
+
+    log: bool = False
+    smoothing: float = 0.6
+    """0 for the raw curve alone."""
+    zoom: bool = False
+    marker: Marker = "braille"
+
+
+class CurvePanel(Panel):
+    """A plot over the steps of a run."""
+
+    options = PlotOptions()
+    bounds: tuple[float | None, float | None] = (None, None)
+    waiting: ClassVar[str] = "nothing measured yet"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._y: Axis | None = None
+        self._drawn_for: tuple[str, bool, bool] | None = None
+
+    def curves(self) -> tuple[Layer, ...]:
+        """The curves, from the lowest to the highest."""
+        raise NotImplementedError
+
+    def marks(self) -> tuple[Mark, ...]:
+        """Signs on the curves."""
+        return ()
+
+    def ahead(self) -> float:
+        """The last step that the axis has to reach."""
+        return self.view.step
+
+    def logarithmic(self) -> bool:
+        """Whether the upright axis is logarithmic."""
+        return self.options.log
+
+    def body(self, width: int, height: int) -> Sequence[Row]:
+        view, layers = self.view, self.curves()
+        first = self._first_step()
+        seen = [list(_within(layer.buckets, first)) for layer in layers]
+        values = list(chain.from_iterable(_values(layer, buckets) for layer, buckets in zip(layers, seen, strict=True)))
+        log = self.logarithmic()
+        if log and values and not any(value > 0 for value in values):
+            return _note(
+                ["Nothing here is above 0,", "so a logarithmic axis cannot", "show it. L: linear axis"], width, height
+            )
+        # A curve of another run, scale or part of the run begins with limits of its own.
+        drawn_for = (view.started.run if view.started else "", log, self.options.zoom)
+        before = self._y if drawn_for == self._drawn_for else None
+        self._drawn_for = drawn_for
+        self._y = self._value_axis(values, height - 2, log, before)
+        if self._y is None:
+            marks = broken(layers[0].buckets) if layers else ()
+            if not marks:
+                return _note([self.waiting], width, height)
+            self._y = Axis(low=0.0, high=1.0)
+        columns, _ = canvas_size(width, height, self._y)
+        x = step_axis(first, self.ahead(), view.steps, view.steps_per_epoch, columns)
+        edge = self._y.high + 1e-6 * (self._y.high - self._y.low)
+        far = [] if log else [value for value in values if value > edge]
+        scene = Scene(x=x, y=self._y, layers=layers, marks=self.marks() + _beyond(layers, far))
+        return draw(scene, width, height, self.options.marker)
+
+    def _value_axis(self, values: list[float], rows: int, log: bool, before: Axis | None) -> Axis | None:
+        if not values:
+            return None
+        shown = clipped([value for value in values if not log or value > 0])
+        return value_axis(shown, rows, log=log, bounds=self.bounds, before=before)
+
+    def _first_step(self) -> float:
+        """Where the axis begins: at the start of the run, or zoomed in, moving on by leaps."""
+        if not self.options.zoom:
+            return 0.0
+        part = max(self.view.step / ZOOM, 8.0)
+        leap = 2.0 ** math.floor(math.log2(part / 4)) if part >= 8 else 2.0
+        return max(0.0, math.floor((self.view.step - part) / leap) * leap)
+
+    def legend(self, name: str, value: float | None, layer: Layer) -> Row:
+        """A curve's name, newest value and what its line looks like."""
+        line = sample(layer.stroke, self.options.marker)
+        return ((f"{name} ", "quiet"), (f"{number_text(value)} ", "text"), (line, layer.tone))
+
+
+class LossPanel(CurvePanel):
+    """Loss of training and of validation."""
+
+    HELP = (
+        "Loss over the run: training as a solid line, validation dashed. Behind the smoothed line stands the raw one, "
+        "with every spike. ◆ is the best epoch, ✗ a step whose loss was not finite. "
+        "When training goes on falling and validation rises, the model overfits."
+    )
+
+    def curves(self) -> tuple[Layer, ...]:
+        view, weight = self.view, self.options.smoothing
+        raw = view.train_loss if len(view.train_loss.buckets) > 1 else view.curve("train_loss")
+        smooth = dict(view.smoothed).get(weight, Curve())
+        train: tuple[Layer, ...]
+        if weight and len(smooth.buckets) > 1:
+            train = (
+                Layer(buckets=raw.buckets, tone="raw", spread=True),
+                Layer(buckets=smooth.buckets, tone="train", hides=True),
+            )
+        else:
+            train = (Layer(buckets=raw.buckets, tone="train", spread=True),)
+        return (*train, Layer(buckets=view.curve("val_loss").buckets, tone="validation", stroke="dashed"))
+
+    def marks(self) -> tuple[Mark, ...]:
+        view = self.view
+        name = "val_loss" if view.curve("val_loss").buckets else "train_loss"
+        # Where labels compete for room, what went wrong comes first.
+        return broken(view.train_loss.buckets) + broken(view.curve("val_loss").buckets)[:1] + _best(view, name)
+
+    def title(self) -> Row:
+        view, weight = self.view, self.options.smoothing
+        *_, train, validation = self.curves()
+        smooth = dict(view.smoothed).get(weight, Curve()).last
+        words: Row = (("loss", "title"),)
+        value = smooth if smooth is not None and math.isfinite(smooth) else view.train_loss.last
+        if value is None:
+            value = view.curve("train_loss").last
+        if value is not None:
+            words += (("  ", "border"), *self.legend("train", value, train))
+        if (last := view.curve("val_loss").last) is not None:
+            words += (("  ", "border"), *self.legend("val", last, validation))
+        return words
+
+    def footnote(self) -> Row:
+        said = [
+            "log scale" if self.options.log else "",
+            f"smoothed {self.options.smoothing:g}" if self.options.smoothing else "raw",
+            f"zoom: last 1/{ZOOM}" if self.options.zoom else "",
+        ]
+        return ((" · ".join(filter(None, said)), "quiet"),)
+
+
+class MetricPanel(CurvePanel):
+    """The metric of the task."""
+
+    HELP = (
+        "The metric of the task, measured after every epoch: validation dashed, training solid. ◆ is the best epoch. "
+        "Accuracy and f1 are shares of 1, more is better; mae and rmse are errors, less is better; r2 is 1 at best."
+    )
+    waiting = "after the first epoch"
+
+    def depends_on(self, view: RunView) -> object:
+        return view.epochs_seen, id(view.started), view.best_epoch
+
+    def ahead(self) -> float:
+        # Between epochs nothing is measured, so the axis waits for the next one.
+        return max(
+            [buckets[-1].last_x for _, curve in self.view.epochs_seen if (buckets := curve.buckets)], default=1.0
+        )
+
+    metric: str | None = None
+    """Which metric; the first that was measured where none is chosen."""
+
+    @property
+    def shown(self) -> str | None:
+        """The metric on the screen."""
+        names = self.view.metric_names
+        return self.metric if self.metric in names else names[0] if names else None
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:  # type: ignore[override]
+        share = self.shown in ("accuracy", "f1")
+        return (0.0, 1.0) if share else (None, 1.0) if self.shown == "r2" else (None, None)
+
+    def logarithmic(self) -> bool:
+        """Errors follow the loss; shares of 1 and r2, which may be below 0, stay linear."""
+        return self.options.log and self.shown not in ("accuracy", "f1", "r2")
+
+    def curves(self) -> tuple[Layer, ...]:
+        name = self.shown
+        if name is None:
+            return ()
+        return (
+            Layer(buckets=self.view.curve(f"train_{name}").buckets, tone="train"),
+            Layer(buckets=self.view.curve(f"val_{name}").buckets, tone="validation", stroke="dashed"),
+        )
+
+    def marks(self) -> tuple[Mark, ...]:
+        return _best(self.view, f"val_{self.shown}")
+
+    def title(self) -> Row:
+        name = self.shown
+        if name is None:
+            return (("metric", "title"),)
+        train, validation = self.curves()
+        head: Row = ((name, "title"),)
+        said = [
+            (("  ", "border"), *self.legend(what, last, layer))
+            for what, layer in (("val", validation), ("train", train))
+            if (last := self.view.curve(f"{what}_{name}").last) is not None
+        ]
+        without_numbers = [row[:2] + row[3:] for row in said]
+        choices = (said, [*said[:1], *without_numbers[1:]], said[:1], without_numbers[:1])
+        return first_that_fits(((*head, *chain.from_iterable(choice)) for choice in choices), self.size.width - 6)
+
+
+class RatePanel(CurvePanel):
+    """The learning rate, planned and taken."""
+
+    HELP = (
+        "The learning rate: solid what was taken, dotted what is planned up to the end of the run. ▾ marks a change "
+        "made by hand; the plan goes on from there, scaled by it."
+    )
+    waiting = "as soon as the run begins"
+
+    def logarithmic(self) -> bool:
+        return False
+
+    def ahead(self) -> float:
+        return self.view.steps or self.view.step
+
+    def _first_step(self) -> float:
+        return 0.0
+
+    def curves(self) -> tuple[Layer, ...]:
+        view = self.view
+        plan = tuple(_point(step, rate) for step, rate in planned_from_here(view))
+        return (
+            Layer(buckets=plan, tone="plan", stroke="dotted"),
+            Layer(buckets=view.lr.buckets, tone="train", hides=True),
+        )
+
+    def marks(self) -> tuple[Mark, ...]:
+        changes = self.view.lr_changes
+        return tuple(
+            Mark(
+                x=change.step, y=change.value, symbol="▾", tone="hand", label="by hand" if change is changes[-1] else ""
+            )
+            for change in changes
+        )
+
+    def title(self) -> Row:
+        view = self.view
+        now = view.lr.last if view.lr.last is not None else view.planned_lr(1)
+        words: Row = (("learning rate", "title"),)
+        if now is not None:
+            words += ((f" {rate_text(now)}", "text"),)
+        if view.asked_lr is not None:
+            words += ((f" → {rate_text(view.asked_lr)} asked", "hand"),)
+        return words
+
+    def footnote(self) -> Row:
+        norm = self.view.grad_norm.last
+        return () if norm is None else (("gradient norm ", "quiet"), (number_text(float(f"{norm:.3g}")), "text"))
+
+
+def rate_text(rate: float) -> str:
+    """A learning rate in at most three digits.
+
+    >>> rate_text(3e-3), rate_text(4.5e-4), rate_text(0.0)
+    ('3e-3', '4.5e-4', '0')
+    """
+    if not math.isfinite(rate) or rate == 0:
+        return number_text(rate)
+    mantissa, exponent = f"{rate:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def planned_from_here(view: RunView) -> list[tuple[float, float]]:
+    """The plan of the learning rate; from the last step on scaled to the rate that was taken there."""
+    now, planned = view.lr.last, view.planned_lr(max(view.step, 1))
+    scale = now / planned if now is not None and planned and math.isfinite(now) else 1.0
+    # Rounded, so that the line stands still while nothing but rounding changes.
+    scale = 1.0 if abs(scale - 1) < 0.01 else float(f"{scale:.2g}")
+    return [(float(step), rate * scale if step > view.step else rate) for step, rate in view.lr_plan]
+
+
+def _point(step: float, rate: float) -> Bucket:
+    return Bucket(step, step, rate, rate, rate, 1)
+
+
+def _within(buckets: tuple[Bucket, ...], first: float) -> Iterable[Bucket]:
+    return (bucket for bucket in buckets if bucket.last_x >= first and bucket.points)
+
+
+def _values(layer: Layer, buckets: Iterable[Bucket]) -> Iterable[float]:
+    if layer.spread:
+        return chain.from_iterable((bucket.low, bucket.high) for bucket in buckets)
+    return (bucket.mean for bucket in buckets)
+
+
+def _best(view: RunView, name: str) -> tuple[Mark, ...]:
+    """The mark of the best epoch on a curve, with its value where this curve is what decides."""
+    value = dict(view.best_metrics).get(name)
+    if view.best_epoch is None or view.best_step is None or value is None or not math.isfinite(value):
+        return ()
+    decides = view.monitor == name
+    label = f"best {number_text(value)} at {view.best_epoch}" if decides else ""
+    return (Mark(x=view.best_step, y=value, symbol="◆", tone="best", label=label),)
+
+
+def _beyond(layers: tuple[Layer, ...], far: list[float]) -> tuple[Mark, ...]:
+    """A mark where a curve leaves the plot at the top, with how far it goes."""
+    if not far:
+        return ()
+    highest = max(far)
+    for layer in layers:
+        for bucket in layer.buckets:
+            if bucket.points and highest in (bucket.high, bucket.mean):
+                return (Mark(x=bucket.x, symbol="▲", tone="warning", label=f"up to {number_text(highest)}"),)
+    return ()
+
+
+def _note(lines: list[str], width: int, height: int) -> list[Row]:
+    """Words in the middle of an empty plot."""
+    if max(map(len, lines)) > width:
+        lines = [" ".join(lines)]
+    above = max(0, (height - len(lines)) // 2)
+    return [()] * above + [((line.center(width)[:width], "quiet"),) for line in lines]

@@ -1,0 +1,131 @@
+"""How the run stands, in a line; and how it ended, in a few."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+
+from engine.training.events import Reason
+from tui.feed import RunView
+from tui.quantities import number_text, span_text
+from tui.widgets.panel import RowWidget, first_that_fits
+from tui.widgets.plot import Marker, Row
+
+_BAR = 20
+_ENDS = {
+    Reason.COMPLETED: ("✓ completed", "good"),
+    Reason.EARLY_STOPPED: ("✓ stopped early", "good"),
+    Reason.STOPPED: ("■ stopped", "warning"),
+    Reason.INTERRUPTED: ("■ interrupted", "warning"),
+    Reason.FAILED: ("✗ failed", "bad"),
+}
+
+
+class StatusLine(RowWidget):
+    """State, epoch, step, speed, time left and patience in one line."""
+
+    HELP = (
+        "How far the run is: epochs done, steps taken, samples a second, the time that is left at this pace, and how "
+        "many epochs of its patience have passed without a new best."
+    )
+
+    marker: Marker = "braille"
+
+    def rows(self, width: int, height: int) -> Sequence[Row]:
+        return [first_that_fits(self._choices(), width)]
+
+    def _choices(self) -> Iterator[Row]:
+        view = self.view
+        state = ((" ", "text"), *state_words(view))
+        if view.state in ("none", "waiting", "loading"):
+            yield state
+            return
+        epoch = f"epoch {view.epoch}/{view.epochs}"
+        step = f"step {view.step:,}/{view.steps:,}"
+        speed = f"{view.samples_per_s:,.0f}" if view.samples_per_s is not None else ""
+        left = (
+            f"{span_text(view.seconds_left)} left" if view.seconds_left is not None and view.state != "finished" else ""
+        )
+        if view.state == "finished":
+            left = f"took {span_text(view.seconds or 0)}"
+        patience = f"patience {view.patience_used}/{view.patience}" if view.patience else ""
+        for bar, words in (
+            (_BAR, [step, f"{speed} samples/s" if speed else "", left, patience]),
+            (12, [step, f"{speed} samples/s" if speed else "", left, patience]),
+            (8, [step, f"{speed}/s" if speed else "", left, patience]),
+            (8, [f"{speed}/s" if speed else "", left, patience]),
+            (0, [left, patience]),
+            (0, [left]),
+            (0, []),
+        ):
+            said = "".join(f"  {word}" for word in words if word)
+            gap = "  " if bar else ""
+            yield (*state, (f"  {epoch}", "text"), (gap[1:], "text"), *self._progress(bar), (said, "text"))
+
+    def _progress(self, width: int) -> Row:
+        if not width:
+            return ()
+        view = self.view
+        share = min(1.0, view.step / view.steps) if view.steps else 0.0
+        done = int(share * width)
+        line, rest = ("#", "-") if self.marker == "ascii" else ("━", "─")
+        return ((line * done, "bar"), (rest * (width - done), "rest"))
+
+
+class Ending(RowWidget):
+    """How the run ended: why, how good the best epoch was, where the run lies, how to go on."""
+
+    HELP = "How the run ended, what its best epoch was, where its files are, and how to go on."
+
+    def lines(self, width: int) -> list[Row]:
+        """What there is to say in this width; nothing while the run goes on."""
+        view = self.view
+        if view.state != "finished" or view.reason is None:
+            return []
+        words, tone = _ENDS[view.reason]
+        room = max(20, width - 2)
+        rows: list[Row] = [((f" {part}", tone),) for part in textwrap.wrap(view.message or words, room)]
+        best, lies = best_words(view), view.directory
+        if best and lies and cell_len(best) + cell_len(lies) + 5 <= room:
+            rows.append(((f" {best}", "best"), ("  ·  ", "quiet"), (lies, "text")))
+        else:
+            rows += [((f" {best}", "best"),)] * bool(best) + [((f" {lies}", "text"),)] * bool(lies)
+        if lies:
+            done = view.reason in (Reason.COMPLETED, Reason.EARLY_STOPPED)
+            # What has come to its end is trained again; what has not is gone on with.
+            said = "again: " if done else "go on: "
+            command = f"torchdeck train {lies}/experiment.toml" if done else f"torchdeck resume {lies}"
+            rows.append(((f" {said}", "quiet"), (command, "text")))
+        return rows
+
+    def rows(self, width: int, height: int) -> Sequence[Row]:
+        return self.lines(width)
+
+
+def state_words(view: RunView) -> Row:
+    """The state with its sign, and what was asked and not yet done."""
+    for command, words in (("stop", "■ stopping …"), ("pause", "‖ pausing …"), ("continue", "● going on …")):
+        if command in view.asked and view.state != "finished":
+            return ((words, "warning"),)
+    match view.state:
+        case "none":
+            return (("○ no run yet", "quiet"),)
+        case "waiting":
+            return (("○ waiting for the run to begin", "quiet"),)
+        case "loading":
+            return (("◌ loading", "quiet"), (f"  {view.log[-1].text}" if view.log else "", "quiet"))
+        case "paused":
+            return (("‖ paused", "warning"),)
+        case "finished":
+            return (_ENDS[view.reason or Reason.FAILED],)
+        case _:
+            return (("● training", "good"),)
+
+
+def best_words(view: RunView) -> str:
+    """The best epoch: `best val_loss 0.0731 at epoch 10`."""
+    if view.best_epoch is None or view.best is None:
+        return ""
+    return f"◆ best {view.monitor} {number_text(view.best)} at epoch {view.best_epoch}"
