@@ -1,0 +1,50 @@
+# make train    the deck, training digits-cnn; without a terminal, progress as plain lines
+# make test     every test but the benchmarks
+# make check    style, types, and who may import whom
+# make clean    remove what the others made, runs excepted
+#
+# The environment in .venv is set up on first use, and again only when what it is made from changes.
+
+PYTHON ?= python3
+PRESET ?= digits-cnn
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The name of the stamp tells what was installed, and where: a touched file or a moved clone is told from a changed one.
+READY := $(VENV)/.ready-$(shell (cat pyproject.toml constraints.txt; pwd -P) | cksum | cut -d ' ' -f 1)
+
+SAY := echo >&2 "torchdeck needs Python 3.11 or newer, and"
+FIX := . Name one: make PYTHON=/path/to/python3.11
+
+.PHONY: help train test check clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+train: $(READY)
+	@$(BIN)/torchdeck train $(PRESET)
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+check: $(READY)
+	@$(BIN)/python -m ruff check
+	@$(BIN)/python -m ruff format --check
+	@$(BIN)/python -m mypy
+	@$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(READY):
+	@if ! { grep -qsF '$(CURDIR)/$(VENV)' $(BIN)/activate && $(BIN)/python -c ''; } 2>/dev/null; then \
+	  command -v $(PYTHON) >/dev/null || { $(SAY) "there is no $(PYTHON) here$(FIX)"; exit 1; }; \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    $(SAY) "this one is `$(PYTHON) --version 2>&1`$(FIX)"; exit 1; }; \
+	  echo "Setting up $(VENV), once; torch is large, so this takes a few minutes." >&2; \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@rm -f $(VENV)/.ready-*
+	@touch $@
