@@ -1,0 +1,221 @@
+"""One run, from its plan to its end, as whoever starts it sees it."""
+
+import json
+import math
+import time
+from itertools import pairwise
+
+import pytest
+import torch
+
+from engine.check import check
+from engine.experiment import Refused, load, read, reads
+from engine.runs import Follower
+from engine.training.checkpoint import load_checkpoint, newest_checkpoint
+from engine.training.commands import SetLR, Simple
+from engine.training.events import Checkpoint, CommandDone, Epoch, Finished, Log, Reason, RunStarted, Step
+from engine.training.session import Session
+
+QUICK = ["training.epochs=3", "training.threads=1"]
+
+
+def started(tmp_path, *overrides, preset="digits-cnn"):
+    session = Session(check(read(preset, [*QUICK, *overrides])), runs_dir=tmp_path)
+    session.start()
+    return session
+
+
+def finished(session):
+    assert session.join(150)
+    return session.drain()
+
+
+def of(kind, events):
+    return [e for e in events if isinstance(e, kind)]
+
+
+def until(session, kind, seen, timeout_s=60):
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        seen += session.drain()
+        if of(kind, seen):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no {kind.__name__} event in {timeout_s} s")
+
+
+def test_a_run_says_what_happens_in_order_and_its_directory_holds_the_same(tmp_path):
+    session = started(tmp_path)
+    events = finished(session)
+    assert isinstance(events[0], RunStarted) and isinstance(events[-1], Finished)
+    assert [e.epoch for e in of(Epoch, events)] == [1, 2, 3]
+    assert events[-1].reason is Reason.COMPLETED and events[-1].epoch == 3
+    assert Follower(session.directory).drain() == events
+    start = events[0]
+    assert start.train_samples + start.val_samples == 1797
+    assert start.steps_per_epoch == math.ceil(start.train_samples / 64)
+    assert start.lr_plan[0] == (1, 3e-3) and start.lr_plan[-1][0] == 3 * start.steps_per_epoch
+    assert load(session.directory / "experiment.toml") == session.plan.experiment
+    assert session.directory.stat().st_mode & 0o777 == 0o700
+    files = [f for f in session.directory.rglob("*") if f.is_file()]
+    assert files and all(f.stat().st_mode & 0o777 == 0o600 for f in files)
+
+
+def test_the_naive_baseline_is_said_and_is_computed(tmp_path):
+    events = finished(started(tmp_path, "training.epochs=1"))
+    (sentence,) = [e.message for e in of(Log, events) if "baseline" in e.message.lower()]
+    assert "0.10" in sentence
+
+
+def test_step_events_come_at_most_ten_times_a_second(tmp_path):
+    steps = of(Step, finished(started(tmp_path, "training.epochs=8")))
+    assert len(steps) >= 2
+    gaps = [b.time - a.time for a, b in pairwise(steps)]
+    assert min(gaps) >= 0.095
+
+
+def test_early_stopping_stops_after_its_patience_with_the_weights_of_the_best_epoch(tmp_path):
+    session = started(
+        tmp_path,
+        "training.epochs=30",
+        "training.early_stopping.patience=1",
+        "training.early_stopping.min_delta=10",
+        "training.checkpoint_every_s=1e-6",
+    )
+    events = finished(session)
+    end = events[-1]
+    assert (end.reason, end.epoch, end.best_epoch) == (Reason.EARLY_STOPPED, 2, 1)
+    assert "Stopped early after epoch 2" in end.message
+    best = newest_checkpoint(session.directory / "checkpoints", kind="best")
+    assert best.name.startswith("epoch-0001-")
+    weights = load_checkpoint(best).model
+    assert all(torch.equal(weights[name], value) for name, value in session.network.state_dict().items())
+    last = load_checkpoint(newest_checkpoint(session.directory / "checkpoints")).model
+    assert any(not torch.equal(weights[name], last[name]) for name in weights)
+
+
+def test_a_loss_that_stops_being_finite_fails_the_run_in_one_sentence_that_names_the_step(tmp_path):
+    session = started(tmp_path, "optimizer.lr=1e30")
+    events = finished(session)
+    end = events[-1]
+    assert end.reason is Reason.FAILED
+    assert "The loss stopped being finite at step 2, in epoch 1" in end.message and "optimizer.lr" in end.message
+    assert "\n" not in end.message
+    assert any(not math.isfinite(e.loss) for e in of(Step, events))
+    assert "NotFinite" in (session.directory / "console.log").read_text()
+    whole = newest_checkpoint(session.directory / "checkpoints")
+    assert all(torch.isfinite(t).all() for t in load_checkpoint(whole).model.values())
+    for line in (session.directory / "events.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_a_run_that_diverges_late_keeps_its_best_checkpoint(tmp_path):
+    session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false")
+    seen = []
+    until(session, Epoch, seen)
+    session.send(SetLR(value=1e30))
+    seen += finished(session)
+    assert seen[-1].reason is Reason.FAILED
+    assert "the best checkpoint before it, of epoch" in seen[-1].message
+    best = newest_checkpoint(session.directory / "checkpoints", kind="best")
+    assert all(torch.isfinite(t).all() for t in load_checkpoint(best).model.values())
+
+
+def test_pause_holds_the_run_and_continue_goes_on(tmp_path):
+    session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false")
+    seen = []
+    until(session, Epoch, seen)
+    session.send(Simple(command="pause"))
+    until(session, CommandDone, seen)
+    session.drain()
+    time.sleep(0.5)
+    assert of(Step, session.drain()) == []
+    session.send(Simple(command="continue"))
+    until(session, Step, [])
+    session.send(Simple(command="stop"))
+    end = finished(session)[-1]
+    assert end.reason is Reason.STOPPED and "Stopped by hand" in end.message
+
+
+def test_a_viewer_in_another_process_steers_through_the_run_directory(tmp_path):
+    session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false")
+    viewer = Follower(session.directory)
+    until(viewer, Epoch, [])
+    viewer.send(SetLR(value=1e-5))
+    sent = time.monotonic()
+    seen = []
+    until(viewer, CommandDone, seen)
+    assert time.monotonic() - sent < 2
+    (done,) = of(CommandDone, seen)
+    assert done.command == "set_lr" and done.value == 1e-5 and "→ 1e-05" in done.outcome
+    later = []
+    until(viewer, Step, later)
+    viewer.send(Simple(command="checkpoint"))
+    until(viewer, Checkpoint, [])
+    with (session.directory / "commands.jsonl").open("a") as commands:
+        commands.write("nonsense\n")
+    viewer.send(Simple(command="stop"))
+    events = finished(session)
+    assert any("command" in e.message for e in of(Log, events) if e.level == "warning")
+    assert events[-1].reason is Reason.STOPPED
+
+
+def test_a_rate_set_by_hand_scales_the_rest_of_the_schedule(tmp_path):
+    session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false", "scheduler={type='none'}")
+    seen = []
+    until(session, Epoch, seen)
+    session.send(SetLR(value=2e-4))
+    until(session, CommandDone, seen)
+    done = of(CommandDone, seen)[-1]
+    later = []
+    until(session, Epoch, later)
+    assert all(e.lr == pytest.approx(2e-4) for e in of(Step, later) if e.step > done.step)
+    session.send(Simple(command="stop"))
+    finished(session)
+
+
+def test_an_interrupted_run_resumes_to_the_weights_of_one_that_was_never_interrupted(tmp_path):
+    overrides = ("training.epochs=6", "regularization.l1=1e-5")
+    whole = started(tmp_path, *overrides)
+    expected = [(e.train_loss, e.val_loss, e.metrics) for e in of(Epoch, finished(whole))]
+
+    session = started(tmp_path, *overrides)
+    events = []
+    until(session, Epoch, events)
+    time.sleep(0.05)
+    session.interrupt()
+    events += finished(session)
+    assert events[-1].reason is Reason.INTERRUPTED
+    resumed = Session.resumed(session.directory)
+    resumed.start()
+    rest = finished(resumed)
+    assert rest[0].resumed_from
+    assert [(e.train_loss, e.val_loss, e.metrics) for e in of(Epoch, events) + of(Epoch, rest)] == expected
+    for ours, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_bfloat16_trains_on_a_cpu(tmp_path):
+    events = finished(started(tmp_path, "training.amp=bfloat16"))
+    assert events[0].precision == "bfloat16"
+    assert events[-1].reason is Reason.COMPLETED
+    assert of(Epoch, events)[-1].metrics["val_accuracy"] > 0.9
+
+
+def test_a_run_without_a_validation_part_watches_its_training_loss(tmp_path):
+    events = finished(started(tmp_path, "data.validation=0", "training.early_stopping=false"))
+    assert events[-1].reason is Reason.COMPLETED and events[-1].best_epoch == 3
+    assert of(Epoch, events)[-1].val_loss is None
+
+
+def test_a_plan_with_mistakes_makes_no_run(tmp_path):
+    with pytest.raises(Refused) as refused:
+        Session(check(reads('[data]\nsource = "digits"\n[model]\nlayers = ["Linaer"]')), runs_dir=tmp_path)
+    assert "Did you mean Linear?" in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_that_nobody_watches_trains_all_the_same(tmp_path):
+    session = started(tmp_path)
+    assert session.join(150)
+    assert session.finished.reason is Reason.COMPLETED
