@@ -18,7 +18,8 @@ batch_size = 64
 [model]
 layers = [
   {type = "Conv2d", out_channels = 8, kernel_size = 3, padding = 1}, "BatchNorm2d", "ReLU",
-  {type = "MaxPool2d", kernel_size = 2}, "Flatten", {type = "Dropout", p = 0.3}, {type = "Linear", out_features = "auto"},
+  {type = "MaxPool2d", kernel_size = 2}, "Flatten",
+  {type = "Dropout", p = 0.3}, {type = "Linear", out_features = "auto"},
 ]
 [loss]
 type = "CrossEntropyLoss"

@@ -1,0 +1,233 @@
+"""The command line, as a person or a program uses it: in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "tui.cli"]
+
+
+def torchdeck(*arguments, cwd, **more):
+    environment = {**os.environ, "TORCHDECK_RUNS": str(cwd / "runs"), "COLUMNS": "120"} | more.pop("env", {})
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+        **more,
+    )
+
+
+def refused(result):
+    """What a refusal prints: no traceback, nothing on stdout, exit status 2."""
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr.splitlines()
+
+
+def test_help_presets_and_runs_answer_without_torch(tmp_path):
+    program = (
+        "import sys; from tui.cli import app; "
+        "app(sys.argv[1:], standalone_mode=False); "
+        "sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    )
+    for arguments in (["--help"], ["presets"], ["runs"], ["presets", "lenet"], ["train", "--help"]):
+        result = subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert result.returncode == 0, (arguments, result.stderr)
+
+
+def test_presets_are_listed_with_their_comment_and_printed_as_they_stand(tmp_path):
+    listed = torchdeck("presets", cwd=tmp_path)
+    assert listed.returncode == 0
+    assert any(line.startswith("digits-cnn ") and "Handwritten" in line for line in listed.stdout.splitlines())
+    printed = torchdeck("presets", "digits-cnn", cwd=tmp_path).stdout
+    (tmp_path / "mine.toml").write_text(printed)
+    assert printed.startswith("# ")
+    assert torchdeck("check", "mine.toml", cwd=tmp_path).returncode == 0
+
+
+def test_check_prints_the_layer_table_and_its_totals(tmp_path):
+    result = torchdeck("check", "lenet", cwd=tmp_path)
+    assert result.returncode == 0 and result.stderr == ""
+    assert "Conv2d 6" in result.stdout and "6×8×8" in result.stdout
+    data = json.loads(torchdeck("check", "lenet", "--json", cwd=tmp_path).stdout)
+    assert data["ok"] and data["mistakes"] == []
+    # 6·(9+1) + 16·(6·9+1) + 120·(64+1) + 84·(120+1) + 10·(84+1)
+    assert data["parameters"] == 60 + 880 + 7800 + 10164 + 850
+    assert f"{data['parameters']:,} parameters" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+def test_every_mistake_is_said_at_once_with_its_path_and_the_fix(command, tmp_path):
+    arguments = ["--headless"] if command == "train" else []
+    changes = ["optimizer.lrr=1", "loss.type=CrossEntropyLos", "training.epocs=3", "model.layers[9].in_features=100"]
+    for change in changes:
+        arguments += ["--set", change]
+    lines = refused(torchdeck(command, "digits-cnn", *arguments, cwd=tmp_path))
+    said = "\n".join(lines)
+    assert len(lines) == 4
+    for path in ("optimizer.lrr", "loss.type", "training.epocs", "model.layers[9]"):
+        assert sum(line.startswith(path) for line in lines) == 1, said
+    for fix in ("Did you mean lr?", "Did you mean CrossEntropyLoss?", "Did you mean epochs?", "Remove in_features"):
+        assert fix in said
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_layer_that_contradicts_the_one_before_says_what_it_gets_and_what_to_do(tmp_path):
+    (line,) = refused(torchdeck("check", "digits-cnn", "--set", "model.layers[9].in_features=100", cwd=tmp_path))
+    assert line == (
+        "model.layers[9] Linear: in_features is 100, the layer before gives 128. "
+        "Remove in_features (it is inferred), or set it to 128."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["train", "digit-cnn"], "Did you mean digits-cnn?"),
+        (["train", "none.toml"], "there is no such file"),
+        (["train", "broken.toml"], "it is not TOML"),
+        (["check", "digits-cnn", "--set", "optimizer.type=Adma"], "Did you mean Adam?"),
+        (["presets", "lennet"], "Did you mean lenet?"),
+        (["catalog", "loss"], "Did you mean losses?"),
+        (["catalog", "losses", "MSE"], "Did you mean MSELoss?"),
+        (["runs", "show", "nothing"], "nothing"),
+        (["resume"], "there is no run"),
+        (["train", "digits-cnn", "--runs-dir", "file/runs"], "--runs-dir"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(arguments, part, tmp_path):
+    (tmp_path / "broken.toml").write_text("name = = 3\n")
+    (tmp_path / "file").touch()
+    lines = refused(torchdeck(*arguments, cwd=tmp_path))
+    assert len(lines) == 1 and part in lines[0]
+
+
+def test_a_runs_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    # Not even root may write there.
+    lines = refused(torchdeck("train", "digits-cnn", "--headless", "--runs-dir", "/proc/runs", cwd=tmp_path))
+    assert len(lines) == 1 and "TORCHDECK_RUNS" in lines[0]
+
+
+def test_the_catalog_lists_and_explains(tmp_path):
+    kinds = json.loads(torchdeck("catalog", "--json", cwd=tmp_path).stdout)
+    assert {"layers", "losses", "optimizers", "schedulers", "initializers", "metrics", "sources"} <= set(kinds)
+    shown = torchdeck("catalog", "optimizers", "AdamW", cwd=tmp_path).stdout
+    assert "torch.optim.AdamW" in shown and "weight_decay" in shown and "0.01" in shown
+    entry = json.loads(torchdeck("catalog", "sources", "mackey-glass", "--json", cwd=tmp_path).stdout)
+    assert {"tau", "window", "horizon"} <= {p["name"] for p in entry["parameters"]}
+
+
+def test_devices_names_the_cpu(tmp_path):
+    (cpu,) = [d for d in json.loads(torchdeck("devices", "--json", cwd=tmp_path).stdout) if d["device"] == "cpu"]
+    assert cpu["memory_bytes"] > 1 << 28 and "float32" in cpu["precisions"]
+    assert "cpu" in torchdeck("devices", cwd=tmp_path).stdout
+
+
+def test_json_is_one_event_a_line_and_nothing_else_on_stdout(tmp_path):
+    result = torchdeck("train", "digits-cnn", "--json", "--set", "training.epochs=2", cwd=tmp_path)
+    assert result.returncode == 0 and result.stderr == ""
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert events[0]["event"] == "run_started" and events[-1]["event"] == "finished"
+    directory = tmp_path / "runs" / events[0]["run"]
+    assert [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()] == events
+
+
+def test_without_a_terminal_training_prints_a_plain_line_an_epoch_on_stderr(tmp_path):
+    result = torchdeck("train", "digits-cnn", "--set", "training.epochs=2", "--name", "mine", cwd=tmp_path)
+    assert result.returncode == 0 and result.stdout == ""
+    assert "\x1b" not in result.stderr and "\r" not in result.stderr
+    lines = result.stderr.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("epoch ")] == ["1/2", "2/2"]
+    assert "val_accuracy" in result.stderr and "-mine" in result.stderr
+    listed = torchdeck("runs", cwd=tmp_path).stdout
+    assert "completed" in listed and "-mine" in listed and "2/2" in listed
+    shown = torchdeck("runs", "show", cwd=tmp_path).stdout
+    assert 'source = "digits"' in shown and "◆ best" in shown
+
+
+def test_a_run_that_fails_exits_with_1_and_its_sentence(tmp_path):
+    result = torchdeck("train", "digits-lstm", "--headless", "--set", "optimizer.lr=1e30", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "The loss stopped being finite at step" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_saves_says_how_to_go_on_and_exits_with_130(number, tmp_path):
+    arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]
+    unending = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]
+    process = subprocess.Popen([*COMMAND, *arguments, *unending], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("epoch "):
+            break
+    process.send_signal(number)
+    rest = process.stderr.read()
+    assert process.wait(60) == 130
+    assert "everything is saved" in rest and "torchdeck resume" in rest
+    resume = rest.split("torchdeck resume ")[1].strip()
+    again = subprocess.Popen(
+        [*COMMAND, "resume", resume, "--headless"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    first = again.stderr.readline()
+    assert ", from epoch-" in first
+    again.send_signal(signal.SIGINT)
+    again.stderr.read()
+    assert again.wait(60) == 130
+
+
+def test_a_hang_up_takes_no_headless_run_with_it(tmp_path):
+    arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments, "--set", "training.epochs=12"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stderr:
+        if line.startswith("epoch "):
+            break
+    process.send_signal(signal.SIGHUP)
+    process.stderr.close()
+    assert process.wait(120) == 0
+    assert "completed" in torchdeck("runs", cwd=tmp_path).stdout
+
+
+def test_a_reader_that_goes_away_ends_no_run(tmp_path):
+    arguments = ["train", "digits-cnn", "--json", "--runs-dir", str(tmp_path / "runs"), "--set", "training.epochs=12"]
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert process.stderr.read() == b""
+
+
+def test_runs_are_removed_only_when_they_are_not_going(tmp_path):
+    arguments = ["train", "digits-cnn", "--headless", "--set", "training.epochs=100000"]
+    environment = {**os.environ, "TORCHDECK_RUNS": str(tmp_path / "runs")}
+    process = subprocess.Popen(
+        [*COMMAND, *arguments, "--set", "training.early_stopping=false"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line.startswith("epoch "):
+            break
+    (run,) = (tmp_path / "runs").iterdir()
+    assert "is not removed" in refused(torchdeck("runs", "rm", "--yes", run.name, cwd=tmp_path))[0]
+    process.send_signal(signal.SIGTERM)
+    process.stderr.read()
+    process.wait(60)
+    time.sleep(0.1)
+    assert torchdeck("runs", "rm", "--yes", run.name, cwd=tmp_path).returncode == 0
+    assert not run.exists()
