@@ -23,7 +23,7 @@ from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.quit import STOP, QuitScreen
-from tui.themes import DARK, LIGHT, theme_name
+from tui.themes import THEMES, VARIABLES, theme_name
 
 if TYPE_CHECKING:
     from engine.check import Plan
@@ -70,7 +70,7 @@ class Deck(App[None]):
     CSS = "Toast { max-width: 76; }"
     TITLE = "torchdeck"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"home": HomeScreen, "design": DesignScreen}
     DEFAULT_MODE: ClassVar[str] = "home"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -95,9 +95,10 @@ class Deck(App[None]):
         resume: Path | None = None,
         producer: Producer | None = None,
     ) -> None:
-        super().__init__()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
+        # Textual chooses how to take colours out while its own theme is set, by whether those are the terminal's.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        for theme in THEMES.values():
+            self.register_theme(theme)
         self.theme = theme_name(os.environ)
         self.animation_level = "none"
         self.runs_dir = runs_dir
@@ -156,6 +157,9 @@ class Deck(App[None]):
             self._check(self.design)
         elif isinstance(self.screen, HomeScreen) and self.screen.preset is not None:
             self._check(self.design_of(self.screen.preset.name))
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return VARIABLES
 
     def _handle_exception(self, error: Exception) -> None:
         self.crash = self.crash or error
@@ -353,24 +357,28 @@ class Deck(App[None]):
             binding = active.binding
             if binding.action in seen or not active.enabled or active.node not in (screen, self):
                 continue
-            if not binding.description or binding.action == "command_palette":
+            what = active.tooltip or binding.tooltip
+            if not what or binding.action == "command_palette":
                 continue
             seen.add(binding.action)
-            what = active.tooltip or binding.tooltip or binding.description
             key = self.get_key_display(binding)
             yield SystemCommand(f"{binding.description} ({key})", what, self._runs_action(binding.action, active.node))
         for preset in self.producer.presets():
             yield SystemCommand(f"Plan of {preset.name}", preset.summary, self._opens(preset.name))
             yield SystemCommand(f"Train {preset.name}", preset.summary, self._trains(preset.name))
-        yield SystemCommand("Theme", "How the deck is coloured", self.search_themes)
-        if self.app.is_inline is False:
-            yield SystemCommand("Save a picture", "This screen as an SVG file", self.deliver_screenshot)
+        for name, theme in THEMES.items():
+            yield SystemCommand(f"Theme: {name}", "How the deck is coloured", self._wears(theme.name))
+        yield SystemCommand("Theme: more …", "Every theme that Textual comes with", self.search_themes)
+        yield SystemCommand("Save a picture", "This screen as an SVG file", self.deliver_screenshot)
 
     def _runs_action(self, action: str, node: Any) -> Callable[[], Any]:
         async def run() -> None:
             await self.run_action(action, node)
 
         return run
+
+    def _wears(self, theme: str) -> Callable[[], None]:
+        return lambda: setattr(self, "theme", theme)
 
     def _opens(self, preset: str) -> Callable[[], None]:
         return lambda: self.open_design(self.design_of(preset))

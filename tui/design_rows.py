@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.check import LayerPlan, Plan
     from engine.experiment import Draft
 
-MUTED = "$foreground 62%"
+MUTED = "$muted"
 WRONG = "$text-error"
 
 PARTS = {
@@ -56,7 +56,7 @@ def part_of(path: str) -> str | None:
 
 
 def part_text(part: str, experiment: Experiment, plan: Plan | None) -> PartText:
-    """What one part of an experiment is set to."""
+    """What one part of an experiment is set to: what the document says, and what the plan adds to it."""
     return _PART_TEXTS[part](experiment, plan)
 
 
@@ -77,13 +77,15 @@ def _model(experiment: Experiment, plan: Plan | None) -> PartText:
 
 
 def _loss(experiment: Experiment, plan: Plan | None) -> PartText:
-    return PartText(experiment.loss.type, tuple(_given(experiment.loss)))
+    type = experiment.loss.type
+    resolved = f" → {plan.experiment.loss.type}" if type == "auto" and plan is not None else ""
+    return PartText(resolved.removeprefix(" → ") or type, ("auto",) * bool(resolved) + tuple(_given(experiment.loss)))
 
 
 def _optimizer(experiment: Experiment, plan: Plan | None) -> PartText:
-    given = dict(experiment.optimizer.parameters)
-    rates = [f"{name} {value_text(given.pop(name))}" for name in ("lr", "weight_decay", "momentum") if name in given]
-    return PartText(experiment.optimizer.type, tuple(rates))
+    optimizer = plan.experiment.optimizer if plan is not None else experiment.optimizer
+    rates = {name: optimizer.parameters.get(name) for name in ("lr", "weight_decay", "momentum")}
+    return PartText(optimizer.type, tuple(f"{name} {value_text(value)}" for name, value in rates.items() if value))
 
 
 def _scheduler(experiment: Experiment, plan: Plan | None) -> PartText:
@@ -96,7 +98,7 @@ def _scheduler(experiment: Experiment, plan: Plan | None) -> PartText:
 
 def _regularization(experiment: Experiment, plan: Plan | None) -> PartText:
     regularization = experiment.regularization
-    decay = experiment.optimizer.parameters.get("weight_decay")
+    decay = (plan.experiment if plan is not None else experiment).optimizer.parameters.get("weight_decay")
     said = [
         f"weight decay {value_text(decay)}" if decay else "",
         f"l1 {value_text(regularization.l1)}" if regularization.l1 else "",
@@ -146,7 +148,7 @@ def device_text(plan: Plan | None) -> str:
 
 def part_rows(draft: Draft, plan: Plan | None, width: int, *, details: bool) -> list[Content]:
     """The experiment's parts, one row each; with `details` more lines below a part's value."""
-    experiment = plan.experiment if plan is not None else draft.experiment
+    experiment = draft.experiment
     if experiment is None:
         return []
     by_part: dict[str | None, list[Mistake]] = {}
@@ -203,7 +205,7 @@ def layer_heading(plan: Plan | None, width: int) -> Content:
 
 
 def layer_rows(draft: Draft, plan: Plan | None, width: int) -> list[Content]:
-    """The input and the layers, one row each: number, label, output shape, parameters, a mistake in place with its fix."""
+    """The input and the layers, one row each: number, label, output shape, parameters, a mistake with its fix."""
     columns = columns_for(plan, width)
     shape = shape_text(plan.description.input_shape) if plan is not None and plan.description else ""
     rows = [Content.styled(columns.line("  ", "", "input", shape, ""), MUTED)]
@@ -245,23 +247,24 @@ def _mistake_lines(mistake: Mistake, width: int, indent: int) -> Content:
     room = max(12, width - indent)
     what = ", ".join(filter(None, (mistake.found, mistake.expected)))
     key = mistake.path.rpartition(".")[2]
-    if "." in mistake.path and "]" not in key and not what.startswith(key):
+    if "." in mistake.path and "]" not in key and key not in what:
         what = f"{key}: {what}"
     found = "\n".join(" " * indent + line for line in wrap(what, room))
     fix = "\n".join(" " * indent + line for line in wrap(f"fix: {mistake.fix}", room)) if mistake.fix else ""
     return Content.assemble((found, WRONG), *(["\n", fix] if fix else []))
 
 
-def totals(plan: Plan | None, width: int) -> str:
-    """The model's size and cost, as much of it as fits in `width` cells."""
+def totals(plan: Plan | None, width: int) -> tuple[str, str]:
+    """The model's size and cost: as much of it as fits in `width` cells, and the rest."""
     if plan is None or not plan.layers:
-        return ""
+        return "", ""
     said = [f"{plan.parameters:,} parameters"]
     said += [f"{scaled_text(plan.flops, 'FLOP')}/sample"] if plan.flops else []
     said += [f"{scaled_text(plan.memory_bytes, 'B')} a step"] if plan.memory_bytes else []
-    while len(said) > 1 and len(" · ".join(said)) > width:
-        said.pop()
-    return " · ".join(said)
+    fit = len(said)
+    while fit > 1 and len(" · ".join(said[:fit])) > width:
+        fit -= 1
+    return " · ".join(said[:fit]), " · ".join(said[fit:])
 
 
 def general_mistakes(draft: Draft, plan: Plan | None) -> tuple[Mistake, ...]:

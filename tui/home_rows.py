@@ -66,13 +66,13 @@ def run_rows(runs: Sequence[RunSummary], now: float, width: int) -> list[Content
 
 def preset_panel(preset: Preset, draft: Draft, plan: Plan | None, width: int, *, failure: str = "") -> Content:
     """What a preset is: its summary, its parts, and the size of its model once torch has been asked."""
-    experiment = plan.experiment if plan is not None else draft.experiment
+    experiment = draft.experiment
     lines: list[Content | str] = [preset.summary]
     size: Content | str = Content.styled(LOADING, MUTED)
     if failure:
         size = Content.styled(failure, WRONG)
     elif plan is not None:
-        size = Content.styled(totals(plan, width), "bold")
+        size = Content.styled(" · ".join(filter(None, totals(plan, width))), "bold")
     wrong = mistakes_of(draft, plan)
     if wrong:
         count = f"{len(wrong)} mistake{'s' if len(wrong) > 1 else ''}: enter shows {'them' if len(wrong) > 1 else 'it'}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="torchdeck-dark",
@@ -20,6 +21,7 @@ DARK = Theme(
     error="#E8707A",
     dark=True,
     variables={
+        "muted": "#8F98A5",
         "border": "#7FB4CA",
         "border-blurred": "#3A424F",
         "block-cursor-background": "#2F4A5C",
@@ -55,6 +57,7 @@ LIGHT = Theme(
     error="#A8222E",
     dark=False,
     variables={
+        "muted": "#5F666F",
         "border": "#22607D",
         "border-blurred": "#C4C6C0",
         "block-cursor-background": "#C9DFEA",
@@ -76,8 +79,63 @@ LIGHT = Theme(
     },
 )
 
-ANSI = "ansi-dark"
-"""Textual's theme of the terminal's own sixteen colours."""
+ANSI = Theme(
+    name="torchdeck-ansi",
+    ansi=True,
+    primary="ansi_cyan",
+    secondary="ansi_blue",
+    accent="ansi_yellow",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    dark=True,
+    variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
+        "muted": "dim",
+        "border": "ansi_cyan",
+        "border-blurred": "ansi_bright_black",
+        "block-cursor-background": "ansi_cyan",
+        "block-cursor-foreground": "ansi_black",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "ansi_default",
+        "block-cursor-blurred-foreground": "ansi_cyan",
+        "block-cursor-blurred-text-style": "bold",
+        "footer-key-foreground": "ansi_yellow",
+        "footer-description-foreground": "ansi_default",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-hover": "ansi_bright_black",
+        "scrollbar-active": "ansi_cyan",
+        "scrollbar-background": "ansi_default",
+        "scrollbar-background-hover": "ansi_default",
+        "scrollbar-background-active": "ansi_default",
+        "scrollbar-corner-color": "ansi_default",
+    },
+)
+"""The terminal's own sixteen colours, light or dark as it is."""
+
+PLAIN = replace(
+    ANSI,
+    name="torchdeck-plain",
+    variables={
+        **ANSI.variables,
+        "block-cursor-background": "ansi_default",
+        "block-cursor-foreground": "ansi_default",
+        "block-cursor-text-style": "bold underline",
+        "block-cursor-blurred-foreground": "ansi_default",
+        "block-cursor-blurred-text-style": "underline",
+    },
+)
+"""No colours: the cursor is underlined, bold where the keys go."""
+
+THEMES = {"dark": DARK, "light": LIGHT, "the terminal's colours": ANSI, "no colours": PLAIN}
+
+VARIABLES = {"muted": "dim"}
+"""Variables of our own, for themes that do not set them. `muted` is a text style, not a colour."""
 
 
 def theme_name(environ: Mapping[str, str]) -> str:
@@ -87,7 +145,7 @@ def theme_name(environ: Mapping[str, str]) -> str:
     says that none are wanted by NO_COLOR (no-color.org).
     """
     if environ.get("NO_COLOR") is not None:
-        return ANSI
+        return PLAIN.name
     more = environ.get("COLORTERM", "").lower() in ("truecolor", "24bit", "yes", "1")
     term = environ.get("TERM", "")
-    return DARK.name if more or term.endswith(("256color", "-direct", "kitty", "ghostty")) else ANSI
+    return DARK.name if more or term.endswith(("256color", "-direct", "kitty", "ghostty")) else ANSI.name

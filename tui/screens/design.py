@@ -145,13 +145,14 @@ class DesignScreen(Screen[None]):
         assert self.design is not None
         draft, plan = self.design.draft, self.design.plan
         model = self.query_one("#model", Vertical)
-        room = max(0, model.size.width - 14)
-        said = self.design.failure or (totals(plan, room) if plan is not None else LOADING)
+        said, rest = totals(plan, max(0, model.size.width - 10))
+        if plan is None:
+            said = "the check broke" if self.design.failure else LOADING
         model.border_title = f"Model ─ {said}" if said else "Model"
         wrong = [m for m in mistakes_of(draft, plan) if m.severity == "error"]
         waits = "trains as soon as torch is there" if self.app.will_train is self.design else ""
         count = f"✗ {len(wrong)} mistake{'s' if len(wrong) != 1 else ''}" if wrong else ""
-        model.border_subtitle = waits or count
+        model.border_subtitle = waits or count or rest
         self.query_one(LayerHeading).plan = plan
 
     def _write_selection(self) -> None:
@@ -161,6 +162,7 @@ class DesignScreen(Screen[None]):
         width = max(16, panel.scrollable_content_region.width)
         said = explanation(self.selection, draft, plan, self._explain, width)
         general = [Content.styled(str(mistake), WRONG) for mistake in general_mistakes(draft, plan)]
+        general += [Content.styled(self.design.failure, WRONG)] if self.design.failure else []
         panel.border_title = said.title or ("Mistakes" if general else "")
         text = self.query_one("#selection-text", Static)
         text.update(Content("\n\n").join([*general, *([said.text] if said.text else [])]))

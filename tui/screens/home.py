@@ -130,6 +130,8 @@ class HomeScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         self.app.list_runs()
         self.show_about()
+        if self.preset is not None:
+            self.app.check_soon(self.app.design_of(self.preset.name))
 
     def on_descendant_focus(self) -> None:
         self.show_about()

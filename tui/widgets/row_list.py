@@ -35,10 +35,12 @@ class RowList(OptionList):
         border: round $border-blurred; border-title-color: $foreground; border-subtitle-color: $text-muted;
         background: $background; padding: 0; scrollbar-size-vertical: 1;
         & > .option-list--option { padding: 0 1; }
-        & > .option-list--option-highlighted { background: $block-cursor-blurred-background; }
+        & > .option-list--option-highlighted {
+            background: $block-cursor-blurred-background;
+            color: $block-cursor-blurred-foreground;
+            text-style: $block-cursor-blurred-text-style;
+        }
         &:focus { border: round $border; border-title-style: bold; background-tint: $foreground 0%; }
-        &:nocolor > .option-list--option-highlighted { text-style: bold; }
-        &:nocolor:focus > .option-list--option-highlighted { text-style: reverse; }
         &:nocolor:focus { border-title-style: reverse; }
     }
     """
@@ -50,7 +52,8 @@ class RowList(OptionList):
 
     def show_rows(self, rows: Rows, *, at: int | None = None) -> None:
         """Show other rows, with the cursor on row `at`, or where it is."""
-        self._rows, self._at = rows, at
+        self._rows = rows
+        self._at = self._at if at is None else at
         self._write_rows()
 
     def on_resize(self) -> None:
