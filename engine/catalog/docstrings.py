@@ -13,7 +13,7 @@ _MATH = (
     (r"\\text\{([^}]*)\}", r"\1"),
     (r"\\frac\{([^}]*)\}\{([^}]*)\}", r"\1/\2"),
     (r"\\times", "×"),
-    (r"\\(_|exp|log)", r"\1"),
+    (r"\\(_|[a-z]+)", r"\1"),
 )
 _LONGEST = 240
 
@@ -55,7 +55,7 @@ def plain(text: str) -> str:
     >>> plain("If ``True``, adds a learnable bias to the output. Default: ``True``")
     'If True, adds a learnable bias to the output.'
     """
-    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"\s+", " ", text).partition(" .. ")[0]  # a directive, such as a formula set apart
     text = re.sub(r":\w+:`~?\.?([^`<]*?)(?:\s*<[^>]*>)?`", r"\1", text)
     text = re.sub(r"`([^`<]+?)\s*<[^>]*>`_{0,2}", r"\1", text)
     text = re.sub(r"`{1,2}([^`]*)`{1,2}_{0,2}", r"\1", text)

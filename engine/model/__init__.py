@@ -1,13 +1,16 @@
-"""From the document's layers to a network: built, traced, initialised."""
+"""From the document's layers to a network: traced, built, initialised."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOME = {"Network": "engine.model.build", "build": "engine.model.build", "trace": "engine.model.trace"}
+if TYPE_CHECKING:
+    from engine.model.network import Network, build
 
-__all__ = ["Network", "build", "trace"]
+_HOME = {"Network": "engine.model.network", "build": "engine.model.network"}
+
+__all__ = ["Network", "build"]
 
 
 def __getattr__(name: str) -> Any:

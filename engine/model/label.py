@@ -24,9 +24,11 @@ def label(type: str, parameters: Mapping[str, Any]) -> str:
     words: list[str] = []
     name = next((n for n in (_FIRST.get(type), "out_channels", "output_size", "p") if n in parameters), None)
     if name is not None:
-        words.append(_size(type, parameters[name]))
+        words.append(_numbers(parameters[name]))
     if "kernel_size" in parameters:
-        words.append(" ".join([_size(type, parameters["kernel_size"]), *_window(type, parameters)]))
+        kernel = parameters["kernel_size"]
+        square = type == "Conv2d" and isinstance(kernel, int)
+        words.append(" ".join([f"{kernel}×{kernel}" if square else _numbers(kernel), *_window(type, parameters)]))
     if parameters.get("num_layers", 1) != 1:
         words.append(f"{parameters['num_layers']} layers")
     if parameters.get("bidirectional") is True:
@@ -50,13 +52,6 @@ def _window(type: str, parameters: Mapping[str, Any]) -> list[str]:
         f"{n} {_numbers(parameters[n])}" for n in ("dilation", "groups") if parameters.get(n, 1) not in (1, [1, 1])
     ]
     return words
-
-
-def _size(type: str, value: Any) -> str:
-    """`3×3` for a square of an image, `3` where there is one dimension or the value is a plain number."""
-    if type.startswith("Conv2d") and isinstance(value, int) and not isinstance(value, bool):
-        return f"{value}"
-    return _numbers(value)
 
 
 def _numbers(value: Any) -> str:

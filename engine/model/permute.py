@@ -9,6 +9,9 @@ class Permute(nn.Module):
     """The input with its dimensions in another order; `dims[0]` is 0, the batch.
 
     As torchvision.ops.Permute, whose import would cost a second.
+
+    Args:
+        dims: The dimensions in their new order, 0 first: dimension 0 is the batch.
     """
 
     def __init__(self, dims: tuple[int, ...]) -> None:

@@ -1,0 +1,97 @@
+"""What can be chosen, held against torch's own signatures and documentation."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from engine.catalog import KINDS, catalog, find
+from engine.catalog.docstrings import parameter_help, plain
+from engine.experiment import Refused
+
+CHOICES = [entry for kind in KINDS if kind != "metrics" for entry in catalog(kind).values()]
+PROMISED = {
+    "losses": "L1Loss MSELoss SmoothL1Loss HuberLoss BCEWithLogitsLoss BCELoss CrossEntropyLoss NLLLoss",
+    "optimizers": "SGD Adagrad RMSprop Adadelta Adam AdamW NAdam RAdam",
+    "schedulers": "StepLR MultiStepLR ExponentialLR CosineAnnealingLR OneCycleLR ReduceLROnPlateau",
+    "initializers": "uniform_ normal_ kaiming_uniform_ kaiming_normal_ xavier_uniform_ xavier_normal_ orthogonal_ "
+    "constant_",
+    "layers": "Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d AdaptiveAvgPool1d AdaptiveAvgPool2d BatchNorm1d "
+    "BatchNorm2d LayerNorm Dropout Dropout2d Flatten Linear Embedding RNN LSTM GRU ReLU LeakyReLU ELU GELU SiLU Tanh "
+    "Sigmoid Softmax LogSoftmax Identity",
+    "metrics": "accuracy f1 mae rmse r2",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_promised_name_is_in_the_catalog(kind):
+    assert set(PROMISED[kind].split()) <= set(catalog(kind))
+
+
+@pytest.mark.parametrize("entry", CHOICES, ids=lambda e: f"{e.kind}.{e.name}")
+def test_an_entry_is_torchs_own_and_its_defaults_are_those_of_the_signature(entry):
+    torch_class = entry.torch_class()
+    assert torch_class.__name__ == entry.name
+    if entry.name != "Permute":
+        assert torch_class.__module__.startswith("torch.")
+    read = torch.nn.RNNBase if entry.name in ("RNN", "LSTM", "GRU") else torch_class
+    declared = inspect.signature(read).parameters
+    ours = {"output", "nonlinearity"} if entry.name in ("RNN", "LSTM", "GRU") else set()
+    for name, parameter in entry.parameters.items():
+        if name in ours:
+            continue
+        default = declared[name].default
+        assert parameter.required == (default is inspect.Parameter.empty and not parameter.inferred)
+        if not parameter.inferred and default is not inspect.Parameter.empty:
+            assert parameter.default == (list(default) if isinstance(default, tuple) else default)
+
+
+@pytest.mark.parametrize("entry", CHOICES, ids=lambda e: f"{e.kind}.{e.name}")
+def test_an_entry_and_its_parameters_explain_themselves(entry):
+    for sentence in (entry.summary, entry.when, *(p.help for p in entry.parameters.values())):
+        assert sentence.endswith("."), sentence
+        assert sentence[0] == sentence[0].upper()
+        assert not any(markup in sentence for markup in ("``", ":attr:", ":math:", "\\", "Default:")), sentence
+    assert json.loads(json.dumps(entry.as_dict()))["name"] == entry.name
+
+
+@pytest.mark.parametrize("entry", CHOICES, ids=lambda e: f"{e.kind}.{e.name}")
+def test_nothing_is_offered_that_a_document_cannot_hold(entry):
+    offered = set(entry.parameters)
+    hidden = "params optimizer device dtype size_average reduce reduction batch_first last_epoch foreach fused weight"
+    assert not offered & set(hidden.split())
+    assert not any(name.startswith("_") for name in offered)
+
+
+def test_names_and_summaries_are_listed_without_torch():
+    script = (
+        "import sys\nfrom engine.catalog import KINDS, catalog\n"
+        "assert all(e.summary and e.when for k in KINDS for e in catalog(k).values())\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(Refused, match="Did you mean optimizers"):
+        catalog("optimisers")
+    with pytest.raises(Refused, match="Did you mean Conv2d"):
+        find("layers", "conv2D")
+
+
+def test_types_are_narrower_than_torchs_where_torch_takes_any_text():
+    conv = catalog("layers")["Conv2d"].parameters
+    assert conv["padding"].type == "'same' | 'valid' | int | [int, int]"
+    assert conv["padding"].choices == ("same", "valid")
+    assert catalog("layers")["GELU"].parameters["approximate"].choices == ("none", "tanh")
+
+
+def test_markup_is_taken_off_documentation():
+    assert plain("If :attr:`x` is ``True``, see `Adam <https://a.b>`__. Default: ``3``") == "If x is True, see Adam."
+    assert plain("The decay (default: 0.9)") == "The decay."
+    assert "smoothing" in parameter_help(torch.nn.CrossEntropyLoss)["label_smoothing"]
