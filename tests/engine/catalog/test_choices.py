@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.catalog import KINDS, catalog
@@ -84,6 +84,7 @@ VALUES = st.recursive(
     entry=st.sampled_from([e for kind in KINDS[:-1] for e in catalog(kind).values()]),
     given=st.dictionaries(st.sampled_from(["lr", "kernel_size", "padding", "p", "betas", "gamma", "a", "zz"]), VALUES),
 )
+@settings(deadline=None)
 def test_any_parameters_at_all_are_answered_with_mistakes_and_never_raise(entry, given):
     checked = check_parameters(entry, given, "here")
     assert checked.whole or checked.mistakes

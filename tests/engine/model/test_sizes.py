@@ -91,6 +91,7 @@ def test_windows_fit_as_often_as_torch_slides_them(options, size, ceil, kind):
     start=st.integers(-4, 4),
     end=st.integers(-4, 4),
 )
+@settings(deadline=None)
 def test_flatten_counts_dimensions_as_torch_does(shape, start, end):
     dimensions = len(shape) + 1
     assume(-dimensions < start < dimensions and -dimensions < end < dimensions)
