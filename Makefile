@@ -10,8 +10,10 @@ PRESET ?= digits-cnn
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The name of the stamp tells what was installed, and where: a touched file or a moved clone is told from a changed one.
-READY := $(VENV)/.ready-$(shell (cat pyproject.toml constraints.txt; pwd -P) | cksum | cut -d ' ' -f 1)
+# What is installed depends on these sections and pins, and on where the clone lies. The stamp's name tells them all, so
+# that neither a touched file nor a change to a linter's settings sets anything up again.
+SECTIONS := awk '/^\[/ { on = /^\[(build-system|project|tool[.]hatch)/ } on' pyproject.toml
+READY := $(VENV)/.ready-$(shell ($(SECTIONS); cat constraints.txt; pwd -P) | cksum | cut -d ' ' -f 1)
 
 SAY := echo >&2 "torchdeck needs Python 3.11 or newer, and"
 FIX := . Name one: make PYTHON=/path/to/python3.11
