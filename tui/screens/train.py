@@ -199,6 +199,8 @@ class TrainScreen(Screen[None]):
 
     def _ask(self, command: Command) -> None:
         self.feed.send(command)
+        # A key shows its effect at once, whatever the budget says.
+        self._dirty = True
         self._tick()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -170,10 +170,9 @@ class MetricPanel(CurvePanel):
         return view.epochs_seen, id(view.started), view.best_epoch
 
     def ahead(self) -> float:
-        # Between epochs nothing is measured, so the axis waits for the next one.
-        return max(
-            [buckets[-1].last_x for _, curve in self.view.epochs_seen if (buckets := curve.buckets)], default=1.0
-        )
+        # Between epochs nothing is measured, so the axis waits for the next one; it counts epochs from the first on.
+        last = [buckets[-1].last_x for _, curve in self.view.epochs_seen if (buckets := curve.buckets)]
+        return max([2.0 * self.view.steps_per_epoch, *last])
 
     metric: str | None = None
     """Which metric; the first that was measured where none is chosen."""
@@ -219,6 +218,12 @@ class MetricPanel(CurvePanel):
         without_numbers = [row[:2] + row[3:] for row in said]
         choices = (said, [*said[:1], *without_numbers[1:]], said[:1], without_numbers[:1])
         return first_that_fits(((*head, *chain.from_iterable(choice)) for choice in choices), self.size.width - 6)
+
+    def footnote(self) -> Row:
+        names = self.view.metric_names
+        if len(names) < 2 or self.shown not in names:
+            return ()
+        return (("m: ", "quiet"), (names[(names.index(self.shown) + 1) % len(names)], "quiet"))
 
 
 class RatePanel(CurvePanel):
