@@ -213,6 +213,11 @@ def _contradictions(
                 type,
             )
         )
+    channels = signal.shape[0]
+    if type == "PReLU" and right.get("num_parameters", 1) not in (1, channels):
+        found = f"num_parameters is {right.pop('num_parameters')}"
+        fix = f"Remove num_parameters for one slope in all, or set it to {channels} for one a channel."
+        mistakes.append(Mistake("", found, f"{signal.origin} gives {channels}", fix, type))
     if "normalized_shape" in right:
         shape = sizes.per_dimension(as_tuples(right["normalized_shape"]), 1)
         if signal.shape[-len(shape) :] != shape:
