@@ -106,12 +106,13 @@ def scheduler_mistakes(
     checked = check_parameters(entry, choice.parameters, "scheduler")
     mistakes += checked.mistakes
     interval = choice.interval or default_interval(choice.type)
-    moves = epochs * (steps_per_epoch if interval == "step" else 1)
+    warmup_steps = round(choice.warmup_epochs * steps_per_epoch)
+    moves = epochs * steps_per_epoch - warmup_steps if interval == "step" else epochs - warmup_steps // steps_per_epoch
     total = checked.parameters.get("total_steps", moves)
     if total < moves:
         fix = "Remove total_steps (it is inferred)."
         found = f"found {value_text(total)}"
-        mistakes.append(Mistake("scheduler.total_steps", found, f"the run has {moves} {interval}s", fix, choice.type))
+        mistakes.append(Mistake("scheduler.total_steps", found, f"it moves {moves} times", fix, choice.type))
     if choice.warmup_epochs >= epochs:
         found = f"found {value_text(choice.warmup_epochs)}"
         expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}"
@@ -120,7 +121,7 @@ def scheduler_mistakes(
         return mistakes
 
     def attempt(**parameters: Any) -> None:
-        fields = {"type": choice.type, "interval": choice.interval, **parameters}
+        fields = {"type": choice.type, "interval": choice.interval, "warmup_epochs": choice.warmup_epochs, **parameters}
         fresh = type(optimizer)([scratch_parameter()], **_settable(optimizer))
         tried = Scheduler.model_validate(fields)
         build_scheduler(tried, fresh, epochs=epochs, steps_per_epoch=steps_per_epoch)

@@ -78,7 +78,7 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
         (["optimizer={type='SGD', nesterov=true}"], "optimizer.nesterov", "requires a momentum"),
         (["optimizer.betas=[0.9, 2]"], "optimizer.betas", "[0.9, 0.999]"),
         (["scheduler.type=StepLR"], "scheduler StepLR: step_size is missing", "Add step_size"),
-        (["scheduler={type='OneCycleLR', total_steps=3}"], "scheduler.total_steps", "the run has 690 steps"),
+        (["scheduler={type='OneCycleLR', total_steps=3}"], "scheduler.total_steps", "it moves 690 times"),
         (["scheduler={type='OneCycleLR', pct_start=3}"], "scheduler.pct_start", "the default is 0.3."),
         (["scheduler.warmup_epochs=30"], "scheduler.warmup_epochs", "the run has 30 epochs"),
         (["scheduler.type=CosineAnealingLR"], "scheduler.type", "Did you mean CosineAnnealingLR?"),
