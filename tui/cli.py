@@ -125,7 +125,6 @@ def attach(run: Run = None, runs_dir: RunsDir = None) -> None:
 def check(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
     """The plan of an experiment, without training: data, layer table, parameters, FLOPs, memory; or every mistake."""
     from engine.check import check as plan_of
-
     from engine.experiment import read
     from tui.printing.plan import plan_as_dict, plan_as_text
 
@@ -216,6 +215,8 @@ def runs_rm(
 
     directory = _runs_dir(context.obj)
     paths = [find_run(directory, run) for run in runs_]
+    if outside := [str(p) for p in paths if p.parent != directory]:
+        _refuse([f"{', '.join(outside)}: it is not in {directory}. Name its folder with --runs-dir."])
     live = {r.path for r in list_runs(directory) if r.status == "live"}
     if going := [p.name for p in paths if p in live]:
         _refuse([f"{', '.join(going)}: a run that is going is not removed. Stop it first."])

@@ -66,9 +66,12 @@ def build_optimizer(choice: Choice, parameters: Iterable[nn.Parameter], *, fused
 def build_scheduler(choice: Scheduler, optimizer: Optimizer, *, epochs: int, steps_per_epoch: int) -> LRScheduler:
     """The scheduler over `optimizer`, with what the run's length and the optimizer's lr tell filled in.
 
-    It is to be moved as `choice.interval` says, or else as `default_interval` does. Warm-up is not part of it.
+    It is to be moved as `choice.interval` says, or else as `default_interval` does, from the end of the warm-up on: a
+    schedule that fits the run fits what is left of it then.
     """
-    moves = epochs * (steps_per_epoch if (choice.interval or default_interval(choice.type)) == "step" else 1)
+    by_step = (choice.interval or default_interval(choice.type)) == "step"
+    warmup_steps = round(choice.warmup_epochs * steps_per_epoch)
+    moves = max(1, epochs * steps_per_epoch - warmup_steps if by_step else epochs - warmup_steps // steps_per_epoch)
     lr = float(optimizer.param_groups[0]["lr"])
     inferred: dict[str, dict[str, Any]] = {
         "CosineAnnealingLR": {"T_max": moves},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 import traceback
 from collections import deque
@@ -29,7 +27,6 @@ from engine.training.loop import TICK_S, Loop
 from engine.training.monitor import DeviceMonitor
 from engine.training.schedule import corners
 
-CONSOLE = "console.log"
 DEVICE_EVENT_S = 2.0
 
 EVENTS_HELD = 20_000
@@ -58,11 +55,14 @@ class Session:
         self.inbox: deque[Command] = deque()
         self.finished: Finished | None = None
         self._resume_from: Path | None = None
+        self._passed_over: tuple[str, ...] = ()
         if resume is None:
             text = dumps(plan.experiment)
             self._run = RunDirectory.create(runs_dir, plan.experiment.name, text, describe_environment(plan))
         else:
-            self._resume_from = newest_checkpoint(resume / "checkpoints")
+            damaged: list[str] = []
+            self._resume_from = newest_checkpoint(resume / "checkpoints", on_damaged=damaged.append)
+            self._passed_over = tuple(damaged)
             if self._resume_from is None:
                 raise Refused(
                     Mistake(str(resume), "it has no whole checkpoint to go on from", "", "Start the run anew.")
@@ -221,6 +221,8 @@ class Session:
                 resumed_from=self._resume_from.name if self._resume_from else None,
             )
         )
+        for sentence in self._passed_over:
+            self.say(Log(level="warning", message=f"{sentence} The checkpoint before it is used."))
         for sentence in (*dataset.description.notes, baseline(dataset).sentence):
             self.say(Log(message=sentence))
         for warning in plan.mistakes:
@@ -248,18 +250,11 @@ class Session:
         return f"{how}; {best}."
 
     def _failed(self, error: BaseException) -> str:
-        self._log_traceback(error)
+        self._run.write_log("".join(traceback.format_exception(error)))
         sentence = faults.sentence(error).rstrip(".")
         if self._keeper is not None and self._keeper.best is not None and self._loop is not None:
             sentence += f"; the best checkpoint before it, of epoch {self._loop.stopping.best_epoch}, is whole"
         return f"{sentence}."
-
-    def _log_traceback(self, error: BaseException) -> None:
-        """A person reads a sentence; who looks for the cause finds the traceback beside the run."""
-        with contextlib.suppress(OSError):
-            descriptor = os.open(self.directory / CONSOLE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            with open(descriptor, "a", encoding="utf-8") as log:
-                traceback.print_exception(error, file=log)
 
     # Commands.
 
