@@ -106,6 +106,8 @@ class RunView:
     epochs_seen: tuple[tuple[str, Curve], ...] = ()
     """Losses and metrics, one point an epoch, by their names: train_loss, val_loss, val_accuracy, …"""
     lr: Curve = Curve()
+    lr_now: float | None = None
+    """The rate that the next step takes, as far as is known: that of the last step, or what was set since."""
     lr_plan: tuple[tuple[int, float], ...] = ()
     lr_changes: tuple[LRChange, ...] = ()
     grad_norm: Curve = Curve()
@@ -260,6 +262,7 @@ class Feed:
             "monitor": stopping.get("monitor", "val_loss"),
             "patience": stopping.get("patience"),
             "lr_plan": event.lr_plan,
+            "lr_now": event.lr_plan[0][1] if event.lr_plan else None,
         }
         if event.resumed_from is None:
             # A point of the smoothed curve stands for a 256th of the run, or a quarter of an epoch where that is less:
@@ -289,7 +292,7 @@ class Feed:
         self._pace.seen(event.time, event.step)
         before = self._samples_per_s
         self._samples_per_s = event.samples_per_s if before is None else 0.8 * before + 0.2 * event.samples_per_s
-        self._now |= {"epoch": event.epoch, "step": event.step}
+        self._now |= {"epoch": event.epoch, "step": event.step, "lr_now": event.lr}
 
     def _take_epoch(self, event: Epoch) -> None:
         for name, value in event.metrics.items():
@@ -317,6 +320,7 @@ class Feed:
             self._pace.last_time = None
         elif event.command == "set_lr" and event.value is not None and "→" in event.outcome:
             self._changes.append(LRChange(event.step, event.value))
+            self._now["lr_now"] = event.value
 
     def _take_finished(self, event: Finished) -> None:
         self._asked.clear()

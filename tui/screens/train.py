@@ -137,6 +137,11 @@ class TrainScreen(Screen[None]):
         """The run as it is known by now."""
         return self.feed.view
 
+    def draw(self) -> None:
+        """Draw the run as it is now, whatever the budget says: a key shows its effect at once."""
+        self._dirty = True
+        self._tick()
+
     def _tick(self) -> None:
         """Take in what happened, and draw it if the budget allows; what is asked for or over is drawn at once."""
         self.feed.pull()
@@ -186,8 +191,7 @@ class TrainScreen(Screen[None]):
         self.query_one(Footer).compact = self.size.width < 110
 
     def on_screen_resume(self) -> None:
-        self._dirty = True
-        self._tick()
+        self.draw()
 
     def _use_options(self) -> None:
         for panel in self.query(CurvePanel):
@@ -199,9 +203,7 @@ class TrainScreen(Screen[None]):
 
     def _ask(self, command: Command) -> None:
         self.feed.send(command)
-        # A key shows its effect at once, whatever the budget says.
-        self._dirty = True
-        self._tick()
+        self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         view = self.view
@@ -235,8 +237,7 @@ class TrainScreen(Screen[None]):
             self._ask(Simple(command="stop"))
 
     def action_scale_rate(self, factor: float) -> None:
-        view = self.view
-        rate = view.asked_lr or view.lr.last or view.planned_lr(max(view.step, 1))
+        rate = self.view.asked_lr or self.view.lr_now
         if rate:
             self._ask(SetLR(value=rate * factor))
 

@@ -263,10 +263,9 @@ class RatePanel(CurvePanel):
 
     def title(self) -> Row:
         view = self.view
-        now = view.lr.last if view.lr.last is not None else view.planned_lr(1)
         words: Row = (("learning rate", "title"),)
-        if now is not None:
-            words += ((f" {rate_text(now)}", "text"),)
+        if view.lr_now is not None:
+            words += ((f" {rate_text(view.lr_now)}", "text"),)
         if view.asked_lr is not None:
             words += ((f" → {rate_text(view.asked_lr)} asked", "hand"),)
         return words

@@ -150,9 +150,7 @@ class _Canvas:
         if not joined:
             stretches = tuple(tuple(_dashes(stretch, layer.stroke)) for stretch in stretches)
         for start, lines in _slabs(stretches, joined, self.columns, across):
-            columns = min(_SLAB, self.columns - start)
-            drawn = _raster(lines, joined, columns, self.rows, self.marker, _ASCII[layer.stroke])
-            for row, column, character in drawn:
+            for row, column, character in _raster(lines, joined, self.rows, self.marker, _ASCII[layer.stroke]):
                 below = self._cells.get((row, start + column))
                 if below is not None and not layer.hides:
                     character = _both(below[0], character, self.marker)
@@ -244,16 +242,16 @@ def _column(dot: Dot) -> int:
 
 @lru_cache(maxsize=512)
 def _raster(
-    lines: tuple[tuple[Dot, ...], ...], joined: bool, columns: int, rows: int, marker: Marker, letter: str
+    lines: tuple[tuple[Dot, ...], ...], joined: bool, rows: int, marker: Marker, letter: str
 ) -> tuple[tuple[int, int, str], ...]:
-    """Lines through dots, or dots alone, drawn by plotext: (row from above, column, character) where there is one."""
+    """A slab's lines through dots, or dots alone, drawn by plotext: row from above, column, character of each cell."""
     across, up = _DOTS[marker]
-    figure = _clean_figure(columns, rows)
+    figure = _clean_figure(_SLAB, rows)
     figure.xaxes(False, False)
     figure.yaxes(False, False)
     figure.xticks([])
     figure.yticks([])
-    figure.xlim(0, columns * across - 1)
+    figure.xlim(0, _SLAB * across - 1)
     figure.ylim(0, rows * up - 1)
     character = {"braille": "braille", "blocks": "hd", "ascii": letter}[marker]
     for line in lines:

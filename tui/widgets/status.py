@@ -55,6 +55,7 @@ class StatusLine(RowWidget):
             (_BAR, [step, f"{speed} samples/s" if speed else "", left, patience]),
             (12, [step, f"{speed} samples/s" if speed else "", left, patience]),
             (8, [step, f"{speed}/s" if speed else "", left, patience]),
+            (4, [step, f"{speed}/s" if speed else "", left, patience]),
             (8, [f"{speed}/s" if speed else "", left, patience]),
             (0, [left, patience]),
             (0, [left]),
