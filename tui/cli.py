@@ -124,8 +124,8 @@ def attach(run: Run = None, runs_dir: RunsDir = None) -> None:
 @app.command()
 def check(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
     """The plan of an experiment, without training: data, layer table, parameters, FLOPs, memory; or every mistake."""
-    from engine.check import check as plan_of
     from engine.experiment import read
+    from engine.plan import check as plan_of
     from tui.printing.plan import plan_as_dict, plan_as_text
 
     plan = plan_of(read(experiment, set_ or []))

@@ -40,7 +40,7 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
     Raises:
         Refused: the experiment has mistakes, or the runs directory cannot be written.
     """
-    from engine.check import check
+    from engine.plan import check
     from engine.training.session import Session
 
     return _watch(Session(check(draft), runs_dir=runs_dir), as_json=as_json)

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from engine.catalog.bind import build_loss, build_optimizer
-from engine.check import Plan
 from engine.data import Dataset
 from engine.model import build
+from engine.plan import Plan
 from engine.training.batches import Batches
 from engine.training.loop import Loop, Watch
 from engine.training.metrics import metrics_for

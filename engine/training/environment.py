@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from engine.check import Plan
+from engine.plan import Plan
 
 
 def describe_environment(plan: Plan) -> dict[str, Any]:

@@ -15,7 +15,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, (NotFinite, Refused)):
         return str(error)
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or _says_out_of_memory(error):
-        return "The device ran out of memory. Lower data.batch_size, or set training.amp or training.accumulation_steps."
+        return "The device ran out of memory. Lower data.batch_size, or set training.amp to bfloat16."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"The disk is full ({error.filename or 'while writing'}). Make room and resume."
     text = str(error).strip().splitlines()

@@ -10,9 +10,9 @@ from time import monotonic, sleep
 
 from torch import nn
 
-from engine.check import Plan, check
 from engine.data import Dataset, baseline, load_data
 from engine.experiment import Draft, Mistake, Refused, dumps, load
+from engine.plan import Plan, check
 from engine.runs import RunDirectory
 from engine.runs.directory import read_environment
 from engine.training import faults

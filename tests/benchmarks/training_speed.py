@@ -5,8 +5,8 @@
 Each case is the same model, data, batch size, optimizer and seed three times: `plain` (tensors indexed by hand, fused
 Adam, no `.item()` in a step, glibc told to keep freed memory), `headless` (`torchdeck train --headless`) and `deck`
 (`torchdeck train` in a pseudo-terminal of 120×36). Fresh processes, one at a time, their order rotated every round.
-Printed are samples a second of training alone, the first third of the epochs left out (imports, caches, first frames): medians, and the median of the ratios within
-a round. Only the ratios mean anything on another machine.
+Printed are samples a second of training alone, the first third of the epochs left out (imports, caches, first frames):
+medians, and the median of the ratios within a round. Only the ratios mean anything on another machine.
 """
 
 from __future__ import annotations

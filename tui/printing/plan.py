@@ -10,7 +10,7 @@ from tui.printing.text import columns
 from tui.quantities import scaled_text, shape_text
 
 if TYPE_CHECKING:
-    from engine.check import Plan
+    from engine.plan import Plan
 
 
 def plan_as_text(plan: Plan) -> str:

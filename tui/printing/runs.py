@@ -28,7 +28,7 @@ def runs_as_text(runs_dir: Path) -> str:
     runs = list_runs(runs_dir)
     if not runs:
         return f"No runs in {runs_dir} yet. torchdeck train digits-cnn makes one."
-    rows = [("", "run", "state", "epochs", "best", "took", "when")]
+    rows: list[tuple[str, ...]] = [("", "run", "state", "epochs", "best", "took", "when")]
     rows += [_row(run) for run in runs]
     return columns(rows, right=(3, 5))
 

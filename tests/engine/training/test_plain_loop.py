@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.check import check
 from engine.data import load_data
 from engine.experiment import reads
+from engine.plan import check
 from engine.training.events import Epoch
 from engine.training.session import Session
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from engine.check import check
 from engine.experiment import Refused, load, read, reads
+from engine.plan import check
 from engine.runs import Follower
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
 from engine.training.commands import SetLR, Simple

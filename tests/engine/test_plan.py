@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.check import check
 from engine.experiment import Experiment, dumps, preset_names, read, reads
 from engine.model import build
+from engine.plan import check
 
 
 def said(preset: str, *overrides: str) -> list[str]:
@@ -168,7 +168,7 @@ def test_an_edited_network_of_fifty_layers_is_checked_again_within_a_blink():
 def test_a_first_check_costs_little_more_than_torchs_import():
     script = (
         "import sys, time, torch\nloaded = set(sys.modules)\n"
-        "from engine.check import check\nfrom engine.experiment import read\n"
+        "from engine.plan import check\nfrom engine.experiment import read\n"
         "started = time.perf_counter()\n"
         "assert check(read('digits-cnn')).ok\n"
         "took = time.perf_counter() - started\n"

@@ -24,7 +24,7 @@ from engine.catalog.suitability import (
 )
 from engine.data import load_data, with_defaults
 from engine.data.description import Description
-from engine.devices import devices, resolve_device, resolve_precision, resolve_threads
+from engine.devices import Precision, devices, resolve_device, resolve_precision, resolve_threads
 from engine.experiment.document import Choice, Data, Experiment, Layer, Model
 from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake, Refused
@@ -74,7 +74,7 @@ class Plan:
     memory_bytes: int = 0
     """Estimate for a training step: weights, gradients, the optimizer's state, the activations of a batch."""
     device: str = ""
-    precision: str = ""
+    precision: Precision = "float32"
     threads: int = 1
     steps_per_epoch: int = 0
     """Steps of the optimizer."""
@@ -194,7 +194,7 @@ def _trace(
     return trace(experiment.model.layers, signal, facts, set_aside)
 
 
-def _device(experiment: Experiment) -> tuple[str, str, list[Mistake]]:
+def _device(experiment: Experiment) -> tuple[str, Precision, list[Mistake]]:
     try:
         device = resolve_device(experiment.training.device)
     except Refused as refused:
