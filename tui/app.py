@@ -26,7 +26,7 @@ from tui.screens.quit import STOP, QuitScreen
 from tui.themes import THEMES, VARIABLES, theme_name
 
 if TYPE_CHECKING:
-    from engine.check import Plan
+    from engine.plan import Plan
     from tui.feed import Source
 
 CHECK_AFTER_S = 0.25

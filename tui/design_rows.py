@@ -13,8 +13,8 @@ from engine.experiment import Choice, Experiment, Layer, Mistake
 from tui.quantities import left, right, scaled_text, shape_text
 
 if TYPE_CHECKING:
-    from engine.check import LayerPlan, Plan
     from engine.experiment import Draft
+    from engine.plan import LayerPlan, Plan
 
 MUTED = "$muted"
 WRONG = "$text-error"

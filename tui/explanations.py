@@ -15,8 +15,8 @@ from tui.design_rows import MUTED, given_and_defaults, layer_at, value_rows, val
 from tui.quantities import scaled_text, shape_text
 
 if TYPE_CHECKING:
-    from engine.check import Plan
     from engine.experiment import Draft
+    from engine.plan import Plan
 
 LOADING = "loading torch…"
 

@@ -13,8 +13,8 @@ from tui.explanations import LOADING
 from tui.quantities import ago_text, left, number_text, right, span_text
 
 if TYPE_CHECKING:
-    from engine.check import Plan
     from engine.experiment import Draft
+    from engine.plan import Plan
     from engine.runs import RunSummary
 
 MARKS = {

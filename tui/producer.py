@@ -11,7 +11,7 @@ from engine.training.events import Event, Finished
 from tui.explanations import Explained, field_defaults
 
 if TYPE_CHECKING:
-    from engine.check import Plan
+    from engine.plan import Plan
     from engine.runs import Follower, RunSummary
 
 
@@ -43,7 +43,7 @@ class Producer:
 
     def plan_of(self, draft: Draft) -> Plan:
         """The plan of a document. Imports torch; takes seconds the first time."""
-        from engine.check import check
+        from engine.plan import check
 
         return check(draft)
 

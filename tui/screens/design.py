@@ -31,7 +31,7 @@ from tui.widgets.header import DeckHeader
 from tui.widgets.row_list import PANEL_KEYS, RowList
 
 if TYPE_CHECKING:
-    from engine.check import Plan
+    from engine.plan import Plan
     from tui.app import Deck, Design
 
 TALL = 30
