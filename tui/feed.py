@@ -240,8 +240,9 @@ class Feed:
             case CommandDone():
                 self._take_command(event)
             case Checkpoint():
-                what = "best, saved" if event.kind == "best" else "checkpoint saved"
-                self._log.append(LogLine(event.time, "info", f"epoch {event.epoch}: {what}"))
+                when = f"epoch {event.epoch}" if event.step else "before the first step"
+                what = "best, saved" if event.kind == "best" and event.step else "checkpoint saved"
+                self._log.append(LogLine(event.time, "info", f"{when}: {what}"))
             case Log():
                 if self._now["state"] == "waiting":
                     self._now["state"] = "loading"

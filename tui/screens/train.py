@@ -29,8 +29,9 @@ BUDGET = 0.02
 """The share of a core that drawing may take."""
 LONGEST_WAIT_S = 4.0
 MOST_SAVED_S = 0.05
-FIRST_SECONDS_S = 0.15
-"""What drawing may spend beyond its share when a run begins: the first seconds are when a curve moves most."""
+FIRST_FRAMES_S = 1.0
+"""When a run begins or the terminal changes its size, laying out and painting the screen is not counted for so long:
+these first frames, where a curve moves most, are free."""
 RATE_FACTOR = 1.5
 
 
@@ -43,23 +44,23 @@ class FrameBudget:
 
     def __init__(self, share: float = BUDGET) -> None:
         self._share = share
-        self._balance_s = FIRST_SECONDS_S
+        self._balance_s = 0.0
         self._seen: tuple[float, float] | None = None
+        self._free_until_s = -float("inf")
+
+    def begin(self, now_s: float) -> None:
+        """The screen is laid out anew: do not count what that costs."""
+        self._balance_s = max(self._balance_s, 0.0)
+        self._free_until_s = now_s + FIRST_FRAMES_S
 
     def due(self, now_s: float, spent_s: float) -> bool:
         """Whether a frame may be drawn at `now_s`, when the thread has computed for `spent_s` altogether."""
-        if self._seen is not None:
+        if self._seen is not None and now_s > self._free_until_s:
             earned = (now_s - self._seen[0]) * self._share - (spent_s - self._seen[1])
             # Neither does one slow frame stop the picture for long, nor does a long rest pay for a burst.
-            most = max(MOST_SAVED_S, self._balance_s)
-            self._balance_s = min(max(self._balance_s + earned, -LONGEST_WAIT_S * self._share), most)
+            self._balance_s = min(max(self._balance_s + earned, -LONGEST_WAIT_S * self._share), MOST_SAVED_S)
         self._seen = now_s, spent_s
         return self._balance_s >= 0
-
-    def begin(self) -> None:
-        """Start anew with what the first seconds may cost; what was computed since the last question is not counted."""
-        self._balance_s = FIRST_SECONDS_S
-        self._seen = None
 
 
 class TrainScreen(Screen[None]):
@@ -150,8 +151,7 @@ class TrainScreen(Screen[None]):
             return
         turned = (view.state, view.asked, view.reason) != (self._shown.state, self._shown.asked, self._shown.reason)
         if view.started is not self._shown.started:
-            # Laying out and painting the whole screen for the first time is not what a frame costs.
-            self._budget.begin()
+            self._budget.begin(time.monotonic())
         if self._budget.due(time.monotonic(), time.thread_time()) or turned or self._dirty:
             self._show(view)
 
@@ -164,7 +164,7 @@ class TrainScreen(Screen[None]):
             widget.show(view)
         if view.started is not before.started:
             self._say_where(view)
-        if (view.state, view.reason) != (before.state, before.reason) or view.metric_names != before.metric_names:
+        if (view.state, view.reason) != (before.state, before.reason):
             self._write_ending()
             self.refresh_bindings()
 
@@ -187,6 +187,7 @@ class TrainScreen(Screen[None]):
         self.set_class(bool(lines), "-ended")
 
     def on_resize(self, _: object) -> None:
+        self._budget.begin(time.monotonic())
         self._write_ending()
         self.query_one(Footer).compact = self.size.width < 110
 
