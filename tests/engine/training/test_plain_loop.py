@@ -1,5 +1,7 @@
 """A run's losses are those of the loop that a person would write by hand, bit for bit."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -72,6 +74,9 @@ class LastOfLSTM(nn.Module):
 def by_hand(text, network, criterion, optimizer_of, *, epochs, batch, seed, scheduler_of=None, clip=None, l1=0.0):
     """The tutorial's loop. Its data, too, is only what `load_data` read: order, batches and steps are its own."""
     data = load_data(reads(text).experiment.data, seed)
+    if data.x.ndim == 4:
+        network = network.to(memory_format=torch.channels_last)
+        data = dataclasses.replace(data, x=data.x.to(memory_format=torch.channels_last))
     x, y = data.x[data.train], data.y[data.train]
     xv, yv = data.x[data.validation], data.y[data.validation]
     optimizer = optimizer_of(network.parameters())
