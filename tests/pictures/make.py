@@ -1,0 +1,95 @@
+"""Make the README's picture: the deck in a pseudo-terminal, training for real, drawn as a PNG.
+
+    python tests/pictures/make.py
+
+Needs a monospace font with box drawing (Debian: fonts-dejavu-core).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pyte
+from PIL import Image, ImageDraw, ImageFont
+
+HERE = Path(__file__).parent
+COLUMNS, ROWS = 120, 36
+CELL_W, CELL_H, FONT_SIZE = 9, 19, 15
+PAPER, INK = "#1e1e1e", "#d8d8d8"
+FONT = "DejaVuSansMono.ttf"
+DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
+"""Column and row of each bit of a braille character."""
+
+Screen = pyte.Screen
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as runs:
+        options = ["--set", "training.epochs=60", "--set", "training.early_stopping.patience=30", "--runs-dir", runs]
+        frames = screens("train", "digits-cnn", *options)
+        # The deck spaces its frames; a key draws one at once, so the picture is of one moment.
+        for epoch, key in ((15, "+"), (42, "S"), (42, "S"), (42, "S")):
+            screen, send = next(f for f in frames if epoch_of(f[0]) >= epoch)
+            send(key)
+        for _ in range(3):
+            screen, _send = next(frames)
+        draw(screen).save(HERE / "train.png", optimize=True)
+
+
+def screens(*arguments: str) -> Iterator[tuple[Screen, Callable[[str], object]]]:
+    """The deck's screen whenever something was written to it, and the way to type."""
+    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    command = [sys.executable, "-m", "tui.cli", *arguments]
+    child = pexpect.spawn(command[0], command[1:], dimensions=(ROWS, COLUMNS), env=environment, timeout=60)
+    screen = Screen(COLUMNS, ROWS)
+    stream = pyte.ByteStream(screen)
+    try:
+        while True:
+            stream.feed(child.read_nonblocking(1 << 16, timeout=60))
+            yield screen, child.send
+    finally:
+        child.close(force=True)
+
+
+def epoch_of(screen: Screen) -> int:
+    found = re.search(r"epoch (\d+)/", "\n".join(screen.display))
+    return int(found[1]) if found else 0
+
+
+def draw(screen: Screen) -> Image.Image:
+    """Text from the font; braille and blocks dot by dot, so that a curve looks as it does in a terminal."""
+    image = Image.new("RGB", (COLUMNS * CELL_W, ROWS * CELL_H), PAPER)
+    pen, font = ImageDraw.Draw(image), ImageFont.truetype(FONT, FONT_SIZE)
+    for row in range(ROWS):
+        for column in range(COLUMNS):
+            cell = screen.buffer[row][column]
+            ink, paper = colour(cell.fg, INK), colour(cell.bg, PAPER)
+            if cell.reverse:
+                ink, paper = paper, ink
+            x, y = column * CELL_W, row * CELL_H
+            pen.rectangle((x, y, x + CELL_W - 1, y + CELL_H - 1), fill=paper)
+            code = ord(cell.data[0]) if cell.data else 32
+            if 0x2800 <= code <= 0x28FF:
+                for bit, (across, down) in enumerate(DOTS):
+                    if (code - 0x2800) >> bit & 1:
+                        left, top = x + 1 + 4 * across, y + 2 + 4 * down
+                        pen.rectangle((left, top, left + 2, top + 2), fill=ink)
+            elif 0x2581 <= code <= 0x2588:
+                pen.rectangle((x, y + CELL_H - CELL_H * (code - 0x2580) // 8, x + CELL_W - 1, y + CELL_H - 1), fill=ink)
+            elif cell.data.strip():
+                pen.text((x, y), cell.data, font=font, fill=ink)
+    return image
+
+
+def colour(name: str, default: str) -> str:
+    return f"#{name}" if re.fullmatch(r"[0-9a-fA-F]{6}", name) else default
+
+
+if __name__ == "__main__":
+    main()
