@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pexpect
@@ -31,18 +33,20 @@ Screen = pyte.Screen
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as runs:
-        options = ["--set", "training.epochs=60", "--set", "training.early_stopping.patience=30", "--runs-dir", runs]
+        options = ["--set", "training.epochs=150", "--set", "training.early_stopping.patience=99", "--runs-dir", runs]
         frames = screens("train", "digits-cnn", *options)
         # The deck spaces its frames; a key draws one at once, so the picture is of one moment.
-        for epoch, key in ((15, "+"), (42, "S"), (42, "S"), (42, "S")):
+        for epoch, key in ((40, "+"), (90, "L"), (90, "S"), (90, "S"), (90, "S")):
             screen, send = next(f for f in frames if epoch_of(f[0]) >= epoch)
             send(key)
-        for _ in range(3):
+        until = time.monotonic() + 0.7
+        while time.monotonic() < until:
             screen, _send = next(frames)
         draw(screen).save(HERE / "train.png", optimize=True)
+        frames.close()
 
 
-def screens(*arguments: str) -> Iterator[tuple[Screen, Callable[[str], object]]]:
+def screens(*arguments: str) -> Generator[tuple[Screen, Callable[[str], object]], None, None]:
     """The deck's screen whenever something was written to it, and the way to type."""
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
     command = [sys.executable, "-m", "tui.cli", *arguments]
@@ -54,7 +58,8 @@ def screens(*arguments: str) -> Iterator[tuple[Screen, Callable[[str], object]]]
             stream.feed(child.read_nonblocking(1 << 16, timeout=60))
             yield screen, child.send
     finally:
-        child.close(force=True)
+        child.kill(signal.SIGKILL)  # a hang-up would not end the run
+        child.wait()
 
 
 def epoch_of(screen: Screen) -> int:
