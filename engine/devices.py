@@ -11,11 +11,12 @@ from engine.experiment.mistakes import Mistake, Refused
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
-THREADED_STEP_FLOPS = 150e6
-"""Work of one training step, in floating-point operations, from which a second CPU thread pays.
+STEP_FLOPS_PER_THREAD = 0.5e9
+"""Work of one training step, in floating-point operations, that each CPU thread should have.
 
-Below it, waking the threads for each operation costs what they gain, and one thread is immune to a busy neighbour,
-which can slow a step of two threads a hundredfold. Measured by tests/benchmarks/threads.py.
+With less, waking the threads for each operation costs what they gain; and one thread is immune to a busy neighbour,
+which slows a step of two threads a hundredfold. See tests/benchmarks/training_speed.py at --threads 1 and 2. It is a
+rule, not a measurement at the start of each run, so that two runs with one seed give the same bits.
 """
 
 
@@ -142,10 +143,9 @@ def resolve_threads(wanted: int | str, step_flops: float) -> int:
     Args:
         step_flops: work of one training step (forward and backward, a whole batch), in floating-point operations.
     """
-    cores = available_cores()
     if isinstance(wanted, int):
         return max(1, wanted)
-    return cores if step_flops >= THREADED_STEP_FLOPS else 1
+    return max(1, min(available_cores(), int(step_flops / STEP_FLOPS_PER_THREAD)))
 
 
 def available_cores() -> int:
