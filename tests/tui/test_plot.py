@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +13,7 @@ from hypothesis import strategies as st
 
 from tui.series import Bucket, Series
 from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, broken, draw, runs
-from tui.widgets.scale import Axis, clipped, nice_step, number_label, step_axis, value_axis
+from tui.widgets.scale import Axis, Tick, clipped, nice_step, number_label, step_axis, value_axis
 
 MARKERS: tuple[Marker, ...] = ("braille", "blocks", "ascii")
 
@@ -59,7 +63,7 @@ def test_a_falling_line_goes_from_the_upper_left_to_the_lower_right() -> None:
         "    │                           ⠉⠒⠤⢄⡀   ",
         "   0┤                               ⠈⠑⠢⠤",
         "    └────────┬────────┬────────┬───────┬",
-        "step        10       20       30     40 ",
+        "step        10       20       30      40",
     ]
 
 
@@ -217,6 +221,40 @@ def test_the_level_axis_grows_by_leaps_and_ends_with_the_run() -> None:
     assert len(set(ends)) < 25
     assert step_axis(0, 500, 690, 23, 70).unit == "epoch"
     assert step_axis(0, 12, 690, 23, 70).unit == "step"
+
+
+def crowded() -> list[str]:
+    """A plot with more labels than room for them."""
+    y = Axis(low=0.48, high=0.96, ticks=tuple(Tick(at, f"{at:.2f}") for at in (0.5, 0.55, 0.6, 0.8, 0.82)))
+    x = Axis(low=0.0, high=100.0, ticks=tuple(Tick(at, f"{at:,}") for at in range(10, 101, 10)), unit="step")
+    return texts(draw(Scene(x=x, y=y, layers=()), 24, 5))
+
+
+def test_labels_that_want_one_place_leave_it_to_the_nearest() -> None:
+    assert crowded() == [
+        "    │                   ",
+        "0.80┤                   ",
+        "0.50┤                   ",
+        "    └──┬──┬───┬───┬──┬──",
+        "step  10 30  50  70 90  ",
+    ]
+
+
+def test_a_plot_looks_the_same_in_every_process() -> None:
+    """Plotext passes what it draws through sets, and Python orders strings in those anew in every process."""
+    program = "from test_plot import crowded; print(crowded())"
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    pictures = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3", "4")
+    }
+    assert len(pictures) == 1
 
 
 def test_blanks_join_their_neighbours() -> None:

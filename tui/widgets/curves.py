@@ -40,7 +40,7 @@ class CurvePanel(Panel):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._y: Axis | None = None
-        self._drawn_for: tuple[str, bool, bool] | None = None
+        self._drawn_for: tuple[object, ...] = ()
 
     def curves(self) -> tuple[Layer, ...]:
         """The curves, from the lowest to the highest."""
@@ -68,8 +68,8 @@ class CurvePanel(Panel):
             return _note(
                 ["Nothing here is above 0,", "so a logarithmic axis cannot", "show it. L: linear axis"], width, height
             )
-        # A curve of another run, scale or part of the run begins with limits of its own.
-        drawn_for = (view.started.run if view.started else "", log, self.options.zoom)
+        # A curve of another run, scale, size or part of the run begins with limits of its own.
+        drawn_for = (view.started and view.started.run, log, self.options.zoom, self._named(), width, height)
         before = self._y if drawn_for == self._drawn_for else None
         self._drawn_for = drawn_for
         self._y = self._value_axis(values, height - 2, log, before)
@@ -90,6 +90,10 @@ class CurvePanel(Panel):
             return None
         shown = clipped([value for value in values if not log or value > 0])
         return value_axis(shown, rows, log=log, bounds=self.bounds, before=before)
+
+    def _named(self) -> str | None:
+        """What the upright axis measures, where that can change."""
+        return None
 
     def _first_step(self) -> float:
         """Where the axis begins: at the start of the run, or zoomed in, moving on by leaps."""
@@ -187,6 +191,9 @@ class MetricPanel(CurvePanel):
     def bounds(self) -> tuple[float | None, float | None]:  # type: ignore[override]
         share = self.shown in ("accuracy", "f1")
         return (0.0, 1.0) if share else (None, 1.0) if self.shown == "r2" else (None, None)
+
+    def _named(self) -> str | None:
+        return self.shown
 
     def logarithmic(self) -> bool:
         """Errors follow the loss; shares of 1 and r2, which may be below 0, stay linear."""

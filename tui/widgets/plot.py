@@ -89,16 +89,16 @@ def draw(scene: Scene, width: int, height: int, marker: Marker = "braille") -> t
     columns, rows = canvas_size(width, height, scene.y)
     if columns < 4 or rows < 2:
         return tuple(((" " * width, "axis"),) for _ in range(height))
-    labels = _label_width(scene.y.ticks)
-    left = labels + 1
-    frame = _frame(
-        width,
-        height,
-        tuple((_dot(scene.y, tick.at, rows), tick.label.rjust(labels)) for tick in scene.y.ticks),
-        tuple((_dot(scene.x, tick.at, columns), tick.label) for tick in scene.x.ticks),
-    )
+    left = width - columns
+    at_rows = _row_labels(scene.y, rows)
+    at_columns = _column_labels(scene.x, columns, left)
+    frame = _frame(width, height, left - 1, tuple(at_rows), tuple(at for at, _, _ in at_columns))
     cells = [[(character, "axis") for character in line] for line in frame]
-    _put_unit(cells[-1], scene.x.unit)
+    for row, label in at_rows.items():
+        _write(cells[rows - 1 - row], left - 1 - len(label), label)
+    _write(cells[-1], 0, scene.x.unit)
+    for _, start, label in at_columns:
+        _write(cells[-1], start, label)
     canvas = _Canvas(columns, rows, marker)
     for layer in scene.layers:
         canvas.add(layer, scene.x, scene.y)
@@ -267,18 +267,19 @@ def _raster(
 
 
 @lru_cache(maxsize=16)
-def _frame(
-    width: int, height: int, y_ticks: tuple[tuple[int, str], ...], x_ticks: tuple[tuple[int, str], ...]
-) -> tuple[str, ...]:
-    """The axes with their ticks, drawn by plotext around an empty canvas."""
-    labels = max([len(label) for _, label in y_ticks], default=0)
+def _frame(width: int, height: int, labels: int, rows: tuple[int, ...], columns: tuple[int, ...]) -> tuple[str, ...]:
+    """The axes with signs for their ticks, drawn by plotext around an empty canvas; `labels` is the room at the left.
+
+    The labels themselves are not plotext's: where two want one place, it keeps the one that a set yields first, which
+    changes from process to process.
+    """
     figure = _clean_figure(width, height)
     figure.xaxes(True, False)
     figure.yaxes(True, False)
-    # Plotext gives the labels the room of the widest; without a tick there is none.
-    figure.yticks([at for at, _ in y_ticks] or [0], [label for _, label in y_ticks] or [" " * _LEAST_LABEL])
-    figure.xticks([at for at, _ in x_ticks] or [0], [label for _, label in x_ticks] or [" "])
-    figure.xlim(0, width - max(labels, _LEAST_LABEL) - 2)
+    # Blank labels hold the room; where there is no tick one is put where no sign of it is seen.
+    figure.yticks(rows or (-1,), [" " * labels] * max(len(rows), 1))
+    figure.xticks(columns or (-1,), [" "] * max(len(columns), 1))
+    figure.xlim(0, width - labels - 2)
     figure.ylim(0, height - 3)
     figure.scatter([0], [0], marker=" ", color="default")
     return _characters(figure)
@@ -333,10 +334,34 @@ def _label_width(ticks: Sequence[Tick]) -> int:
     return max([_LEAST_LABEL, *(len(tick.label) for tick in ticks)])
 
 
-def _put_unit(line: list[Run], unit: str) -> None:
-    """The name of what is counted, at the left end of the labels where it covers none."""
-    if unit and all(character == " " for character, _ in line[: len(unit) + 1]):
-        line[: len(unit)] = [(character, "axis") for character in unit]
+def _row_labels(axis: Axis, rows: int) -> dict[int, str]:
+    """The labels of the upright axis by their rows, counted from below; of two in one row the nearer one."""
+    nearest: dict[int, tuple[float, str]] = {}
+    for at, label in axis.ticks:
+        exact = (at - axis.low) / (axis.high - axis.low) * (rows - 1)
+        row = math.floor(exact + 0.5 + 1e-6)
+        # Rounded, so that noise in the last digits does not decide between two that are as near.
+        candidate = round(abs(exact - row), 6), label
+        if 0 <= row < rows:
+            nearest[row] = min(nearest.get(row, candidate), candidate)
+    return {row: label for row, (_, label) in nearest.items()}
+
+
+def _column_labels(axis: Axis, columns: int, left: int) -> list[tuple[int, int, str]]:
+    """The labels of the level axis, each with its tick's column and the cell where it begins, none over another."""
+    labels: list[tuple[int, int, str]] = []
+    free_from = len(axis.unit) + 1
+    for at, label in axis.ticks:
+        column = _dot(axis, at, columns)
+        start = min(left + column - len(label) // 2, left + columns - len(label))
+        if start >= free_from:
+            labels.append((column, start, label))
+            free_from = start + len(label) + 1
+    return labels
+
+
+def _write(line: list[Run], start: int, text: str) -> None:
+    line[start : start + len(text)] = [(character, "axis") for character in text]
 
 
 def _place(mark: Mark, scene: Scene, columns: int, rows: int, marker: Marker) -> tuple[int, int] | None:
