@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import Footer
 
 from engine.training.commands import SetLR, Simple
-from engine.training.events import CommandDone, Epoch, Event, Step
+from engine.training.events import CommandDone, Epoch, Event, RunStarted, Step
 from tui.feed import Source
 from tui.screens.stop import StopScreen
 from tui.screens.train import FrameBudget, TrainScreen
@@ -184,6 +184,24 @@ def test_a_failed_run_leaves_its_sentence_on_the_screen_and_the_screen_standing(
     assert "The loss is NaN at step 260. Lower optimizer.lr, or set regularization.clip_grad_norm." in text
     assert "NaN at step 260" in text.split("╭─ loss")[1]
     assert run.sent == []
+
+
+def test_a_run_that_fails_at_its_first_step_marks_it_too() -> None:
+    assert "NaN at step 1" in deck(ended(nan_at=1), nothing, (80, 24)).split("╭─ loss")[1]
+
+
+def test_the_metric_that_decides_is_shown_first() -> None:
+    def measured(monitor: str) -> FakeRun:
+        run = FakeRun(())
+        started = next(event for event in script() if isinstance(event, RunStarted))
+        document = {"name": "x", "training": {"early_stopping": {"monitor": monitor, "patience": 3}}}
+        numbers = {"val_mae": 0.1, "val_rmse": 0.2, "val_r2": 0.9}
+        epoch = {"epoch": 1, "step": 23, "train_loss": 0.1, "lr": 1e-3, "seconds": 1.0, "samples_per_s": 9.0} | numbers
+        run.say(started.model_copy(update={"experiment": document}), Epoch.model_validate(epoch))
+        return run
+
+    assert "╭─ rmse" in deck(measured("val_loss"), nothing)
+    assert "╭─ r2" in deck(measured("val_r2"), nothing)
 
 
 def test_an_ended_run_says_why_how_good_it_was_where_it_lies_and_how_to_go_on() -> None:

@@ -15,6 +15,9 @@ from tui.widgets.panel import Panel, first_that_fits
 from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, broken, canvas_size, draw, sample
 from tui.widgets.scale import Axis, clipped, step_axis, value_axis
 
+_FIRST_METRICS = ("accuracy", "rmse", "bits")
+"""The metric of each task that its naive baseline is told in."""
+
 ZOOM = 4
 """Zoomed in, the last one of this many parts of the run is seen."""
 
@@ -74,8 +77,7 @@ class CurvePanel(Panel):
         self._drawn_for = drawn_for
         self._y = self._value_axis(values, height - 2, log, before)
         if self._y is None:
-            marks = broken(layers[0].buckets) if layers else ()
-            if not marks:
+            if not any(mark.symbol == "✗" for mark in self.marks()):
                 return _note([self.waiting], width, height)
             self._y = Axis(low=0.0, high=1.0)
         columns, _ = canvas_size(width, height, self._y)
@@ -120,7 +122,8 @@ class LossPanel(CurvePanel):
 
     def curves(self) -> tuple[Layer, ...]:
         view, weight = self.view, self.options.smoothing
-        raw = view.train_loss if len(view.train_loss.buckets) > 1 else view.curve("train_loss")
+        # A run whose epochs pass between two `step` events is drawn by its epochs.
+        raw = max(view.train_loss, view.curve("train_loss"), key=lambda curve: len(curve.buckets))
         smooth = dict(view.smoothed).get(weight, Curve())
         train: tuple[Layer, ...]
         if weight and len(smooth.buckets) > 1:
@@ -179,13 +182,14 @@ class MetricPanel(CurvePanel):
         return max([2.0 * self.view.steps_per_epoch, *last])
 
     metric: str | None = None
-    """Which metric; the first that was measured where none is chosen."""
+    """Which metric a person chose; without one it is that which decides about the best epoch, or the task's first."""
 
     @property
     def shown(self) -> str | None:
         """The metric on the screen."""
         names = self.view.metric_names
-        return self.metric if self.metric in names else names[0] if names else None
+        wanted = (self.metric, self.view.monitor.removeprefix("val_").removeprefix("train_"), *_FIRST_METRICS)
+        return next((name for name in wanted if name in names), names[0] if names else None)
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:  # type: ignore[override]
