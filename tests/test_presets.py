@@ -1,0 +1,84 @@
+"""Every preset does what its header says, from the command line to the last event."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from engine.experiment import preset_names, preset_text
+from engine.training.checkpoint import load_checkpoint, newest_checkpoint
+
+
+def train(preset, tmp_path, *overrides):
+    """The events of a headless run."""
+    changes = [part for override in overrides for part in ("--set", override)]
+    command = [sys.executable, "-m", "tui.cli", "train", preset, "--headless", "--json", "--runs-dir", str(tmp_path)]
+    result = subprocess.run([*command, *changes], capture_output=True, text=True, check=False, timeout=400)
+    assert "Traceback" not in result.stderr
+    return result.returncode, [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def best(events):
+    epochs = {e["epoch"]: e for e in events if e["event"] == "epoch"}
+    return epochs[events[-1]["best_epoch"]]
+
+
+def baseline(events):
+    """The number in the sentence that names the naive baseline."""
+    (sentence,) = [e["message"] for e in events if e["event"] == "log" and "baseline" in e["message"]]
+    return float(re.search(r"val_\w+ ([0-9.]+)", sentence)[1].rstrip("."))
+
+
+def test_digits_cnn_reaches_99_percent_within_10_seconds(tmp_path):
+    status, events = train("digits-cnn", tmp_path)
+    assert status == 0
+    assert best(events)["val_accuracy"] >= 0.99
+    assert baseline(events) < 0.12
+
+
+@pytest.mark.parametrize("preset", ["digits-lstm", "lenet"])
+def test_the_other_digits_presets_reach_96_percent(preset, tmp_path):
+    status, events = train(preset, tmp_path)
+    assert status == 0
+    assert best(events)["val_accuracy"] >= 0.96
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("preset", ["mackey-glass-lstm", "mackey-glass-gru"])
+def test_mackey_glass_is_forecast_ten_and_five_times_better_than_by_the_last_value(preset, tmp_path):
+    status, events = train(preset, tmp_path)
+    assert status == 0
+    times = {"mackey-glass-lstm": 10, "mackey-glass-gru": 5}[preset]
+    assert best(events)["val_rmse"] <= baseline(events) / times
+
+
+@pytest.mark.timeout(400)
+def test_stdlib_docs_lstm_tells_three_in_four_docstrings_packages(tmp_path):
+    # Half of its epochs are enough.
+    status, events = train("stdlib-docs-lstm", tmp_path, "training.epochs=6")
+    assert status == 0
+    assert best(events)["val_accuracy"] >= 0.75
+    assert 0.15 < baseline(events) < 0.35
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_hopeless_learning_rate_fails_any_preset_in_one_sentence(preset, tmp_path):
+    status, events = train(preset, tmp_path, "optimizer.lr=1e30")
+    end = events[-1]
+    assert status == 1
+    assert (end["event"], end["reason"]) == ("finished", "failed")
+    assert re.search(r"The loss stopped being finite at step \d+, in epoch \d+", end["message"])
+    (run,) = tmp_path.iterdir()
+    for kind in ("last", "best"):
+        whole = newest_checkpoint(run / "checkpoints", kind=kind)
+        if whole is not None:
+            assert all(t.isfinite().all() for t in load_checkpoint(whole).model.values() if t.is_floating_point())
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_preset_says_in_its_header_what_it_reaches_and_with_what(preset):
+    header = [line for line in preset_text(preset).splitlines() if line.startswith("#")]
+    assert len(header) >= 2
+    assert "Reaches" in header[1] and re.search(r"\d", header[1])
