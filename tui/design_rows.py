@@ -205,13 +205,16 @@ def layer_heading(plan: Plan | None, width: int) -> Content:
 
 
 def layer_rows(draft: Draft, plan: Plan | None, width: int) -> list[Content]:
-    """The input and the layers, one row each: number, label, output shape, parameters, a mistake with its fix."""
+    """The input and the layers, one row each: number, label, output shape, parameters, a mistake with its fix.
+
+    Layers count from 0, as in the document's paths and in the keys of torch's state_dict.
+    """
     columns = columns_for(plan, width)
     shape = shape_text(plan.description.input_shape) if plan is not None and plan.description else ""
     rows = [Content.styled(columns.line("  ", "", "input", shape, ""), MUTED)]
     if plan is None or not plan.layers:
         return rows + [_layer_row(columns, width, *planned) for planned in _unplanned(draft)]
-    for number, layer in enumerate(plan.layers, start=1):
+    for number, layer in enumerate(plan.layers):
         parameters = f"{layer.parameters:,}" if layer.parameters else ""
         shape = shape_text(layer.output_shape)
         rows.append(_layer_row(columns, width, str(number), layer.label, layer.mistake, shape, parameters))
@@ -221,8 +224,8 @@ def layer_rows(draft: Draft, plan: Plan | None, width: int) -> list[Content]:
 def _unplanned(draft: Draft) -> Iterator[tuple[str, str, Mistake | None]]:
     """Number, label and mistake of each layer while torch has not been asked."""
     layers: Sequence[Layer] = draft.experiment.model.layers if draft.experiment else ()
-    for number, layer in enumerate(layers, start=1):
-        path = f"model.layers[{number - 1}]"
+    for number, layer in enumerate(layers):
+        path = f"model.layers[{number}]"
         wrong = next((m for m in draft.mistakes if m.path == path or m.path.startswith(f"{path}.")), None)
         yield str(number), " ".join([layer.type, *_given(layer, names=False)]), wrong
 
