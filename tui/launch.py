@@ -21,6 +21,9 @@ __all__ = ["run_deck", "terminal_problem"]
 
 POLL_S = 0.2
 
+LOOK_S = 1.0
+"""How often the deck looks whether its terminal is still there: not every shell passes SIGHUP on."""
+
 
 def run_deck(
     *,
@@ -47,7 +50,16 @@ def run_deck(
     signals = _Signals(deck)
     with signals:
         with terminal:
-            deck.shown = terminal.claim
+
+            def look() -> None:
+                if not terminal.is_there():
+                    signals.hang_up()
+
+            def shown() -> None:
+                terminal.claim()
+                deck.set_interval(LOOK_S, look)
+
+            deck.shown = shown
             deck.run()
             if signals.hung_up:
                 terminal.lose()
@@ -85,12 +97,20 @@ class _Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def hang_up(self) -> None:
+        """The terminal has gone away."""
+        self.hung_up = True
+        self._leave()
+
     def _caught(self, number: int, frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGHUP", None):
             self.hung_up = True
         else:
             self.number = number
             self.count += 1
+        self._leave()
+
+    def _leave(self) -> None:
         loop = self._deck.loop
         if loop is not None:
             with suppress(RuntimeError):  # the loop is closed: the deck has ended

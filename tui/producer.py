@@ -43,6 +43,13 @@ class Producer:
 
     def plan_of(self, draft: Draft) -> Plan:
         """The plan of a document. Imports torch; takes seconds the first time."""
+        # What the screens explain must be there before torch begins to load: an import that they wait for, behind a
+        # lock that this thread holds, would hold up the keys.
+        from engine.catalog import KINDS, catalog
+        from engine.data import sources  # noqa: F401
+
+        for kind in KINDS:
+            catalog(kind)
         from engine.plan import check
 
         return check(draft)

@@ -76,6 +76,10 @@ class Terminal:
         """Within the app: put the real streams back in the place of Textual's stand-ins."""
         sys.stdout, sys.stderr = self._streams
 
+    def is_there(self) -> bool:
+        """Whether the terminal still answers: one that was hung up does not."""
+        return os.isatty(0)
+
     def lose(self) -> None:
         """The terminal has gone away: nothing reads from it or writes to it any more."""
         self._lost = True

@@ -35,12 +35,19 @@ CHOICES = (STAY, STOP)
 """The first is the default and changes nothing."""
 
 
+class ChoiceList(RowList):
+    """The ways to leave."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Choose", tooltip="Do what the cursor is on"),
+    ]
+
+
 class QuitScreen(ModalScreen[str]):
     """Asks; answers with the name of a choice. Escape is the first one."""
 
     CSS_PATH = "quit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Choose", priority=True, tooltip="Do what the cursor is on"),
         Binding("escape,q", "stay", "Stay", key_display="esc", tooltip="Close this question; nothing changes"),
     ]
 
@@ -53,11 +60,11 @@ class QuitScreen(ModalScreen[str]):
         with Vertical(id="quit") as panel:
             panel.border_title = "Leave the deck?"
             yield Static(Content.assemble((self._run_name, "bold"), " is training."))
-            yield RowList(id="choices")
+            yield ChoiceList(id="choices")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        choices = self.query_one("#choices", RowList)
+        choices = self.query_one(ChoiceList)
         choices.styles.height = len(self._choices)
         choices.show_rows(self._rows, at=0)
         choices.focus()
@@ -74,9 +81,6 @@ class QuitScreen(ModalScreen[str]):
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._choices[event.option_index].name)
-
-    def action_choose(self) -> None:
-        self.dismiss(self._choices[self.query_one("#choices", RowList).highlighted or 0].name)
 
     def action_stay(self) -> None:
         self.dismiss(self._choices[0].name)

@@ -1,0 +1,303 @@
+"""The deck as a whole: from screen to screen, training, help, palette, leaving."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from fake_producer import RUNS, FakeProducer, document
+from screen_text import screen_text
+from test_home_screen import SIZES, settle
+from textual.css.query import NoMatches
+from textual.pilot import Pilot
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+from engine.training.events import Reason
+from tui.app import Deck
+from tui.screens.design import DesignScreen
+from tui.screens.help import HelpScreen
+from tui.screens.home import HomeScreen
+from tui.screens.quit import QuitScreen
+from tui.screens.train import TrainScreen
+from tui.themes import theme_name
+
+Act = Callable[[Deck, Pilot[None]], Awaitable[None]]
+
+
+def play(deck: Deck, act: Act, size: tuple[int, int] = (80, 24)) -> Deck:
+    """Run the deck, and `act` in it."""
+
+    async def run() -> None:
+        async with deck.run_test(size=size, notifications=True) as pilot:
+            await act(deck, pilot)
+
+    asyncio.run(run())
+    return deck
+
+
+async def train(deck: Deck, pilot: Pilot[None]) -> None:
+    await settle(pilot, lambda: "18,602" in screen_text(deck))
+    await pilot.press("t")
+    await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
+
+
+def test_t_trains_the_preset_and_the_number_keys_go_between_the_screens(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        (run,) = producer.started
+        assert deck.going is run
+        screen = deck.screen
+        await settle(pilot, lambda: "digits-cnn" in screen_text(deck))
+        await pilot.press("3")
+        await settle(pilot, lambda: isinstance(deck.screen, HomeScreen))
+        await pilot.press("1")
+        await settle(pilot, lambda: isinstance(deck.screen, DesignScreen))
+        await pilot.press("2")
+        await settle(pilot, lambda: deck.screen is screen)
+        run.end(Reason.COMPLETED, "Trained.")
+
+    play(Deck(tmp_path, producer=producer), act)
+
+
+def test_one_run_at_a_time_and_the_next_when_it_has_ended(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        first = deck.screen
+        await pilot.press("3", "t")
+        await settle(pilot, lambda: deck.screen is first)
+        assert len(producer.started) == 1
+        producer.started[0].end(Reason.COMPLETED, "Trained.")
+        await pilot.press("3", "t")
+        await settle(pilot, lambda: len(producer.started) == 2)
+        await settle(pilot, lambda: isinstance(deck.screen, TrainScreen) and deck.screen is not first)
+        producer.started[1].end(Reason.COMPLETED, "Trained.")
+
+    play(Deck(tmp_path, producer=producer), act)
+
+
+def test_train_from_the_command_line_begins_as_soon_as_torch_is_there(tmp_path: Path) -> None:
+    producer = FakeProducer(held=True)
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: "loading torch…" in screen_text(deck))
+        assert isinstance(deck.screen, DesignScreen)
+        assert "trains as soon as torch is there" in screen_text(deck)
+        producer.go.set()
+        await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
+        producer.started[0].end(Reason.COMPLETED, "Trained.")
+
+    play(Deck(tmp_path, document(), train=True, producer=producer), act)
+
+
+def test_train_from_the_command_line_shows_mistakes_instead(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: "✗ 1 mistake" in screen_text(deck))
+        assert isinstance(deck.screen, DesignScreen)
+        assert producer.started == []
+
+    play(Deck(tmp_path, document("model.layers[9].in_features=100"), train=True, producer=producer), act)
+
+
+def test_a_run_that_cannot_begin_says_why_and_the_deck_stands(tmp_path: Path) -> None:
+    producer = FakeProducer(refuses="read-only")
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: "18,602" in screen_text(deck))
+        await pilot.press("t")
+        await settle(pilot, lambda: "read-only" in screen_text(deck))
+        assert isinstance(deck.screen, HomeScreen)
+
+    play(Deck(tmp_path, producer=producer), act, (120, 36))
+
+
+def test_the_deck_opens_on_a_run_that_is_named(tmp_path: Path) -> None:
+    producer = FakeProducer(RUNS)
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
+        assert producer.followed == [RUNS[1].path]
+        await pilot.press("q")
+
+    assert play(Deck(tmp_path, open_run=RUNS[1].path, producer=producer), act).return_code == 0
+
+
+def test_opening_the_run_of_this_process_shows_its_own_screen(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        screen = deck.screen
+        await pilot.press("3")
+        deck.open_run(producer.started[0].directory)
+        await settle(pilot, lambda: deck.screen is screen)
+        assert producer.followed == []
+        producer.started[0].end(Reason.COMPLETED, "Trained.")
+
+    play(Deck(tmp_path, producer=producer), act)
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
+def test_without_a_run_the_deck_is_left_at_once(tmp_path: Path, key: str) -> None:
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await pilot.press(key)
+        await settle(pilot, lambda: not deck.is_running or deck._exit)
+
+    assert play(Deck(tmp_path, producer=FakeProducer()), act)._exit
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
+@pytest.mark.parametrize("answer", ["enter", "escape", "q"])
+def test_while_a_run_goes_leaving_asks_and_the_default_is_to_stay(tmp_path: Path, key: str, answer: str) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        await pilot.press(key)
+        await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+        await pilot.press(answer)
+        await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
+        (run,) = producer.started
+        assert run.alive
+        assert run.sent == []
+        assert not deck._exit
+        run.end(Reason.COMPLETED, "Trained.")
+
+    play(Deck(tmp_path, producer=producer), act)
+
+
+def test_stop_and_keep_the_model_asks_the_run_to_stop_and_leaves(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        await pilot.press("q")
+        await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+        await pilot.press("down", "enter")
+        await settle(pilot, lambda: deck._exit)
+
+    play(Deck(tmp_path, producer=producer), act)
+    (run,) = producer.started
+    assert [command.command for command in run.sent] == ["stop"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_help_lists_the_keys_of_the_screen_and_what_its_panels_show(tmp_path: Path, size: tuple[int, int]) -> None:
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await pilot.press("question_mark")
+        await settle(pilot, lambda: isinstance(deck.screen, HelpScreen))
+        assert "Train the preset under the cursor" in screen_text(deck)
+        await pilot.press("end")
+        await settle(pilot, lambda: "Each is a TOML file" in screen_text(deck))
+        await pilot.press("question_mark")
+        await settle(pilot, lambda: isinstance(deck.screen, HomeScreen))
+
+    play(Deck(tmp_path, producer=FakeProducer()), act, size)
+
+
+async def on_home(deck: Deck, pilot: Pilot[None]) -> None:
+    await settle(pilot, lambda: "18,602" in screen_text(deck))
+
+
+async def on_design(deck: Deck, pilot: Pilot[None]) -> None:
+    await pilot.press("1")
+    await settle(pilot, lambda: "18,602" in screen_text(deck))
+
+
+async def on_help(deck: Deck, pilot: Pilot[None]) -> None:
+    await pilot.press("question_mark")
+    await settle(pilot, lambda: isinstance(deck.screen, HelpScreen))
+
+
+async def on_quit(deck: Deck, pilot: Pilot[None]) -> None:
+    await train(deck, pilot)
+    await pilot.press("q")
+    await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+
+
+@pytest.mark.parametrize("there", [on_home, on_design, on_help, train, on_quit])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_key_in_the_footer_is_whole_on_the_screen_and_has_an_action(
+    tmp_path: Path, there: Act, size: tuple[int, int]
+) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await there(deck, pilot)
+        await settle(pilot, lambda: len(deck.screen.query(FooterKey)) > 0)
+        width = deck.size.width
+        for key in deck.screen.query(FooterKey):
+            assert key.region.right <= width, f"{key.description} is cut off"
+            active = next(a for a in deck.screen.active_bindings.values() if a.binding.action == key.action)
+            assert active.enabled or key._disabled
+            namespace, name, _ = _parsed(active.binding.action)
+            node = deck if namespace == "app" else active.node
+            assert hasattr(node, f"action_{name}") or hasattr(node, f"_action_{name}"), key.action
+        for run in producer.started:
+            run.end(Reason.COMPLETED, "Trained.")
+
+    play(Deck(tmp_path, producer=producer), act, size)
+
+
+def _parsed(action: str) -> tuple[str, str, str]:
+    name, _, arguments = action.partition("(")
+    namespace, _, name = name.rpartition(".")
+    return namespace, name, arguments
+
+
+def test_the_palette_has_every_action_of_the_screen(tmp_path: Path) -> None:
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await settle(pilot, lambda: "18,602" in screen_text(deck))
+        titles = [command.title for command in deck.get_system_commands(deck.screen)]
+        assert {"Train (t)", "Help (?)", "Design (1)", "Plan of lenet", "Train lenet", "Theme: light"} <= set(titles)
+        assert any(title.startswith("Quit") for title in titles)
+        await pilot.press("ctrl+p", *"plan of lenet", "enter")
+        await settle(pilot, lambda: isinstance(deck.screen, DesignScreen) and deck.screen.design is not None)
+        assert deck.screen.design.name == "lenet"
+
+    play(Deck(tmp_path, producer=FakeProducer()), act)
+
+
+def test_a_mistake_of_the_deck_itself_ends_it_and_is_kept_for_the_terminal(tmp_path: Path) -> None:
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        deck.call_later(lambda: deck.screen.query_one("#nowhere"))
+        await settle(pilot, lambda: deck.crash is not None)
+
+    deck = Deck(tmp_path, producer=FakeProducer())
+    with pytest.raises(NoMatches):
+        play(deck, act)
+    assert isinstance(deck.crash, NoMatches)
+
+
+@pytest.mark.parametrize(
+    ("environ", "theme"),
+    [
+        ({"TERM": "xterm-256color"}, "torchdeck-dark"),
+        ({"TERM": "screen", "COLORTERM": "truecolor"}, "torchdeck-dark"),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, "torchdeck-plain"),
+        ({"TERM": "linux"}, "torchdeck-ansi"),
+        ({"TERM": "xterm"}, "torchdeck-ansi"),
+    ],
+)
+def test_the_theme_suits_the_colours_of_the_terminal(environ: dict[str, str], theme: str) -> None:
+    assert theme_name(environ) == theme
+
+
+@pytest.mark.parametrize("theme", ["torchdeck-dark", "torchdeck-light", "torchdeck-ansi", "torchdeck-plain", "nord"])
+def test_every_theme_draws_every_screen(tmp_path: Path, theme: str) -> None:
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        deck.theme = theme
+        await on_home(deck, pilot)
+        await on_design(deck, pilot)
+        await on_help(deck, pilot)
+        assert deck.screen.query(Footer)
+
+    play(Deck(tmp_path, producer=FakeProducer()), act)
