@@ -162,7 +162,7 @@ def _say_end(run: Run) -> None:
         return
     _say(f"{run.directory.name}: {finished.message}")
     _say(f"The run is in {run.directory}")
-    if finished.reason is Reason.INTERRUPTED:
+    if finished.reason in (Reason.INTERRUPTED, Reason.STOPPED):
         _say(f"Go on with: {resume_command(run.directory)}")
 
 
