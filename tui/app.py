@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
@@ -18,6 +18,7 @@ from textual.timer import Timer
 from engine.experiment import Draft, Refused
 from engine.training.commands import Simple
 from tui.background import Background
+from tui.meter import MeteredApp
 from tui.producer import Producer, Run
 from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
@@ -54,7 +55,7 @@ class Design:
         return self.draft.experiment.name if self.draft.experiment else self.source
 
 
-class Deck(App[None]):
+class Deck(MeteredApp):
     """The deck.
 
     Work that takes time happens on threads of `Background`; nothing but this app's loop touches a widget.

@@ -16,8 +16,9 @@ from textual.widgets import Footer
 from engine.training.commands import SetLR, Simple
 from engine.training.events import CommandDone, Epoch, Event, RunStarted, Step
 from tui.feed import Source
+from tui.frame_budget import FrameBudget
 from tui.screens.stop import StopScreen
-from tui.screens.train import FrameBudget, TrainScreen
+from tui.screens.train import TrainScreen
 from tui.themes import DARK, VARIABLES
 from tui.widgets.panel import RowWidget
 from tui.widgets.plot import Marker
@@ -482,3 +483,12 @@ def test_a_narrow_footer_holds_every_key() -> None:
 
     for size in SIZES:
         deck(training(), look, size)
+
+
+def test_a_fast_machine_on_a_slow_line_writes_no_more_than_the_line_bears() -> None:
+    budget, now, written = FrameBudget(0.02, bytes_per_s=4500), 0.0, 0
+    while now < 100:
+        if budget.due(now, 0.0, written):
+            written += 9_000
+        now += 0.25
+    assert 4000 * 100 < written <= 4700 * 100

@@ -1,4 +1,4 @@
-"""The train screen in a real terminal: what a live run writes, and what it costs."""
+"""The train screen in a real terminal: what a live run writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
-import psutil
 import pytest
 
 HERE = Path(__file__).parent
@@ -40,15 +39,9 @@ def written(child: pexpect.spawn, seconds: float) -> int:
     return total
 
 
-def test_a_live_run_writes_at_most_5_kb_a_second_and_draws_within_its_budget(program: pexpect.spawn) -> None:
+def test_a_live_run_writes_at_most_5_kb_a_second(program: pexpect.spawn) -> None:
     written(program, WARM_S)
-    process = psutil.Process(program.pid)
-    before = sum(process.cpu_times()[:2])
-    wrote = written(program, MEASURED_S)
-    cost = sum(process.cpu_times()[:2]) - before
-    assert 0 < wrote / MEASURED_S <= 5000
-    # The budget is 2 % of a core; the played back run and a slow frame at the edge of the time are in this, too.
-    assert cost / MEASURED_S < 0.04
+    assert 0 < written(program, MEASURED_S) / MEASURED_S <= 5000
 
 
 def test_a_paused_run_writes_nothing_at_all(program: pexpect.spawn) -> None:

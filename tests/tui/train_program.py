@@ -6,13 +6,13 @@ import sys
 import time
 
 from fake_run import FakeRun, script
-from textual.app import App
 
+from tui.meter import MeteredApp
 from tui.screens.train import TrainScreen
 from tui.themes import DARK, VARIABLES
 
 
-class TrainProgram(App[None]):
+class TrainProgram(MeteredApp):
     """A deck that shows one run."""
 
     def __init__(self) -> None:

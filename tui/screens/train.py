@@ -14,6 +14,8 @@ from textual.widgets import Footer, Static
 
 from engine.training.commands import Command, SetLR, Simple
 from tui.feed import SMOOTHINGS, Feed, RunView, Source
+from tui.frame_budget import FrameBudget
+from tui.meter import MeteredApp
 from tui.screens.stop import StopScreen
 from tui.widgets.curves import CurvePanel, LossPanel, MetricPanel, PlotOptions, RatePanel
 from tui.widgets.device import DevicePanel
@@ -25,42 +27,7 @@ from tui.widgets.status import Ending, StatusLine
 
 PULL_S = 0.25
 """The deck looks at the run this often, and draws it at most as often."""
-BUDGET = 0.02
-"""The share of a core that drawing may take."""
-LONGEST_WAIT_S = 4.0
-MOST_SAVED_S = 0.05
-FIRST_FRAMES_S = 1.0
-"""When a run begins or the terminal changes its size, laying out and painting the screen is not counted for so long:
-these first frames, where a curve moves most, are free."""
 RATE_FACTOR = 1.5
-
-
-class FrameBudget:
-    """Spaces frames so that drawing takes its share of a core and no more.
-
-    Time on the clock earns the share, and what the deck's thread computes spends it, Textual's part included. A frame
-    may be drawn while nothing is owed.
-    """
-
-    def __init__(self, share: float = BUDGET) -> None:
-        self._share = share
-        self._balance_s = 0.0
-        self._seen: tuple[float, float] | None = None
-        self._free_until_s = -float("inf")
-
-    def begin(self, now_s: float) -> None:
-        """The screen is laid out anew: do not count what that costs."""
-        self._balance_s = max(self._balance_s, 0.0)
-        self._free_until_s = now_s + FIRST_FRAMES_S
-
-    def due(self, now_s: float, spent_s: float) -> bool:
-        """Whether a frame may be drawn at `now_s`, when the thread has computed for `spent_s` altogether."""
-        if self._seen is not None and now_s > self._free_until_s:
-            earned = (now_s - self._seen[0]) * self._share - (spent_s - self._seen[1])
-            # Neither does one slow frame stop the picture for long, nor does a long rest pay for a burst.
-            self._balance_s = min(max(self._balance_s + earned, -LONGEST_WAIT_S * self._share), MOST_SAVED_S)
-        self._seen = now_s, spent_s
-        return self._balance_s >= 0
 
 
 class TrainScreen(Screen[None]):
@@ -152,7 +119,8 @@ class TrainScreen(Screen[None]):
         turned = (view.state, view.asked, view.reason) != (self._shown.state, self._shown.asked, self._shown.reason)
         if view.started is not self._shown.started:
             self._budget.begin(time.monotonic())
-        if self._budget.due(time.monotonic(), time.thread_time()) or turned or self._dirty:
+        written = self.app.written_bytes if isinstance(self.app, MeteredApp) else 0
+        if self._budget.due(time.monotonic(), time.thread_time(), written) or turned or self._dirty:
             self._show(view)
 
     def _show(self, view: RunView) -> None:
