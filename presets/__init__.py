@@ -1,1 +1,1 @@
-"""Experiments that are ready to run, one TOML file each. The first comment of a file is its line in `torchdeck presets`."""
+"""Experiments that are ready to run, one TOML file each; the first comment is the line in `torchdeck presets`."""

@@ -43,8 +43,11 @@ def run_deck(
     if problem:
         print(f"The deck needs a terminal: {problem}.", file=sys.stderr)
         return 2
+    from engine.training.allocator import keep_freed_memory
     from tui.app import Deck
 
+    # Before any thread: one that begins earlier leaves the engine's an arena of its own, where freed memory is not kept.
+    keep_freed_memory()
     deck = Deck(runs_dir, draft, train=train, open_run=open_run, resume=resume, producer=producer)
     terminal = Terminal()
     signals = _Signals(deck)
