@@ -46,7 +46,7 @@ def run_deck(
     from engine.training.allocator import keep_freed_memory
     from tui.app import Deck
 
-    # Before any thread: one that begins earlier leaves the engine's an arena of its own, where freed memory is not kept.
+    # Before any thread: one that begins earlier leaves the engine's an arena that gives freed memory back.
     keep_freed_memory()
     deck = Deck(runs_dir, draft, train=train, open_run=open_run, resume=resume, producer=producer)
     terminal = Terminal()
