@@ -94,10 +94,12 @@ class Ending(RowWidget):
         else:
             rows += [((f" {best}", "best"),)] * bool(best) + [((f" {lies}", "text"),)] * bool(lies)
         if lies:
-            done = view.reason in (Reason.COMPLETED, Reason.EARLY_STOPPED)
-            # What has come to its end is trained again; what has not is gone on with.
-            said = "again: " if done else "go on: "
-            command = f"torchdeck train {lies}/experiment.toml" if done else f"torchdeck resume {lies}"
+            # A run that came to its end is trained again, one that failed with a change; any other goes on.
+            if view.reason in (Reason.STOPPED, Reason.INTERRUPTED):
+                said, command = "go on: ", f"torchdeck resume {lies}"
+            else:
+                change = " --set PATH=VALUE" if view.reason is Reason.FAILED else ""
+                said, command = "again: ", f"torchdeck train {lies}/experiment.toml{change}"
             rows.append(((f" {said}", "quiet"), (command, "text")))
         return rows
 
