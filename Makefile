@@ -28,7 +28,7 @@ train: $(READY)
 	@$(BIN)/torchdeck train $(PRESET)
 
 test: $(READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(READY)
 	@$(BIN)/python -m ruff check
