@@ -94,12 +94,10 @@ class Ending(RowWidget):
         else:
             rows += [((f" {best}", "best"),)] * bool(best) + [((f" {lies}", "text"),)] * bool(lies)
         if lies:
-            # A run that came to its end is trained again, one that failed with a change; any other goes on.
-            if view.reason in (Reason.STOPPED, Reason.INTERRUPTED):
-                said, command = "go on: ", f"torchdeck resume {lies}"
-            else:
-                change = " --set PATH=VALUE" if view.reason is Reason.FAILED else ""
-                said, command = "again: ", f"torchdeck train {lies}/experiment.toml{change}"
+            # What can be gone on with, is; what has come to its end, or would fail again, is trained anew.
+            resumes = view.reason in (Reason.STOPPED, Reason.INTERRUPTED)
+            said = "go on: " if resumes else "again: "
+            command = f"torchdeck resume {lies}" if resumes else f"torchdeck train {lies}/experiment.toml"
             rows.append(((f" {said}", "quiet"), (command, "text")))
         return rows
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from networks import images, sequences, texts, traced
 from torch import nn
@@ -91,7 +91,7 @@ def test_windows_fit_as_often_as_torch_slides_them(options, size, ceil, kind):
     start=st.integers(-4, 4),
     end=st.integers(-4, 4),
 )
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 def test_flatten_counts_dimensions_as_torch_does(shape, start, end):
     dimensions = len(shape) + 1
     assume(-dimensions < start < dimensions and -dimensions < end < dimensions)

@@ -195,6 +195,66 @@ def test_an_interrupted_run_resumes_to_the_weights_of_one_that_was_never_interru
         assert torch.equal(ours, theirs)
 
 
+def test_a_run_that_was_interrupted_while_it_validated_measures_no_samples_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)  # viewers are attended to between any two batches
+    whole = finished(started(tmp_path, "training.epochs=2"))
+    session = started(tmp_path, "training.epochs=2")
+    steps = whole[0].steps_per_epoch
+    attend, session.attend = session.attend, lambda: Reason.INTERRUPTED if at_validation() else attend()
+
+    def at_validation():
+        return session._loop.position.step_in_epoch == steps and not session.network.training
+
+    events = finished(session)
+    assert events[-1].reason is Reason.INTERRUPTED and events[-1].step == steps and not of(Epoch, events)
+    resumed = Session.resumed(session.directory)
+    resumed.start()
+    first, second = of(Epoch, finished(resumed))
+    assert [e.metrics for e in (first, second)] == [e.metrics for e in of(Epoch, whole)]
+    assert first.samples_per_s == 0 < second.samples_per_s
+
+
+def test_an_epoch_that_was_interrupted_has_the_metrics_of_one_that_was_not_to_the_last_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)
+    small = ("training.epochs=1", "data.length=900", "data.batch_size=60")
+    (whole,) = of(Epoch, finished(started(tmp_path, *small, preset="mackey-glass-gru")))
+    for step in (2, 3, 5):
+        session = Session(check(read("mackey-glass-gru", [*QUICK, *small])), runs_dir=tmp_path)
+        session.attend = lambda s=session, at=step: Reason.INTERRUPTED if s._loop.position.step == at else None
+        session.start()
+        assert finished(session)[-1].step == step
+        resumed = Session.resumed(session.directory)
+        resumed.start()
+        (epoch,) = of(Epoch, finished(resumed))
+        assert epoch.metrics == whole.metrics
+
+
+def test_a_run_that_stopped_early_has_nothing_left_to_go_on_with(tmp_path):
+    session = started(
+        tmp_path,
+        "training.epochs=30",
+        "training.early_stopping.patience=1",
+        "training.early_stopping.min_delta=10",
+    )
+    end = finished(session)[-1]
+    resumed = Session.resumed(session.directory)
+    resumed.start()
+    again = finished(resumed)
+    assert not of(Step, again) and not of(Epoch, again)
+    assert (again[-1].reason, again[-1].step, again[-1].message) == (Reason.EARLY_STOPPED, end.step, end.message)
+    for ours, theirs in zip(resumed.network.parameters(), session.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_run_that_is_still_going_is_not_gone_on_with_a_second_time(tmp_path):
+    session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false")
+    until(session, Epoch, [])
+    with pytest.raises(Refused, match="the run is still going"):
+        Session.resumed(session.directory)
+    session.send(Simple(command="stop"))
+    assert finished(session)[-1].reason is Reason.STOPPED
+
+
 def test_bfloat16_trains_on_a_cpu(tmp_path):
     events = finished(started(tmp_path, "training.amp=bfloat16"))
     assert events[0].precision == "bfloat16"
