@@ -59,7 +59,8 @@ class LearningRate:
 
     def epoch_done(self, monitored: float | None = None) -> None:
         """Move on after an epoch; `monitored` is what ReduceLROnPlateau looks at."""
-        if self.scheduler is None or self.by_step or self.steps < self.warmup_steps:
+        # An epoch that the warm-up takes up whole is not one of the scheduler's: it would end a move too far.
+        if self.scheduler is None or self.by_step or self.steps <= self.warmup_steps:
             return
         if isinstance(self.scheduler, ReduceLROnPlateau):
             if monitored is not None:
@@ -90,6 +91,8 @@ class LearningRate:
         self._scheduled = list(state["scheduled"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
+            # The steps before it were taken in another process; torch would warn that there were none.
+            self.optimizer._opt_called = True  # type: ignore[attr-defined]
         self._apply()
 
     def _advance(self, *monitored: float) -> None:
