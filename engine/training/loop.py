@@ -163,12 +163,19 @@ class Loop:
             NotFinite: the loss stopped being finite.
         """
         self._said_at, self._said_paused_s = monotonic(), self.paused_s
+        if self.stopping.exhausted:
+            # Resumed after patience had run out: there is no other end to reach.
+            return Reason.EARLY_STOPPED
         while self.position.epoch <= self.epochs:
             began, paused = monotonic(), self.paused_s
+            samples = self.losses.samples
             if reason := self._train():
                 return reason
+            self.collect()
             train_s = monotonic() - began - (self.paused_s - paused)
-            if reason := self._finish_epoch(began, paused, train_s):
+            # An epoch that was gone on with has samples of another process, which cost this one no time.
+            samples_per_s = (self.losses.samples - samples) / max(train_s, 1e-9)
+            if reason := self._finish_epoch(began, paused, samples_per_s):
                 return reason
         return Reason.COMPLETED
 
@@ -243,8 +250,7 @@ class Loop:
             )
         )
 
-    def _finish_epoch(self, began: float, paused: float, train_s: float) -> Reason | None:
-        self.collect()
+    def _finish_epoch(self, began: float, paused: float, samples_per_s: float) -> Reason | None:
         validation, reason = self._validate()
         if reason:
             return reason
@@ -259,7 +265,7 @@ class Loop:
                 "step": at.step,
                 "lr": self.rate.last,
                 "seconds": monotonic() - began - (self.paused_s - paused),
-                "samples_per_s": self.losses.samples / max(train_s, 1e-9),
+                "samples_per_s": samples_per_s,
                 "best": self.stopping.best,
                 "best_epoch": self.stopping.best_epoch,
                 "patience_used": self.stopping.patience_used,

@@ -128,14 +128,19 @@ class RegressionMetrics(_Gathered):
         return {"mae": absolute / n, "rmse": (squared / n) ** 0.5, "r2": r2}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What has been summed so far, for a checkpoint in the middle of an epoch."""
-        self._flush()
-        return {"sums": self._sums.clone()}
+        """What has been summed so far, for a checkpoint in the middle of an epoch.
+
+        What waits goes on waiting: summed now, in another grouping, it would change the last bits of the epoch's sums.
+        """
+        waiting = {"outputs": torch.cat(self._outputs), "targets": torch.cat(self._targets)} if self._outputs else {}
+        return {"sums": self._sums.clone(), **waiting}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from `state_dict()`."""
         self.reset()
         self._sums = state["sums"].to(self.device, self._dtype)
+        if "outputs" in state:
+            self.add(state["outputs"].to(self.device), state["targets"].to(self.device))
 
 
 def metrics_for(task: str, outputs: int, device: str, *, probabilities: bool = False) -> Metrics:

@@ -13,7 +13,7 @@ from torch import nn
 from engine.data import Dataset, baseline, load_data
 from engine.experiment import Draft, Mistake, Refused, dumps, load
 from engine.plan import Plan, check
-from engine.runs import RunDirectory
+from engine.runs import RunDirectory, summarize
 from engine.runs.directory import read_environment
 from engine.training import faults
 from engine.training.allocator import keep_freed_memory
@@ -85,8 +85,12 @@ class Session:
         What "auto" came to then is used again, since another number of threads gives other bits.
 
         Raises:
-            Refused: there is no such run, no whole checkpoint, or an override is wrong.
+            Refused: there is no such run, it is still going, it has no whole checkpoint, or an override is wrong.
         """
+        summary = summarize(run)
+        if summary is not None and summary.status == "live":
+            fix = f"Watch it with torchdeck attach {run.name}, or stop it first."
+            raise Refused(Mistake(str(run), "the run is still going", "resuming is for one that has ended", fix))
         threads = read_environment(run).get("threads")
         recorded = [] if threads is None else [f"training.threads={threads}"]
         return cls(check(Draft(load(run / "experiment.toml", (*recorded, *overrides)))), resume=run)
