@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -63,7 +65,9 @@ def resume_command(run: str | Path) -> str:
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     name = path.name if path.parent == Path("runs") and "TORCHDECK_RUNS" not in os.environ else str(path)
-    return f"torchdeck resume {name}"
+    if path.parent == Path():
+        name = f"./{name}"  # A name alone is looked for among the runs.
+    return f"torchdeck resume {shlex.quote(name)}"
 
 
 def _watch(session: Session, *, as_json: bool) -> int:
@@ -102,8 +106,9 @@ def _answer_signals(session: Session) -> None:
     """SIGINT and SIGTERM end the run with a checkpoint; a terminal that goes away ends nothing."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        print("\nSaving at the next step …", file=sys.stderr)
         session.interrupt()
+        with suppress(OSError):  # Not print: it may be what was interrupted, and the reader may be gone.
+            os.write(2, "\nSaving at the next step …\n".encode())
 
     def hang_up(number: int, frame: FrameType | None) -> None:
         null = os.open(os.devnull, os.O_RDWR)
@@ -113,6 +118,14 @@ def _answer_signals(session: Session) -> None:
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, hang_up)
+
+
+def _tell(text: str, end: str = "\n") -> None:
+    """Print on stderr. A reader that goes away (`2>&1 | tee log`, and Ctrl-C ends both) takes no run with it."""
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 class _Json:
@@ -125,7 +138,7 @@ class _Json:
         if self._reader:
             try:
                 print(event.to_json(), flush=True)
-            except BrokenPipeError:
+            except OSError:  # or the disk that stdout goes to is full
                 self._reader = False
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -134,7 +147,7 @@ class _Json:
 
     def end(self, finished: Finished, directory: Path) -> None:
         if finished.reason is Reason.INTERRUPTED:
-            print(f"Go on with: {resume_command(directory)}", file=sys.stderr)
+            _tell(f"Go on with: {resume_command(directory)}")
 
 
 class _Lines:
@@ -149,16 +162,16 @@ class _Lines:
         if isinstance(event, RunStarted):
             self._epochs = event.epochs
         if line := _line(event, self._epochs):
-            print(f"{self.clear}{plain(line)}", file=sys.stderr, flush=True)
+            _tell(f"{self.clear}{plain(line)}")
 
     def refresh(self, view: RunView) -> None:
         """Nothing stands between two lines."""
 
     def end(self, finished: Finished, directory: Path) -> None:
-        print(f"{self.clear}{plain(finished.message)} {span_text(finished.seconds)} in all.", file=sys.stderr)
-        print(f"The run is in {directory}", file=sys.stderr)
+        _tell(f"{self.clear}{plain(finished.message)} {span_text(finished.seconds)} in all.")
+        _tell(plain(f"The run is in {directory}"))
         if finished.reason is Reason.INTERRUPTED:
-            print(f"Go on with: {resume_command(directory)}", file=sys.stderr)
+            _tell(f"Go on with: {resume_command(directory)}")
 
 
 class _Progress(_Lines):
@@ -174,7 +187,7 @@ class _Progress(_Lines):
         if view.started is not None and time.monotonic() - self._drawn_at >= PROGRESS_S:
             self._drawn_at = time.monotonic()
             room = shutil.get_terminal_size().columns - 1
-            print(f"{self.clear}{left(_progress(view), room).rstrip()}", end="", file=sys.stderr, flush=True)
+            _tell(f"{self.clear}{left(_progress(view), room).rstrip()}", end="")
 
 
 def _line(event: Event, epochs: int) -> str:
