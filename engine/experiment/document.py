@@ -79,14 +79,21 @@ class Scheduler(Choice):
         Field(description="Whether the scheduler moves once an epoch or at every step; by default as its type suits."),
     ] = None
     warmup_epochs: Annotated[
-        float, Field(ge=0, description="The rate first rises in a straight line from 0 over this many epochs.")
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="The rate first rises in a straight line from 0 over this many epochs.",
+        ),
     ] = 0.0
 
 
 class Regularization(Part):
     """What keeps the weights small and the steps bounded. Weight decay (L2) is the optimizer's own parameter."""
 
-    l1: Annotated[float, Field(ge=0, description="This times the sum of |weight| is added to the loss.")] = 0.0
+    l1: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="This times the sum of |weight| is added to the loss.")
+    ] = 0.0
     clip_grad_norm: Annotated[
         float | None, Field(gt=0, description="Gradients are scaled down together when their norm exceeds this.")
     ] = None
@@ -119,10 +126,11 @@ class Training(Part):
         Field(description="Automatic mixed precision: the type that autocast computes in."),
     ] = "auto"
     threads: Annotated[
-        int | Literal["auto"], Field(description="CPU threads inside an operation; auto goes by the work in a step.")
+        Annotated[int, Field(gt=0, le=1024)] | Literal["auto"],
+        Field(description="CPU threads inside an operation; auto goes by the work in a step."),
     ] = "auto"
     accumulation_steps: Annotated[
-        int, Field(gt=0, description="Batches whose gradients are added up before the optimizer steps.")
+        int, Field(gt=0, lt=2**31, description="Batches whose gradients are added up before the optimizer steps.")
     ] = 1
     checkpoint_every_s: Annotated[
         float, Field(gt=0, description="Seconds between checkpoints at epoch ends; the end of a run always saves one.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def reads(text: str, overrides: Sequence[str] = (), origin: str = "the document"
     """The experiment that a text holds as TOML; `origin` is what a mistake calls that text."""
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError alone: a number of thousands of digits
         reason = str(error) or "it is nested too deeply"
         return Draft(None, (Mistake(origin, f"it is not TOML: {reason}", "", "Correct that line."),))
     wrong_overrides = apply_overrides(document, overrides)
@@ -115,7 +116,7 @@ def source_text(preset_or_file: str | Path) -> str | Mistake:
     """The TOML text of a preset or a file, or why there is none."""
     name = str(preset_or_file)
     path = Path(name)
-    if not name.endswith(".toml") and path.name == name and not path.is_file():
+    if not name.endswith(".toml") and path.name == name and not os.path.isfile(path):
         names = preset_names()
         if name in names:
             return preset_text(name)
@@ -123,11 +124,11 @@ def source_text(preset_or_file: str | Path) -> str | Mistake:
     try:
         if path.is_dir():
             return Mistake(name, "it is a folder", "expected a TOML file", "Name the file in it.")
-        if path.stat().st_size > MAX_DOCUMENT_BYTES:
-            return Mistake(
-                name, f"it has {path.stat().st_size:,} bytes", "an experiment has at most 1 MiB", "Name another file."
-            )
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_DOCUMENT_BYTES + 1)
+        if len(content) > MAX_DOCUMENT_BYTES:
+            return Mistake(name, "it is larger than that", "an experiment has at most 1 MiB", "Name another file.")
+        return content.decode("utf-8")
     except FileNotFoundError:
         return Mistake(
             name, "there is no such file", "", "Correct the path, or name a preset: torchdeck presets lists them."

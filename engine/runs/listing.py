@@ -221,7 +221,10 @@ def _names(runs_dir: Path) -> list[str]:
 
 def _is_run(path: Path) -> bool:
     # Both: somebody's own folder may well hold an experiment.toml, and runs can be removed.
-    return (path / EXPERIMENT).is_file() and (path / EVENTS).is_file()
+    try:
+        return (path / EXPERIMENT).is_file() and (path / EVENTS).is_file()
+    except OSError:  # somebody else's, in a folder that is shared; or a name that no file can have
+        return False
 
 
 def _modified(path: Path) -> float:

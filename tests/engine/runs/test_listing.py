@@ -278,3 +278,8 @@ def test_a_thousand_runs_are_listed_within_a_second(tmp_path: Path) -> None:
     took_s = time.process_time() - began
     assert len(runs) == 1000 and {r.status for r in runs} == {"completed"}
     assert took_s < 1.0, took_s
+
+
+def test_a_name_that_no_folder_can_have_is_no_run(tmp_path):
+    with pytest.raises(Refused, match="this is not a run"):
+        find_run(tmp_path, f"{'a' * 300}/x")
