@@ -231,3 +231,57 @@ def test_runs_are_removed_only_when_they_are_not_going(tmp_path):
     time.sleep(0.1)
     assert torchdeck("runs", "rm", "--yes", run.name, cwd=tmp_path).returncode == 0
     assert not run.exists()
+
+
+def test_ctrl_c_saves_a_run_whose_progress_nobody_reads_any_more(tmp_path):
+    # `torchdeck train … 2>&1 | tee log`: Ctrl-C ends tee, too.
+    arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]
+    unending = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]
+    process = subprocess.Popen([*COMMAND, *arguments, *unending], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("epoch "):
+            break
+    process.stderr.close()
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    (run,) = json.loads(torchdeck("runs", "--json", cwd=tmp_path).stdout)
+    assert run["status"] == "interrupted"
+
+
+def test_a_run_from_elsewhere_sends_no_escape_sequences_to_the_terminal(tmp_path):
+    run = tmp_path / "runs" / "evil"
+    run.mkdir(parents=True)
+    (run / "experiment.toml").write_bytes(b'name = "\x1b]0;mine\x07\xff"')
+    (run / "events.jsonl").write_text('{"event": "finished", "reason": "failed", "message": "\\u001b[2J"}\n')
+    shown = torchdeck("runs", "show", "evil", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "\x1b" not in shown.stdout and "␛[2J" in shown.stdout
+
+
+def test_removing_a_run_twice_over_or_a_link_is_no_traceback(tmp_path):
+    for name in ("one", "elsewhere"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "experiment.toml").touch()
+        (tmp_path / "runs" / name / "events.jsonl").touch()
+    (tmp_path / "runs" / "elsewhere").rename(tmp_path / "kept")
+    (tmp_path / "runs" / "link").symlink_to(tmp_path / "kept")
+    assert torchdeck("runs", "rm", "-y", "one", "one", cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "runs" / "one").exists()
+    (line,) = refused(torchdeck("runs", "rm", "-y", "link", cwd=tmp_path))
+    assert "it is a link" in line and (tmp_path / "kept" / "events.jsonl").exists()
+
+
+def test_a_terminal_that_knows_ascii_alone_is_no_traceback(tmp_path):
+    result = torchdeck("check", "digits-cnn", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"})
+    assert result.returncode == 0 and "Conv2d" in result.stdout
+
+
+def test_the_command_to_go_on_is_one_that_a_shell_takes(tmp_path, monkeypatch):
+    from tui.headless import resume_command
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TORCHDECK_RUNS", raising=False)
+    assert resume_command(tmp_path / "runs" / "a") == "torchdeck resume a"
+    assert resume_command(tmp_path / "a") == "torchdeck resume ./a"
+    assert resume_command(tmp_path / "my runs" / "a") == "torchdeck resume 'my runs/a'"

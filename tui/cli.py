@@ -7,6 +7,7 @@ Nothing here imports torch before a command needs it.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -79,7 +80,7 @@ def train(
     """Train an experiment: in the deck, or without a terminal (or with --headless, --json) with progress on stderr."""
     from engine.experiment import read
 
-    overrides = [*(set_ or []), *([f'name="{name}"'] if name else [])]
+    overrides = [*(set_ or []), *([f"name={json.dumps(name)}"] if name is not None else [])]
     draft = read(experiment, overrides)
     directory = _runs_dir(runs_dir)
     if headless or as_json or _terminal_problem():
@@ -214,7 +215,7 @@ def runs_rm(
     from engine.runs import find_run, list_runs
 
     directory = _runs_dir(context.obj)
-    paths = [find_run(directory, run) for run in runs_]
+    paths = list(dict.fromkeys(find_run(directory, run) for run in runs_))
     if outside := [str(p) for p in paths if p.parent != directory]:
         _refuse([f"{', '.join(outside)}: it is not in {directory}. Name its folder with --runs-dir."])
     live = {r.path for r in list_runs(directory) if r.status == "live"}
@@ -223,13 +224,19 @@ def runs_rm(
     if not yes and not typer.confirm(f"Remove {', '.join(p.name for p in paths)} for good?", err=True):
         raise typer.Exit(1)
     for path in paths:
-        shutil.rmtree(path)
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            why = "it is a link" if path.is_symlink() else error.strerror or str(error)
+            _refuse([f"{path}: it cannot be removed ({why})."])
 
 
 def main() -> None:
     """The console script."""
     from engine.experiment.mistakes import Refused
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a narrow locale is no reason to fail
     try:
         app(standalone_mode=True)
     except Refused as refused:

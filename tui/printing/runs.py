@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.runs import Follower, RunSummary, list_runs
 from engine.training.events import Epoch
-from tui.printing.text import columns
+from tui.printing.text import columns, plain
 from tui.quantities import ago_text, number_text, span_text
 
 MARKS = {
@@ -51,9 +51,9 @@ def run_as_text(path: Path) -> str:
     state = (
         f"{MARKS.get(run.status, ' ')} {path.name}: {run.status}. {run.message or ''}".rstrip() if run else path.name
     )
-    experiment = (path / "experiment.toml").read_text(encoding="utf-8")
+    experiment = plain((path / "experiment.toml").read_text(encoding="utf-8", errors="replace"))
     table = columns(rows, right=tuple(range(len(names) + 3))) if epochs else "No epoch was finished."
-    return "\n\n".join([state, experiment.rstrip(), table])
+    return "\n\n".join([plain(state), experiment.rstrip(), table])
 
 
 def run_as_json(path: Path) -> str:
