@@ -114,8 +114,10 @@ def test_submit_returns_at_once_and_the_newest_that_waits_replaces_an_older_one(
     assert run.writer.wait(timeout_s=0.05) is False
     gate.set()
     assert run.writer.close()
-    # The first may have begun, or been replaced before it did.
-    assert [(kind, epoch) for kind, _, epoch, _ in run.written if epoch > 1] == [("best", 2), ("last", 39)]
+    # Whatever waited when the writer's thread first looked is written, too; of the 39 no more than that.
+    written = [(kind, epoch) for kind, _, epoch, _ in run.written]
+    assert ("best", 2) in written and written[-1] == ("last", 39)
+    assert len(written) <= 4
 
 
 def test_state_is_taken_as_it_is_at_the_moment_of_submitting(run: Run, gate: threading.Event) -> None:
