@@ -6,16 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from engine.catalog import catalog
+from engine.catalog.metrics import goal
 from engine.experiment.document import EarlyStopping
 
 
 def direction(monitor: str, mode: str = "auto") -> str:
     """Whether less ("min") or more ("max") is better, of a loss or of a metric as the catalog has it."""
-    if mode != "auto":
-        return mode
-    metric = catalog("metrics").get(monitor.removeprefix("train_").removeprefix("val_"))
-    return metric.goal or "min" if metric else "min"
+    return goal(monitor) if mode == "auto" else mode
 
 
 class Stopping:
