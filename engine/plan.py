@@ -31,6 +31,7 @@ from engine.experiment.mistakes import Mistake, Refused
 from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.trace import Traced, init_mistakes, trace
 from engine.training.schedule import lr_plan
+from engine.training.threads import single_threaded
 
 _UNKNOWN = Facts(outputs=0, wants="", vocabulary_size=None, padded=False, rows_parameter=False)
 _NOTHING = Experiment(data=Data(source=""), model=Model(layers=(Layer(type="Identity"),)))
@@ -89,6 +90,7 @@ class Plan:
         return all(mistake.severity != "error" for mistake in self.mistakes)
 
 
+@single_threaded()
 def check(draft: Draft | Experiment) -> Plan:
     """The plan of a document. What a person got wrong is among its mistakes, never raised."""
     if isinstance(draft, Experiment):

@@ -42,10 +42,14 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
     Raises:
         Refused: the experiment has mistakes, or the runs directory cannot be written.
     """
-    from engine.plan import check
-    from engine.training.session import Session
 
-    return _watch(Session(check(draft), runs_dir=runs_dir), as_json=as_json)
+    def begin() -> Session:
+        from engine.plan import check
+        from engine.training.session import Session
+
+        return Session(check(draft), runs_dir=runs_dir)
+
+    return _watch(begin, as_json=as_json)
 
 
 def resume_headless(run: Path, *, as_json: bool = False) -> int:
@@ -54,9 +58,13 @@ def resume_headless(run: Path, *, as_json: bool = False) -> int:
     Raises:
         Refused: there is nothing to go on from.
     """
-    from engine.training.session import Session
 
-    return _watch(Session.resumed(run), as_json=as_json)
+    def begin() -> Session:
+        from engine.training.session import Session
+
+        return Session.resumed(run)
+
+    return _watch(begin, as_json=as_json)
 
 
 def resume_command(run: str | Path) -> str:
@@ -70,7 +78,11 @@ def resume_command(run: str | Path) -> str:
     return f"torchdeck resume {shlex.quote(name)}"
 
 
-def _watch(session: Session, *, as_json: bool) -> int:
+def _watch(begin: Callable[[], Session], *, as_json: bool) -> int:
+    from engine.training.allocator import keep_freed_memory
+
+    keep_freed_memory()  # before the first tensor, which `begin` makes
+    session = begin()
     screen = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
     feed = Feed(_Shown(session, screen.show))
     _answer_signals(session)

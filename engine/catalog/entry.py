@@ -83,6 +83,10 @@ class Entry:
     """What it is, in one sentence."""
     when: str
     """When to take it, in one sentence."""
+    when_not: str = ""
+    """When to take something else, and what, in one sentence."""
+    formula: str = ""
+    """What it computes, in plain Unicode: `max(0, x)`."""
     tasks: tuple[Task, ...] = ()
     """What it suits; empty where it suits every task."""
     goal: Literal["min", "max"] | None = None
@@ -128,6 +132,8 @@ class Entry:
             "torch_name": self.torch_name,
             "summary": self.summary,
             "when": self.when,
+            "when_not": self.when_not,
+            "formula": self.formula,
             "tasks": list(self.tasks),
             "goal": self.goal,
             "parameters": [parameter.as_dict() for parameter in self.parameters.values()],

@@ -36,6 +36,10 @@ from engine.training.stopping import Stopping
 TICK_S = 0.1
 """Time between two looks at the losses and at what viewers ask for."""
 
+GRAD_NORM_S = 1.0
+"""Time between two looks at the norm of the gradients where nothing clips it: it reads every gradient, which on a large
+network of cheap steps (an embedding) would cost some percent of the run at every tick."""
+
 VALIDATION_BATCHES = 4
 """A batch of the validation is this many times the size of one of the training: no gradients are kept."""
 
@@ -152,7 +156,7 @@ class Loop:
         self.losses = Losses()
         self.paused_s = 0.0
         self._grad_norm: Tensor | None = None
-        self._next_tick = 0.0
+        self._next_tick = self._next_grad_norm = 0.0
         self._unsaid = (0.0, 0)
         self._said_at, self._said_paused_s = 0.0, 0.0
 
@@ -215,10 +219,12 @@ class Loop:
             self.losses.add(loss.detach(), batch.size, at.step)
             self.metrics.add(output.detach(), batch.target)
         self.precision.unscale()
-        self._grad_norm = self.regularizer.clip()
-        self.precision.step()
-        if self._grad_norm is None and monotonic() >= self._next_tick:
+        if self.regularizer.max_norm is not None:
+            self._grad_norm = self.regularizer.clip()
+        elif monotonic() >= self._next_grad_norm:
             self._grad_norm = self.regularizer.grad_norm()
+            self._next_grad_norm = monotonic() + GRAD_NORM_S
+        self.precision.step()
         self.optimizer.zero_grad()
         self.rate.step_done()
 
