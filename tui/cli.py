@@ -187,7 +187,7 @@ def devices(as_json: Json = False) -> None:
 @runs_app.callback(invoke_without_command=True)
 def runs(context: typer.Context, runs_dir: RunsDir = None, as_json: Json = False) -> None:
     """List runs, newest first."""
-    context.obj = runs_dir
+    context.obj = runs_dir, as_json
     if context.invoked_subcommand is None:
         from tui.printing.runs import runs_as_json, runs_as_text
 
@@ -201,8 +201,9 @@ def runs_show(context: typer.Context, run: Run = None, as_json: Json = False) ->
     from engine.runs import find_run
     from tui.printing.runs import run_as_json, run_as_text
 
-    path = find_run(_runs_dir(context.obj), run)
-    print(run_as_json(path) if as_json else run_as_text(path))
+    directory, json_asked = context.obj
+    path = find_run(_runs_dir(directory), run)
+    print(run_as_json(path) if as_json or json_asked else run_as_text(path))
 
 
 @runs_app.command("rm")
@@ -214,7 +215,7 @@ def runs_rm(
     """Remove runs with their checkpoints, for good. A run that is going is not removed."""
     from engine.runs import find_run, list_runs
 
-    directory = _runs_dir(context.obj)
+    directory = _runs_dir(context.obj[0])
     paths = list(dict.fromkeys(find_run(directory, run) for run in runs_))
     if outside := [str(p) for p in paths if p.parent != directory]:
         _refuse([f"{', '.join(outside)}: it is not in {directory}. Name its folder with --runs-dir."])

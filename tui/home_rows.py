@@ -11,22 +11,12 @@ from engine.experiment import Preset
 from tui.design_rows import MUTED, PARTS, WRONG, general_mistakes, mistakes_of, part_text, totals
 from tui.explanations import LOADING
 from tui.quantities import ago_text, left, number_text, right, span_text
+from tui.run_status import STATUS
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
     from engine.plan import Plan
     from engine.runs import RunSummary
-
-MARKS = {
-    "live": ("●", "$text-success", "training"),
-    "completed": ("✓", "$text-success", "completed"),
-    "early_stopped": ("✓", "$text-success", "stopped early"),
-    "stopped": ("■", "$text-warning", "stopped"),
-    "interrupted": ("■", "$text-warning", "interrupted"),
-    "failed": ("✗", "$text-error", "failed"),
-    "stale": ("?", "$text-warning", "vanished"),
-}
-"""Of each status: a mark, its colour, and the word for it."""
 
 NO_RUNS = "No runs yet.\n\nChoose a preset and press t to train it, or enter to see its plan first."
 
@@ -48,7 +38,7 @@ def run_rows(runs: Sequence[RunSummary], now: float, width: int) -> list[Content
     name_width = max(8, width - 2 - 7 - best_width - 12)
     rows = []
     for run in runs:
-        mark, colour, _ = MARKS[run.status]
+        mark, colour, _ = STATUS[run.status]
         best = ""
         if run.best is not None and best_width:
             best = f"{run.monitor} {number_text(run.best)}" if best_width >= 17 else number_text(run.best)
@@ -107,7 +97,7 @@ def flowed(items: Sequence[str], width: int) -> list[str]:
 
 def run_panel(run: RunSummary, width: int) -> Content:
     """What became of a run: how it ended and why, its best value, how long it took, where it lies."""
-    mark, colour, word = MARKS[run.status]
+    mark, colour, word = STATUS[run.status]
     lines: list[Content | str] = [Content.assemble((f"{mark} {word}", colour), f"  {run.experiment_name}")]
     lines += [run.message] if run.message else []
     rows = [("epochs", f"{run.epoch} of {run.epochs}" if run.epochs else "")]

@@ -11,16 +11,7 @@ from engine.runs import Follower, RunSummary, list_runs
 from engine.training.events import Epoch
 from tui.printing.text import columns, plain
 from tui.quantities import ago_text, number_text, span_text
-
-MARKS = {
-    "live": "●",
-    "completed": "✓",
-    "early_stopped": "✓",
-    "stopped": "■",
-    "interrupted": "‖",
-    "failed": "✗",
-    "stale": "?",
-}
+from tui.run_status import STATUS
 
 
 def runs_as_text(runs_dir: Path) -> str:
@@ -49,7 +40,9 @@ def run_as_text(path: Path) -> str:
         mark = "◆ best" if run and e.epoch == epochs[-1].best_epoch else ""
         rows.append([str(e.epoch), *values, f"{e.lr:.2e}", f"{e.samples_per_s:,.0f}", mark])
     state = (
-        f"{MARKS.get(run.status, ' ')} {path.name}: {run.status}. {run.message or ''}".rstrip() if run else path.name
+        f"{STATUS[run.status].mark} {path.name}: {STATUS[run.status].word}. {run.message or ''}".rstrip()
+        if run
+        else path.name
     )
     experiment = plain((path / "experiment.toml").read_text(encoding="utf-8", errors="replace"))
     table = columns(rows, right=tuple(range(len(names) + 3))) if epochs else "No epoch was finished."
@@ -77,4 +70,4 @@ def _row(run: RunSummary) -> tuple[str, ...]:
     epochs = f"{run.epoch}/{run.epochs}" if run.epochs else ""
     took = span_text(run.seconds) if run.seconds is not None else ""
     when = ago_text(run.started, time.time()) if run.started else ""
-    return (MARKS.get(run.status, " "), run.name, run.status.replace("_", " "), epochs, best, took, when)
+    return (STATUS[run.status].mark, run.name, STATUS[run.status].word, epochs, best, took, when)

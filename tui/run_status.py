@@ -1,0 +1,25 @@
+"""What a run's status is called and marked with, in tables and on screens. Told apart without colour."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Shown(NamedTuple):
+    """How one status is shown."""
+
+    mark: str
+    colour: str
+    """A variable of the theme."""
+    word: str
+
+
+STATUS = {
+    "live": Shown("●", "$text-success", "training"),
+    "completed": Shown("✓", "$text-success", "completed"),
+    "early_stopped": Shown("✓", "$text-success", "stopped early"),
+    "stopped": Shown("■", "$text-warning", "stopped"),
+    "interrupted": Shown("‖", "$text-warning", "interrupted"),
+    "failed": Shown("✗", "$text-error", "failed"),
+    "stale": Shown("?", "$text-warning", "vanished"),
+}
