@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from engine.catalog import catalog
 from engine.catalog.choices import completed
 from engine.catalog.losses import BY_TASK
+from engine.catalog.regularization import regularization_mistakes
 from engine.catalog.suitability import (
     loss_mistakes,
     monitor_mistakes,
@@ -122,6 +123,14 @@ def check(draft: Draft | Experiment) -> Plan:
             experiment.scheduler, optimizer, epochs=training.epochs, steps_per_epoch=max(1, steps_per_epoch)
         )
     mistakes += wrong
+    mistakes += regularization_mistakes(
+        experiment.regularization,
+        layers,
+        parameters={f"model.layers[{i}]": t.parameters for i, t in enumerate(traced) if t.signal is not None},
+        input_kind=description.input_kind if description is not None else None,
+        epochs=training.epochs,
+        steps=steps_per_epoch * training.epochs,
+    )
     device, precision, refused = _device(experiment)
     mistakes += refused
     if training.early_stopping is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
 from textual.content import Content
 
 from engine.experiment import Choice, Experiment, Layer, Mistake
@@ -96,15 +97,17 @@ def _scheduler(experiment: Experiment, plan: Plan | None) -> PartText:
     return PartText(scheduler.type, (warmup,) if warmup else ())
 
 
+_SHORT = {"clip_grad_norm": "clip", "clip_grad_value": "clip value"}
+
+
 def _regularization(experiment: Experiment, plan: Plan | None) -> PartText:
     regularization = experiment.regularization
     decay = (plan.experiment if plan is not None else experiment).optimizer.parameters.get("weight_decay")
-    said = [
-        f"weight decay {value_text(decay)}" if decay else "",
-        f"l1 {value_text(regularization.l1)}" if regularization.l1 else "",
-        f"clip {value_text(regularization.clip_grad_norm)}" if regularization.clip_grad_norm else "",
-    ]
-    said = [text for text in said if text]
+    said = [f"weight decay {value_text(decay)}"] if decay else []
+    for name, value in regularization:
+        if value and name != "l1_layers":
+            shown = value.type if name == "average" else value_text(value)
+            said.append(f"{_SHORT.get(name, name)} {shown}")
     return PartText(said[0], tuple(said[1:])) if said else PartText("none")
 
 
@@ -307,6 +310,8 @@ def value_text(value: Any) -> str:
         return ", ".join(f"{key} {value_text(item)}" for key, item in value.items())
     if isinstance(value, Choice):
         return " ".join([value.type, *_given(value)])
+    if isinstance(value, BaseModel):
+        return " ".join(value_text(item) if key == "type" else f"{key} {value_text(item)}" for key, item in value)
     if isinstance(value, float):
         return f"{value:g}"
     return "none" if value is None else str(value)

@@ -77,7 +77,9 @@ def explanation(selection: Selection, draft: Draft, plan: Plan | None, explain: 
         case "scheduler":
             return _scheduler(given, experiment, plan, explain, width)
         case "regularization":
-            return _fields("Regularization", given.regularization, Regularization, ("l1", "clip_grad_norm"), width)
+            return _fields(
+                "Regularization", given.regularization, Regularization, tuple(Regularization.model_fields), width
+            )
         case "device":
             return _fields("Device", given.training, Training, ("device", "amp", "threads"), width, _device(plan))
         case _:
@@ -198,7 +200,7 @@ def _training(given: Experiment, width: int) -> Explanation:
         fields = tuple(EarlyStopping.model_fields)
         stops = [Content.styled("early stopping", f"italic {MUTED}")]
         stops += value_rows([(name, value_text(getattr(stopping, name))) for name in fields], width)
-        helps = _helps(EarlyStopping, ("patience", "min_delta", "restore_best"))
+        helps = _helps(EarlyStopping, ("patience", "min_delta", "threshold", "restore_best"))
     values = value_rows([(name, value_text(getattr(training, name))) for name in names], width)
     return Explanation("Training", _sections(values, stops, _helps(Training, names), helps))
 

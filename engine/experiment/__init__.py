@@ -1,6 +1,8 @@
 """The document that a run is made from: its schema, TOML, overrides, and the mistakes it can have."""
 
 from engine.experiment.document import (
+    EMA,
+    SWA,
     Choice,
     Data,
     EarlyStopping,
@@ -17,6 +19,8 @@ from engine.experiment.presets import Preset, preset_names, preset_text, presets
 from engine.experiment.toml import dumps
 
 __all__ = [
+    "EMA",
+    "SWA",
     "Choice",
     "Data",
     "Draft",

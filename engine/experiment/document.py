@@ -88,15 +88,97 @@ class Scheduler(Choice):
     ] = 0.0
 
 
+class EMA(Part):
+    """Exponential moving average of the weights, moved after every step: decay · average + (1 - decay) · weights."""
+
+    type: Annotated[Literal["ema"], Field(description="Exponential moving average of the weights.")] = "ema"
+    decay: Annotated[
+        float,
+        Field(
+            gt=0, lt=1, description="What the average keeps of itself at a step; it spans about 1/(1 - decay) steps."
+        ),
+    ] = 0.999
+    start_epoch: Annotated[
+        int, Field(ge=1, description="Epoch with whose first step the average begins, from the weights of then.")
+    ] = 1
+
+
+class SWA(Part):
+    """Stochastic weight averaging: the plain mean of the weights at the ends of the last epochs."""
+
+    type: Annotated[Literal["swa"], Field(description="Mean of the weights at the ends of the last epochs.")] = "swa"
+    start: Annotated[Fraction, Field(description="Share of the run that is over when the averaging begins.")] = 0.75
+
+
 class Regularization(Part):
-    """What keeps the weights small and the steps bounded. Weight decay (L2) is the optimizer's own parameter."""
+    """What keeps the weights small, the steps bounded and the network from being too sure.
+
+    Decoupled weight decay is the optimizer's own parameter, label smoothing the loss's, and dropout is a layer.
+    """
 
     l1: Annotated[
         float, Field(ge=0, allow_inf_nan=False, description="This times the sum of |weight| is added to the loss.")
     ] = 0.0
+    l2: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="This times the sum of weight² is added to the loss: with l1 the elastic net. The optimizer's "
+            "weight_decay is another thing: AdamW's shrinks the weights apart from the gradients.",
+        ),
+    ] = 0.0
+    l1_layers: Annotated[
+        tuple[str | Annotated[int, Field(ge=0)], ...] | None,
+        Field(
+            strict=False,
+            min_length=1,
+            description="Layers whose weights l1 and l2 count, by index, path or type: "
+            '[0, "model.layers[3]", "Linear"]; all if left out.',
+        ),
+    ] = None
     clip_grad_norm: Annotated[
         float | None, Field(gt=0, description="Gradients are scaled down together when their norm exceeds this.")
     ] = None
+    clip_grad_value: Annotated[
+        float | None,
+        Field(gt=0, description="Each gradient is cut to between minus this and this, before clip_grad_norm looks."),
+    ] = None
+    mixup: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Alpha of mixup: two samples and their targets are blended, by a share drawn from "
+            "Beta(alpha, alpha); 0.2 is usual, 0 is off. Training metrics count the target of the larger share.",
+        ),
+    ] = 0.0
+    cutmix: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="Alpha of CutMix, for images: a rectangle comes from another sample, and the targets count by "
+            "area; 1 is usual, 0 is off. With mixup too, each batch gets one of them.",
+        ),
+    ] = 0.0
+    average: Annotated[
+        EMA | SWA | None,
+        Field(
+            discriminator="type",
+            description='Averaged weights, "ema" or "swa": validated, saved and kept instead of the trained ones.',
+        ),
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_average_is_a_type(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "average" not in value:
+            return value
+        average = value["average"]
+        if average is False or average == "none":
+            return {**value, "average": None}
+        return {**value, "average": {"type": average}} if isinstance(average, str) else value
 
 
 class EarlyStopping(Part):
@@ -111,6 +193,10 @@ class EarlyStopping(Part):
     ] = "auto"
     patience: Annotated[int, Field(ge=1, description="Stop after this many epochs without a new best.")] = 5
     min_delta: Annotated[float, Field(ge=0, description="A new best must be better than the last one by this.")] = 0.0
+    threshold: Annotated[
+        float | None,
+        Field(allow_inf_nan=False, description="Stop as soon as the metric is this good, whatever patience says."),
+    ] = None
     restore_best: Annotated[bool, Field(description="End with the weights of the best epoch, not of the last.")] = True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -32,6 +32,8 @@ _EXPECTED = {
     "less_than": "a number below {lt}",
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
+    "union_tag_invalid": "one of {expected_tags}",
+    "union_tag_not_found": "a type",
     "too_short": "at least {min_length} of them",
     "too_long": "at most {max_length} of them",
 }
@@ -72,6 +74,8 @@ def _place(details: ErrorDetails, document: Any) -> Location:
         inside = step in here if isinstance(here, Mapping) else isinstance(here, list) and step in range(len(here))
         if inside:
             here = here[step]
+        elif isinstance(here, Mapping) and here.get("type") == step:
+            continue  # the name of the member that `type` chose
         elif details["type"] != "missing":
             break
         where.append(step)
@@ -83,7 +87,7 @@ def _mistake(
 ) -> Mistake:
     path = ".".join(filter(None, (prefix, dotted(where))))
     first = errors[0]
-    owner, field = _declaration(model, where)
+    owner, field = _declaration(model, where, document)
     about = (field.description or "") if field is not None else ""
     if first["type"] == "extra_forbidden":
         names = list(owner.model_fields) if owner else []
@@ -127,15 +131,18 @@ def _fix(field: Any, about: str) -> str:
     return f"Correct it, or remove it for the default, {value_text(default)}."
 
 
-def _declaration(model: type[BaseModel], where: Location) -> tuple[type[BaseModel] | None, Any]:
+def _declaration(model: type[BaseModel], where: Location, document: Any) -> tuple[type[BaseModel] | None, Any]:
     """The model that holds the field at `where`, and that field; None where the document left the declared ground."""
     owner: type[BaseModel] | None = model
     field = None
+    here = document
     for step in where:
         if isinstance(step, int):
+            here = here[step]
             continue
         if field is not None:
-            owner = _model_in(field.annotation)
+            owner = _model_in(field.annotation, here.get("type") if isinstance(here, Mapping) else None)
+        here = here.get(step) if isinstance(here, Mapping) else None
         field = owner.model_fields.get(step) if owner else None
         if owner is None:
             break
@@ -144,10 +151,15 @@ def _declaration(model: type[BaseModel], where: Location) -> tuple[type[BaseMode
     return owner, field
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _model_in(annotation: Any, type_name: Any) -> type[BaseModel] | None:
+    """The model in an annotation; of several the one whose `type` is named so."""
+    models = list(_models_in(annotation))
+    named = [m for m in models if "type" in m.model_fields and m.model_fields["type"].default == type_name]
+    return next(iter(named or models), None)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        yield annotation
     for inner in getattr(annotation, "__args__", ()):
-        if found := _model_in(inner):
-            return found
-    return None
+        yield from _models_in(inner)

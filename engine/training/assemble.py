@@ -7,11 +7,13 @@ from torch import nn
 
 from engine.catalog.bind import build_loss, build_optimizer
 from engine.data import Dataset
+from engine.experiment.document import Regularization
 from engine.model import build
 from engine.plan import Plan
 from engine.training.batches import Batches
 from engine.training.loop import Loop, Watch
 from engine.training.metrics import metrics_for
+from engine.training.mixing import Mixing
 from engine.training.precision import MixedPrecision
 from engine.training.regularization import Regularizer
 from engine.training.schedule import LearningRate
@@ -46,10 +48,15 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
         ),
         precision=MixedPrecision(plan.precision, device, optimizer),
         regularizer=Regularizer(experiment.regularization, network),
+        mixing=_mixing(experiment.regularization, numbers=task != "classification"),
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
         metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities),
         watch=watch,
     )
+
+
+def _mixing(settings: Regularization, *, numbers: bool) -> Mixing | None:
+    return Mixing(settings, numbers=numbers) if settings.mixup or settings.cutmix else None
 
 
 def wants_channels_last(plan: Plan, network: nn.Module) -> bool:

@@ -5,7 +5,7 @@ N batch, C channels, H W, T time, F features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,10 @@ class Batch:
     inputs: tuple[Tensor, ...]
     target: Tensor
     size: int
+
+    def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor) -> Tensor:
+        """The loss of the network's output for this batch."""
+        return criterion(output, self.target)
 
 
 def epoch_order(samples: int, seed: int, epoch: int) -> Tensor:

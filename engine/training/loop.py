@@ -5,7 +5,7 @@
             forward, loss, backward, clip, step, schedule
             at most ten times a second: `step` event, then what viewers ask for
         validate, `epoch` event, checkpoint
-        stop, when patience has run out
+        stop, when patience has run out or the threshold is reached
 
 Nothing in a step waits for the device: losses and outputs stay there until they are fetched together.
 """
@@ -28,6 +28,7 @@ from engine.training.batches import Batch, Batches
 from engine.training.commands import Command
 from engine.training.events import Epoch, Event, Reason, Step
 from engine.training.metrics import Metrics
+from engine.training.mixing import Mixing
 from engine.training.precision import MixedPrecision, evaluation
 from engine.training.regularization import Regularizer
 from engine.training.schedule import LearningRate
@@ -132,6 +133,7 @@ class Loop:
         rate: LearningRate,
         precision: MixedPrecision,
         regularizer: Regularizer,
+        mixing: Mixing | None,
         stopping: Stopping,
         metrics: Callable[[], Metrics],
         watch: Watch,
@@ -147,6 +149,7 @@ class Loop:
         self.rate = rate
         self.precision = precision
         self.regularizer = regularizer
+        self.mixing = mixing
         self.stopping = stopping
         self.metrics = metrics()
         self.val_metrics = metrics()
@@ -167,8 +170,8 @@ class Loop:
             NotFinite: the loss stopped being finite.
         """
         self._said_at, self._said_paused_s = monotonic(), self.paused_s
-        if self.stopping.exhausted:
-            # Resumed after patience had run out: there is no other end to reach.
+        if self.stopping.over:
+            # Resumed after it had stopped early: there is no other end to reach.
             return Reason.EARLY_STOPPED
         while self.position.epoch <= self.epochs:
             began, paused = monotonic(), self.paused_s
@@ -197,7 +200,9 @@ class Loop:
     def _windows(self) -> Iterator[list[Batch]]:
         """The batches of each step of the epoch that are still to be taken; one, unless gradients are accumulated."""
         done = self.position.step_in_epoch * self.accumulation_steps
-        batches = self.batches.training(self.batch_size, self.seed, self.position.epoch, skip=done)
+        batches: Iterator[Batch] = self.batches.training(self.batch_size, self.seed, self.position.epoch, skip=done)
+        if self.mixing is not None:
+            batches = map(self.mixing, batches)
         while window := list(islice(batches, self.accumulation_steps)):
             yield window
 
@@ -210,7 +215,7 @@ class Loop:
         for batch in window:
             with self.precision.autocast():
                 output = self.network(*batch.inputs)
-                loss = self.criterion(output, batch.target)
+                loss = batch.loss(self.criterion, output)
                 objective = self.regularizer.objective(loss)
             if len(window) > 1:
                 # A batch counts by its samples, so that a window gives the gradient of one large batch.
@@ -219,11 +224,11 @@ class Loop:
             self.losses.add(loss.detach(), batch.size, at.step)
             self.metrics.add(output.detach(), batch.target)
         self.precision.unscale()
-        if self.regularizer.max_norm is not None:
-            self._grad_norm = self.regularizer.clip()
-        elif monotonic() >= self._next_grad_norm:
+        if self.regularizer.max_norm is None and monotonic() >= self._next_grad_norm:
             self._grad_norm = self.regularizer.grad_norm()
             self._next_grad_norm = monotonic() + GRAD_NORM_S
+        if self.regularizer.clips and (norm := self.regularizer.clip()) is not None:
+            self._grad_norm = norm
         self.precision.step()
         self.optimizer.zero_grad()
         self.rate.step_done()
@@ -284,7 +289,7 @@ class Loop:
         self.position = Position(epoch=at.epoch + 1, step=at.step)
         self.watch.say(event)
         self.watch.epoch_ended(improved=self.stopping.best_epoch == at.epoch)
-        return Reason.EARLY_STOPPED if self.stopping.exhausted else None
+        return Reason.EARLY_STOPPED if self.stopping.over else None
 
     def _validate(self) -> tuple[dict[str, float], Reason | None]:
         """Loss and metrics on the validation part; given up when the run is to end, and done again on resuming."""

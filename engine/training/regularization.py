@@ -1,4 +1,4 @@
-"""What keeps weights small and steps bounded. Weight decay (L2) is the optimizer's own."""
+"""What keeps weights small and steps bounded. Decoupled weight decay is the optimizer's own."""
 
 from __future__ import annotations
 
@@ -6,34 +6,62 @@ import torch
 from torch import Tensor, nn
 
 from engine.experiment.document import Regularization
+from engine.model.selection import modules_named
 
 
 class Regularizer:
-    """L1 penalty on the weights, and clipping of the gradients' norm.
+    """Penalties on the weights (L1, L2, both: the elastic net), and clipping of the gradients.
 
-    The penalty counts weight matrices and kernels, not biases nor the scales of norms: pushing those to zero does not
-    make a network simpler.
+    The penalties count weight matrices and kernels, not biases nor the scales of norms: pushing those to zero does not
+    make a network simpler. Where layers are named, all that is a weight in them counts, the scales of a norm too.
+
+    Source of the elastic net: Zou and Hastie, 2005, https://doi.org/10.1111/j.1467-9868.2005.00503.x
     """
 
     def __init__(self, settings: Regularization, network: nn.Module) -> None:
         self.l1 = settings.l1
+        self.l2 = settings.l2
         self.max_norm = settings.clip_grad_norm
+        self.max_value = settings.clip_grad_value
         self.parameters = [p for p in network.parameters() if p.requires_grad]
-        self.weights = [p for p in self.parameters if p.ndim >= 2]
+        self.weights = _penalized(settings, network)
 
     def objective(self, loss: Tensor) -> Tensor:
-        """What the gradients are taken of: the loss plus `l1 · Σ|w|`. The loss that is reported stays the loss."""
-        if not self.l1:
-            return loss
-        return loss + self.l1 * torch.stack([w.abs().sum() for w in self.weights]).sum()
+        """What the gradients are taken of: the loss plus `l1 · Σ|w| + l2 · Σw²`. The reported loss stays the loss."""
+        if self.l1 and self.weights:
+            loss = loss + self.l1 * torch.stack([w.abs().sum() for w in self.weights]).sum()
+        if self.l2 and self.weights:
+            loss = loss + self.l2 * torch.stack([w.square().sum() for w in self.weights]).sum()
+        return loss
+
+    @property
+    def clips(self) -> bool:
+        """Whether there is anything for `clip` to do."""
+        return self.max_norm is not None or self.max_value is not None
 
     def clip(self) -> Tensor | None:
-        """Scale all gradients down together so that their norm is at most `clip_grad_norm`; returns the norm before.
+        """Cut each gradient to ±`clip_grad_value`, then scale all down together to a norm of at most `clip_grad_norm`.
+
+        Returns the norm before the scaling, or None where no norm is asked for.
 
         Source: Pascanu et al., 2013, https://arxiv.org/abs/1211.5063
         """
+        if self.max_value is not None:
+            nn.utils.clip_grad_value_(self.parameters, self.max_value)
         return None if self.max_norm is None else nn.utils.clip_grad_norm_(self.parameters, self.max_norm)
 
     def grad_norm(self) -> Tensor:
         """The norm of all gradients together, for the record."""
         return nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+
+
+def _penalized(settings: Regularization, network: nn.Module) -> list[nn.Parameter]:
+    if settings.l1_layers is None:
+        return [p for p in network.parameters() if p.requires_grad and p.ndim >= 2]
+    named = {
+        id(parameter): parameter
+        for module in modules_named(network, settings.l1_layers)
+        for name, parameter in module.named_parameters()
+        if parameter.requires_grad and "weight" in name.rpartition(".")[2]
+    }
+    return list(named.values())

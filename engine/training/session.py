@@ -242,8 +242,7 @@ class Session:
         how = {
             Reason.COMPLETED: f"Trained {at.epochs_begun} epochs",
             Reason.STOPPED: f"Stopped by hand at step {at.step}, in epoch {at.epochs_begun}",
-            Reason.EARLY_STOPPED: f"Stopped early after epoch {at.epochs_begun}: no better {stopping.monitor} "
-            f"for {stopping.patience_used} epoch{'s' * (stopping.patience_used > 1)}",
+            Reason.EARLY_STOPPED: f"Stopped early after epoch {at.epochs_begun}: {stopping.why}",
         }[reason]
         if stopping.best is None:
             return f"{how}."

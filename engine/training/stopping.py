@@ -26,31 +26,54 @@ class Stopping:
         self.mode = direction(self.monitor, settings.mode if settings else "auto")
         self.patience = settings.patience if settings else None
         self.min_delta = settings.min_delta if settings else 0.0
+        self.threshold = settings.threshold if settings else None
         self.restore_best = settings is not None and settings.restore_best
         self.best: float | None = None
         self.best_epoch: int | None = None
         self.patience_used = 0
+        self.reached: float | None = None
+        """The value that met the threshold."""
 
     def update(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Take note of an epoch, which may be the best so far."""
         value = metrics[self.monitor]
-        if math.isfinite(value) and (self.best is None or self._gain(value, self.best) > self.min_delta):
+        if not math.isfinite(value):
+            self.patience_used += 1
+            return
+        if self.threshold is not None and self._gain(value, self.threshold) >= 0:
+            self.reached = value
+        # What reaches the threshold is what was asked for, by however little it is better than the last best.
+        least = self.min_delta if self.reached is None else 0.0
+        if self.best is None or self._gain(value, self.best) > least:
             self.best, self.best_epoch, self.patience_used = value, epoch, 0
         else:
             self.patience_used += 1
 
     @property
-    def exhausted(self) -> bool:
-        """Whether patience has run out."""
-        return self.patience is not None and self.patience_used >= self.patience
+    def over(self) -> bool:
+        """Whether the threshold is reached, or patience has run out."""
+        return self.reached is not None or (self.patience is not None and self.patience_used >= self.patience)
+
+    @property
+    def why(self) -> str:
+        """Why it is over, as a clause: `no better val_loss for 5 epochs`."""
+        if self.reached is not None:
+            return f"{self.monitor} is {self.reached:.4g}, which reaches the threshold of {self.threshold:.4g}"
+        return f"no better {self.monitor} for {self.patience_used} epoch{'s' * (self.patience_used > 1)}"
 
     def _gain(self, value: float, best: float) -> float:
         return best - value if self.mode == "min" else value - best
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to judge as if it had never stopped."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "patience_used": self.patience_used}
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "patience_used": self.patience_used,
+            "reached": self.reached,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict()`."""
         self.best, self.best_epoch, self.patience_used = state["best"], state["best_epoch"], state["patience_used"]
+        self.reached = state.get("reached")

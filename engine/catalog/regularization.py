@@ -1,0 +1,116 @@
+"""Whether what regularizes suits the data, the layers and the length of the run. Paths are those of the document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from engine.catalog import catalog
+from engine.experiment.document import EMA, Layer, Regularization
+from engine.experiment.mistakes import Mistake, unknown_name, value_text
+
+
+def regularization_mistakes(
+    settings: Regularization,
+    layers: Sequence[Layer],
+    *,
+    parameters: Mapping[str, int],
+    input_kind: str | None,
+    epochs: int,
+    steps: int,
+) -> list[Mistake]:
+    """What is wrong with [regularization].
+
+    Args:
+        parameters: how many each layer has, by its path; without the layers of which that is not known.
+        input_kind: what the data is ("image", "tokens", …); None where it is not known.
+        epochs, steps: length of the run; no steps where that is not known.
+    """
+    return [
+        *_layers_mistakes(settings, layers, parameters),
+        *_mixing_mistakes(settings, input_kind),
+        *_average_mistakes(settings, epochs, steps),
+    ]
+
+
+def _layers_mistakes(
+    settings: Regularization, layers: Sequence[Layer], parameters: Mapping[str, int]
+) -> Iterator[Mistake]:
+    if settings.l1_layers is None:
+        return
+    path = "regularization.l1_layers"
+    if not settings.l1 and not settings.l2:
+        found = f"found {value_text(settings.l1_layers)}"
+        fix = "Set regularization.l1 or regularization.l2 to 1e-5, say, or remove l1_layers."
+        yield Mistake(path, found, "neither l1 nor l2 is set", fix, severity="warning")
+    at = _by_path(layers)
+    types = list(dict.fromkeys(at.values()))
+    for index, name in enumerate(settings.l1_layers):
+        here = f"{path}[{index}]"
+        where = f"model.layers[{name}]" if isinstance(name, int) else f"model.{name.removeprefix('model.')}"
+        if where in at:
+            meant = [where]
+        elif isinstance(name, int) or "[" in name:
+            fix = f"Take one of {', '.join(list(at)[:8])}{' …' if len(at) > 8 else ''}."
+            yield Mistake(here, f"there is no layer at {where}", "", fix)
+            continue
+        elif name in types:
+            meant = [layer for layer, type in at.items() if type == name]
+        elif name in catalog("layers"):
+            yield Mistake(here, f"the model has no {name}", f"it has {', '.join(types)}", "Take one of these.")
+            continue
+        else:
+            yield unknown_name(here, name, types, "a layer of the model")
+            continue
+        if all(parameters.get(layer) == 0 for layer in meant):
+            yield Mistake(here, f"{at[meant[0]]} has no weights", "l1 and l2 count weights", "Take it out.")
+
+
+def _by_path(layers: Sequence[Any], above: str = "model.layers") -> dict[str, str]:
+    """The type of every layer by its path, of those too that lie in other layers."""
+    found: dict[str, str] = {}
+    for index, layer in enumerate(layers):
+        path = f"{above}[{index}]"
+        if isinstance(layer, str):
+            found[path] = layer
+            continue
+        fields = dict(layer) if isinstance(layer, Layer) else layer
+        if not isinstance(fields, Mapping):
+            continue
+        found[path] = str(fields.get("type", ""))
+        for name, inner in fields.items():
+            if isinstance(inner, (list, tuple)):
+                found |= _by_path(inner, f"{path}.{name}")
+    return found
+
+
+def _mixing_mistakes(settings: Regularization, input_kind: str | None) -> Iterator[Mistake]:
+    if settings.mixup and input_kind == "tokens":
+        found = f"found {value_text(settings.mixup)}"
+        fix = "Set it to 0; Dropout and label_smoothing serve texts."
+        yield Mistake("regularization.mixup", found, "tokens are numbers of words, which cannot be blended", fix)
+    if settings.cutmix and input_kind not in ("image", None):
+        found = f"found {value_text(settings.cutmix)}"
+        fix = "Set it to 0." if input_kind == "tokens" else "Set it to 0; regularization.mixup serves such data."
+        yield Mistake(
+            "regularization.cutmix", found, f"it cuts rectangles out of images, the data is {input_kind}", fix
+        )
+
+
+def _average_mistakes(settings: Regularization, epochs: int, steps: int) -> Iterator[Mistake]:
+    average = settings.average
+    if not isinstance(average, EMA):
+        return
+    if average.start_epoch > epochs:
+        found = f"found {average.start_epoch}"
+        expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}, so nothing is averaged"
+        yield Mistake("regularization.average.start_epoch", found, expected, f"Set it to {max(1, epochs // 2)}.")
+    elif steps:
+        averaged = steps // epochs * (epochs - average.start_epoch + 1)
+        span = 1 / (1 - average.decay)
+        if averaged < 2 * span:
+            found = f"the average spans about {span:,.0f} steps"
+            expected = f"{averaged:,} are averaged, so that the first weights still count"
+            decay = max(0.5, 1 - 8 / max(averaged, 1))
+            fix = f"Set it to {decay:.4g}, or train longer."
+            yield Mistake("regularization.average.decay", found, expected, fix, severity="warning")
