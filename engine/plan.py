@@ -138,7 +138,10 @@ def check(draft: Draft | Experiment) -> Plan:
         mistakes += monitor_mistakes(training.early_stopping, task, validates)
 
     parameters, flops = sum(layer.parameters for layer in traced), sum(layer.flops for layer in traced)
-    weights_bytes = parameters * _FLOAT_BYTES * (2 + (state_numbers(optimizer) if optimizer is not None else 2))
+    averaged = experiment.regularization.average is not None
+    weights_bytes = (
+        parameters * _FLOAT_BYTES * (2 + averaged + (state_numbers(optimizer) if optimizer is not None else 2))
+    )
     kept_bytes = sum(layer.activation_bytes for layer in traced) * experiment.data.batch_size
     memory_bytes = weights_bytes + (kept_bytes if precision == "float32" else kept_bytes // 2)
     mistakes += _memory_mistakes(weights_bytes, memory_bytes, device)

@@ -10,6 +10,7 @@ from engine.data import Dataset
 from engine.experiment.document import Regularization
 from engine.model import build
 from engine.plan import Plan
+from engine.training.averaging import average_of
 from engine.training.batches import Batches
 from engine.training.loop import Loop, Watch
 from engine.training.metrics import metrics_for
@@ -48,6 +49,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
         ),
         precision=MixedPrecision(plan.precision, device, optimizer),
         regularizer=Regularizer(experiment.regularization, network),
+        average=average_of(experiment.regularization, network, epochs=experiment.training.epochs),
         mixing=_mixing(experiment.regularization, numbers=task != "classification"),
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
         metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities),

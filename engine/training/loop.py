@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.experiment.document import Experiment
+from engine.training.averaging import Average, Statistics
 from engine.training.batches import Batch, Batches
 from engine.training.commands import Command
 from engine.training.events import Epoch, Event, Reason, Step
@@ -134,6 +135,7 @@ class Loop:
         precision: MixedPrecision,
         regularizer: Regularizer,
         mixing: Mixing | None,
+        average: Average | None,
         stopping: Stopping,
         metrics: Callable[[], Metrics],
         watch: Watch,
@@ -150,6 +152,7 @@ class Loop:
         self.precision = precision
         self.regularizer = regularizer
         self.mixing = mixing
+        self.average = average
         self.stopping = stopping
         self.metrics = metrics()
         self.val_metrics = metrics()
@@ -185,6 +188,11 @@ class Loop:
             if reason := self._finish_epoch(began, paused, samples_per_s):
                 return reason
         return Reason.COMPLETED
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is validated and kept: with the averaged weights, once there are any."""
+        return self.average.network if self.average is not None and self.average.count else self.network
 
     def _train(self) -> Reason | None:
         self.network.train()
@@ -232,6 +240,8 @@ class Loop:
         self.precision.step()
         self.optimizer.zero_grad()
         self.rate.step_done()
+        if self.average is not None:
+            self.average.step_done(at.epoch)
 
     def collect(self) -> None:
         """Fetch the losses that wait on the device, and say their mean if a `step` event is due.
@@ -262,6 +272,8 @@ class Loop:
         )
 
     def _finish_epoch(self, began: float, paused: float, samples_per_s: float) -> Reason | None:
+        if self.average is not None:
+            self.average.epoch_done(self.position.epoch)
         validation, reason = self._validate()
         if reason:
             return reason
@@ -295,18 +307,42 @@ class Loop:
         """Loss and metrics on the validation part; given up when the run is to end, and done again on resuming."""
         self.val_metrics.reset()
         losses = Losses()
-        with evaluation(self.network):
+        network = self.result
+        with evaluation(network):
+            if reason := self._measure_statistics():
+                return {}, reason
             for batch in self.batches.validation(self.batch_size * VALIDATION_BATCHES):
                 with self.precision.autocast():
-                    output = self.network(*batch.inputs)
-                    loss = self.criterion(output, batch.target)
+                    output = network(*batch.inputs)
+                    loss = batch.loss(self.criterion, output)
                 losses.add(loss, batch.size, self.position.step)
                 self.val_metrics.add(output, batch.target)
-                if monotonic() >= self._next_tick or self.watch.inbox:
-                    if reason := self.watch.attend():
-                        return {}, reason
-                    self._next_tick = monotonic() + TICK_S
+                if reason := self._look_up():
+                    return {}, reason
             losses.fetch()
             if not losses.samples:
                 return {}, None
             return {"loss": losses.mean} | self.val_metrics.compute(), None
+
+    def _measure_statistics(self) -> Reason | None:
+        """Let the BatchNorm layers of an averaged network see the training samples, where the average needs it."""
+        if self.average is None or not self.average.count or not self.average.needs_statistics:
+            return None
+        size, epoch = self.batch_size * VALIDATION_BATCHES, self.position.epoch
+        with Statistics(self.average.network) as statistics:
+            for batch in self.batches.training(size, self.seed, epoch):
+                with self.precision.autocast():
+                    statistics.see(batch)
+                if reason := self._look_up():
+                    statistics.give_up()
+                    return reason
+        return None
+
+    def _look_up(self) -> Reason | None:
+        """See to the viewers between two batches of the validation, when it is time."""
+        if monotonic() < self._next_tick and not self.watch.inbox:
+            return None
+        if reason := self.watch.attend():
+            return reason
+        self._next_tick = monotonic() + TICK_S
+        return None

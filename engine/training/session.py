@@ -244,13 +244,16 @@ class Session:
             Reason.STOPPED: f"Stopped by hand at step {at.step}, in epoch {at.epochs_begun}",
             Reason.EARLY_STOPPED: f"Stopped early after epoch {at.epochs_begun}: {stopping.why}",
         }[reason]
-        if stopping.best is None:
-            return f"{how}."
-        best = f"best {stopping.monitor} {stopping.best:.4g} at epoch {stopping.best_epoch}"
+        clauses = [how]
+        if stopping.best is not None:
+            clauses.append(f"best {stopping.monitor} {stopping.best:.4g} at epoch {stopping.best_epoch}")
         if stopping.restore_best and keeper.best is not None:
             loop.network.load_state_dict(keeper.best.model)
-            best += ", whose weights are kept"
-        return f"{how}; {best}."
+            clauses[-1] += ", whose weights are kept"
+        elif loop.average is not None and loop.average.count:
+            loop.network.load_state_dict(loop.average.network.state_dict())
+            clauses.append("the averaged weights are kept")
+        return f"{'; '.join(clauses)}."
 
     def _failed(self, error: BaseException) -> str:
         self._run.write_log("".join(traceback.format_exception(error)))

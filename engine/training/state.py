@@ -18,6 +18,8 @@ class Snapshot:
     """A copy on the host: weights, the tensors beside them (optimizer, RNGs, metrics), and what is plain data."""
 
     model: dict[str, Tensor]
+    """What the run would hand over now: the averaged weights where there are any. Those that are trained then stand
+    in `trainer`."""
     trainer: dict[str, Tensor]
     state: dict[str, Any]
 
@@ -36,6 +38,8 @@ def take(loop: Loop) -> Snapshot:
             else:
                 numbers.setdefault(str(index), {})[name] = value
     trainer |= {f"metrics.{name}": _copy(value) for name, value in loop.metrics.state_dict().items()}
+    if loop.result is not loop.network:
+        trainer |= {f"weights.{name}": _copy(value) for name, value in loop.network.state_dict().items()}
     state = {
         "format": FORMAT,
         "position": asdict(loop.position),
@@ -44,8 +48,9 @@ def take(loop: Loop) -> Snapshot:
         "precision": loop.precision.state_dict(),
         "stopping": loop.stopping.state_dict(),
         "losses": {"total": loop.losses.total, "samples": loop.losses.samples},
+        "average": loop.average.state_dict() if loop.average is not None else None,
     }
-    return Snapshot(model={k: _copy(v) for k, v in loop.network.state_dict().items()}, trainer=trainer, state=state)
+    return Snapshot(model={k: _copy(v) for k, v in loop.result.state_dict().items()}, trainer=trainer, state=state)
 
 
 def position(snapshot: Snapshot) -> Position:
@@ -56,7 +61,10 @@ def position(snapshot: Snapshot) -> Position:
 def put_back(loop: Loop, snapshot: Snapshot) -> None:
     """Make `loop`, built from the same experiment, go on exactly where `snapshot` was taken."""
     state, trainer = _numbers(snapshot.state), snapshot.trainer
-    loop.network.load_state_dict(snapshot.model)
+    loop.network.load_state_dict(_named(trainer, "weights.") or snapshot.model)
+    if loop.average is not None:
+        loop.average.network.load_state_dict(snapshot.model)
+        loop.average.load_state_dict(state["average"])
     _restore_optimizer(loop.optimizer, trainer, state["optimizer"])
     loop.rate.load_state_dict(state["rate"])
     loop.precision.load_state_dict(state["precision"])

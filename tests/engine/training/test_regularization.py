@@ -3,11 +3,13 @@
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.data import load_data
 from engine.experiment import Regularization, reads
 from engine.plan import check
 from engine.training.batches import Batch, epoch_order
+from engine.training.checkpoint import load_checkpoint, newest_checkpoint
 from engine.training.events import Epoch, Reason
 from engine.training.mixing import Mixing
 from engine.training.session import Session
@@ -90,6 +92,10 @@ def by_hand(text, criterion, step, *, epochs, batch, after_step=lambda network: 
     return network
 
 
+def plain_step(network, x, y, criterion):
+    criterion(network(x), y).backward()
+
+
 def assert_same(ours, theirs):
     pairs = list(zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True))
     assert pairs
@@ -156,6 +162,72 @@ def test_cutmix_learns_more_evenly_than_a_network_that_never_saw_a_patch(tmp_pat
     assert cut[-1]["val_accuracy"] > 0.5 and cut[-1]["train_loss"] > cut[-1]["val_loss"]
 
 
+def test_the_moving_average_is_torchs_own_and_is_what_is_validated_and_kept(tmp_path):
+    averaged = []
+
+    def after_step(network):
+        if not averaged:
+            averaged.append(AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True))
+        averaged[0].update_parameters(network)
+
+    session = session_of(LINEAR, tmp_path, "regularization.average={type='ema', decay=0.9}")
+    epochs = measured(finished(session))
+    trained = by_hand(LINEAR, nn.CrossEntropyLoss(), plain_step, epochs=4, batch=256, after_step=after_step)
+    expected = averaged[0].module
+    assert_same(session.network, expected)
+    assert not torch.equal(expected[1].weight, trained[1].weight)
+    data = load_data(session.plan.experiment.data, 3)
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(expected(data.x[data.validation]), data.y[data.validation])
+    assert epochs[-1]["val_loss"] == pytest.approx(float(loss), rel=1e-5)
+    assert "the averaged weights are kept" in session.finished.message
+    for kind in ("best", "last"):
+        checkpoint = newest_checkpoint(session.directory / "checkpoints", kind=kind)
+        if epochs[-1]["val_loss"] == min(e["val_loss"] for e in epochs) or kind == "last":
+            assert all(torch.equal(w, expected.state_dict()[n]) for n, w in load_checkpoint(checkpoint).model.items())
+
+
+def test_stochastic_weight_averaging_is_the_mean_of_the_last_epochs(tmp_path):
+    ends = []
+    session = session_of(LINEAR, tmp_path, "regularization.average={type='swa', start=0.5}")
+    plain = measured(finished(session_of(LINEAR, tmp_path)))
+    epochs = measured(finished(session))
+    by_hand(
+        LINEAR,
+        nn.CrossEntropyLoss(),
+        plain_step,
+        epochs=4,
+        batch=256,
+        after_step=lambda network: ends.append(network[1].weight.detach().clone()),
+    )
+    third, fourth = ends[len(ends) * 3 // 4 - 1], ends[-1]
+    assert torch.allclose(session.network.state_dict()["1.weight"], (third + fourth) / 2, atol=1e-7)
+    assert [e["train_loss"] for e in epochs] == [e["train_loss"] for e in plain]
+    assert [a["val_loss"] == b["val_loss"] for a, b in zip(epochs, plain, strict=True)] == [True, True, True, False]
+
+
+def test_an_averaged_network_has_the_batch_statistics_of_its_own_weights(tmp_path):
+    session = session_of(SMALL, tmp_path, "regularization.average={type='swa', start=0.25}")
+    finished(session)
+    data = load_data(session.plan.experiment.data, 3)
+    with torch.no_grad():
+        seen = session.network[0](data.x[data.train])
+    assert torch.allclose(session.network[1].running_mean, seen.mean((0, 2, 3)), rtol=1e-2, atol=1e-3)
+    assert torch.allclose(session.network[1].running_var, seen.var((0, 2, 3)), rtol=1e-2)
+
+
+def test_an_average_that_reaches_back_to_the_first_weights_is_a_warning():
+    (text,) = said(SMALL, "regularization.average=ema")
+    assert text.startswith("regularization.average.decay: the average spans about 1,000 steps, 24 are averaged")
+    assert said(SMALL, "regularization.average={type='ema', decay=0.8}") == []
+    (text,) = said(SMALL, "regularization.average={type='ema', decay=0.8, start_epoch=5}")
+    assert text.startswith("regularization.average.start_epoch: found 5, the run has 4 epochs")
+    (text,) = said(SMALL, "regularization.average={type='swa', decay=0.9}")
+    assert "expected one of type, start" in text
+    (text,) = said(SMALL, "regularization.average=emma")
+    assert "expected one of 'ema', 'swa'" in text
+
+
 def test_targets_that_are_numbers_are_blended_as_their_samples_are():
     torch.manual_seed(0)
     vectors, images = torch.rand(6, 5), torch.arange(6.0)[:, None, None, None].expand(6, 1, 9, 7).clone()
@@ -173,6 +245,10 @@ def test_targets_that_are_numbers_are_blended_as_their_samples_are():
         (SMALL, ["regularization.cutmix=1.0"]),
         (SMALL, ["regularization.mixup=0.4", "regularization.cutmix=1.0", "training.accumulation_steps=2"]),
         (SERIES, ["regularization.mixup=0.4"]),
+        (SMALL, ["regularization.average={type='ema', decay=0.9}"]),
+        (SMALL, ["regularization.average={type='ema', decay=0.9, start_epoch=3}", "training.early_stopping={}"]),
+        (SMALL, ["regularization.average={type='swa', start=0.5}"]),
+        (SMALL, ["regularization.average={type='swa', start=0.25}", "regularization.cutmix=1.0"]),
     ],
 )
 def test_a_run_resumes_bit_for_bit(text, overrides, tmp_path, monkeypatch):
