@@ -170,12 +170,12 @@ class Statistics:
 
     def give_up(self) -> None:
         """Go back to the statistics of before: those of a part of the samples are worse."""
-        for layer, (_, buffers) in zip(self.layers, self._before, strict=True):
+        for layer, (_momentum, buffers) in zip(self.layers, self._before, strict=True):
             for name, buffer in layer.named_buffers():
                 buffer.copy_(buffers[name])
 
-    def __exit__(self, *_: object) -> None:
-        for layer, (momentum, _) in zip(self.layers, self._before, strict=True):
+    def __exit__(self, *_error: object) -> None:
+        for layer, (momentum, _buffers) in zip(self.layers, self._before, strict=True):
             layer.momentum = momentum
             layer.eval()
 
