@@ -30,7 +30,8 @@ from engine.experiment.document import Choice, Data, Experiment, Layer, Model
 from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake, Refused
 from engine.model.arguments import Facts, facts_of, signal_of
-from engine.model.trace import Traced, init_mistakes, trace
+from engine.model.init_mistakes import init_mistakes
+from engine.model.trace import Traced, trace
 from engine.training.schedule import lr_plan
 from engine.training.threads import single_threaded
 
@@ -107,9 +108,8 @@ def check(draft: Draft | Experiment) -> Plan:
     layers, training = experiment.model.layers, experiment.training
 
     traced = _trace(experiment, description, draft.mistakes)
-    if experiment.model.init is not None:
-        mistakes += init_mistakes(experiment.model.init, "model.init")
     mistakes += [mistake for layer in traced for mistake in layer.mistakes]
+    mistakes += init_mistakes(experiment.model, {f"model.layers[{i}]": dict(t.shapes) for i, t in enumerate(traced)})
     mistakes += _batch_mistakes(experiment, description, traced)
 
     if experiment.loss.type != "auto":
@@ -171,8 +171,10 @@ def _without_nones(experiment: Experiment) -> Experiment:
     update: dict[str, Any] = {}
     if experiment.scheduler is not None and experiment.scheduler.type == "none":
         update["scheduler"] = None
-    if experiment.model.init is not None and experiment.model.init.type == "none":
-        update["model"] = experiment.model.model_copy(update={"init": None})
+    model = {name: getattr(experiment.model, name) for name in ("init", "recurrent_init", "bias_init")}
+    none = {name: None for name, choice in model.items() if choice is not None and choice.type == "none"}
+    if none:
+        update["model"] = experiment.model.model_copy(update=none)
     return experiment.model_copy(update=update)
 
 
@@ -201,7 +203,8 @@ def _trace(
     set_aside = {
         int(found[1])
         for m in wrong_already
-        if m.severity == "error" and (found := re.match(r"model\.layers\[(\d+)\](?!\.init)", m.path))
+        if m.severity == "error"
+        and (found := re.match(r"model\.layers\[(\d+)\](?!\.(?:init|recurrent_init|bias_init|forget_bias))", m.path))
     }
     facts = facts_of(description, experiment.loss.type) if description is not None else _UNKNOWN
     signal = signal_of(description) if description is not None else None
@@ -287,6 +290,10 @@ def _completed(experiment: Experiment) -> Experiment:
             "model": model.model_copy(
                 update={
                     "init": _complete("initializers", model.init),
+                    "init_by_type": {t: _complete("initializers", c) for t, c in (model.init_by_type or {}).items()}
+                    or None,
+                    "recurrent_init": _complete("initializers", model.recurrent_init),
+                    "bias_init": _complete("initializers", model.bias_init),
                     "layers": tuple(_complete_layer(layer) for layer in model.layers),
                 }
             ),
@@ -298,7 +305,8 @@ def _completed(experiment: Experiment) -> Experiment:
 
 
 def _complete_layer(layer: Layer) -> Layer:
-    return _complete("layers", layer).model_copy(update={"init": _complete("initializers", layer.init)})
+    inits = {name: _complete("initializers", getattr(layer, name)) for name in ("init", "recurrent_init", "bias_init")}
+    return _complete("layers", layer).model_copy(update=inits)
 
 
 def _complete(kind: str, choice: C) -> C:

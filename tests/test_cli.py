@@ -57,6 +57,17 @@ def test_presets_are_listed_with_their_comment_and_printed_as_they_stand(tmp_pat
     assert torchdeck("check", "mine.toml", cwd=tmp_path).returncode == 0
 
 
+def test_check_says_what_weights_start_as_when_it_is_asked(tmp_path):
+    shown = torchdeck("check", "digits-cnn", "--weights", cwd=tmp_path)
+    assert shown.returncode == 0 and "kaiming_normal_" in shown.stdout and "√(2 / fan_in)" in shown.stdout
+    data = json.loads(torchdeck("check", "digits-cnn", "--weights", "--json", cwd=tmp_path).stdout)
+    first = data["weights"][0]
+    assert (first["path"], first["parameter"], first["initializer"]) == ("model.layers[0]", "weight", "kaiming_normal_")
+    assert abs(first["std"] / first["expected_std"] - 1) < 0.2
+    wrong = torchdeck("check", "digits-cnn", "--weights", "--set", "model.init=dirak_", cwd=tmp_path)
+    assert "Did you mean dirac_?" in refused(wrong)[0]
+
+
 def test_check_prints_the_layer_table_and_its_totals(tmp_path):
     result = torchdeck("check", "lenet", cwd=tmp_path)
     assert result.returncode == 0 and result.stderr == ""

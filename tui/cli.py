@@ -123,18 +123,31 @@ def attach(run: Run = None, runs_dir: RunsDir = None) -> None:
 
 
 @app.command()
-def check(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
+def check(
+    experiment: PresetOrFile,
+    set_: Set = None,
+    as_json: Json = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Also what the weights start as.")] = False,
+) -> None:
     """The plan of an experiment, without training: data, layer table, parameters, FLOPs, memory; or every mistake."""
     from engine.experiment import read
     from engine.plan import check as plan_of
-    from tui.printing.plan import plan_as_dict, plan_as_text
+    from tui.printing.plan import plan_as_dict, plan_as_text, weights_as_dicts, weights_as_text
 
     plan = plan_of(read(experiment, set_ or []))
+    starts = None
+    if weights and plan.ok and plan.description is not None:
+        from engine.model.init_statistics import init_statistics
+
+        starts = init_statistics(plan.experiment, plan.description)
     if as_json:
-        print(json.dumps(plan_as_dict(plan), ensure_ascii=False))
+        more = {} if starts is None else {"weights": weights_as_dicts(starts)}
+        print(json.dumps(plan_as_dict(plan) | more, ensure_ascii=False))
     else:
         if plan.layers:
             print(plan_as_text(plan))
+        if starts:
+            print(f"\n{weights_as_text(starts)}")
         _print_mistakes(plan.mistakes)
     raise typer.Exit(0 if plan.ok else 2)
 

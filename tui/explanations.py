@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from textual.content import Content
 
 from engine.experiment import Choice, Experiment
-from engine.experiment.document import EarlyStopping, Regularization, Training
+from engine.experiment.document import EarlyStopping, Layer, Model, Regularization, Training
 from tui.design_rows import MUTED, given_and_defaults, layer_at, value_rows, value_text
 from tui.quantities import scaled_text, shape_text
 
@@ -145,9 +145,9 @@ def _layer(
         costs += [("parameters", f"{planned.parameters:,}")] if planned.parameters else []
         costs += [("work", f"{scaled_text(planned.flops, 'FLOP')}/sample")] if planned.flops else []
         costs += [("activations", f"{scaled_text(planned.activation_bytes, 'B')}")] if planned.activation_bytes else []
-    return Explanation(
-        layer.type, _sections(*_values(asked, defaults, width), value_rows(costs, width), *_about(explained))
-    )
+    starts = value_rows(_starts(layer, ("init", "recurrent_init", "bias_init", "forget_bias")), width)
+    values = _values(asked, defaults, width)
+    return Explanation(layer.type, _sections(*values, starts, value_rows(costs, width), *_about(explained)))
 
 
 def _data(given: Experiment, complete: Experiment, plan: Plan | None, explain: Explain, width: int) -> Explanation:
@@ -186,8 +186,16 @@ def _model(experiment: Experiment, plan: Plan | None, explain: Explain, width: i
         ]
     init = experiment.model.init
     begun = [Content.assemble(("initialised by ", MUTED), init.type if init else "torch's own rules of each layer")]
+    begun += value_rows(
+        _starts(experiment.model, ("init_by_type", "recurrent_init", "bias_init", "forget_bias")), width
+    )
     about = _about(explain("initializers", init.type)) if init else ()
     return Explanation("Model", _sections(value_rows(rows, width), begun, *about))
+
+
+def _starts(part: Model | Layer, names: Sequence[str]) -> list[tuple[str, str]]:
+    """What is said about how weights start, beside torch's own."""
+    return [(name, value_text(value)) for name in names if (value := getattr(part, name)) is not None]
 
 
 def _training(given: Experiment, width: int) -> Explanation:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
 
 from engine.catalog.entry import Entry
 
@@ -14,6 +16,17 @@ _FAN = {
 def _initializer(name: str, summary: str, when: str, **more: Any) -> Entry:
     return Entry(kind="initializers", name=name, torch_name=f"torch.nn.init.{name}", summary=summary, when=when, **more)
 
+
+_ANY = 99
+DIMENSIONS = {
+    **dict.fromkeys(("kaiming_normal_", "kaiming_uniform_", "xavier_uniform_", "xavier_normal_"), (2, _ANY)),
+    "orthogonal_": (2, _ANY),
+    **dict.fromkeys(("trunc_normal_", "normal_", "uniform_", "constant_", "zeros_", "ones_"), (1, _ANY)),
+    "dirac_": (3, 5),
+    "eye_": (2, 2),
+    "sparse_": (2, 2),
+}
+"""The least and the most dimensions of a tensor that each can set."""
 
 ENTRIES = (
     _initializer(
@@ -65,4 +78,30 @@ ENTRIES = (
     ),
     _initializer("zeros_", "Every weight zero.", "For a last layer that shall start by saying nothing."),
     _initializer("ones_", "Every weight one.", "For layers that scale; seldom for others."),
+    _initializer(
+        "dirac_",
+        "Kernels that hand each channel on unchanged, as far as there are channels to hand it to.",
+        "For deep convolutional networks without shortcuts, which so begin as the identity (Zagoruyko and Komodakis, "
+        "2017).",
+        formula="w[i, i, centre] = 1, all else 0",
+        when_not="Without random weights beside it, channels beyond the inputs' stay zero and learn late: "
+        "kaiming_normal_ is the usual choice.",
+        helps={"groups": "Groups of the convolution, each of which hands its own channels on."},
+    ),
+    _initializer(
+        "eye_",
+        "The identity matrix: each output begins as the input of the same place.",
+        "As recurrent_init for an RNN of ReLU (Le et al., 2015), or for a Linear that shall begin by changing nothing.",
+        formula="w[i, i] = 1, all else 0",
+        when_not="Where outputs are many more than inputs, most begin at zero: take orthogonal_.",
+    ),
+    _initializer(
+        "sparse_",
+        "Normal, with a share of each unit's weights zero (Martens, 2010).",
+        "For wide layers whose units shall each look at few inputs at first.",
+        formula="w ~ N(0, std²), of each column sparsity · rows set to 0",
+        when_not="With its default std of 0.01 a deep network's signal dies out: take kaiming_normal_.",
+        types={"sparsity": Annotated[float, Ge(0), Le(1)]},
+        helps={"sparsity": "Share of each column that is zero, from 0 to 1.", "std": "Spread of the other weights."},
+    ),
 )

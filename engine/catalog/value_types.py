@@ -8,7 +8,7 @@ import typing
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 _SEQUENCES = (list, collections.abc.Iterable, collections.abc.Sequence)
@@ -107,7 +107,9 @@ def _words(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         bound = next((a.ge for a in arguments[1:] if isinstance(a, Ge)), None)
-        return _words(arguments[0]) + ("" if bound is None else f" of at least {bound}")
+        most = next((a.le for a in arguments[1:] if isinstance(a, Le)), None)
+        limits = ("" if bound is None else f" of at least {bound}") + ("" if most is None else f" and at most {most}")
+        return _words(arguments[0]) + limits
     if origin is Literal:
         return " or ".join(repr(v) for v in arguments)
     if origin is tuple:

@@ -57,6 +57,13 @@ class Layer(Choice):
     """One layer: a module of torch.nn under its own name and parameters. Sizes that can be inferred are left out."""
 
     init: Annotated[Choice | None, Field(description="Initializer of this layer's weights.")] = None
+    recurrent_init: Annotated[
+        Choice | None, Field(description="Initializer of its weights from state to state, for each gate by itself.")
+    ] = None
+    bias_init: Annotated[Choice | None, Field(description="Initializer of this layer's biases.")] = None
+    forget_bias: Annotated[
+        float | None, Field(allow_inf_nan=False, description="What the bias of an LSTM's forget gate begins at.")
+    ] = None
 
 
 class Model(Part):
@@ -64,6 +71,27 @@ class Model(Part):
 
     init: Annotated[
         Choice | None, Field(description="Initializer of every layer's weights; torch's own if left out.")
+    ] = None
+    init_by_type: Annotated[
+        dict[str, Choice] | None,
+        Field(description="Initializers of the weights of all layers of a type, before init and after a layer's own."),
+    ] = None
+    recurrent_init: Annotated[
+        Choice | None,
+        Field(
+            description="Initializer of the weights from state to state of recurrent layers, for each gate by itself; "
+            "orthogonal_ is usual. Left out, they begin as init says."
+        ),
+    ] = None
+    bias_init: Annotated[
+        Choice | None, Field(description="Initializer of every bias; left out, zeros beside an init, else torch's own.")
+    ] = None
+    forget_bias: Annotated[
+        float | None,
+        Field(
+            allow_inf_nan=False,
+            description="What the bias of each LSTM's forget gate begins at; 1 lets it begin by remembering.",
+        ),
     ] = None
     layers: Annotated[
         tuple[Layer, ...],

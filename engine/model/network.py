@@ -11,6 +11,7 @@ from engine.data.description import Description
 from engine.experiment.document import Experiment
 from engine.experiment.mistakes import Refused
 from engine.model.arguments import arguments, facts_of, layer_class, signal_of
+from engine.model.init_mistakes import init_mistakes
 from engine.model.initialise import initialise
 from engine.model.permute import Permute
 from engine.model.trace import trace
@@ -51,7 +52,9 @@ def build(experiment: Experiment, description: Description) -> Network:
     signal = signal_of(description)
     layers = experiment.model.layers
     traced = trace(layers, signal, facts)
-    mistakes = [m for layer in traced for m in layer.mistakes if m.severity == "error"]
+    shapes = {f"model.layers[{i}]": dict(result.shapes) for i, result in enumerate(traced)}
+    found = [*(m for layer in traced for m in layer.mistakes), *init_mistakes(experiment.model, shapes)]
+    mistakes = [m for m in found if m.severity == "error"]
     if mistakes:
         raise Refused(mistakes)
     modules = []
@@ -60,5 +63,5 @@ def build(experiment: Experiment, description: Description) -> Network:
         assert result.signal is not None  # only a mistake leaves it open
         signal = result.signal
     for module, layer in zip(modules, layers, strict=True):
-        initialise(module, layer, experiment.model.init)
+        initialise(module, layer, experiment.model)
     return Network(modules)

@@ -17,15 +17,13 @@ import torch
 from torch import nn
 
 from engine.catalog import SINGULAR, catalog
-from engine.catalog.bind import torch_arguments
-from engine.catalog.choices import blame, check_parameters, check_type
+from engine.catalog.choices import blame, check_parameters
 from engine.catalog.value_types import as_tuples
-from engine.experiment.document import Choice, Layer
+from engine.experiment.document import Layer
 from engine.experiment.mistakes import Mistake, unknown_name
 from engine.model import sizes
 from engine.model.arguments import SIZE_PARAMETER, Facts, arguments, layer_class, size_before
 from engine.model.fit import RECURRENT, assumed, keeps_shape, misfit
-from engine.model.initialise import has_weights
 from engine.model.label import label
 from engine.model.signal import Signal, size_text
 
@@ -46,6 +44,8 @@ class Traced:
     activation_bytes: int = 0
     """What the backward pass of one sample needs kept, in float32."""
     mistakes: tuple[Mistake, ...] = ()
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Its parameters by their names in the layer."""
 
 
 def trace(
@@ -67,7 +67,6 @@ def trace(
             signal = None
         found = _trace(layer.type, json.dumps(layer.parameters, default=repr), signal, facts)
         mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
-        mistakes += _init_mistakes(layer, path)
         signal = found.signal
         if signal is not None and layer.type in RECURRENT and signal.kind == "vector":
             signal = replace(signal, summed_up_by=path)
@@ -81,36 +80,6 @@ def trace(
 
 def _under(path: str, relative: str) -> str:
     return path + relative if relative.startswith((".", "[")) or not relative else f"{path}.{relative}"
-
-
-def _init_mistakes(layer: Layer, path: str) -> list[Mistake]:
-    if layer.init is None:
-        return []
-    if layer.type in catalog("layers") and not has_weights(layer.type):
-        return [Mistake(f"{path}.init", f"{layer.type} has no weights to initialize", "", "Remove init.", layer.type)]
-    return init_mistakes(layer.init, f"{path}.init")
-
-
-def init_mistakes(init: Choice, path: str) -> list[Mistake]:
-    """What is wrong with an initializer: its name, its parameters, and what torch itself says to them."""
-    entry, mistakes = check_type("initializers", init, path)
-    if entry is None:
-        return mistakes
-    checked = check_parameters(entry, init.parameters, path)
-    if checked.mistakes:
-        return list(checked.mistakes)
-    scratch = torch.zeros(4, 4)
-    initialize = entry.torch_class()
-
-    def attempt(**parameters: Any) -> None:
-        with torch.random.fork_rng(devices=[]):  # checking must not move the generator that weights are drawn from
-            initialize(scratch, **parameters)
-
-    try:
-        attempt(**torch_arguments(checked.parameters))
-    except _TORCH_REFUSES as error:
-        return [blame(entry, checked.parameters, error, attempt, path)]
-    return []
 
 
 @lru_cache(maxsize=4096)
@@ -166,6 +135,7 @@ def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> T
         flops=sizes.flops(module, signal.shape, shape),
         activation_bytes=sizes.kept_bytes(module, signal.shape, shape),
         mistakes=(*mistakes, *_warnings(type, parameters, signal, facts)),
+        shapes=tuple((name, tuple(parameter.shape)) for name, parameter in module.named_parameters()),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ from tui.printing.text import columns
 from tui.quantities import scaled_text, shape_text
 
 if TYPE_CHECKING:
+    from engine.model.init_statistics import WeightStatistics
     from engine.plan import Plan
 
 
@@ -50,6 +53,38 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
         "steps": plan.steps,
         "mistakes": [mistake.as_dict() for mistake in plan.mistakes],
     }
+
+
+def weights_as_text(starts: Sequence[WeightStatistics]) -> str:
+    """What the weights start as, a line each: measured, and by the formula of their initializer."""
+    rows: list[tuple[str, ...]] = [("layer", "weights", "shape", "by", "mean", "formula", "std", "formula", "")]
+    for start in starts:
+        rows.append(
+            (
+                f"{start.path.removeprefix('model.')} {start.type}",
+                start.parameter,
+                shape_text(start.shape),
+                start.initializer,
+                _number(start.mean),
+                _number(start.expected_mean),
+                _number(start.std),
+                _number(start.expected_std),
+                f"= {start.formula}" if start.formula else "",
+            )
+        )
+    return columns(rows, right=(4, 5, 6, 7))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def weights_as_dicts(starts: Sequence[WeightStatistics]) -> list[dict[str, Any]]:
+    """The same as data; a number that is not finite as None."""
+    return [
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(start).items()}
+        for start in starts
+    ]
 
 
 def _facts(plan: Plan) -> list[tuple[str, str]]:

@@ -85,9 +85,6 @@ def test_a_contradicting_size_is_named_with_both_ways_out():
             "Did you mean out_features?",
         ),
         (vectors(), [{"type": "Linear", "out_features": [3]}, AUTO], "model.layers[0].out_features", "a whole number"),
-        (vectors(), [{"type": "ReLU", "init": "normal_"}, AUTO], "model.layers[0].init", "Remove init."),
-        (vectors(), [{**AUTO, "init": "norml_"}], "model.layers[0].init.type", "Did you mean normal_?"),
-        (vectors(), [{**AUTO, "init": {"type": "normal_", "std": -1}}], "model.layers[0].init.std", "default is 1.0."),
         (vectors(), [{"type": "Softmax", "dim": 0}, AUTO], "model.layers[0].dim", "0 is the batch."),
         (images(), [{"type": "Flatten", "start_dim": 0}, AUTO], "model.layers[0].start_dim", "0 is the batch."),
         (

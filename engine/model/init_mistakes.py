@@ -1,0 +1,146 @@
+"""What can be wrong with how weights shall start. Paths are those of the document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from engine.catalog import catalog
+from engine.catalog.bind import torch_arguments
+from engine.catalog.choices import blame, check_parameters, check_type
+from engine.catalog.initializers import DIMENSIONS
+from engine.experiment.document import Choice, Layer, Model
+from engine.experiment.mistakes import Mistake, unknown_name
+from engine.model.fit import RECURRENT
+from engine.model.initialise import has_weights, start_of
+from engine.model.selection import layers_by_path
+
+_TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
+
+Shapes = Mapping[str, Mapping[str, tuple[int, ...]]]
+"""The parameters of layers with their shapes, by the layer's path; without those of which that is not known."""
+
+
+def init_mistakes(model: Model, shapes: Shapes) -> list[Mistake]:
+    """Everything that is wrong with a model's initializers, and with those of its layers."""
+    layers = layers_by_path(model.layers)
+    return [
+        *_model_mistakes(model, list(layers.values())),
+        *(mistake for path, layer in layers.items() for mistake in _layer_mistakes(layer, path)),
+        *_misfits(model, layers, shapes),
+    ]
+
+
+def _model_mistakes(model: Model, layers: list[Layer]) -> Iterator[Mistake]:
+    for name in ("init", "recurrent_init", "bias_init"):
+        yield from _choice_mistakes(getattr(model, name), f"model.{name}")
+    types = list(dict.fromkeys(layer.type for layer in layers))
+    for type, choice in (model.init_by_type or {}).items():
+        path = f"model.init_by_type.{type}"
+        if type not in catalog("layers"):
+            yield unknown_name(path, type, [t for t in catalog("layers") if has_weights(t)], "a layer")
+        elif not has_weights(type):
+            yield Mistake(path, f"{type} has no weights to initialize", "", "Remove it.")
+        elif type not in types:
+            yield Mistake(path, f"the model has no {type}", "", "Remove it.", severity="warning")
+        yield from _choice_mistakes(choice, path)
+    if model.recurrent_init is not None and not any(type in RECURRENT for type in types):
+        yield Mistake("model.recurrent_init", "the model has no recurrent layer", "", "Remove it.", severity="warning")
+    if model.forget_bias is not None and "LSTM" not in types:
+        yield Mistake("model.forget_bias", "the model has no LSTM", "", "Remove it.", severity="warning")
+
+
+def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
+    if layer.type not in catalog("layers"):
+        return
+    if layer.init is not None:
+        yield from _own(layer, path, "init", has_weights(layer.type), "weights to initialize")
+    if layer.recurrent_init is not None:
+        yield from _own(layer, path, "recurrent_init", layer.type in RECURRENT, "weights from state to state")
+    biased = has_weights(layer.type) and layer.type != "Embedding" and layer.parameters.get("bias", True) is not False
+    if layer.bias_init is not None:
+        yield from _own(layer, path, "bias_init", biased, "biases to initialize")
+    if layer.forget_bias is not None and not (biased and layer.type == "LSTM"):
+        yield Mistake(f"{path}.forget_bias", f"this {layer.type} has no forget gate's bias", "", _remove("forget_bias"))
+
+
+def _own(layer: Layer, path: str, name: str, has_it: bool, what: str) -> list[Mistake]:
+    if not has_it:
+        return [Mistake(f"{path}.{name}", f"this {layer.type} has no {what}", "", _remove(name), layer.type)]
+    return _choice_mistakes(getattr(layer, name), f"{path}.{name}")
+
+
+def _remove(name: str) -> str:
+    return f"Remove {name}."
+
+
+def _choice_mistakes(init: Choice | None, path: str) -> list[Mistake]:
+    """What is wrong with an initializer: its name, its parameters, and what torch itself says to them."""
+    if init is None:
+        return []
+    entry, mistakes = check_type("initializers", init, path)
+    if entry is None:
+        return mistakes
+    checked = check_parameters(entry, init.parameters, path)
+    if checked.mistakes:
+        return list(checked.mistakes)
+    least, _ = DIMENSIONS[entry.name]
+    scratch = torch.zeros((4 * int(checked.parameters.get("groups", 1)),) + (4,) * max(1, least - 1))
+    initialize = entry.torch_class()
+
+    def attempt(**parameters: Any) -> None:
+        with torch.random.fork_rng(devices=[]):  # checking must not move the generator that weights are drawn from
+            initialize(scratch, **parameters)
+
+    try:
+        attempt(**torch_arguments(checked.parameters))
+    except _TORCH_REFUSES as error:
+        return [blame(entry, checked.parameters, error, attempt, path)]
+    return []
+
+
+def _misfits(model: Model, layers: Mapping[str, Layer], shapes: Shapes) -> Iterator[Mistake]:
+    """Initializers that cannot set weights of the shape that a layer has; of one for many layers the first is told."""
+    told: set[str] = set()
+    for path, layer in layers.items():
+        if not has_weights(layer.type):
+            continue
+        start = start_of(layer, model)
+        for name, shape in shapes.get(path, {}).items():
+            choice = start.of(name)
+            wrong = _misfit(choice, shape) if choice is not None else ""
+            if not wrong:
+                continue
+            kind = "bias_init" if "bias" in name else "init"
+            if start.recurrent is not None and name.startswith("weight_hh"):
+                kind = "recurrent_init"
+            if getattr(layer, kind) is not None:
+                where, fix = f"{path}.{kind}", "Take another one."
+            elif kind == "init" and layer.type in (model.init_by_type or {}):
+                where, fix = f"model.init_by_type.{layer.type}", "Take another one."
+            else:
+                where, fix = f"model.{kind}", f"Take another one, or give {path} its own {kind}."
+            if where not in told:
+                told.add(where)
+                assert choice is not None
+                yield Mistake(where, f"{choice.type} {wrong}", f"the {name} of {path} is {_by(shape)}", fix)
+
+
+def _misfit(choice: Choice, shape: tuple[int, ...]) -> str:
+    """Why an initializer cannot set a parameter of that shape; empty where it can."""
+    if choice.type not in DIMENSIONS:
+        return ""
+    least, most = DIMENSIONS[choice.type]
+    if not least <= len(shape) <= most:
+        many = "or more" if most > 9 else f"to {most}"
+        return f"sets tensors of {least} dimensions" if least == most else f"sets tensors of {least} {many} dimensions"
+    groups = choice.parameters.get("groups", 1)
+    if choice.type == "dirac_" and isinstance(groups, int) and groups > 0 and shape[0] % groups:
+        return f"of {groups} groups needs a multiple of {groups} kernels"
+    return ""
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) + (" (1 dimension)" if len(shape) == 1 else "")

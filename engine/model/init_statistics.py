@@ -1,0 +1,102 @@
+"""What the weights of a network start as, measured, beside what the formula of each initializer says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from engine.data.description import Description
+from engine.experiment.document import Experiment, Layer, Model
+from engine.model.init_formulas import Expected, expected, uniform, with_zeros
+from engine.model.initialise import has_weights, parts_of, start_of
+from engine.model.network import build
+from engine.model.selection import layers_by_path, module_name
+
+TORCHS_OWN = "torch's own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightStatistics:
+    """One tensor of weights as it starts."""
+
+    path: str
+    """The layer's place in the document."""
+    type: str
+    parameter: str
+    """Its name in the layer: `weight`, `weight_hh_l0`."""
+    shape: tuple[int, ...]
+    initializer: str
+    """Name in the catalog, or TORCHS_OWN."""
+    mean: float
+    std: float
+    expected_mean: float | None
+    """What the formula says; None where there is none."""
+    expected_std: float | None
+    formula: str
+    """Of the standard deviation."""
+
+
+def init_statistics(experiment: Experiment, description: Description) -> tuple[WeightStatistics, ...]:
+    """Build the network on the CPU with the experiment's seed, as a run does, and measure its weights.
+
+    Torch's generator is left as it was.
+
+    Raises:
+        Refused: the layers do not fit each other or the data.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(experiment.seed)
+        network = build(experiment, description)
+    found = []
+    for path, layer in layers_by_path(experiment.model.layers).items():
+        if has_weights(layer.type):
+            module = network.get_submodule(module_name(path))
+            found += [
+                _measured(path, layer, experiment.model, module, name, parameter)
+                for name, parameter in module.named_parameters()
+                if "weight" in name
+            ]
+    return tuple(found)
+
+
+@torch.no_grad()
+def _measured(
+    path: str, layer: Layer, model: Model, module: nn.Module, name: str, parameter: Tensor
+) -> WeightStatistics:
+    start = start_of(layer, model)
+    choice = start.of(name)
+    said: Expected | None
+    if choice is None:
+        said = _torchs_own(module, parameter)
+    else:
+        part = parts_of(module, start, name, parameter)[0]
+        said = expected(choice.type, choice.parameters, tuple(part.shape))
+    if said is not None and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+        said = with_zeros(said, 1 / module.num_embeddings)
+    values = parameter.double()
+    return WeightStatistics(
+        path=path,
+        type=layer.type,
+        parameter=name,
+        shape=tuple(parameter.shape),
+        initializer=choice.type if choice is not None else TORCHS_OWN,
+        mean=float(values.mean()),
+        std=float(values.std(correction=0)),
+        expected_mean=said.mean if said is not None else None,
+        expected_std=said.std if said is not None else None,
+        formula=said.formula if said is not None else "",
+    )
+
+
+def _torchs_own(module: nn.Module, weight: Tensor) -> Expected | None:
+    """What torch's layers draw from where nothing is said: a uniform distribution, but for an embedding."""
+    if isinstance(module, nn.Embedding):
+        return Expected(0.0, 1.0, "1")
+    if isinstance(module, nn.RNNBase):
+        return uniform(module.hidden_size**-0.5, "√(1 / (3 · hidden_size))")
+    if isinstance(module, nn.Bilinear):
+        return uniform(module.in1_features**-0.5, "√(1 / (3 · in1_features))")
+    fan_in = weight[0].numel()
+    return uniform(fan_in**-0.5, "√(1 / (3 · fan_in))")
