@@ -72,7 +72,7 @@ def test_recurrent_weights_are_orthogonal_gate_by_gate_and_the_input_weights_sta
         for gate in weight.detach().chunk(gates):
             assert torch.allclose(gate @ gate.T, torch.eye(len(gate)), atol=1e-5), name
     bound = (6 / (4 * 24 + 24)) ** 0.5
-    assert 0.9 * bound < float(network[0].weight_ih_l1.abs().max()) <= bound
+    assert 0.9 * bound < float(network[0].weight_ih_l1.detach().abs().max()) <= bound
 
 
 def test_the_forget_gate_begins_by_remembering():
