@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -12,12 +12,20 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from engine.catalog import find
 from engine.catalog.dynamo import spare_dynamo
+from engine.catalog.losses import IGNORES_NONE
 from engine.catalog.optimizers import FUSED
 from engine.catalog.schedulers import default_interval
 from engine.catalog.value_types import as_tuples
 from engine.experiment.document import Choice, Scheduler
 
-__all__ = ["build_loss", "build_optimizer", "build_scheduler", "default_interval", "torch_arguments"]
+__all__ = [
+    "balanced_weights",
+    "build_loss",
+    "build_optimizer",
+    "build_scheduler",
+    "default_interval",
+    "torch_arguments",
+]
 
 
 spare_dynamo()
@@ -37,7 +45,34 @@ class BCELoss(nn.BCELoss):
         return super().forward(input, target.to(input.dtype).view_as(input))
 
 
-_OF_CLASSES: dict[str, type[nn.Module]] = {"BCELoss": BCELoss, "BCEWithLogitsLoss": BCEWithLogitsLoss}
+class SoftMarginLoss(nn.SoftMarginLoss):
+    """torch's, for classes 0 and 1 as they come from the data: output (N, 1), target (N,) of whole numbers."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return super().forward(input, (2 * target - 1).to(input.dtype).view_as(input))
+
+
+class _MeanOfSome(nn.Module):
+    """The mean over samples that may all be left out of a batch: 0 there, where torch divides 0 by 0."""
+
+    def __init__(self, loss: nn.CrossEntropyLoss | nn.NLLLoss) -> None:
+        super().__init__()
+        self.loss = loss
+        loss.reduction = "sum"
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        counts: Tensor = target != self.loss.ignore_index
+        if self.loss.weight is not None:
+            counts = counts * self.loss.weight[target]
+        total: Tensor = self.loss(input, target)
+        return total / counts.sum().clamp_min(torch.finfo(torch.float32).tiny)
+
+
+_OF_CLASSES: dict[str, type[nn.Module]] = {
+    "BCELoss": BCELoss,
+    "BCEWithLogitsLoss": BCEWithLogitsLoss,
+    "SoftMarginLoss": SoftMarginLoss,
+}
 
 
 def torch_arguments(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -45,13 +80,39 @@ def torch_arguments(parameters: dict[str, Any]) -> dict[str, Any]:
     return {name: as_tuples(value) for name, value in parameters.items()}
 
 
-def build_loss(choice: Choice) -> nn.Module:
+def build_loss(choice: Choice, class_counts: Sequence[int] = ()) -> nn.Module:
     """The loss: a mean over the samples of a batch, called as `loss(output, target)`.
 
     Outputs are (N, K) for K classes with targets (N,), else (N, outputs) for both.
+
+    Args:
+        class_counts: training samples of each class, from which "balanced" weights follow.
     """
-    loss = _OF_CLASSES.get(choice.type) or find("losses", choice.type).torch_class()
-    return loss(**torch_arguments(choice.parameters))
+    made = _OF_CLASSES.get(choice.type) or find("losses", choice.type).torch_class()
+    arguments = torch_arguments(choice.parameters)
+    weight = arguments.get("weight")
+    if weight == "balanced":
+        weight = balanced_weights(class_counts)
+    if weight is not None:
+        arguments["weight"] = torch.tensor(weight, dtype=torch.float32)
+    if (pos_weight := arguments.get("pos_weight")) is not None:
+        if pos_weight == "balanced":
+            pos_weight = class_counts[0] / max(class_counts[1], 1)
+        arguments["pos_weight"] = torch.tensor(pos_weight, dtype=torch.float32)
+    loss: nn.Module = made(**arguments)
+    some = (weight is not None and 0 in weight) or arguments.get("ignore_index", IGNORES_NONE) >= 0
+    return _MeanOfSome(loss) if some and isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) else loss
+
+
+def balanced_weights(class_counts: Sequence[int]) -> tuple[float, ...]:
+    """n / (K · n_k) for each of K classes, so that all count the same (King and Zeng, 2001).
+
+    A class without a sample is weighted as if it had one: validation may still hold some.
+
+    >>> balanced_weights([30, 10])
+    (0.6666666666666666, 2.0)
+    """
+    return tuple(sum(class_counts) / (len(class_counts) * max(count, 1)) for count in class_counts)
 
 
 def build_optimizer(choice: Choice, parameters: Iterable[nn.Parameter], *, fused: bool) -> Optimizer:

@@ -96,7 +96,7 @@ class Entry:
     hidden: frozenset[str] = frozenset()
     """Parameters that torchdeck sets itself, beside those that it always sets."""
     types: Mapping[str, Any] = field(default_factory=dict)
-    """Types that are narrower than torch's annotation."""
+    """Types in place of torch's annotation: narrower, or what a document holds where torch takes a tensor."""
     helps: Mapping[str, str] = field(default_factory=dict)
     """Help on a parameter where torch's documentation says too little."""
     signature_of: str = ""
@@ -122,7 +122,7 @@ class Entry:
     @property
     def set_by_torchdeck(self) -> frozenset[str]:
         """Parameters of the signature that are not for a document."""
-        return SET_BY_TORCHDECK | self.hidden
+        return (SET_BY_TORCHDECK | self.hidden) - set(self.types)
 
     def as_dict(self) -> dict[str, Any]:
         """The entry as data, for `catalog --json`."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+from pydantic import Field
 
 from engine.catalog.entry import Entry, Task
 
@@ -16,8 +19,22 @@ BY_TASK: dict[Task, str] = {
 }
 """What `loss = "auto"` means."""
 
-ONE_OUTPUT = frozenset({"BCELoss", "BCEWithLogitsLoss"})
+ONE_OUTPUT = frozenset({"BCELoss", "BCEWithLogitsLoss", "SoftMarginLoss"})
 """Losses of two classes that are told apart by a single output."""
+
+IGNORES_NONE = -100
+"""torch's default of ignore_index: no class has that number."""
+
+_Weight = Annotated[float, Ge(0), Field(allow_inf_nan=False)]
+_CLASS_WEIGHTS: Any = {"weight": Literal["balanced"] | tuple[_Weight, ...]}
+_CLASS_WEIGHTS_HELP = {
+    "weight": 'One weight a class, in the order of the classes; or "balanced": n / (K · n_k), which makes each of the '
+    "K classes count the same, from its n_k of the n training samples."
+}
+_IGNORE_HELP = {
+    "ignore_index": "Samples of the class of this number count in no loss; the metrics still count them. "
+    "At -100 every class counts."
+}
 
 
 def _loss(name: str, tasks: tuple[Task, ...], summary: str, when: str, **more: Any) -> Entry:
@@ -32,20 +49,27 @@ ENTRIES = (
         "The negative log of the probability that the network gives to the right class.",
         "The first choice for classes. The last layer gives one raw score a class, without Softmax; "
         "label_smoothing around 0.1 keeps the network from being too sure.",
-        hidden=frozenset({"ignore_index"}),
+        types=_CLASS_WEIGHTS,
+        helps=_CLASS_WEIGHTS_HELP | _IGNORE_HELP,
     ),
     _loss(
         "NLLLoss",
         CLASSIFICATION,
         "The negative log-likelihood of log-probabilities that the network itself puts out.",
         "When the last layer is LogSoftmax; together they are CrossEntropyLoss.",
-        hidden=frozenset({"ignore_index"}),
+        types=_CLASS_WEIGHTS,
+        helps=_CLASS_WEIGHTS_HELP | _IGNORE_HELP,
     ),
     _loss(
         "BCEWithLogitsLoss",
         CLASSIFICATION,
         "Binary cross-entropy of one raw score, with the sigmoid inside.",
         "For exactly two classes with a single output and no Sigmoid at the end: steadier than Sigmoid and BCELoss.",
+        types={"pos_weight": Literal["balanced"] | _Weight},
+        helps={
+            "pos_weight": 'What a sample of the second class counts, one of the first counting 1; or "balanced": '
+            "the training samples of the first class by those of the second."
+        },
     ),
     _loss(
         "BCELoss",
@@ -58,8 +82,18 @@ ENTRIES = (
         CLASSIFICATION,
         "The hinge loss of several classes: the right score must lead the others by a margin.",
         "For margins as in a support vector machine, where probabilities are not needed.",
-        types={"p": Literal[1, 2]},
-        helps={"p": "The power of the violation: 1 or 2.", "margin": "How far the right score must lead."},
+        types={"p": Literal[1, 2]} | _CLASS_WEIGHTS,
+        helps=_CLASS_WEIGHTS_HELP
+        | {"p": "The power of the violation: 1 or 2.", "margin": "How far the right score must lead."},
+    ),
+    _loss(
+        "SoftMarginLoss",
+        CLASSIFICATION,
+        "The logistic loss of one raw score, positive for the second of two classes.",
+        "For two classes with a single output, in the form of the literature on margins; its value is that of "
+        "BCEWithLogitsLoss.",
+        formula="log(1 + exp(-y · x)), y = -1 or 1",
+        when_not="With unbalanced classes BCEWithLogitsLoss, which has pos_weight.",
     ),
     _loss(
         "MSELoss",

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from engine.catalog import find
 from engine.catalog.bind import build_loss, build_optimizer, build_scheduler, default_interval, scratch_parameter
 from engine.catalog.choices import blame, check_parameters, check_type
-from engine.catalog.losses import BY_TASK, ONE_OUTPUT
+from engine.catalog.losses import BY_TASK, IGNORES_NONE, ONE_OUTPUT
 from engine.catalog.metrics import monitors
 from engine.experiment.document import Choice, EarlyStopping, Layer, Scheduler
 from engine.experiment.mistakes import Mistake, unknown_name, value_text
@@ -39,9 +39,11 @@ def loss_mistakes(choice: Choice, task: str | None, classes: int, layers: Sequen
     if not checked.mistakes:
 
         def attempt(**parameters: Any) -> None:
-            loss = build_loss(Choice.model_validate({"type": choice.type, **parameters}))
+            weight = parameters.get("weight")
+            outputs = len(weight) if isinstance(weight, (list, tuple)) else 2
+            loss = build_loss(Choice.model_validate({"type": choice.type, **parameters}), [1] * outputs)
             one_of_two = choice.type in ONE_OUTPUT or "classification" not in entry.tasks
-            output = torch.full((2, 1 if one_of_two else 2), 0.5)
+            output = torch.full((2, 1 if one_of_two else outputs), 0.5)
             loss(output, torch.zeros(2, dtype=torch.int64) if "classification" in entry.tasks else output)
 
         try:
@@ -57,7 +59,26 @@ def loss_mistakes(choice: Choice, task: str | None, classes: int, layers: Sequen
     if choice.type in ONE_OUTPUT and classes != 2:
         found = f"{choice.type} tells two classes apart"
         return [*mistakes, Mistake("loss.type", found, f"the data has {classes}", "Use CrossEntropyLoss.")]
+    mistakes += _class_mistakes(choice, classes)
     return mistakes + _last_layer_mistakes(choice.type, layers)
+
+
+def _class_mistakes(choice: Choice, classes: int) -> list[Mistake]:
+    """Weights and numbers of classes that the data does not have."""
+    mistakes = []
+    weight, ignored = choice.parameters.get("weight"), choice.parameters.get("ignore_index", IGNORES_NONE)
+    if isinstance(weight, (list, tuple)):
+        fix = 'Give one weight a class, or "balanced".'
+        if len(weight) != classes:
+            found = f"found {len(weight)} weight{'s' if len(weight) != 1 else ''}"
+            mistakes.append(Mistake("loss.weight", found, f"the data has {classes} classes", fix, choice.type))
+        elif not any(weight):
+            mistakes.append(Mistake("loss.weight", "every weight is 0", "there is nothing to learn", fix, choice.type))
+    if isinstance(ignored, int) and ignored != IGNORES_NONE and ignored not in range(classes):
+        found, fix = f"found {value_text(ignored)}", "Take the number of a class, or remove it."
+        expected = f"the classes are 0 to {classes - 1}"
+        mistakes.append(Mistake("loss.ignore_index", found, expected, fix, choice.type))
+    return mistakes
 
 
 def _last_layer_mistakes(loss: str, layers: Sequence[Layer]) -> list[Mistake]:

@@ -42,7 +42,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
         experiment,
         network=network,
         batches=Batches(dataset, device, channels_last=channels_last),
-        criterion=build_loss(experiment.loss).to(device),
+        criterion=build_loss(experiment.loss, _class_counts(dataset)).to(device),
         optimizer=optimizer,
         rate=LearningRate(
             optimizer, experiment.scheduler, epochs=experiment.training.epochs, steps_per_epoch=plan.steps_per_epoch
@@ -55,6 +55,13 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
         metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities),
         watch=watch,
     )
+
+
+def _class_counts(dataset: Dataset) -> list[int]:
+    if dataset.description.task != "classification":
+        return []
+    counts: list[int] = torch.bincount(dataset.y[dataset.train], minlength=dataset.description.outputs).tolist()
+    return counts
 
 
 def _mixing(settings: Regularization, *, numbers: bool) -> Mixing | None:

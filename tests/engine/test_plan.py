@@ -84,6 +84,13 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
         (["scheduler.type=CosineAnealingLR"], "scheduler.type", "Did you mean CosineAnnealingLR?"),
         (["loss=MSELoss"], "loss.type: MSELoss is for regression", "Use CrossEntropyLoss"),
         (["loss.label_smoothing=3"], "loss.label_smoothing", "between 0.0 and 1.0"),
+        (
+            ["loss.weight=[1.0, 2.0]"],
+            "loss.weight CrossEntropyLoss: found 2 weights, the data has 10 classes",
+            "balanced",
+        ),
+        (["loss.weight=balance"], "loss.weight CrossEntropyLoss: found 'balance'", "'balanced'"),
+        (["loss.ignore_index=10"], "loss.ignore_index", "the number of a class"),
         (["loss=BCEWithLogitsLoss"], "loss.type: BCEWithLogitsLoss tells two classes apart", "Use CrossEntropyLoss."),
         (["loss=NLLLoss"], "loss.type: NLLLoss wants LogSoftmax", "Add LogSoftmax at the end"),
         (["model.init=kaiming"], "model.init.type", "Did you mean kaiming_"),

@@ -115,3 +115,40 @@ def test_an_optimizer_is_made_without_importing_torchs_compiler():
         "assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+SCORES, CLASSES = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 0, 0, 1, 1, 2])
+
+
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss", "MultiMarginLoss"])
+@pytest.mark.parametrize(
+    ("asked", "expected"), [([1.0, 2.0, 0.5], [1.0, 2.0, 0.5]), ("balanced", [6 / 9, 6 / 6, 6 / 3])]
+)
+def test_class_weights_are_given_or_balance_the_classes_of_the_training_samples(name, asked, expected):
+    loss = build_loss(Choice.model_validate({"type": name, "weight": asked}), class_counts=[3, 2, 1])
+    by_hand = getattr(nn, name)(weight=torch.tensor(expected))
+    assert torch.equal(loss(SCORES, CLASSES), by_hand(SCORES, CLASSES))
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(2.5, 2.5), ("balanced", 3.0)])
+def test_the_second_of_two_classes_can_count_more(asked, expected):
+    output, target = torch.tensor([[0.3], [-0.8], [0.5]]), torch.tensor([0, 1, 1])
+    loss = build_loss(Choice.model_validate({"type": "BCEWithLogitsLoss", "pos_weight": asked}), class_counts=[30, 10])
+    by_hand = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(expected))
+    assert torch.equal(loss(output, target), by_hand(output, target[:, None].float()))
+
+
+def test_the_soft_margin_loss_takes_classes_as_the_data_has_them():
+    output, target = torch.tensor([[0.3], [-0.8], [0.5]]), torch.tensor([0, 1, 1])
+    found = build_loss(Choice(type="SoftMarginLoss"))(output, target)
+    assert torch.allclose(found, build_loss(Choice(type="BCEWithLogitsLoss"))(output, target))
+
+
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "NLLLoss"])
+@pytest.mark.parametrize("asked", [{"ignore_index": 0}, {"ignore_index": 0, "weight": [3.0, 2.0, 0.5]}])
+def test_an_ignored_class_counts_for_nothing_even_where_a_batch_has_no_other(name, asked):
+    loss = build_loss(Choice.model_validate({"type": name, **asked}))
+    weight = torch.tensor(asked["weight"]) if "weight" in asked else None
+    by_hand = getattr(nn, name)(ignore_index=0, weight=weight)
+    assert torch.allclose(loss(SCORES, CLASSES), by_hand(SCORES, CLASSES))
+    assert loss(SCORES[:3], CLASSES[:3]) == 0

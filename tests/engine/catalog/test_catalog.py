@@ -63,7 +63,7 @@ def test_an_entry_and_its_parameters_explain_themselves(entry):
 @pytest.mark.parametrize("entry", CHOICES, ids=lambda e: f"{e.kind}.{e.name}")
 def test_nothing_is_offered_that_a_document_cannot_hold(entry):
     offered = set(entry.parameters)
-    hidden = "params optimizer device dtype size_average reduce reduction batch_first last_epoch foreach fused weight"
+    hidden = "params optimizer device dtype size_average reduce reduction batch_first last_epoch foreach fused"
     assert not offered & set(hidden.split())
     assert not any(name.startswith("_") for name in offered)
 
