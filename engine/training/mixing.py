@@ -51,12 +51,15 @@ class Mixing:
         self.cutmix = settings.cutmix
         self.numbers = numbers
         """Whether targets are numbers, which can be blended."""
+        self._shares = {
+            alpha: torch.distributions.Beta(alpha, alpha) for alpha in (settings.mixup, settings.cutmix) if alpha
+        }
 
     def __call__(self, batch: Batch) -> Batch:
         """The batch with its samples blended. Its tensors are the batch's own to change: it was gathered for it."""
         cut = bool(self.cutmix) and (not self.mixup or torch.rand(()).item() < 0.5)
         alpha = self.cutmix if cut else self.mixup
-        share = float(torch.distributions.Beta(alpha, alpha).sample())
+        share = float(self._shares[alpha].sample())
         x, *lengths = batch.inputs
         if cut:
             share = _cut(x, share)
