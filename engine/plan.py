@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from engine.catalog import catalog
 from engine.catalog.choices import completed
 from engine.catalog.losses import BY_TASK
-from engine.catalog.regularization import regularization_mistakes
+from engine.catalog.regularization import regularization_mistakes, threshold_mistakes
 from engine.catalog.suitability import (
     loss_mistakes,
     monitor_mistakes,
@@ -136,6 +136,7 @@ def check(draft: Draft | Experiment) -> Plan:
     if training.early_stopping is not None:
         validates = description is None or description.val_samples > 0
         mistakes += monitor_mistakes(training.early_stopping, task, validates)
+        mistakes += threshold_mistakes(training.early_stopping)
 
     parameters, flops = sum(layer.parameters for layer in traced), sum(layer.flops for layer in traced)
     averaged = experiment.regularization.average is not None

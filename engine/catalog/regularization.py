@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.catalog import catalog
-from engine.experiment.document import EMA, Layer, Regularization
+from engine.catalog.metrics import goal
+from engine.experiment.document import EMA, EarlyStopping, Layer, Regularization
 from engine.experiment.mistakes import Mistake, unknown_name, value_text
 
 
@@ -31,6 +32,25 @@ def regularization_mistakes(
         *_mixing_mistakes(settings, input_kind),
         *_average_mistakes(settings, epochs, steps),
     ]
+
+
+def threshold_mistakes(stopping: EarlyStopping) -> list[Mistake]:
+    """A warning of a threshold for early stopping that its metric cannot reach."""
+    metric = stopping.monitor.removeprefix("val_").removeprefix("train_")
+    threshold = stopping.threshold
+    if threshold is None or stopping.mode not in ("auto", goal(stopping.monitor)):
+        return []
+    path, found = "training.early_stopping.threshold", f"found {value_text(threshold)}"
+    if metric in _AT_MOST_1 and threshold > 1:
+        fix = f"Set it to {threshold / 100:g}." if threshold <= 100 else "Set it to 0.95, say."
+        return [Mistake(path, found, f"{metric} is at most 1", fix, severity="warning")]
+    if metric in _AT_LEAST_0 and threshold < 0:
+        return [Mistake(path, found, f"{metric} is at least 0", "Set it to a number above 0.", severity="warning")]
+    return []
+
+
+_AT_MOST_1 = frozenset({"accuracy", "f1", "r2"})
+_AT_LEAST_0 = frozenset({"mae", "rmse"})
 
 
 def _layers_mistakes(

@@ -132,7 +132,7 @@ class SWAverage:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See Average."""
-        self.count, self._taken = state["count"], state["taken"]
+        self.count, self._taken = state["count"], state.get("taken", 0)
 
 
 def average_of(settings: Regularization, network: nn.Module, *, epochs: int) -> Average | None:
@@ -184,6 +184,9 @@ def _twin(network: nn.Module) -> nn.Module:
     twin = deepcopy(network).eval()
     for parameter in twin.parameters():
         parameter.requires_grad_(False)
+    for module in twin.modules():
+        if isinstance(module, nn.RNNBase):
+            module.flatten_parameters()  # cuDNN wants them in one piece, which a copy is not
     return twin
 
 

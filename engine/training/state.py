@@ -62,7 +62,8 @@ def put_back(loop: Loop, snapshot: Snapshot) -> None:
     """Make `loop`, built from the same experiment, go on exactly where `snapshot` was taken."""
     state, trainer = _numbers(snapshot.state), snapshot.trainer
     loop.network.load_state_dict(_named(trainer, "weights.") or snapshot.model)
-    if loop.average is not None:
+    if loop.average is not None and state.get("average") is not None:
+        # A run that goes on with an average that it did not have before begins it now.
         loop.average.network.load_state_dict(snapshot.model)
         loop.average.load_state_dict(state["average"])
     _restore_optimizer(loop.optimizer, trainer, state["optimizer"])

@@ -1,5 +1,7 @@
 """What [regularization] asks for is what a person would write by hand; and none of it is lost on resuming."""
 
+import shutil
+
 import pytest
 import torch
 from torch import nn
@@ -216,6 +218,21 @@ def test_an_averaged_network_has_the_batch_statistics_of_its_own_weights(tmp_pat
     assert torch.allclose(session.network[1].running_var, seen.var((0, 2, 3)), rtol=1e-2)
 
 
+def test_a_run_can_go_on_with_another_average_or_without_one(tmp_path):
+    session = session_of(SMALL, tmp_path, "regularization.average={type='ema', decay=0.5}")
+    session.attend = lambda: Reason.INTERRUPTED if session._loop.position.step >= 7 else None
+    finished(session)
+    assert session.finished.reason is Reason.INTERRUPTED
+    others = (("{type='swa', start=0.5}", True), ("none", False), ("{type='ema', decay=0.9}", True))
+    for i, (other, kept) in enumerate(others):
+        copy = tmp_path / f"copy-{i}"
+        shutil.copytree(session.directory, copy)
+        resumed = Session.resumed(copy, (f"regularization.average={other}",))
+        finished(resumed)
+        assert resumed.finished.reason is Reason.COMPLETED
+        assert ("the averaged weights are kept" in resumed.finished.message) is kept
+
+
 def test_an_average_that_reaches_back_to_the_first_weights_is_a_warning():
     (text,) = said(SMALL, "regularization.average=ema")
     assert text.startswith("regularization.average.decay: the average spans about 1,000 steps, 24 are averaged")
@@ -278,6 +295,15 @@ def test_a_threshold_that_is_reached_ends_the_run_and_keeps_the_weights_that_rea
     assert f"val_accuracy is {accuracies[-1]:.4g}, which reaches the threshold of 0.6" in end.message
     again = Session.resumed(session.directory)
     assert measured(finished(again)) == [] and again.finished.message == end.message
+
+
+def test_a_threshold_that_no_metric_reaches_is_a_warning():
+    (text,) = said(SMALL, "training.early_stopping={monitor='val_accuracy', threshold=95.0}")
+    assert text.startswith("training.early_stopping.threshold: found 95.0, accuracy is at most 1")
+    assert "Set it to 0.95." in text
+    assert said(SMALL, "training.early_stopping={monitor='val_accuracy', threshold=0.95}") == []
+    (text,) = said(SERIES, "training.early_stopping={monitor='val_mae', threshold=-0.1}")
+    assert "mae is at least 0" in text
 
 
 def test_what_does_not_suit_the_data_or_the_model_is_a_mistake_with_its_fix():
