@@ -77,9 +77,7 @@ def explanation(selection: Selection, draft: Draft, plan: Plan | None, explain: 
         case "scheduler":
             return _scheduler(given, experiment, plan, explain, width)
         case "regularization":
-            return _fields(
-                "Regularization", given.regularization, Regularization, tuple(Regularization.model_fields), width
-            )
+            return _regularization(given.regularization, width)
         case "device":
             return _fields("Device", given.training, Training, ("device", "amp", "threads"), width, _device(plan))
         case _:
@@ -193,6 +191,13 @@ def _model(experiment: Experiment, plan: Plan | None, explain: Explain, width: i
     return Explanation("Model", _sections(value_rows(rows, width), begun, *about))
 
 
+def _regularization(part: Regularization, width: int) -> Explanation:
+    average = part.average
+    of_average = [] if average is None else _helps(type(average), [n for n, _ in average if n != "type"])
+    names = tuple(Regularization.model_fields)
+    return _fields("Regularization", part, Regularization, names, width, helps=of_average)
+
+
 def _starts(part: Model | Layer, names: Sequence[str]) -> list[tuple[str, str]]:
     """What is said about how weights start, beside torch's own."""
     return [(name, value_text(value)) for name in names if (value := getattr(part, name)) is not None]
@@ -226,9 +231,10 @@ def _fields(
     names: Sequence[str],
     width: int,
     found: Sequence[tuple[str, str]] = (),
+    helps: Iterable[Content | str] = (),
 ) -> Explanation:
     values = value_rows([(name, value_text(getattr(part, name))) for name in names], width)
-    return Explanation(title, _sections(values, value_rows(found, width), _helps(model, names)))
+    return Explanation(title, _sections(values, value_rows(found, width), _helps(model, names), helps))
 
 
 def _helps(model: type[BaseModel], names: Sequence[str]) -> list[Content | str]:

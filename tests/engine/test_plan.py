@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,6 +28,12 @@ def test_every_preset_can_be_run_and_its_plan_can_be_written_and_read_back(prese
     assert plan.layers[-1].output_shape == (plan.description.outputs,)
     again = check(reads(dumps(plan.experiment)))
     assert again == plan
+
+
+def test_the_document_of_the_readme_can_be_run():
+    (text,) = re.findall(r"```toml\n(.*?)```", (Path(__file__).parents[2] / "README.md").read_text(), re.DOTALL)
+    plan = check(reads(text))
+    assert plan.ok and not plan.mistakes
 
 
 def test_a_plan_counts_what_the_network_has():

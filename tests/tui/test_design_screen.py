@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from fake_producer import FakeProducer, document, explain, plan_of
 from screen_text import assert_golden, screen_text
 from test_home_screen import SIZES, settle
 
-from engine.experiment import Draft, reads
+from engine.experiment import Draft, read, reads
 from tui.app import Deck
-from tui.design_rows import PARTS, layer_rows, part_of, part_rows, totals
+from tui.design_rows import PARTS, layer_rows, part_of, part_rows, part_text, totals
 from tui.explanations import Selection, explanation
 from tui.screens.design import DesignScreen
 
@@ -161,6 +162,23 @@ def test_every_part_explains_itself(part: str, planned: bool) -> None:
     said = explanation(Selection(part=part), draft, plan_of(draft) if planned else None, explain, 32)
     assert said.title
     assert len(said.text.plain) > 20
+
+
+def test_regularization_and_initializers_say_what_is_set_and_what_it_means() -> None:
+    overrides = [
+        "regularization={average={type='ema', decay=0.9}, mixup=0.2}",
+        "model.init_by_type={Linear='xavier_normal_'}",
+        "model.layers[0].init='dirac_'",
+    ]
+    draft = read("lenet", overrides)
+    part = explanation(Selection(part="regularization"), draft, None, explain, 44).text.plain
+    row = explanation(Selection(row=1), draft, None, explain, 44).text.plain
+    assert "ema decay 0.9 start_epoch 1" in part and "What the average keeps of itself" in part
+    assert re.search(r"^init +dirac_$", row, re.MULTILINE)
+    model = explanation(Selection(part="model"), draft, None, explain, 44).text.plain
+    assert re.search(r"^init_by_type +Linear xavier_normal_$", model, re.MULTILINE)
+    assert draft.experiment is not None
+    assert set(part_text("regularization", draft.experiment, None).details) >= {"average ema"}
 
 
 def test_a_layer_says_what_it_is_when_to_use_it_and_its_torch_name() -> None:
