@@ -284,6 +284,29 @@ def test_a_run_resumes_bit_for_bit(text, overrides, tmp_path, monkeypatch):
     assert_same(session.network, whole.network)
 
 
+@pytest.mark.parametrize("look", [2, 3, 4])  # while the statistics of BatchNorm are measured, twice, and after it
+@pytest.mark.parametrize("average", ["{type='swa', start=0.25}", "{type='ema', decay=0.9}"])
+def test_an_epoch_whose_validation_was_interrupted_is_averaged_once(average, look, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)
+    setting = f"regularization.average={average}"
+    whole = session_of(SMALL, tmp_path, setting)
+    expected = measured(finished(whole))
+    session, looks = session_of(SMALL, tmp_path, setting), []
+    at = 3 * whole.plan.steps_per_epoch
+
+    def attend():
+        looks.extend([1] * (session._loop.position.step == at))
+        return Reason.INTERRUPTED if len(looks) == look else None
+
+    session.attend = attend
+    seen = finished(session)
+    if session.finished.reason is Reason.INTERRUPTED:
+        session = Session.resumed(session.directory)
+        seen += finished(session)
+    assert session.finished.reason is Reason.COMPLETED and measured(seen) == expected
+    assert_same(session.network, whole.network)
+
+
 def test_a_threshold_that_is_reached_ends_the_run_and_keeps_the_weights_that_reached_it(tmp_path):
     wanted = "training.early_stopping={monitor='val_accuracy', threshold=0.6, patience=50, min_delta=0.5}"
     session = session_of(SMALL, tmp_path, "training.epochs=60", wanted)
