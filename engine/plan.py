@@ -29,9 +29,11 @@ from engine.devices import Precision, devices, resolve_device, resolve_precision
 from engine.experiment.document import Choice, Data, Experiment, Layer, Model
 from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake, Refused
+from engine.experiment.tree import by_path, walk
 from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.init_mistakes import init_mistakes
-from engine.model.trace import Traced, trace
+from engine.model.trace import Traced
+from engine.model.trace_tree import everything, trace
 from engine.training.schedule import lr_plan
 from engine.training.threads import single_threaded
 
@@ -39,6 +41,8 @@ _UNKNOWN = Facts(outputs=0, wants="", vocabulary_size=None, padded=False, rows_p
 _NOTHING = Experiment(data=Data(source=""), model=Model(layers=(Layer(type="Identity"),)))
 _FLOAT_BYTES = 4
 C = TypeVar("C", bound=Choice | None)
+_HOLDS_ON = re.compile(r"\d|\.(?:init|recurrent_init|bias_init|forget_bias|(?:layers|shortcut|branches)\b)")
+"""What may stand behind a layer's path where a mistake leaves open no more than the place it is at."""
 _BACKWARD_COST = 3
 """Work of forward and backward together, as a multiple of the forward pass: the backward pass has two products for
 each of the forward pass."""
@@ -49,7 +53,10 @@ class LayerPlan:
     """One layer of the plan."""
 
     path: str
-    index: int
+    number: str
+    """Its place in few letters: `4`; of a layer in it `4.0`."""
+    depth: int
+    """How many layers hold it."""
     type: str
     label: str
     """The layer in a few words: `Conv2d 16, 3×3 same`."""
@@ -108,9 +115,10 @@ def check(draft: Draft | Experiment) -> Plan:
     layers, training = experiment.model.layers, experiment.training
 
     traced = _trace(experiment, description, draft.mistakes)
-    mistakes += [mistake for layer in traced for mistake in layer.mistakes]
-    mistakes += init_mistakes(experiment.model, {f"model.layers[{i}]": dict(t.shapes) for i, t in enumerate(traced)})
-    mistakes += _batch_mistakes(experiment, description, traced)
+    every = list(everything(traced))
+    mistakes += [mistake for layer in every for mistake in layer.mistakes]
+    mistakes += init_mistakes(experiment.model, {t.path: dict(t.shapes) for t in every})
+    mistakes += _batch_mistakes(experiment, description, every)
 
     if experiment.loss.type != "auto":
         classes = description.outputs if description is not None else 0
@@ -126,7 +134,7 @@ def check(draft: Draft | Experiment) -> Plan:
     mistakes += regularization_mistakes(
         experiment.regularization,
         layers,
-        parameters={f"model.layers[{i}]": t.parameters for i, t in enumerate(traced) if t.signal is not None},
+        parameters={t.path: t.parameters for t in every if t.signal is not None},
         input_kind=description.input_kind if description is not None else None,
         epochs=training.epochs,
         steps=steps_per_epoch * training.epochs,
@@ -153,7 +161,7 @@ def check(draft: Draft | Experiment) -> Plan:
     return Plan(
         experiment=experiment,
         description=description,
-        layers=_layer_plans(layers, traced, said),
+        layers=_layer_plans(layers, every, said),
         parameters=parameters,
         flops=flops,
         memory_bytes=memory_bytes,
@@ -202,10 +210,10 @@ def _trace(
     if any(m.path in ("model", "model.layers") for m in wrong_already):
         return ()
     set_aside = {
-        int(found[1])
+        place.path
+        for place in walk(experiment.model.layers)
         for m in wrong_already
-        if m.severity == "error"
-        and (found := re.match(r"model\.layers\[(\d+)\](?!\.(?:init|recurrent_init|bias_init|forget_bias))", m.path))
+        if m.severity == "error" and m.path.startswith(place.path) and not _HOLDS_ON.match(m.path[len(place.path) :])
     }
     facts = facts_of(description, experiment.loss.type) if description is not None else _UNKNOWN
     signal = signal_of(description) if description is not None else None
@@ -238,7 +246,9 @@ def _batch_mistakes(experiment: Experiment, description: Description | None, tra
     batch, samples = experiment.data.batch_size, description.train_samples
     if min(batch, samples) > 1 and samples % batch != 1:
         return []
-    for layer, result in zip(experiment.model.layers, traced, strict=False):
+    layers = by_path(experiment.model.layers)
+    for result in traced:
+        layer = layers[result.path]
         single = result.signal is not None and prod(result.signal.shape[1:]) == 1
         if layer.type.startswith("BatchNorm") and single:
             better = next((b for b in range(max(batch, 2), samples) if samples % b != 1), 2)
@@ -307,7 +317,14 @@ def _completed(experiment: Experiment) -> Experiment:
 
 def _complete_layer(layer: Layer) -> Layer:
     inits = {name: _complete("initializers", getattr(layer, name)) for name in ("init", "recurrent_init", "bias_init")}
-    return _complete("layers", layer).model_copy(update=inits)
+    held: dict[str, Any] = {
+        name: tuple(_complete_layer(inner) for inner in getattr(layer, name))
+        for name in ("layers", "shortcut")
+        if getattr(layer, name) is not None
+    }
+    if layer.branches is not None:
+        held["branches"] = tuple(tuple(_complete_layer(inner) for inner in branch) for branch in layer.branches)
+    return _complete("layers", layer).model_copy(update={**inits, **held})
 
 
 def _complete(kind: str, choice: C) -> C:
@@ -319,21 +336,25 @@ def _complete(kind: str, choice: C) -> C:
 
 
 def _layer_plans(layers: Sequence[Layer], traced: Sequence[Traced], said: Sequence[Mistake]) -> tuple[LayerPlan, ...]:
-    plans = []
-    for index, (layer, result) in enumerate(zip(layers, traced, strict=False)):
-        path = f"model.layers[{index}]"
-        own = [m for m in said if m.path == path or m.path.startswith(f"{path}.")]
-        plans.append(
-            LayerPlan(
-                path=path,
-                index=index,
-                type=layer.type,
-                label=result.label,
-                output_shape=result.signal.shape if result.signal is not None else None,
-                parameters=result.parameters,
-                flops=result.flops,
-                activation_bytes=result.activation_bytes,
-                mistake=min(own, key=lambda m: m.severity, default=None),
-            )
+    places = {place.path: place for place in walk(layers)}
+    own: dict[str, list[Mistake]] = {result.path: [] for result in traced}
+    for mistake in said:
+        # A mistake stands at the innermost layer that it lies in.
+        around = [path for path in own if re.match(re.escape(path) + r"(?:[.\[]|$)", mistake.path)]
+        if around:
+            own[max(around, key=len)].append(mistake)
+    return tuple(
+        LayerPlan(
+            path=result.path,
+            number=places[result.path].number,
+            depth=places[result.path].depth,
+            type=places[result.path].layer.type,
+            label=result.label,
+            output_shape=result.signal.shape if result.signal is not None else None,
+            parameters=result.parameters,
+            flops=result.flops,
+            activation_bytes=result.activation_bytes,
+            mistake=min(own[result.path], key=lambda m: m.severity, default=None),
         )
-    return tuple(plans)
+        for result in traced
+    )

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from textual.content import Content
 
 from engine.experiment import Choice, Experiment, Layer, Mistake
+from engine.experiment.tree import walk
 from tui.quantities import left, right, scaled_text, shape_text
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _data(experiment: Experiment, plan: Plan | None) -> PartText:
 
 
 def _model(experiment: Experiment, plan: Plan | None) -> PartText:
-    count = len(plan.layers) if plan and plan.layers else len(experiment.model.layers)
+    count = sum(1 for _ in walk(experiment.model.layers))
     init = experiment.model.init
     return PartText(f"{count} layer{'s' if count != 1 else ''}", (init.type,) if init else ())
 
@@ -179,13 +180,14 @@ def part_rows(draft: Draft, plan: Plan | None, width: int, *, details: bool) -> 
 class Columns:
     """The layer table's columns, as wide as their longest entry; the label has what is left."""
 
+    number: int
     label: int
     shape: int
     params: int
 
     def line(self, mark: str, number: str, label: str, shape: str, params: str) -> str:
         """One line of the table."""
-        head = f"{mark}{right(number, 2)}  {left(label, self.label)}"
+        head = f"{mark}{right(number, self.number)}  {left(label, self.label)}"
         return head + right(shape, self.shape) + right(params, self.params)
 
 
@@ -196,10 +198,12 @@ def columns_for(plan: Plan | None, width: int) -> Columns:
     shape = max((len(shape_text(s)) for s in [*shapes, *(layer.output_shape for layer in layers)]), default=0)
     params = max((len(f"{layer.parameters:,}") for layer in layers), default=0)
     shape, params = max(shape, len("output")) + 2, max(params, len("params")) + 2
-    label = width - 6 - shape - params
+    number = max((len(layer.number) for layer in layers), default=0)
+    number = min(max(2, number), 8)
+    label = width - 4 - number - shape - params
     if label < 12:  # a very narrow panel gives up the parameters first
         label, params = label + params, 0
-    return Columns(max(8, label), shape, params)
+    return Columns(number, max(8, label), shape, params)
 
 
 def layer_heading(plan: Plan | None, width: int) -> Content:
@@ -217,20 +221,21 @@ def layer_rows(draft: Draft, plan: Plan | None, width: int) -> list[Content]:
     rows = [Content.styled(columns.line("  ", "", "input", shape, ""), MUTED)]
     if plan is None or not plan.layers:
         return rows + [_layer_row(columns, width, *planned) for planned in _unplanned(draft)]
-    for number, layer in enumerate(plan.layers):
+    for layer in plan.layers:
         parameters = f"{layer.parameters:,}" if layer.parameters else ""
         shape = shape_text(layer.output_shape)
-        rows.append(_layer_row(columns, width, str(number), layer.label, layer.mistake, shape, parameters))
+        rows.append(
+            _layer_row(columns, width, layer.number, "  " * layer.depth + layer.label, layer.mistake, shape, parameters)
+        )
     return rows
 
 
 def _unplanned(draft: Draft) -> Iterator[tuple[str, str, Mistake | None]]:
     """Number, label and mistake of each layer while torch has not been asked."""
     layers: Sequence[Layer] = draft.experiment.model.layers if draft.experiment else ()
-    for number, layer in enumerate(layers):
-        path = f"model.layers[{number}]"
-        wrong = next((m for m in draft.mistakes if m.path == path or m.path.startswith(f"{path}.")), None)
-        yield str(number), " ".join([layer.type, *_given(layer, names=False)]), wrong
+    for place in walk(layers):
+        wrong = next((m for m in draft.mistakes if m.path == place.path or m.path.startswith(f"{place.path}.")), None)
+        yield place.number, "  " * place.depth + " ".join([place.layer.type, *_given(place.layer, names=False)]), wrong
 
 
 def _layer_row(

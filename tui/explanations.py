@@ -11,6 +11,7 @@ from textual.content import Content
 
 from engine.experiment import Choice, Experiment
 from engine.experiment.document import EarlyStopping, Layer, Model, Regularization, Training
+from engine.experiment.tree import by_path
 from tui.design_rows import MUTED, given_and_defaults, layer_at, value_rows, value_text
 from tui.quantities import scaled_text, shape_text
 
@@ -131,10 +132,12 @@ def _layer(
     row: int, given: Experiment, complete: Experiment, plan: Plan | None, explain: Explain, width: int
 ) -> Explanation:
     planned = layer_at(plan, row)
-    if row > len(complete.model.layers):
+    layers, asked_layers = by_path(complete.model.layers), by_path(given.model.layers)
+    path = planned.path if planned is not None else ([*layers, *[""] * row])[row - 1]
+    if path not in layers:
         return Explanation(planned.type if planned else "", Content(""))
-    layer = complete.model.layers[row - 1]
-    asked = given.model.layers[row - 1].parameters if row <= len(given.model.layers) else {}
+    layer = layers[path]
+    asked = asked_layers[path].parameters if path in asked_layers else {}
     explained = explain("layers", layer.type)
     defaults = {**(explained.defaults if explained else {}), **layer.parameters}
     costs: list[tuple[str, str]] = []

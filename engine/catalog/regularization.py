@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from engine.catalog import catalog
 from engine.catalog.metrics import goal
 from engine.experiment.document import EMA, EarlyStopping, Layer, Regularization
 from engine.experiment.mistakes import Mistake, unknown_name, value_text
+from engine.experiment.tree import by_path
 
 
 def regularization_mistakes(
@@ -63,7 +63,7 @@ def _layers_mistakes(
         found = f"found {value_text(settings.l1_layers)}"
         fix = "Set regularization.l1 or regularization.l2 to 1e-5, say, or remove l1_layers."
         yield Mistake(path, found, "neither l1 nor l2 is set", fix, severity="warning")
-    at = _by_path(layers)
+    at = {path: layer.type for path, layer in by_path(layers).items()}
     types = list(dict.fromkeys(at.values()))
     for index, name in enumerate(settings.l1_layers):
         here = f"{path}[{index}]"
@@ -84,24 +84,6 @@ def _layers_mistakes(
             continue
         if all(parameters.get(layer) == 0 for layer in meant):
             yield Mistake(here, f"{at[meant[0]]} has no weights", "l1 and l2 count weights", "Take it out.")
-
-
-def _by_path(layers: Sequence[Any], above: str = "model.layers") -> dict[str, str]:
-    """The type of every layer by its path, of those too that lie in other layers."""
-    found: dict[str, str] = {}
-    for index, layer in enumerate(layers):
-        path = f"{above}[{index}]"
-        if isinstance(layer, str):
-            found[path] = layer
-            continue
-        fields = dict(layer) if isinstance(layer, Layer) else layer
-        if not isinstance(fields, Mapping):
-            continue
-        found[path] = str(fields.get("type", ""))
-        for name, inner in fields.items():
-            if isinstance(inner, (list, tuple)):
-                found |= _by_path(inner, f"{path}.{name}")
-    return found
 
 
 def _mixing_mistakes(settings: Regularization, input_kind: str | None) -> Iterator[Mistake]:

@@ -19,6 +19,7 @@ from engine.catalog.losses import BY_TASK, IGNORES_NONE, ONE_OUTPUT
 from engine.catalog.metrics import monitors
 from engine.experiment.document import Choice, EarlyStopping, Layer, Scheduler
 from engine.experiment.mistakes import Mistake, unknown_name, value_text
+from engine.experiment.tree import backwards
 
 _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 
@@ -82,10 +83,10 @@ def _class_mistakes(choice: Choice, classes: int) -> list[Mistake]:
 
 
 def _last_layer_mistakes(loss: str, layers: Sequence[Layer]) -> list[Mistake]:
-    index = next((i for i in reversed(range(len(layers))) if layers[i].type != "Identity"), None)
-    if index is None:
+    place = next((place for place in backwards(layers) if place.layer.type != "Identity"), None)
+    if place is None:
         return []
-    path, last = f"model.layers[{index}]", layers[index].type
+    path, last = place.path, place.layer.type
     needed = _BEFORE_LOSS.get(loss)
     if needed is not None and last != needed:
         instead = "CrossEntropyLoss" if loss == "NLLLoss" else "BCEWithLogitsLoss"

@@ -15,6 +15,9 @@ _SEQUENCES = (list, collections.abc.Iterable, collections.abc.Sequence)
 _SCALARS = (bool, int, float, str)
 _FINITE = Field(allow_inf_nan=False)
 
+LAYERS = Annotated[Any, "layers"]
+"""Where layers stand; the document validates them itself."""
+
 
 def document_type(annotation: Any, at_least: int | None = None) -> Any:
     """An annotation of torch's as the type of a value in a document: no tensors, no None, sequences as tuples.
@@ -90,7 +93,7 @@ def type_text(annotation: Any) -> str:
 def _short(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _short(arguments[0])
+        return "layers" if annotation == LAYERS else _short(arguments[0])
     if origin is Literal:
         return " | ".join(repr(v) for v in arguments)
     if origin is tuple:
@@ -105,6 +108,8 @@ def type_words(annotation: Any) -> str:
 
 def _words(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation == LAYERS:
+        return "a list of layers"
     if origin is Annotated:
         bound = next((a.ge for a in arguments[1:] if isinstance(a, Ge)), None)
         most = next((a.le for a in arguments[1:] if isinstance(a, Le)), None)

@@ -64,6 +64,18 @@ class Layer(Choice):
     forget_bias: Annotated[
         float | None, Field(allow_inf_nan=False, description="What the bias of an LSTM's forget gate begins at.")
     ] = None
+    layers: Annotated[
+        tuple[Layer, ...] | None,
+        Field(strict=False, min_length=1, description="The layers that a Residual, Repeat or Sequential holds."),
+    ] = None
+    shortcut: Annotated[
+        tuple[Layer, ...] | None,
+        Field(strict=False, description="What a Residual's input goes through before it is added."),
+    ] = None
+    branches: Annotated[
+        tuple[Annotated[tuple[Layer, ...], Field(strict=False)], ...] | None,
+        Field(strict=False, min_length=1, description="The branches of a Concat, each a list of layers."),
+    ] = None
 
 
 class Model(Part):

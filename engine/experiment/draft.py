@@ -103,13 +103,20 @@ def _set_aside(document: dict[str, Any], where: Location) -> None:
     last = where[-1]
     if where in _PLACEHOLDERS:
         holder[last] = copy.deepcopy(_PLACEHOLDERS[where])
-    elif where[:2] == ("model", "layers") and len(where) == 3:
+    elif _is_layer(where):
         holder[last] = "Identity"
     elif last == "type" or isinstance(last, int):
         # A choice without a type is none at all, and a list without one of its items means something else.
         _set_aside(document, where[:-1])
     else:
         holder.pop(last, None)
+
+
+def _is_layer(where: Location) -> bool:
+    """Whether a layer stands there: `("model", "layers", 4, "branches", 0, 1)`."""
+    if where[:1] != ("model",) or len(where) < 3 or not isinstance(where[-1], int):
+        return False
+    return where[-2] in ("layers", "shortcut") or (len(where) > 3 and where[-3] == "branches")
 
 
 def source_text(preset_or_file: str | Path) -> str | Mistake:

@@ -12,6 +12,7 @@ from engine.catalog import catalog
 from engine.catalog.losses import ONE_OUTPUT
 from engine.catalog.value_types import as_tuples
 from engine.data.description import Description
+from engine.model.containers import CONTAINERS
 from engine.model.recurrent import RECURRENT
 from engine.model.signal import Signal
 
@@ -97,5 +98,5 @@ def arguments(type: str, given: Mapping[str, Any], signal: Signal, facts: Facts)
 
 def layer_class(name: str) -> type[nn.Module]:
     """The class that a layer's type names."""
-    found: type[nn.Module] = RECURRENT.get(name) or catalog("layers")[name].torch_class()
+    found: type[nn.Module] = RECURRENT.get(name) or CONTAINERS.get(name) or catalog("layers")[name].torch_class()
     return found

@@ -84,6 +84,6 @@ def assumed(type: str, signal: Signal) -> Signal | None:
 
 def keeps_shape(type: str) -> bool:
     """Whether a layer hands on the shape that it gets, whatever its parameters."""
-    if type in ("Flatten", "Permute"):
+    if type in ("Flatten", "Permute", "Residual", "Concat"):
         return False
     return type not in TAKES or type.startswith(("BatchNorm", "Dropout")) or type in ("GroupNorm", "Identity")

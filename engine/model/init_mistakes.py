@@ -13,9 +13,9 @@ from engine.catalog.choices import blame, check_parameters, check_type
 from engine.catalog.initializers import DIMENSIONS
 from engine.experiment.document import Choice, Layer, Model
 from engine.experiment.mistakes import Mistake, unknown_name
+from engine.experiment.tree import by_path
 from engine.model.fit import RECURRENT
 from engine.model.initialise import has_weights, start_of
-from engine.model.selection import layers_by_path
 
 _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 
@@ -25,7 +25,7 @@ Shapes = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 def init_mistakes(model: Model, shapes: Shapes) -> list[Mistake]:
     """Everything that is wrong with a model's initializers, and with those of its layers."""
-    layers = layers_by_path(model.layers)
+    layers = by_path(model.layers)
     return [
         *_model_mistakes(model, list(layers.values())),
         *(mistake for path, layer in layers.items() for mistake in _layer_mistakes(layer, path)),

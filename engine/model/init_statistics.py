@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from engine.data.description import Description
 from engine.experiment.document import Experiment, Layer, Model
+from engine.experiment.tree import by_path
 from engine.model.init_formulas import Expected, expected, uniform, with_zeros
 from engine.model.initialise import has_weights, parts_of, start_of
 from engine.model.network import build
-from engine.model.selection import layers_by_path, module_name
+from engine.model.selection import module_name
 
 TORCHS_OWN = "torch's own"
 
@@ -50,9 +51,11 @@ def init_statistics(experiment: Experiment, description: Description) -> tuple[W
         torch.manual_seed(experiment.seed)
         network = build(experiment, description)
     found = []
-    for path, layer in layers_by_path(experiment.model.layers).items():
+    for path, layer in by_path(experiment.model.layers).items():
         if has_weights(layer.type):
             module = network.get_submodule(module_name(path))
+            if isinstance(module, nn.ModuleList):
+                module = module[0]  # the first of a Repeat's copies
             found += [
                 _measured(path, layer, experiment.model, module, name, parameter)
                 for name, parameter in module.named_parameters()

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from engine.catalog.losses import BY_TASK
 from engine.data.description import Description
-from engine.experiment.document import Experiment
+from engine.experiment.document import Experiment, Layer
 from engine.experiment.mistakes import Refused
-from engine.model.arguments import arguments, facts_of, layer_class, signal_of
+from engine.model.arguments import Facts, arguments, facts_of, layer_class, signal_of
+from engine.model.containers import CONTAINERS, Chain, Concat, Repeat, Residual, Sequential
 from engine.model.init_mistakes import init_mistakes
 from engine.model.initialise import initialise
-from engine.model.permute import Permute
-from engine.model.trace import trace
+from engine.model.projection import projection
+from engine.model.signal import Signal
+from engine.model.trace import trace_leaf
+from engine.model.trace_tree import everything, join_dim, joined, trace
 
 
-class Network(nn.Sequential):
-    """Layers one after the other; those that read sequences are told how long each one is.
-
-    Its weights are named by the layer's index, as in any nn.Sequential: `0.weight`, `3.weight_ih_l0`.
-    """
-
-    def __init__(self, layers: Iterable[nn.Module]) -> None:
-        super().__init__(*layers)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """From samples x (N, …), of which the first `lengths` (N,) steps count, to outputs (N, outputs)."""
-        for layer in self._modules.values():
-            if isinstance(layer, nn.RNNBase):
-                x = layer(x, lengths)
-            else:
-                x = layer(x)
-                if isinstance(layer, Permute):
-                    lengths = None  # convolutions and pooling may follow, after which no step is where it was
-        return x
+class Network(Chain):
+    """The whole network: its layers one after the other."""
 
 
 def build(experiment: Experiment, description: Description) -> Network:
@@ -51,17 +37,59 @@ def build(experiment: Experiment, description: Description) -> Network:
     facts = facts_of(description, loss)
     signal = signal_of(description)
     layers = experiment.model.layers
-    traced = trace(layers, signal, facts)
-    shapes = {f"model.layers[{i}]": dict(result.shapes) for i, result in enumerate(traced)}
-    found = [*(m for layer in traced for m in layer.mistakes), *init_mistakes(experiment.model, shapes)]
+    traced = list(everything(trace(layers, signal, facts)))
+    shapes = {t.path: dict(t.shapes) for t in traced}
+    found = [*(m for t in traced for m in t.mistakes), *init_mistakes(experiment.model, shapes)]
     mistakes = [m for m in found if m.severity == "error"]
     if mistakes:
         raise Refused(mistakes)
-    modules = []
-    for layer, result in zip(layers, traced, strict=True):
-        modules.append(layer_class(layer.type)(**arguments(layer.type, layer.parameters, signal, facts)))
-        assert result.signal is not None  # only a mistake leaves it open
-        signal = result.signal
-    for module, layer in zip(modules, layers, strict=True):
+    builder = _Builder(facts)
+    modules, _ = builder.chain(layers, signal)
+    for module, layer in builder.leaves:
         initialise(module, layer, experiment.model)
     return Network(modules)
+
+
+class _Builder:
+    """Makes the modules of layers that have been found to fit; and lists those that hold no others, as made."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.leaves: list[tuple[nn.Module, Layer]] = []
+
+    def chain(self, layers: Sequence[Layer], signal: Signal) -> tuple[list[nn.Module], Signal]:
+        """The modules of one list of layers, and what the last one hands on."""
+        modules = []
+        for layer in layers:
+            module, signal = self.container(layer, signal) if layer.type in CONTAINERS else self.leaf(layer, signal)
+            modules.append(module)
+        return modules, signal
+
+    def leaf(self, layer: Layer, signal: Signal) -> tuple[nn.Module, Signal]:
+        module = layer_class(layer.type)(**arguments(layer.type, layer.parameters, signal, self.facts))
+        self.leaves.append((module, layer))
+        after = trace_leaf(layer, signal, self.facts).signal
+        assert after is not None  # only a mistake leaves it open
+        return module, after
+
+    def container(self, layer: Layer, signal: Signal) -> tuple[nn.Module, Signal]:
+        if layer.type == "Concat":
+            branches = [self.chain(branch, signal) for branch in layer.branches or ()]
+            together = joined([after for _, after in branches])
+            assert together is not None
+            return Concat([modules for modules, _ in branches], dim=1 + join_dim(together)), together
+        if layer.type == "Repeat":
+            copies = []
+            for _ in range(layer.parameters.get("times", 1)):
+                modules, signal = self.chain(layer.layers or (), signal)
+                copies.append(modules)
+            return Repeat(copies), signal
+        body, after = self.chain(layer.layers or (), signal)
+        if layer.type == "Sequential":
+            return Sequential(body, name=layer.parameters.get("name", "")), after
+        shortcut = layer.shortcut or ()
+        if layer.shortcut is None and signal.shape != after.shape:
+            made = projection(signal, after)
+            assert made is not None
+            shortcut = (made,)
+        return Residual(body, self.chain(shortcut, signal)[0], layer.parameters.get("drop_path", 0.0)), after

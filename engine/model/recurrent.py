@@ -19,6 +19,7 @@ class _HandsOn(nn.RNNBase):
     """What the three have in common: batches first, and the choice of `output`."""
 
     output: Output
+    reads_lengths = True
 
     def __init__(self, input_size: int, hidden_size: int, *, output: Output = "last", **options: Any) -> None:
         super().__init__(input_size, hidden_size, batch_first=True, **options)  # type: ignore[arg-type]

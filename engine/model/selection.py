@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from torch import nn
 
-from engine.experiment.document import Layer
-
-_PATH = re.compile(r"(?:model\.)?layers\[\d+\](?:\.\w+\[\d+\])*")
+_PATH = re.compile(r"(?:model\.)?layers\[\d+\](?:\.\w+(?:\[\d+\])+)*")
 
 
 def is_path(name: str) -> bool:
@@ -41,19 +38,3 @@ def modules_named(network: nn.Module, names: Iterable[str | int]) -> list[nn.Mod
             modules = [module for module in network.modules() if type(module).__name__ == name]
         found |= {id(module): module for module in modules}
     return list(found.values())
-
-
-def layers_by_path(layers: Sequence[Any], above: str = "model.layers") -> dict[str, Layer]:
-    """Every layer of a document by its path, those too that lie in other layers."""
-    found: dict[str, Layer] = {}
-    for index, layer in enumerate(layers):
-        if isinstance(layer, str) or (isinstance(layer, Mapping) and "type" in layer):
-            layer = Layer.model_validate(layer)
-        if not isinstance(layer, Layer):
-            continue
-        path = f"{above}[{index}]"
-        found[path] = layer
-        for name, inner in layer:
-            if isinstance(inner, (list, tuple)):
-                found |= layers_by_path(inner, f"{path}.{name}")
-    return found

@@ -1,4 +1,4 @@
-"""Follow one sample through the layers without training: shapes, parameters, FLOPs, bytes, and every mistake.
+"""Follow one sample through one layer without training: shapes, parameters, FLOPs, bytes, and every mistake.
 
 Layers are constructed on the `meta` device, where weights have a shape but no memory, so a network of any size is
 traced in milliseconds. A layer's result is remembered, so that an edited network costs what was edited.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,7 @@ from engine.catalog.choices import blame, check_parameters
 from engine.catalog.value_types import as_tuples
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import Mistake, unknown_name
+from engine.experiment.tree import HELD
 from engine.model import sizes
 from engine.model.arguments import SIZE_PARAMETER, Facts, arguments, layer_class, size_before
 from engine.model.fit import RECURRENT, assumed, keeps_shape, misfit
@@ -46,36 +47,23 @@ class Traced:
     mistakes: tuple[Mistake, ...] = ()
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Its parameters by their names in the layer."""
+    path: str = ""
+    """Where it stands in the document."""
+    inside: tuple[Traced, ...] = ()
+    """The layers that it holds, of all its branches; its own figures count theirs."""
 
 
-def trace(
-    layers: Sequence[Layer], signal: Signal | None, facts: Facts, set_aside: Collection[int] = ()
-) -> tuple[Traced, ...]:
-    """Every layer in turn; mistakes carry their path in the document.
-
-    After a wrong layer the trace goes on as if it were fixed, where that can be told; else the layers after it are
-    only looked at by themselves.
-
-    Args:
-        signal: what the data gives; None where it is not known.
-        set_aside: indexes of layers that only stand in for what could not be read.
-    """
-    traced = []
-    for index, layer in enumerate(layers):
-        path = f"model.layers[{index}]"
-        if index in set_aside:
-            signal = None
-        found = _trace(layer.type, json.dumps(layer.parameters, default=repr), signal, facts)
-        mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
-        signal = found.signal
-        if signal is not None and layer.type in RECURRENT and signal.kind == "vector":
-            signal = replace(signal, summed_up_by=path)
-        traced.append(replace(found, signal=signal, mistakes=tuple(mistakes)))
-    if signal is not None:
-        wrong = _output_mistake(layers, signal, facts)
-        if wrong is not None and not traced[-1].mistakes:
-            traced[-1] = replace(traced[-1], mistakes=(wrong,))
-    return tuple(traced)
+def trace_leaf(layer: Layer, signal: Signal | None, facts: Facts, path: str = "") -> Traced:
+    """A layer that holds no others, at its path."""
+    found = _trace(layer.type, json.dumps(layer.parameters, default=repr), signal, facts)
+    mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
+    for name in HELD:
+        if getattr(layer, name) is not None:
+            mistakes.append(Mistake(f"{path}.{name}", f"{layer.type} holds no layers", "", "Remove it.", layer.type))
+    signal = found.signal
+    if signal is not None and layer.type in RECURRENT and signal.kind == "vector":
+        signal = replace(signal, summed_up_by=path)
+    return replace(found, path=path, signal=signal, mistakes=tuple(mistakes))
 
 
 def _under(path: str, relative: str) -> str:
@@ -269,30 +257,3 @@ def _warnings(type: str, parameters: Mapping[str, Any], signal: Signal, facts: F
             Mistake("", "what follows reads the padding too", "samples differ in length", fix, type, "warning")
         )
     return found
-
-
-def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mistake | None:
-    """The mistake of a network that does not put out what the data and the loss ask for."""
-    if signal.shape == (facts.outputs,):
-        return None
-    index = len(layers) - 1
-    last = f"model.layers[{index}]"
-    if signal.kind != "vector":
-        gives = f"the network ends with {signal}"
-        if signal.kind == "sequence" and (recurrent := _last_recurrent(layers)) is not None:
-            fix = f'Set output = "last" in model.layers[{recurrent}].'
-        else:
-            fix = 'End with Flatten and {type = "Linear", out_features = "auto"}.'
-        return Mistake(last, gives, facts.wants, fix, layers[index].type)
-    while index > 0 and keeps_shape(layers[index].type):
-        index -= 1
-    path, type = f"model.layers[{index}]", layers[index].type
-    if type == "Linear":
-        fix = 'Write out_features = "auto".'
-        return Mistake(path, f"out_features is {signal.shape[0]}", facts.wants, fix, type)
-    fix = 'Add {type = "Linear", out_features = "auto"} at the end.'
-    return Mistake(last, f"it gives {signal.shape[0]} numbers", facts.wants, fix, layers[-1].type)
-
-
-def _last_recurrent(layers: Sequence[Layer]) -> int | None:
-    return next((i for i in reversed(range(len(layers))) if layers[i].type in RECURRENT), None)

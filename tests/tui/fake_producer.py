@@ -123,7 +123,8 @@ def _layer(experiment: Experiment, index: int) -> LayerPlan:
     first = next(iter(layer.parameters.values()), "")
     return LayerPlan(
         path=path,
-        index=index,
+        number=str(index),
+        depth=0,
         type=layer.type,
         label=f"{layer.type} {first}".strip(),
         output_shape=SHAPES[index % len(SHAPES)],

@@ -121,8 +121,8 @@ def _table(plan: Plan) -> list[tuple[str, ...]]:
         mark = "✗" if layer.mistake is not None and layer.mistake.severity == "error" else ""
         rows.append(
             (
-                f"{mark}{layer.index}",
-                layer.label,
+                f"{mark}{layer.number}",
+                "  " * layer.depth + layer.label,
                 shape_text(layer.output_shape) or "?",
                 f"{layer.parameters:,}" if layer.parameters else "",
                 scaled_text(layer.flops, "") if layer.flops else "",

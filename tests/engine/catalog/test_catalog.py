@@ -37,11 +37,10 @@ def test_every_promised_name_is_in_the_catalog(kind):
 def test_an_entry_is_torchs_own_and_its_defaults_are_those_of_the_signature(entry):
     torch_class = entry.torch_class()
     assert torch_class.__name__ == entry.name
-    if entry.name != "Permute":
-        assert torch_class.__module__.startswith("torch.")
+    assert torch_class.__module__.startswith("engine.model." if entry.torch_name.startswith("engine.") else "torch.")
     read = torch.nn.RNNBase if entry.name in ("RNN", "LSTM", "GRU") else torch_class
     declared = inspect.signature(read).parameters
-    ours = {"output", "nonlinearity"} if entry.name in ("RNN", "LSTM", "GRU") else set()
+    ours = {parameter.name for parameter in entry.added}
     for name, parameter in entry.parameters.items():
         if name in ours:
             continue

@@ -7,7 +7,8 @@ from typing import Any
 from engine.data.description import Description
 from engine.experiment import Choice, Data, Experiment, Model
 from engine.model.arguments import facts_of, signal_of
-from engine.model.trace import Traced, trace
+from engine.model.trace import Traced
+from engine.model.trace_tree import everything, trace
 
 AUTO = {"type": "Linear", "out_features": "auto"}
 CONV = {"type": "Conv2d", "out_channels": 16, "kernel_size": 3, "padding": "same"}
@@ -77,4 +78,4 @@ def traced(description: Description, *layers: Any, loss: str = "CrossEntropyLoss
 
 
 def said(description: Description, *layers: Any, loss: str = "CrossEntropyLoss") -> list[str]:
-    return [str(mistake) for layer in traced(description, *layers, loss=loss) for mistake in layer.mistakes]
+    return [str(mistake) for layer in everything(traced(description, *layers, loss=loss)) for mistake in layer.mistakes]

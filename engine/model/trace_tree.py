@@ -1,0 +1,232 @@
+"""Follow one sample through all layers, and through those that they hold.
+
+A container's figures are those of everything in it, so that the figures of a network are the sum over its outermost
+layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from engine.catalog import catalog
+from engine.catalog.choices import check_parameters
+from engine.experiment.document import Layer
+from engine.experiment.mistakes import Mistake
+from engine.experiment.tree import DEEPEST, HELD, backwards
+from engine.model.arguments import Facts
+from engine.model.containers import CONTAINERS
+from engine.model.fit import RECURRENT, keeps_shape, misfit
+from engine.model.projection import projection
+from engine.model.signal import Signal, size_text
+from engine.model.trace import Traced, trace_leaf
+
+_FLOAT_BYTES = 4
+
+
+def trace(
+    layers: Sequence[Layer], signal: Signal | None, facts: Facts, set_aside: Collection[str] = ()
+) -> tuple[Traced, ...]:
+    """Every layer in turn; mistakes carry their path in the document.
+
+    After a wrong layer the trace goes on as if it were fixed, where that can be told; else the layers after it are
+    only looked at by themselves.
+
+    Args:
+        signal: what the data gives; None where it is not known.
+        set_aside: paths of layers that only stand in for what could not be read.
+    """
+    traced = list(chain(layers, signal, facts, set_aside))
+    signal = traced[-1].signal if traced else None
+    if signal is not None:
+        wrong = _output_mistake(layers, signal, facts)
+        if wrong is not None and not any(layer.mistakes for layer in everything(traced[-1:])):
+            traced[-1] = replace(traced[-1], mistakes=(wrong,))
+    return tuple(traced)
+
+
+def everything(traced: Iterable[Traced]) -> Iterator[Traced]:
+    """Every layer in reading order, one that holds others before those."""
+    for layer in traced:
+        yield layer
+        yield from everything(layer.inside)
+
+
+def chain(
+    layers: Sequence[Layer],
+    signal: Signal | None,
+    facts: Facts,
+    set_aside: Collection[str] = (),
+    path: str = "model.layers",
+    depth: int = 0,
+) -> Iterator[Traced]:
+    """The layers of one list, each with what the one before it hands on."""
+    for index, layer in enumerate(layers):
+        here = f"{path}[{index}]"
+        if here in set_aside:
+            signal = None
+        if layer.type in CONTAINERS:
+            found = trace_container(layer, signal, facts, set_aside, here, depth)
+        else:
+            found = trace_leaf(layer, signal, facts, here)
+        signal = found.signal
+        yield found
+
+
+def trace_container(
+    layer: Layer, signal: Signal | None, facts: Facts, set_aside: Collection[str], path: str, depth: int
+) -> Traced:
+    """A Residual, Repeat, Concat or Sequential at its path, with all that it holds."""
+    given = layer.parameters | {name: () for name in HELD if getattr(layer, name) is not None}
+    checked = check_parameters(catalog("layers")[layer.type], given, path)
+    own = Traced(label=label(layer, checked.parameters), path=path, mistakes=checked.mistakes)
+    if depth >= DEEPEST:
+        found = f"it is nested {depth} layers deep"
+        deep = Mistake(path, found, f"at most {DEEPEST} are followed", "Write it flatter.", layer.type)
+        return replace(own, mistakes=(*own.mistakes, deep))
+    if not checked.whole:
+        signal = None
+
+    def inside(name: str, layers: Sequence[Layer], before: Signal | None) -> tuple[Traced, ...]:
+        return tuple(chain(layers, before, facts, set_aside, f"{path}.{name}", depth + 1))
+
+    if layer.type == "Repeat":
+        return _repeated(own, layer, signal, int(checked.parameters.get("times", 1)), inside)
+    if layer.type == "Concat":
+        return _side_by_side(own, layer, signal, inside)
+    body = inside("layers", layer.layers or (), signal)
+    after = body[-1].signal if body else signal
+    if layer.type == "Sequential":
+        return replace(_holding(own, body), signal=after)
+    shortcut = inside("shortcut", layer.shortcut or (), signal)
+    whole = _holding(own, (*body, *shortcut))
+    short = shortcut[-1].signal if shortcut else signal
+    if signal is None or after is None or short is None:
+        return whole
+    if wrong := _of_tokens(layer, after, path):
+        return replace(whole, mistakes=(*whole.mistakes, wrong))
+    if short.shape == after.shape:
+        return replace(whole, signal=after.of(after.shape))
+    made = projection(signal, after) if layer.shortcut is None else None
+    if made is None:
+        found = f"its body gives {after}"
+        expected = f"{'its shortcut' if layer.shortcut is not None else 'what comes in is'} "
+        expected += f"{'gives ' if layer.shortcut is not None else ''}{short}, and the two cannot be added"
+        fix = 'Keep the size in the body (padding = "same"), or give a shortcut that brings the input to that shape.'
+        return replace(whole, mistakes=(*whole.mistakes, Mistake(path, found, expected, fix, layer.type)))
+    added = trace_leaf(made, signal, facts)
+    return replace(
+        _counting(whole, (added,)), signal=after.of(after.shape), label=f"{whole.label}, shortcut {added.label}"
+    )
+
+
+def label(layer: Layer, parameters: dict[str, Any]) -> str:
+    """A container in a few words."""
+    if layer.type == "Repeat":
+        return f"Repeat {parameters.get('times', '?')}×"
+    if layer.type == "Concat":
+        count = len(layer.branches or ())
+        return f"Concat of {count} branch{'es' * (count != 1)}"
+    if layer.type == "Residual" and parameters.get("drop_path"):
+        return f"Residual, drop path {parameters['drop_path']:g}"
+    return f"{layer.type} {parameters.get('name') or ''}".strip()
+
+
+def joined(signals: Sequence[Signal]) -> Signal | None:
+    """What comes of branches that are joined along channels or features; None where their shapes do not allow it."""
+    first = signals[0]
+    dim = join_dim(first)
+    rest = [s.shape[:dim] + s.shape[dim + 1 :] for s in signals]
+    if any(s.kind != first.kind for s in signals) or any(r != rest[0] for r in rest):
+        return None
+    shape = (*first.shape[:dim], sum(s.shape[dim] for s in signals), *first.shape[dim + 1 :])
+    return first.of(shape)
+
+
+def join_dim(signal: Signal) -> int:
+    """The dimension of channels or features, without the batch: the first, but the last of a sequence."""
+    return len(signal.shape) - 1 if signal.kind == "sequence" else 0
+
+
+def _of_tokens(layer: Layer, inner: Signal, path: str) -> Mistake | None:
+    """Words are numbered, but not numbers: they cannot be added, nor can their channels be joined."""
+    wrong = misfit(layer.type, inner, rows_parameter=False)
+    return None if wrong is None else replace(wrong, path=path)
+
+
+def _side_by_side(own: Traced, layer: Layer, signal: Signal | None, inside: Any) -> Traced:
+    branches = [inside(f"branches[{i}]", branch, signal) for i, branch in enumerate(layer.branches or ())]
+    whole = _holding(own, [traced for branch in branches for traced in branch])
+    ends = [branch[-1].signal if branch else signal for branch in branches]
+    known = [end for end in ends if end is not None]
+    if signal is None or not known or len(known) < len(ends):
+        return whole
+    if wrong := _of_tokens(layer, known[0], own.path):
+        return replace(whole, mistakes=(*whole.mistakes, wrong))
+    together = joined(known)
+    if together is None:
+        found = f"its branches give {' and '.join(size_text(end.shape) for end in known)}"
+        expected = "only their channels or features may differ"
+        fix = 'Keep the sizes alike, as with padding = "same" and equal strides.'
+        return replace(whole, mistakes=(*whole.mistakes, Mistake(own.path, found, expected, fix, layer.type)))
+    return replace(whole, signal=together, activation_bytes=whole.activation_bytes + together.numel * _FLOAT_BYTES)
+
+
+def _repeated(own: Traced, layer: Layer, signal: Signal | None, times: int, inside: Any) -> Traced:
+    body = inside("layers", layer.layers or (), signal)
+    whole, seen = _holding(own, body), {(m.path, m.found) for t in everything(body) for m in t.mistakes}
+    extra: list[Mistake] = []
+    for done in range(1, times):
+        after = body[-1].signal if body else signal
+        if signal is None or after is None:
+            break
+        if after.of(after.shape) == signal.of(signal.shape):
+            # From here on every copy is like the last one.
+            for _ in range(times - done):
+                whole = _counting(whole, body)
+            break
+        signal, body = after, inside("layers", layer.layers or (), after)
+        whole = _counting(whole, body)
+        new = [m for t in everything(body) for m in t.mistakes if (m.path, m.found) not in seen]
+        seen |= {(m.path, m.found) for m in new}
+        extra += [replace(m, found=f"in copy {done + 1}, {m.found}") for m in new]
+    after = body[-1].signal if body else signal
+    return replace(whole, signal=after, mistakes=(*whole.mistakes, *extra))
+
+
+def _holding(own: Traced, inside: Iterable[Traced]) -> Traced:
+    """A container with its layers in it, their figures counted."""
+    held = tuple(inside)
+    return replace(_counting(own, held), inside=held)
+
+
+def _counting(whole: Traced, more: Iterable[Traced]) -> Traced:
+    layers = tuple(more)
+    return replace(
+        whole,
+        parameters=whole.parameters + sum(t.parameters for t in layers),
+        flops=whole.flops + sum(t.flops for t in layers),
+        activation_bytes=whole.activation_bytes + sum(t.activation_bytes for t in layers),
+    )
+
+
+def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mistake | None:
+    """The mistake of a network that does not put out what the data and the loss ask for."""
+    if signal.shape == (facts.outputs,):
+        return None
+    last, *before = backwards(layers)
+    if signal.kind != "vector":
+        gives = f"the network ends with {signal}"
+        recurrent = next((place for place in (last, *before) if place.layer.type in RECURRENT), None)
+        if signal.kind == "sequence" and recurrent is not None:
+            fix = f'Set output = "last" in {recurrent.path}.'
+        else:
+            fix = 'End with Flatten and {type = "Linear", out_features = "auto"}.'
+        return Mistake(last.path, gives, facts.wants, fix, last.layer.type)
+    place = next((p for p in (last, *before) if not keeps_shape(p.layer.type)), last)
+    if place.layer.type == "Linear":
+        fix = 'Write out_features = "auto".'
+        return Mistake(place.path, f"out_features is {signal.shape[0]}", facts.wants, fix, "Linear")
+    fix = 'Add {type = "Linear", out_features = "auto"} at the end.'
+    return Mistake(last.path, f"it gives {signal.shape[0]} numbers", facts.wants, fix, last.layer.type)
