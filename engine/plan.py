@@ -34,7 +34,7 @@ from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.init_mistakes import init_mistakes
 from engine.model.trace import Traced
 from engine.model.trace_tree import everything, trace
-from engine.training.schedule import lr_plan
+from engine.training.planned_rates import PlannedRates
 from engine.training.threads import single_threaded
 
 _UNKNOWN = Facts(outputs=0, wants="", vocabulary_size=None, padded=False, rows_parameter=False)
@@ -89,8 +89,8 @@ class Plan:
     steps_per_epoch: int = 0
     """Steps of the optimizer."""
     steps: int = 0
-    lr: tuple[float, ...] = ()
-    """The learning rate of each step."""
+    lr: PlannedRates | tuple[()] = ()
+    """The learning rate of each step, of the layers that are in no parameter group of their own."""
     mistakes: tuple[Mistake, ...] = ()
 
     @property
@@ -128,7 +128,12 @@ def check(draft: Draft | Experiment) -> Plan:
     steps_per_epoch = -(-batches // training.accumulation_steps)
     if experiment.scheduler is not None:
         wrong += scheduler_mistakes(
-            experiment.scheduler, optimizer, epochs=training.epochs, steps_per_epoch=max(1, steps_per_epoch)
+            experiment.scheduler,
+            optimizer,
+            epochs=training.epochs,
+            steps_per_epoch=max(1, steps_per_epoch),
+            task=task,
+            validates=description is None or description.val_samples > 0,
         )
     mistakes += wrong
     mistakes += regularization_mistakes(
@@ -287,9 +292,9 @@ def _rate_parts(experiment: Experiment) -> str:
 
 
 @lru_cache(maxsize=32)
-def _lr_plan(rate_parts: str, steps_per_epoch: int) -> tuple[float, ...]:
+def _lr_plan(rate_parts: str, steps_per_epoch: int) -> PlannedRates:
     """Remembered, so that checking again after an edit of the model costs no second drive through the schedule."""
-    return lr_plan(Experiment.model_validate({**_NOTHING.model_dump(), **json.loads(rate_parts)}), steps_per_epoch)
+    return PlannedRates(Experiment.model_validate({**_NOTHING.model_dump(), **json.loads(rate_parts)}), steps_per_epoch)
 
 
 def _completed(experiment: Experiment) -> Experiment:

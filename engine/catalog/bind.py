@@ -13,8 +13,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from engine.catalog import find
 from engine.catalog.dynamo import spare_dynamo
 from engine.catalog.losses import IGNORES_NONE
+from engine.catalog.metrics import goal
 from engine.catalog.optimizers import FUSED
-from engine.catalog.schedulers import default_interval
+from engine.catalog.schedulers import COMPOSITES, COUNTED, count, default_interval
 from engine.catalog.value_types import as_tuples
 from engine.experiment.document import Choice, Scheduler
 
@@ -130,24 +131,71 @@ def build_scheduler(choice: Scheduler, optimizer: Optimizer, *, epochs: int, ste
     It is to be moved as `choice.interval` says, or else as `default_interval` does, from the end of the warm-up on: a
     schedule that fits the run fits what is left of it then.
     """
+    moves = moves_of(choice, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    return scheduler_of_moves(choice, optimizer, moves, two_epochs=max(1, 2 * moves // epochs))
+
+
+def moves_of(choice: Scheduler, *, epochs: int, steps_per_epoch: int) -> int:
+    """How often a scheduler moves in a run of that length, from the end of its warm-up on; at least once."""
     by_step = (choice.interval or default_interval(choice.type)) == "step"
     warmup_steps = round(choice.warmup_epochs * steps_per_epoch)
-    moves = max(1, epochs * steps_per_epoch - warmup_steps if by_step else epochs - warmup_steps // steps_per_epoch)
+    return max(1, epochs * steps_per_epoch - warmup_steps if by_step else epochs - warmup_steps // steps_per_epoch)
+
+
+def parts_of(choice: Choice, moves: int) -> list[tuple[Choice, int]]:
+    """The schedulers that a composite one is made of, each with the moves of its own stretch."""
+    parts = [Choice.model_validate(part) for part in choice.parameters["schedulers"]]
+    if choice.type == "ChainedScheduler":
+        return [(part, moves) for part in parts]
+    ends = [0, *stretches(choice, moves), moves]
+    return [(part, max(1, end - begin)) for part, begin, end in zip(parts, ends, ends[1:], strict=False)]
+
+
+def stretches(choice: Choice, moves: int) -> list[int]:
+    """The moves at which the parts of a SequentialLR take over from each other."""
+    parts, given = len(choice.parameters["schedulers"]), choice.parameters.get("milestones")
+    equal = [max(1, round(moves * index / parts)) for index in range(1, parts)]
+    return equal if given is None else list(count(given, moves))
+
+
+def scheduler_of_moves(choice: Choice, optimizer: Optimizer, moves: int, two_epochs: int) -> LRScheduler:
+    """The scheduler over `optimizer` that fits that many moves; `two_epochs` is how many CyclicLR rises over."""
+    scheduler_class = find("schedulers", choice.type).torch_class()
+    if choice.type in COMPOSITES:
+        parts = [scheduler_of_moves(part, optimizer, own, two_epochs) for part, own in parts_of(choice, moves)]
+        more = {"milestones": stretches(choice, moves)} if choice.type == "SequentialLR" else {}
+        composite: LRScheduler = scheduler_class(optimizer=optimizer, schedulers=parts, **more)
+        return composite
     lr = float(optimizer.param_groups[0]["lr"])
     inferred: dict[str, dict[str, Any]] = {
         "CosineAnnealingLR": {"T_max": moves},
+        "StepLR": {"step_size": count(1 / 3, moves)},
+        "MultiStepLR": {"milestones": count([0.5, 0.75], moves)},
         "PolynomialLR": {"total_iters": moves},
+        "ReduceLROnPlateau": {"mode": goal(choice.parameters.get("monitor", "val_loss"))},
         "OneCycleLR": {"total_steps": moves, "max_lr": lr, "cycle_momentum": has_momentum(optimizer)},
         "CyclicLR": {
             "base_lr": lr / 4,
             "max_lr": lr,
-            "step_size_up": max(1, 2 * moves // epochs),
+            "step_size_up": two_epochs,
             "cycle_momentum": has_momentum(optimizer),
         },
     }
     arguments = inferred.get(choice.type, {}) | torch_arguments(choice.parameters)
-    scheduler: LRScheduler = find("schedulers", choice.type).torch_class()(optimizer, **arguments)
+    arguments.pop("monitor", None)
+    for name in COUNTED & set(arguments):
+        arguments[name] = count(arguments[name], moves)
+    for name in ("base_lr", "max_lr") if len(optimizer.param_groups) > 1 else ():
+        if name in arguments:
+            arguments[name] = _for_each_group(arguments[name], optimizer)
+    scheduler: LRScheduler = scheduler_class(optimizer, **arguments)
     return scheduler
+
+
+def _for_each_group(rate: float, optimizer: Optimizer) -> list[float]:
+    """A rate of the first group, scaled for the others as their rates are to its: they keep their proportions."""
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    return [rate * other / rates[0] if rates[0] else rate for other in rates]
 
 
 def has_momentum(optimizer: Optimizer) -> bool:

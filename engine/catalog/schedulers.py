@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from engine.catalog.entry import Entry
+from annotated_types import Ge, Gt, Lt
+from pydantic import Field
+
+from engine.catalog.entry import Entry, Parameter
 
 _RUN = "the length of the run"
 _LR = "the optimizer's lr"
 
 EVERY_STEP = frozenset({"OneCycleLR", "CyclicLR"})
 """Those that are meant to move at every step; the others move once an epoch."""
+
+
+COMPOSITES = frozenset({"SequentialLR", "ChainedScheduler"})
+"""Those that are made of other schedulers."""
+
+ALONE = COMPOSITES | EVERY_STEP | {"ReduceLROnPlateau"}
+"""Those that cannot be part of another: they set the rate by themselves, or wait for a metric."""
+
+COUNTED = frozenset({"T_max", "T_0", "total_iters", "step_size", "step_size_up", "step_size_down", "milestones"})
+"""Parameters that count moves of the scheduler; a number below 1 is a share of its run."""
+
+_SHARE = " A number below 1 is that share of the run."
+_COUNT = Annotated[int, Ge(1)] | Annotated[float, Gt(0), Lt(1)]
+_COUNTS: dict[str, Any] = dict.fromkeys(COUNTED, _COUNT) | {"milestones": tuple[_COUNT, ...]}
+_PARTS: Any = tuple[str | Annotated[dict[str, Any], Field()], ...]
+_PARTS_HELP = "Each as a scheduler of its own: a type and its parameters; all but OneCycleLR, CyclicLR and "
+
+
+def count(value: Any, moves: int) -> Any:
+    """A counted parameter as the number of moves that torch takes: shares are of `moves`.
+
+    >>> count(0.25, 40), count([10, 0.75], 40), count(7, 40)
+    (10, [10, 30], 7)
+    """
+    if isinstance(value, (list, tuple)):
+        return [count(item, moves) for item in value]
+    return max(1, round(value * moves)) if isinstance(value, float) else value
 
 
 def default_interval(type: str) -> Literal["epoch", "step"]:
@@ -25,6 +55,17 @@ def _scheduler(name: str, summary: str, when: str, **more: Any) -> Entry:
         torch_name=f"torch.optim.lr_scheduler.{name}",
         summary=summary,
         when=when,
+        types=_COUNTS | more.pop("types", {}),
+        helps={
+            "T_max": f"Moves from lr down to eta_min.{_SHARE}",
+            "T_0": f"Moves of the first round.{_SHARE}",
+            "total_iters": f"Moves until the end is reached; from then on the rate stays.{_SHARE}",
+            "step_size": f"Moves between two changes.{_SHARE}",
+            "step_size_up": f"Moves of the rise.{_SHARE}",
+            "step_size_down": f"Moves of the fall; as many as of the rise if left out.{_SHARE}",
+            "milestones": f"Epochs (or steps, as interval says) after which the rate changes, in rising order.{_SHARE}",
+        }
+        | more.pop("helps", {}),
         **more,
     )
 
@@ -52,12 +93,13 @@ ENTRIES = (
         "StepLR",
         "The rate is multiplied by gamma every step_size epochs.",
         "The classic for CNNs with SGD: a tenth after each third of the run.",
+        inferred={"step_size": "a third of the run"},
     ),
     _scheduler(
         "MultiStepLR",
         "The rate is multiplied by gamma at each of the milestones.",
         "When it is known at which epochs the loss levels off.",
-        helps={"milestones": "Epochs (or steps, as interval says) after which the rate changes, in rising order."},
+        inferred={"milestones": "half and three quarters of the run"},
     ),
     _scheduler(
         "ExponentialLR",
@@ -66,9 +108,17 @@ ENTRIES = (
     ),
     _scheduler(
         "ReduceLROnPlateau",
-        "The rate is multiplied by factor when the validation loss no longer gets better.",
+        "The rate is multiplied by factor when a metric no longer gets better.",
         "When the length of the run is open, together with early stopping of a longer patience.",
         hidden=frozenset({"mode"}),
+        added=(
+            Parameter(
+                name="monitor",
+                annotation=str,
+                help="The metric that is watched: val_loss, val_accuracy, train_loss, …, whose goal is known.",
+                inferred="val_loss, or train_loss where nothing is held back to validate on",
+            ),
+        ),
         helps={
             "patience": "Epochs without a better value that are borne before the rate is reduced.",
             "threshold_mode": "Whether threshold is a share of the best value (rel) or in its unit (abs).",
@@ -97,7 +147,7 @@ ENTRIES = (
         inferred={
             "base_lr": "a quarter of the optimizer's lr",
             "max_lr": _LR,
-            "step_size_up": "two epochs of steps",
+            "step_size_up": "two epochs",
             "cycle_momentum": "on where the optimizer has momentum or betas",
         },
         hidden=frozenset({"scale_fn", "scale_mode"}),
@@ -107,5 +157,28 @@ ENTRIES = (
         "ConstantLR",
         "The rate is factor times lr for total_iters epochs, then lr.",
         "For a gentle start without a ramp.",
+    ),
+    _scheduler(
+        "SequentialLR",
+        "One scheduler after another, each from its milestone on and over its own stretch of the run.",
+        "For a rise and then a decay, or a plateau before it: "
+        'schedulers = [{type = "LinearLR", total_iters = 0.99}, "CosineAnnealingLR"], milestones = [0.1].',
+        when_not="For a plain linear warm-up warmup_epochs is enough.",
+        formula="lr(t) = scheduler_i(t - milestone_i), milestone_i ≤ t < milestone_{i+1}",
+        types={"schedulers": _PARTS},
+        inferred={"milestones": "stretches of equal length"},
+        helps={
+            "schedulers": f"{_PARTS_HELP}ReduceLROnPlateau. What is inferred or a share goes by its stretch.",
+            "milestones": f"Moves at which the next scheduler takes over, one fewer than schedulers.{_SHARE}",
+        },
+    ),
+    _scheduler(
+        "ChainedScheduler",
+        "Several schedulers at once: their factors multiply.",
+        "For a slow decay with a second curve on top, as ExponentialLR over ConstantLR.",
+        when_not="To run one after the other, SequentialLR.",
+        formula="lr(t) = lr · f₁(t) · f₂(t) · …",
+        types={"schedulers": _PARTS},
+        helps={"schedulers": f"{_PARTS_HELP}ReduceLROnPlateau."},
     ),
 )

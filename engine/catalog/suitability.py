@@ -12,11 +12,19 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from engine.catalog import find
-from engine.catalog.bind import build_loss, build_optimizer, build_scheduler, default_interval, scratch_parameter
+from engine.catalog import catalog, find
+from engine.catalog.bind import (
+    build_loss,
+    build_optimizer,
+    build_scheduler,
+    moves_of,
+    scratch_parameter,
+    stretches,
+)
 from engine.catalog.choices import blame, check_parameters, check_type
 from engine.catalog.losses import BY_TASK, IGNORES_NONE, ONE_OUTPUT
 from engine.catalog.metrics import monitors
+from engine.catalog.schedulers import ALONE, COMPOSITES
 from engine.experiment.document import Choice, EarlyStopping, Layer, Scheduler
 from engine.experiment.mistakes import Mistake, unknown_name, value_text
 from engine.experiment.tree import backwards
@@ -119,17 +127,29 @@ def optimizer_mistakes(choice: Choice) -> tuple[list[Mistake], Optimizer | None]
 
 
 def scheduler_mistakes(
-    choice: Scheduler, optimizer: Optimizer | None, *, epochs: int, steps_per_epoch: int
+    choice: Scheduler,
+    optimizer: Optimizer | None,
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+    task: str | None = None,
+    validates: bool = True,
 ) -> list[Mistake]:
-    """What is wrong with a scheduler; on an `optimizer` that it may be tried on, for a run of that length."""
+    """What is wrong with a scheduler; on an `optimizer` that it may be tried on, for a run of that length.
+
+    Args:
+        task, validates: what the data is for and whether samples of it are held back, for the metric that is watched.
+    """
     entry, mistakes = check_type("schedulers", choice, "scheduler")
     if entry is None:
         return mistakes
     checked = check_parameters(entry, choice.parameters, "scheduler")
     mistakes += checked.mistakes
-    interval = choice.interval or default_interval(choice.type)
-    warmup_steps = round(choice.warmup_epochs * steps_per_epoch)
-    moves = epochs * steps_per_epoch - warmup_steps if interval == "step" else epochs - warmup_steps // steps_per_epoch
+    moves = moves_of(choice, epochs=epochs, steps_per_epoch=steps_per_epoch)
+    if choice.type in COMPOSITES and not checked.mistakes:
+        mistakes += _parts_mistakes(choice, moves)
+    if isinstance(monitor := checked.parameters.get("monitor"), str):
+        mistakes += _metric_mistakes(monitor, "scheduler.monitor", task, validates)
     total = checked.parameters.get("total_steps", moves)
     if total < moves:
         fix = "Remove total_steps (it is inferred)."
@@ -157,6 +177,40 @@ def scheduler_mistakes(
     return mistakes
 
 
+def _parts_mistakes(choice: Scheduler, moves: int) -> list[Mistake]:
+    """What is wrong with the schedulers that a scheduler is made of, and with where one takes over from another."""
+    path = "scheduler.schedulers"
+    given = choice.parameters["schedulers"]
+    if not given:
+        return [Mistake(path, "there is none", "expected at least one scheduler", "Name one.", choice.type)]
+    mistakes: list[Mistake] = []
+    for index, part in enumerate(given):
+        here = f"{path}[{index}]"
+        if not isinstance(part, str) and not isinstance(part.get("type"), str):
+            fix = f"Choose one: {', '.join(n for n in catalog('schedulers') if n not in ALONE)}."
+            mistakes.append(Mistake(here, "it has no type", "expected the name of a scheduler", fix, choice.type))
+            continue
+        own = Choice.model_validate(part)
+        entry, wrong = check_type("schedulers", own, here)
+        if entry is not None and own.type in ALONE:
+            why = "it waits for a metric" if own.type == "ReduceLROnPlateau" else "it sets the whole run's rate itself"
+            wrong = [Mistake(here, f"{own.type} cannot be a part", why, "Use it alone.", choice.type)]
+        elif entry is not None:
+            wrong = list(check_parameters(entry, own.parameters, here).mistakes)
+        mistakes += wrong
+    milestones = choice.parameters.get("milestones")
+    if choice.type == "SequentialLR" and milestones is not None:
+        at = stretches(choice, moves)
+        where, fix = "scheduler.milestones", "Correct it, or remove it for stretches of equal length."
+        found = f"found {value_text(milestones)}"
+        if len(at) != len(given) - 1:
+            expected = f"expected {len(given) - 1} for {len(given)} schedulers"
+            mistakes.append(Mistake(where, found, expected, fix, choice.type))
+        elif at != sorted(set(at)):
+            mistakes.append(Mistake(where, found, "expected rising numbers", fix, choice.type))
+    return mistakes
+
+
 def _settable(optimizer: Optimizer) -> dict[str, Any]:
     known = find("optimizers", type(optimizer).__name__).parameters
     return {name: value for name, value in optimizer.defaults.items() if name in known}
@@ -164,15 +218,18 @@ def _settable(optimizer: Optimizer) -> dict[str, Any]:
 
 def monitor_mistakes(stopping: EarlyStopping, task: str | None, validates: bool) -> list[Mistake]:
     """What is wrong with the metric that early stopping watches. `validates`: whether samples are held back for it."""
-    path = "training.early_stopping.monitor"
+    return _metric_mistakes(stopping.monitor, "training.early_stopping.monitor", task, validates)
+
+
+def _metric_mistakes(monitor: str, path: str, task: str | None, validates: bool) -> list[Mistake]:
     if task is None:
         return []
     names = monitors(task)
-    if stopping.monitor not in names:
-        return [unknown_name(path, stopping.monitor, names, f"a metric of {task}")]
-    if stopping.monitor.startswith("val_") and not validates:
+    if monitor not in names:
+        return [unknown_name(path, monitor, names, f"a metric of {task}")]
+    if monitor.startswith("val_") and not validates:
         fix = "Set data.validation to 0.2, say, or watch train_loss."
-        return [Mistake(path, f"{stopping.monitor} cannot be measured", "no samples are held back to validate", fix)]
+        return [Mistake(path, f"{monitor} cannot be measured", "no samples are held back to validate", fix)]
     return []
 
 

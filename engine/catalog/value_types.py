@@ -8,7 +8,7 @@ import typing
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, Lt
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 _SEQUENCES = (list, collections.abc.Iterable, collections.abc.Sequence)
@@ -111,12 +111,16 @@ def _words(annotation: Any) -> str:
     if annotation == LAYERS:
         return "a list of layers"
     if origin is Annotated:
+        if any(isinstance(a, Lt) and a.lt == 1 for a in arguments[1:]):
+            return "a share between 0 and 1"
         bound = next((a.ge for a in arguments[1:] if isinstance(a, Ge)), None)
         most = next((a.le for a in arguments[1:] if isinstance(a, Le)), None)
         limits = ("" if bound is None else f" of at least {bound}") + ("" if most is None else f" and at most {most}")
         return _words(arguments[0]) + limits
     if origin is Literal:
         return " or ".join(repr(v) for v in arguments)
+    if origin is dict:
+        return "a table"
     if origin is tuple:
         count = "a list" if Ellipsis in arguments else {1: "a list of one", 2: "a pair"}.get(len(arguments), "a list")
         return f"{count} of {_plural(arguments[0])}"
@@ -126,6 +130,10 @@ def _words(annotation: Any) -> str:
 def _plural(annotation: Any) -> str:
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
+    if len(each := members(annotation)) > 1:
+        return " or ".join(dict.fromkeys(_plural(m) for m in each))
+    if get_origin(annotation) is dict:
+        return "tables"
     return {int: "whole numbers", float: "numbers", bool: "true or false", str: "texts"}.get(annotation, "values")
 
 

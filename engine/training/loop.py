@@ -295,7 +295,7 @@ class Loop:
             }
             | measured
         )
-        self.rate.epoch_done(measured.get("val_loss", measured["train_loss"]))
+        self.rate.epoch_done(measured)
         self.losses = Losses()
         self.metrics.reset()
         self.position = Position(epoch=at.epoch + 1, step=at.step)

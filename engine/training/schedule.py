@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from engine.catalog.bind import build_scheduler, default_interval
-from engine.experiment.document import Experiment, Scheduler
+from engine.experiment.document import Scheduler
+
+_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class LearningRate:
@@ -31,6 +35,7 @@ class LearningRate:
         self.steps = 0
         self.scheduler: Any = None
         self.by_step = False
+        self.monitor: str | None = choice.parameters.get("monitor") if choice else None
         if choice is not None and choice.type != "none":
             self.by_step = (choice.interval or default_interval(choice.type)) == "step"
             self.scheduler = build_scheduler(choice, optimizer, epochs=epochs, steps_per_epoch=steps_per_epoch)
@@ -57,14 +62,14 @@ class LearningRate:
         elif self.by_step:
             self._advance()
 
-    def epoch_done(self, monitored: float | None = None) -> None:
-        """Move on after an epoch; `monitored` is what ReduceLROnPlateau looks at."""
+    def epoch_done(self, measured: Mapping[str, float] = _NOTHING) -> None:
+        """Move on after an epoch; ReduceLROnPlateau looks at the metric that it monitors among those `measured`."""
         # An epoch that the warm-up takes up whole is not one of the scheduler's: it would end a move too far.
         if self.scheduler is None or self.by_step or self.steps <= self.warmup_steps:
             return
         if isinstance(self.scheduler, ReduceLROnPlateau):
-            if monitored is not None:
-                self._advance(monitored)
+            if measured:
+                self._advance(measured[self.monitor or ("val_loss" if "val_loss" in measured else "train_loss")])
         else:
             self._advance()
 
@@ -76,7 +81,7 @@ class LearningRate:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, as JSON can hold it; what is a table (milestones) follows from the choice."""
-        state = {k: v for k, v in self.scheduler.state_dict().items() if _is_plain(v)} if self.scheduler else None
+        state = _plain(self.scheduler.state_dict()) if self.scheduler else None
         return {
             "factor": self.factor,
             "steps": self.steps,
@@ -108,54 +113,14 @@ class LearningRate:
             group["lr"] = lr * warm * self.factor
 
 
-class _Motionless(torch.optim.Optimizer):
-    """An optimizer that has a learning rate and moves nothing. The first step of a real one imports torch's compiler,
-    which takes two seconds."""
-
-    def __init__(self, lr: float) -> None:
-        super().__init__([torch.nn.Parameter(torch.zeros(()))], {"lr": lr, "momentum": 0.0})
-
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Do nothing; schedulers expect to be moved after a step."""
-
-
-def lr_plan(experiment: Experiment, steps_per_epoch: int) -> tuple[float, ...]:
-    """The learning rate of every step of a run, before it starts.
-
-    A dummy optimizer is driven through the whole schedule. ReduceLROnPlateau, which goes by what the run will measure,
-    is planned as if it never acted.
-    """
-    lr = experiment.optimizer.parameters.get("lr", 1e-3)
-    optimizer = _Motionless(lr)
-    epochs = experiment.training.epochs
-    rate = LearningRate(optimizer, experiment.scheduler, epochs=epochs, steps_per_epoch=steps_per_epoch)
-    optimizer.step()
-    plan = []
-    for _ in range(epochs):
-        for _ in range(steps_per_epoch):
-            plan.append(rate.lr)
-            rate.step_done()
-        rate.epoch_done()
-    return tuple(plan)
-
-
-def corners(rates: tuple[float, ...], most: int = 256) -> tuple[tuple[int, float], ...]:
-    """A rate of every step as (step, rate) corners with straight lines between them, at most `most` of them.
-
-    Steps count from 1. Where the curve bends more often than that, every n-th step stands for those around it.
-    """
-    ends = {0, len(rates) - 1} - {-1}
-    bends = {
-        i
-        for i in range(1, len(rates) - 1)
-        if abs((rates[i] - rates[i - 1]) - (rates[i + 1] - rates[i])) > 1e-6 * abs(rates[i])
-    }
-    if len(bends) + 2 > most:
-        bends = set(range(0, len(rates), -(-len(rates) // (most - 1))))
-    return tuple((i + 1, rates[i]) for i in sorted(bends | ends))
+def _plain(value: Any) -> Any:
+    """A scheduler's state without its tables, whose keys JSON would turn into texts."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items() if _is_plain(item)}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
+        return all(isinstance(item, dict) or _is_plain(item) for item in value)
     return isinstance(value, (int, float, str, bool, type(None)))

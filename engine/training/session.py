@@ -25,7 +25,7 @@ from engine.training.events import CommandDone, Event, Finished, Log, Reason, Ru
 from engine.training.keeper import Keeper, put_back
 from engine.training.loop import TICK_S, Loop
 from engine.training.monitor import DeviceMonitor
-from engine.training.schedule import corners
+from engine.training.planned_rates import corners
 
 DEVICE_EVENT_S = 2.0
 

@@ -25,9 +25,9 @@ def test_a_misspelt_parameter_is_not_missed_a_second_time():
 
 
 def test_a_missing_parameter_is_named_with_its_meaning():
-    assert said("schedulers", "StepLR", "scheduler") == [
-        "scheduler StepLR: step_size is missing, expected a whole number of at least 1. "
-        "Add step_size: Period of learning rate decay."
+    assert said("schedulers", "CosineAnnealingWarmRestarts", "scheduler") == [
+        "scheduler CosineAnnealingWarmRestarts: T_0 is missing, expected a whole number of at least 1 or a share "
+        "between 0 and 1. Add T_0: Moves of the first round. A number below 1 is that share of the run."
     ]
 
 
@@ -66,7 +66,9 @@ def test_a_completed_choice_has_every_default_and_still_holds():
     for kind in KINDS[:-1]:
         for entry in catalog(kind).values():
             required = {
-                n: {"dims": [0, 2, 1], "milestones": [2]}.get(n, 1) for n, p in entry.parameters.items() if p.required
+                n: {"dims": [0, 2, 1], "schedulers": ["LinearLR"]}.get(n, 1)
+                for n, p in entry.parameters.items()
+                if p.required
             }
             complete = completed(entry, required)
             assert check_parameters(entry, complete, "here").mistakes == (), entry.name

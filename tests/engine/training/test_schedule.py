@@ -1,12 +1,18 @@
 """The learning rate of each step, against torch's scheduler driven by hand."""
 
+import json
+import time
 import warnings
 from math import cos, pi
 
 import pytest
 import torch
 
-from engine.experiment.document import Scheduler
+from engine.catalog import catalog
+from engine.experiment import load, read
+from engine.experiment.document import Choice, Scheduler
+from engine.plan import check
+from engine.training.planned_rates import PlannedRates, corners
 from engine.training.schedule import LearningRate
 
 EPOCHS, STEPS = 6, 4
@@ -25,7 +31,7 @@ def rates_of(choice):
         for _ in range(STEPS):
             rates.append(rate.lr)
             rate.step_done()
-        rate.epoch_done(0.0)
+        rate.epoch_done({"val_loss": 0.0})
     return rates
 
 
@@ -55,6 +61,153 @@ def test_a_schedule_that_is_gone_on_with_at_the_end_of_an_epoch_warns_of_nothing
     resumed.load_state_dict(rate.state_dict())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        resumed.epoch_done(0.0)
-        rate.epoch_done(0.0)
+        resumed.epoch_done({"val_loss": 0.0})
+        rate.epoch_done({"val_loss": 0.0})
     assert resumed.lr == rate.lr
+
+
+# Every scheduler of the catalog: what a document gives, and what torch is given by hand for a run of 6 epochs of 4
+# steps, with the rate 1.0. A new entry needs a line here.
+PARTS = [{"type": "LinearLR", "total_iters": 0.5}, "CosineAnnealingLR", {"type": "ExponentialLR", "gamma": 0.5}]
+BY_HAND = {
+    "CosineAnnealingLR": ({}, lambda s, o, moves: s.CosineAnnealingLR(o, T_max=moves)),
+    "OneCycleLR": ({}, lambda s, o, moves: s.OneCycleLR(o, max_lr=1.0, total_steps=moves, cycle_momentum=False)),
+    "StepLR": ({"step_size": 0.34}, lambda s, o, moves: s.StepLR(o, step_size=round(0.34 * moves))),
+    "MultiStepLR": ({}, lambda s, o, moves: s.MultiStepLR(o, milestones=[round(moves / 2), round(0.75 * moves)])),
+    "ExponentialLR": ({"gamma": 0.9}, lambda s, o, moves: s.ExponentialLR(o, gamma=0.9)),
+    "ReduceLROnPlateau": (
+        {"monitor": "val_accuracy", "patience": 0},
+        lambda s, o, moves: s.ReduceLROnPlateau(o, mode="max", patience=0),
+    ),
+    "LinearLR": ({"total_iters": 3}, lambda s, o, moves: s.LinearLR(o, total_iters=3)),
+    "PolynomialLR": ({"power": 2.0}, lambda s, o, moves: s.PolynomialLR(o, total_iters=moves, power=2.0)),
+    "CosineAnnealingWarmRestarts": (
+        {"T_0": 2, "T_mult": 2},
+        lambda s, o, moves: s.CosineAnnealingWarmRestarts(o, T_0=2, T_mult=2),
+    ),
+    "CyclicLR": (
+        {"mode": "triangular2"},
+        lambda s, o, moves: s.CyclicLR(
+            o, 0.25, 1.0, step_size_up=2 * moves // EPOCHS, mode="triangular2", cycle_momentum=False
+        ),
+    ),
+    "ConstantLR": ({"factor": 0.5, "total_iters": 2}, lambda s, o, moves: s.ConstantLR(o, factor=0.5, total_iters=2)),
+    "SequentialLR": (
+        {"schedulers": PARTS, "milestones": [0.34, 0.67]},
+        lambda s, o, moves: s.SequentialLR(
+            o,
+            [
+                s.LinearLR(o, total_iters=round(0.5 * round(0.34 * moves))),
+                s.CosineAnnealingLR(o, T_max=round(0.67 * moves) - round(0.34 * moves)),
+                s.ExponentialLR(o, gamma=0.5),
+            ],
+            milestones=[round(0.34 * moves), round(0.67 * moves)],
+        ),
+    ),
+    "ChainedScheduler": (
+        {"schedulers": ["CosineAnnealingLR", {"type": "ConstantLR", "factor": 0.5, "total_iters": 3}]},
+        lambda s, o, moves: s.ChainedScheduler(
+            [s.CosineAnnealingLR(o, T_max=moves), s.ConstantLR(o, factor=0.5, total_iters=3)]
+        ),
+    ),
+}
+SCORES = [0.5, 0.6, 0.6, 0.6, 0.7, 0.7]
+
+
+def driven_by_hand(make, interval, rates_of_groups):
+    """The rates of every step, of a scheduler of torch's over an optimizer that nothing else touches."""
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": r} for r in rates_of_groups])
+    moves = EPOCHS * STEPS if interval == "step" else EPOCHS
+    scheduler = make(torch.optim.lr_scheduler, optimizer, moves)
+    optimizer.step()
+    rates = []
+    for epoch in range(EPOCHS):
+        for _ in range(STEPS):
+            rates.append([group["lr"] for group in optimizer.param_groups])
+            if interval == "step" and len(rates) < moves:
+                scheduler.step()
+        if interval == "epoch":
+            scheduler.step(*[SCORES[epoch]] * isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau))
+    return rates
+
+
+@pytest.mark.parametrize("interval", ["epoch", "step"])
+@pytest.mark.parametrize("name", list(catalog("schedulers")))
+def test_the_rates_of_a_run_are_those_of_torchs_scheduler_at_every_step_also_across_a_resume(name, interval):
+    given, make = BY_HAND[name]
+    if name == "ReduceLROnPlateau" and interval == "step":
+        pytest.skip("it goes by what an epoch measures")
+    choice = Scheduler.model_validate({"type": name, "interval": interval, **given})
+    groups = [1.0] if name in ("OneCycleLR", "CyclicLR") else [1.0, 0.25]
+    expected = driven_by_hand(make, interval, groups)
+
+    def made():
+        optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in groups])
+        rate = LearningRate(optimizer, choice, epochs=EPOCHS, steps_per_epoch=STEPS)
+        optimizer.step()
+        return rate
+
+    rate, found = made(), []
+    for epoch in range(EPOCHS):
+        for step in range(STEPS):
+            found.append([group["lr"] for group in rate.optimizer.param_groups])
+            if len(found) < EPOCHS * STEPS:
+                rate.step_done()
+            if step == epoch % STEPS:  # as a checkpoint of that moment holds it
+                state = json.loads(json.dumps(rate.state_dict()))
+                rate = made()
+                rate.load_state_dict(state)
+        rate.epoch_done({"val_accuracy": SCORES[epoch], "val_loss": float(epoch)})
+    assert found == expected
+
+
+@pytest.mark.parametrize("interval", ["epoch", "step"])
+@pytest.mark.parametrize("name", [n for n in catalog("schedulers") if n != "ReduceLROnPlateau"])
+def test_the_plan_has_the_rate_of_every_step_and_of_a_very_long_run_too(name, interval, monkeypatch):
+    given, _ = BY_HAND[name]
+    settings = {"type": name, "interval": interval, "warmup_epochs": 1.5, **given}
+    experiment = load("digits-cnn").model_copy(update={"scheduler": Scheduler.model_validate(settings)})
+    experiment = experiment.model_copy(
+        update={
+            "training": experiment.training.model_copy(update={"epochs": EPOCHS}),
+            "optimizer": Choice.model_validate({"type": "SGD", "lr": 1.0}),
+        }
+    )
+    planned = PlannedRates(experiment, STEPS)
+    optimizer, rate = fresh(experiment.scheduler)
+    optimizer.step()
+    taken = []
+    for _ in range(EPOCHS):
+        for _ in range(STEPS):
+            taken.append(rate.lr)
+            if len(taken) < EPOCHS * STEPS:
+                rate.step_done()
+        rate.epoch_done()
+    assert list(planned) == taken
+    assert planned.highest == max(taken)
+    monkeypatch.setattr("engine.training.planned_rates.DRIVEN", 0)
+    assert list(PlannedRates(experiment, STEPS)) == pytest.approx(taken, abs=1e-12)
+
+
+@pytest.mark.parametrize("scheduler", ["CosineAnnealingLR", "OneCycleLR"])
+def test_a_run_of_a_million_epochs_is_planned_at_once(scheduler):
+    check(read("digits-cnn"))
+    started = time.perf_counter()
+    plan = check(read("digits-cnn", ["training.epochs=1000000", f"scheduler={{type='{scheduler}', warmup_epochs=2}}"]))
+    drawn = corners(plan.lr)
+    assert time.perf_counter() - started < 1
+    assert plan.ok and len(plan.lr) == 23_000_000 and 200 < len(drawn) <= 257
+    assert plan.lr.highest == pytest.approx(3e-3, rel=1e-3)
+    assert drawn[-1] == (23_000_000, plan.lr[-1]) and plan.lr[-1] < 1e-6
+
+
+def test_groups_keep_the_proportion_of_their_rates_where_a_scheduler_names_one():
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in (1.0, 0.1)]
+    optimizer = torch.optim.SGD(groups)
+    choice = Scheduler.model_validate({"type": "OneCycleLR", "max_lr": 2.0})
+    rate = LearningRate(optimizer, choice, epochs=EPOCHS, steps_per_epoch=STEPS)
+    optimizer.step()
+    for _ in range(EPOCHS * STEPS - 1):
+        first, second = (group["lr"] for group in optimizer.param_groups)
+        assert second == pytest.approx(first / 10)
+        rate.step_done()

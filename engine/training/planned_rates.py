@@ -1,0 +1,160 @@
+"""The learning rate of every step of a run, before it starts."""
+
+from __future__ import annotations
+
+import warnings
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, overload
+
+import torch
+
+from engine.catalog.bind import build_scheduler, default_interval, moves_of, parts_of, scheduler_of_moves, stretches
+from engine.catalog.schedulers import COMPOSITES
+from engine.experiment.document import Choice, Experiment, Scheduler
+
+DRIVEN = 20_000
+"""Moves of a scheduler up to which it is driven through the whole run, which takes 0.2 s; beyond them torch's closed
+form gives the rate of a single move, equal but for rounding."""
+
+SCANNED = 100_000
+"""Steps up to which every one is looked at for a bend of the curve."""
+
+
+class PlannedRates(Sequence[float]):
+    """The learning rate of each step of a run, as `LearningRate` will set it.
+
+    A scheduler moves once an epoch or a step, so a run has few rates beside its steps: they are worked out once, and
+    the steps looked up in them. ReduceLROnPlateau, which goes by what the run will measure, is planned as if it never
+    acted. Two are equal where their runs have the same schedule.
+    """
+
+    def __init__(self, experiment: Experiment, steps_per_epoch: int) -> None:
+        self._epochs, self._steps_per_epoch = experiment.training.epochs, steps_per_epoch
+        self._lr = float(experiment.optimizer.parameters.get("lr", 1e-3))
+        choice = experiment.scheduler
+        self._choice = choice
+        self._warmup_steps = round(choice.warmup_epochs * steps_per_epoch) if choice else 0
+        self._by_step = choice is not None and (choice.interval or default_interval(choice.type)) == "step"
+        self._scheduled = self._schedule(choice)
+
+    def _schedule(self, choice: Scheduler | None) -> Callable[[int], float]:
+        if choice is None or choice.type in ("none", "ReduceLROnPlateau"):
+            return lambda _: self._lr
+        moves = moves_of(choice, epochs=self._epochs, steps_per_epoch=self._steps_per_epoch)
+        if moves > DRIVEN:
+            return _closed_form(choice, self._lr, moves, self._epochs)
+        optimizer = _Motionless(self._lr)
+        scheduler = build_scheduler(choice, optimizer, epochs=self._epochs, steps_per_epoch=self._steps_per_epoch)
+        optimizer.step()
+        rates = [optimizer.rate]
+        for _ in range(1, moves):
+            scheduler.step()
+            rates.append(optimizer.rate)
+        return rates.__getitem__
+
+    def __len__(self) -> int:
+        return self._epochs * self._steps_per_epoch
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[float, ...]: ...
+    def __getitem__(self, index: int | slice) -> float | tuple[float, ...]:
+        """The rate of a step, counted from 0; or of several."""
+        if isinstance(index, slice):
+            return tuple(self._rate(step) for step in range(*index.indices(len(self))))
+        return self._rate(range(len(self))[index])
+
+    def _rate(self, step: int) -> float:
+        warmup = self._warmup_steps
+        if self._by_step:
+            moved = max(0, step - warmup)
+        else:
+            moved = max(0, step // self._steps_per_epoch - warmup // self._steps_per_epoch)
+        warm = min(1.0, (step + 1) / (warmup + 1)) if warmup else 1.0
+        return self._scheduled(moved) * warm
+
+    @property
+    def highest(self) -> float:
+        """The highest rate of the run; where it has many moves, the highest of two thousand of them."""
+        width = 1 if self._by_step else self._steps_per_epoch
+        # A warm-up only rises, so each move is highest at its last step.
+        last = range(width - 1, len(self), width)
+        return max(
+            self._rate(step) for step in (*last[:: max(1, len(last) // 2000)], min(self._warmup_steps, last[-1]))
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PlannedRates) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        choice = self._choice.model_dump_json() if self._choice is not None else None
+        return self._epochs, self._steps_per_epoch, self._lr, choice
+
+
+def _closed_form(choice: Choice, lr: float, moves: int, epochs: int) -> Callable[[int], float]:
+    """The rate after any number of moves, without those before it."""
+    if choice.type == "ChainedScheduler":
+        factors = [_closed_form(part, lr, own, epochs) for part, own in parts_of(choice, moves)]
+        return lambda moved: lr * prod(factor(moved) / lr for factor in factors) if lr else 0.0
+    if choice.type in COMPOSITES:
+        parts = [_closed_form(part, lr, own, epochs) for part, own in parts_of(choice, moves)]
+        begins = [0, *stretches(choice, moves)]
+
+        def of_its_stretch(moved: int) -> float:
+            index = bisect_right(begins, moved) - 1
+            return parts[index](moved - begins[index])
+
+        return of_its_stretch
+    optimizer = _Motionless(lr)
+    scheduler = scheduler_of_moves(choice, optimizer, moves, two_epochs=max(1, 2 * moves // epochs))
+    optimizer.step()
+
+    def after(moved: int) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch would rather have a scheduler driven step by step
+            scheduler.step(moved)
+        return optimizer.rate
+
+    return after
+
+
+class _Motionless(torch.optim.Optimizer):
+    """An optimizer that has a learning rate and moves nothing. The first step of a real one imports torch's compiler,
+    which takes two seconds."""
+
+    def __init__(self, lr: float) -> None:
+        super().__init__([torch.nn.Parameter(torch.zeros(()))], {"lr": lr, "momentum": 0.0})
+
+    @property
+    def rate(self) -> float:
+        """The learning rate that is set."""
+        return float(self.param_groups[0]["lr"])
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Do nothing; schedulers expect to be moved after a step."""
+
+
+def corners(rates: Sequence[float], most: int = 256) -> tuple[tuple[int, float], ...]:
+    """A rate of every step as (step, rate) corners with straight lines between them, at most `most` of them.
+
+    Steps count from 1. Where the curve bends more often than that, or the run is very long, every n-th step stands for
+    those around it.
+    """
+    ends = {0, len(rates) - 1} - {-1}
+    if len(rates) <= SCANNED:
+        values = tuple(rates)
+        bends = {
+            i
+            for i in range(1, len(values) - 1)
+            if abs((values[i] - values[i - 1]) - (values[i + 1] - values[i])) > 1e-6 * abs(values[i])
+        }
+    if len(rates) > SCANNED or len(bends) + 2 > most:
+        bends = set(range(0, len(rates), -(-len(rates) // (most - 1))))
+    return tuple((i + 1, rates[i]) for i in sorted(bends | ends))
