@@ -89,9 +89,14 @@ class Plan:
     steps_per_epoch: int = 0
     """Steps of the optimizer."""
     steps: int = 0
-    lr: PlannedRates | tuple[()] = ()
+    lr: Sequence[float] = ()
     """The learning rate of each step, of the layers that are in no parameter group of their own."""
     mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def highest_lr(self) -> float:
+        """The highest of the learning rates; 0 where there are none."""
+        return self.lr.highest if isinstance(self.lr, PlannedRates) else max(self.lr, default=0.0)
 
     @property
     def ok(self) -> bool:

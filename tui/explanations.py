@@ -120,7 +120,7 @@ def _scheduler(given: Experiment, complete: Experiment, plan: Plan | None, expla
     defaults |= {name: getattr(complete.scheduler, name) for name in own}
     rates = []
     if plan is not None and plan.lr:
-        first, last, top = plan.lr[0], plan.lr[-1], plan.lr.highest
+        first, last, top = plan.lr[0], plan.lr[-1], plan.highest_lr
         rates = value_rows([("first rate", f"{first:.3g}"), ("highest", f"{top:.3g}"), ("last", f"{last:.3g}")], width)
     given_values = {**given.scheduler.parameters, **said}
     return Explanation(
