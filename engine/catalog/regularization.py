@@ -86,7 +86,17 @@ def _layers_mistakes(
             yield Mistake(here, f"{at[meant[0]]} has no weights", "l1 and l2 count weights", "Take it out.")
 
 
+LEAST_ALPHA = 0.01
+"""Of mixup and CutMix. Shares from a smaller one cannot be told from 0 and 1 in double precision."""
+
+
 def _mixing_mistakes(settings: Regularization, input_kind: str | None) -> Iterator[Mistake]:
+    for name in ("mixup", "cutmix"):
+        alpha = getattr(settings, name)
+        if 0 < alpha < LEAST_ALPHA:
+            found = f"found {value_text(alpha)}"
+            expected = f"below {LEAST_ALPHA} hardly a sample is mixed"
+            yield Mistake(f"regularization.{name}", found, expected, "Set it to 0.2, say, or to 0 for none.")
     if settings.mixup and input_kind == "tokens":
         found = f"found {value_text(settings.mixup)}"
         fix = "Set it to 0; Dropout and label_smoothing serve texts."

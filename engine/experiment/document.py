@@ -188,6 +188,7 @@ class Regularization(Part):
         float,
         Field(
             ge=0,
+            le=100,
             allow_inf_nan=False,
             description="Alpha of mixup: two samples and their targets are blended, by a share drawn from "
             "Beta(alpha, alpha); 0.2 is usual, 0 is off. Training metrics count the target of the larger share.",
@@ -197,6 +198,7 @@ class Regularization(Part):
         float,
         Field(
             ge=0,
+            le=100,
             allow_inf_nan=False,
             description="Alpha of CutMix, for images: a rectangle comes from another sample, and the targets count by "
             "area; 1 is usual, 0 is off. With mixup too, each batch gets one of them.",

@@ -51,9 +51,7 @@ class Mixing:
         self.cutmix = settings.cutmix
         self.numbers = numbers
         """Whether targets are numbers, which can be blended."""
-        self._shares = {
-            alpha: torch.distributions.Beta(alpha, alpha) for alpha in (settings.mixup, settings.cutmix) if alpha
-        }
+        self._shares = {alpha: _beta(alpha) for alpha in (settings.mixup, settings.cutmix) if alpha}
 
     def __call__(self, batch: Batch) -> Batch:
         """The batch with its samples blended. Its tensors are the batch's own to change: it was gathered for it."""
@@ -73,6 +71,11 @@ class Mixing:
         if share < 0.5:
             target, other, share = other, target, 1 - share
         return MixedBatch(inputs, target, batch.size, partner=other, share=share)
+
+
+def _beta(alpha: float) -> torch.distributions.Beta:
+    """Beta(alpha, alpha), in double precision: in single the draws of a small alpha underflow to a share of a half."""
+    return torch.distributions.Beta(*torch.full((2,), alpha, dtype=torch.float64))
 
 
 def _cut(x: Tensor, share: float) -> float:

@@ -145,7 +145,7 @@ def test_only_the_layers_that_are_named_are_penalized(tmp_path):
 
 def test_mixup_blends_samples_and_counts_both_targets_by_their_share(tmp_path):
     def step(network, x, y, criterion):
-        share = float(torch.distributions.Beta(0.4, 0.4).sample())
+        share = float(torch.distributions.Beta(*torch.tensor([0.4, 0.4], dtype=torch.float64)).sample())
         output = network(torch.lerp(x, x.roll(1, 0), 1 - share))
         (share * criterion(output, y) + (1 - share) * criterion(output, y.roll(1, 0))).backward()
 
@@ -337,6 +337,8 @@ def test_what_does_not_suit_the_data_or_the_model_is_a_mistake_with_its_fix():
     )
     assert [m.partition(":")[0] for m in mistakes] == [f"regularization.l1_layers[{i}]" for i in range(6)]
     assert "Did you mean Linear?" in mistakes[2] and "has no LSTM" in mistakes[3] and "no weights" in mistakes[5]
+    assert "hardly a sample is mixed" in said(SMALL, "regularization.mixup=1e-9")[0]
+    assert "at most 100" in said(SMALL, "regularization.cutmix=1e9")[0]
     assert "neither l1 nor l2" in said(SMALL, "regularization.l1_layers=[0]")[0]
 
 
