@@ -45,6 +45,21 @@ def test_the_other_digits_presets_reach_96_percent(preset, tmp_path):
     assert best(events)["val_accuracy"] >= 0.96
 
 
+@pytest.mark.parametrize(("preset", "accuracy"), [("mlp-breast-cancer", 0.95), ("wine", 0.95), ("tutorial-cnn", 0.88)])
+def test_presets_of_a_second_tell_classes_apart(preset, accuracy, tmp_path):
+    # A half of the tutorial's epochs is enough.
+    status, events = train(preset, tmp_path, *["training.epochs=6"] * (preset == "tutorial-cnn"))
+    assert status == 0
+    assert best(events)["val_accuracy"] >= accuracy
+
+
+@pytest.mark.parametrize("loss", ["MSELoss", "L1Loss", "SmoothL1Loss"])
+def test_diabetes_is_predicted_better_than_by_the_mean_with_each_of_three_losses(loss, tmp_path):
+    status, events = train("mlp-diabetes", tmp_path, f"loss.type={loss}")
+    assert status == 0
+    assert best(events)["val_rmse"] <= 0.75 * baseline(events)
+
+
 @pytest.mark.timeout(400)
 def test_mackey_glass_lstm_forecasts_ten_times_better_than_the_last_value_again(tmp_path):
     status, events = train("mackey-glass-lstm", tmp_path)

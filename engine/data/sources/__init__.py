@@ -5,12 +5,28 @@ from types import MappingProxyType
 
 from engine.data.sources.arrays import Arrays
 from engine.data.sources.digits import Digits
+from engine.data.sources.digits_rgb import DigitsRGB
 from engine.data.sources.mackey_glass import MackeyGlass
+from engine.data.sources.scikit_learn_tables import BreastCancer, Diabetes, Wine
 from engine.data.sources.source import Source
 from engine.data.sources.stdlib_docs import StdlibDocs
 
 SOURCES: Mapping[str, type[Source]] = MappingProxyType(
-    {source.name: source for source in (Digits, MackeyGlass, StdlibDocs, Arrays)}
+    {
+        source.name: source
+        for source in (Digits, DigitsRGB, BreastCancer, Wine, Diabetes, MackeyGlass, StdlibDocs, Arrays)
+    }
 )
 
-__all__ = ["SOURCES", "Arrays", "Digits", "MackeyGlass", "Source", "StdlibDocs"]
+__all__ = [
+    "SOURCES",
+    "Arrays",
+    "BreastCancer",
+    "Diabetes",
+    "Digits",
+    "DigitsRGB",
+    "MackeyGlass",
+    "Source",
+    "StdlibDocs",
+    "Wine",
+]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from engine.data.sources.scikit_learn_file import read_numbers
 from engine.data.sources.source import Source
 
 if TYPE_CHECKING:
@@ -37,10 +36,10 @@ class Digits(Source):
         from engine.data.dataset import dataset
         from engine.data.splits import stratified
 
-        table = _table()  # (N, 65): 64 pixels and the digit
+        rows = table()
         shape = (-1, 8, 8) if self.as_rows else (-1, 1, 8, 8)
-        x = (table[:, :64].astype(np.float32) / DARKEST).reshape(shape)
-        y = table[:, 64].astype(np.int64)
+        x = (rows[:, :64].astype(np.float32) / DARKEST).reshape(shape)
+        y = rows[:, 64].astype(np.int64)
         return dataset(
             self.name,
             "classification",
@@ -52,18 +51,6 @@ class Digits(Source):
         )
 
 
-def _table() -> NDArray[np.uint8]:
-    """The rows of scikit-learn's file. Importing sklearn.datasets would take a hundred times as long as reading it."""
-    import gzip
-
-    import numpy as np
-
-    spec = find_spec("sklearn")
-    file = Path(spec.origin or "").parent / "datasets" / "data" / "digits.csv.gz" if spec else None
-    if file is not None and file.is_file():
-        with gzip.open(file, "rt", encoding="ascii") as lines:
-            return np.loadtxt(lines, delimiter=",", dtype=np.uint8)
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    return np.column_stack([images, labels]).astype(np.uint8)
+def table() -> NDArray[np.uint8]:
+    """(N, 65): the 64 pixels of each scan, 0 to 16, and the digit."""
+    return read_numbers("digits.csv.gz", "load_digits").astype("uint8")
