@@ -18,15 +18,6 @@ def said(data: Data) -> list[str]:
 
 def test_every_source_says_what_it_is_when_to_use_it_and_what_each_parameter_does() -> None:
     assert ", ".join(SOURCES) == "digits, digits-rgb, breast-cancer, wine, diabetes, mackey-glass, stdlib-docs, arrays"
-        "digits",
-        "digits-rgb",
-        "breast-cancer",
-        "wine",
-        "diabetes",
-        "mackey-glass",
-        "stdlib-docs",
-        "arrays",
-    ]
     for name, source in SOURCES.items():
         assert source.name == name
         assert source.summary.endswith(".") and source.when.endswith(".")
