@@ -38,7 +38,14 @@ def test_digits_cnn_reaches_99_percent_within_10_seconds(tmp_path):
     assert baseline(events) < 0.12
 
 
-@pytest.mark.parametrize("preset", ["digits-lstm", "lenet"])
+def test_resnet_digits_reaches_98_percent_with_a_shortcut_that_was_made(tmp_path):
+    status, events = train("resnet-digits", tmp_path)
+    assert status == 0
+    assert best(events)["val_accuracy"] >= 0.98
+    assert events[0]["parameters"] == 38_234
+
+
+@pytest.mark.parametrize("preset", ["digits-lstm", "lenet", "vgg-small"])
 def test_the_other_digits_presets_reach_96_percent(preset, tmp_path):
     status, events = train(preset, tmp_path)
     assert status == 0

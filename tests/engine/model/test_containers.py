@@ -192,26 +192,6 @@ def test_the_last_layer_is_found_in_groups_but_not_in_residuals():
     assert warning.path == "model.layers[1].layers[1]" and "CrossEntropyLoss applies Softmax itself" in warning.found
 
 
-def test_lenet_5_has_61706_parameters():
-    conv, pool = {"type": "Conv2d", "kernel_size": 5}, {"type": "AvgPool2d", "kernel_size": 2}
-    layers = [{**conv, "out_channels": 6}, "Tanh", pool, {**conv, "out_channels": 16}, "Tanh", pool]
-    layers += [{**conv, "out_channels": 120}, "Tanh", "Flatten", {"type": "Linear", "out_features": 84}, "Tanh", AUTO]
-    results, _ = numbers(images(1, 32, 32), *layers)
-    assert sum(t.parameters for t in results) == 61_706
-
-
-def test_vgg_11_has_132863336_parameters_and_is_counted_without_memory_for_them():
-    layers = []
-    for channels, convolutions in ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2)):
-        conv = {"type": "Conv2d", "out_channels": channels, "kernel_size": 3, "padding": 1}
-        layers += [{"type": "Repeat", "times": convolutions, "layers": [conv, "ReLU"]}]
-        layers += [{"type": "MaxPool2d", "kernel_size": 2}]
-    layers += ["Flatten", {"type": "Linear", "out_features": 4096}, "ReLU", "Dropout"]
-    layers += [{"type": "Linear", "out_features": 4096}, "ReLU", "Dropout", AUTO]
-    results = traced(images(3, 224, 224, classes=1000), *layers)
-    assert sum(t.parameters for t in results) == 132_863_336
-
-
 def test_every_preset_s_layers_are_walked_in_the_order_of_its_plan():
     plan = check(read("digits-cnn"))
     assert [place.path for place in walk(plan.experiment.model.layers)] == [layer.path for layer in plan.layers]
