@@ -166,7 +166,7 @@ layers = [
         ("model.layers[1].branches=[]", "model.layers[1].branches: found [], expected at least 1 of them."),
         ("model.layers[2]={type='Repeat', times=2}", "model.layers[2] Repeat: layers is missing"),
         ("model.layers[2].layers=['ReLU']", "model.layers[2].layers Flatten: Flatten holds no layers. Remove it."),
-        ("model.layers[0].drop_path=1.5", "model.layers[0].drop_path Residual: found 1.5, expected a number"),
+        ("model.layers[0].drop_path=1.5", "model.layers[0].drop_path Residual: found 1.5, expected a share"),
     ],
 )
 def test_a_mistake_in_a_nested_layer_stands_at_its_path(override, sentence):
