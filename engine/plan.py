@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from engine.catalog import catalog
 from engine.catalog.choices import completed
+from engine.catalog.group_mistakes import group_mistakes
 from engine.catalog.losses import BY_TASK
 from engine.catalog.regularization import regularization_mistakes, threshold_mistakes
 from engine.catalog.suitability import (
@@ -140,11 +141,14 @@ def check(draft: Draft | Experiment) -> Plan:
             task=task,
             validates=description is None or description.val_samples > 0,
         )
+    by_layer = {t.path: t.parameters for t in every if t.signal is not None}
+    if optimizer is not None:
+        wrong += group_mistakes(experiment.optimizer, layers, by_layer)
     mistakes += wrong
     mistakes += regularization_mistakes(
         experiment.regularization,
         layers,
-        parameters={t.path: t.parameters for t in every if t.signal is not None},
+        parameters=by_layer,
         input_kind=description.input_kind if description is not None else None,
         epochs=training.epochs,
         steps=steps_per_epoch * training.epochs,

@@ -87,7 +87,10 @@ def _loss(experiment: Experiment, plan: Plan | None) -> PartText:
 def _optimizer(experiment: Experiment, plan: Plan | None) -> PartText:
     optimizer = plan.experiment.optimizer if plan is not None else experiment.optimizer
     rates = {name: optimizer.parameters.get(name) for name in ("lr", "weight_decay", "momentum")}
-    return PartText(optimizer.type, tuple(f"{name} {value_text(value)}" for name, value in rates.items() if value))
+    said = [f"{name} {value_text(value)}" for name, value in rates.items() if value]
+    said += ["no decay of biases and norms"] if optimizer.no_bias_decay else []
+    said += [f"{value_text(group.layers)}: {value_text(group.parameters)}" for group in optimizer.groups]
+    return PartText(optimizer.type, tuple(said))
 
 
 def _scheduler(experiment: Experiment, plan: Plan | None) -> PartText:

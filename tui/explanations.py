@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from textual.content import Content
 
 from engine.experiment import Choice, Experiment
-from engine.experiment.document import EarlyStopping, Layer, Model, Regularization, Training
+from engine.experiment.document import EarlyStopping, Layer, Model, Optimizer, Regularization, Training
 from engine.experiment.tree import by_path
 from tui.design_rows import MUTED, given_and_defaults, layer_at, value_rows, value_text
 from tui.quantities import scaled_text, shape_text
@@ -74,7 +74,14 @@ def explanation(selection: Selection, draft: Draft, plan: Plan | None, explain: 
         case "loss":
             return _choice("losses", given.loss, experiment.loss, explain, width)
         case "optimizer":
-            return _choice("optimizers", given.optimizer, experiment.optimizer, explain, width)
+            chosen = _choice("optimizers", given.optimizer, experiment.optimizer, explain, width)
+            own = ("no_bias_decay", "groups")
+            groups = [(value_text(g.layers), value_text(g.parameters)) for g in given.optimizer.groups] or [
+                ("groups", "none")
+            ]
+            rows = [("no_bias_decay", value_text(given.optimizer.no_bias_decay)), *groups]
+            more = _sections(value_rows(rows, width), _helps(Optimizer, own))
+            return Explanation(chosen.title, Content("\n\n").join([chosen.text, more]))
         case "scheduler":
             return _scheduler(given, experiment, plan, explain, width)
         case "regularization":

@@ -116,8 +116,8 @@ def balanced_weights(class_counts: Sequence[int]) -> tuple[float, ...]:
     return tuple(sum(class_counts) / (len(class_counts) * max(count, 1)) for count in class_counts)
 
 
-def build_optimizer(choice: Choice, parameters: Iterable[nn.Parameter], *, fused: bool) -> Optimizer:
-    """The optimizer over `parameters`; `fused` steps them all in one kernel where torch can."""
+def build_optimizer(choice: Choice, parameters: Iterable[Any], *, fused: bool) -> Optimizer:
+    """The optimizer over `parameters`, or groups of them; `fused` steps them all in one kernel where torch can."""
     arguments = torch_arguments(choice.parameters)
     if fused and choice.type in FUSED:
         arguments["fused"] = True

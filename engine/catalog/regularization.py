@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.catalog import catalog
 from engine.catalog.metrics import goal
+from engine.catalog.named_layers import named_layer_mistakes
 from engine.experiment.document import EMA, EarlyStopping, Layer, Regularization
-from engine.experiment.mistakes import Mistake, unknown_name, value_text
-from engine.experiment.tree import by_path
+from engine.experiment.mistakes import Mistake, value_text
 
 
 def regularization_mistakes(
@@ -63,27 +62,7 @@ def _layers_mistakes(
         found = f"found {value_text(settings.l1_layers)}"
         fix = "Set regularization.l1 or regularization.l2 to 1e-5, say, or remove l1_layers."
         yield Mistake(path, found, "neither l1 nor l2 is set", fix, severity="warning")
-    at = {path: layer.type for path, layer in by_path(layers).items()}
-    types = list(dict.fromkeys(at.values()))
-    for index, name in enumerate(settings.l1_layers):
-        here = f"{path}[{index}]"
-        where = f"model.layers[{name}]" if isinstance(name, int) else f"model.{name.removeprefix('model.')}"
-        if where in at:
-            meant = [where]
-        elif isinstance(name, int) or "[" in name:
-            fix = f"Take one of {', '.join(list(at)[:8])}{' …' if len(at) > 8 else ''}."
-            yield Mistake(here, f"there is no layer at {where}", "", fix)
-            continue
-        elif name in types:
-            meant = [layer for layer, type in at.items() if type == name]
-        elif name in catalog("layers"):
-            yield Mistake(here, f"the model has no {name}", f"it has {', '.join(types)}", "Take one of these.")
-            continue
-        else:
-            yield unknown_name(here, name, types, "a layer of the model")
-            continue
-        if all(parameters.get(layer) == 0 for layer in meant):
-            yield Mistake(here, f"{at[meant[0]]} has no weights", "l1 and l2 count weights", "Take it out.")
+    yield from named_layer_mistakes(settings.l1_layers, path, layers, parameters, "l1 and l2 count weights")
 
 
 LEAST_ALPHA = 0.01

@@ -111,6 +111,46 @@ class Model(Part):
     ]
 
 
+class ParameterGroup(BaseModel):
+    """Layers whose weights have parameters of the optimizer's of their own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    layers: Annotated[
+        tuple[str | Annotated[int, Field(ge=0)], ...],
+        Field(
+            strict=False,
+            min_length=1,
+            description='By index, path or type: [0, "model.layers[3]", "Conv2d"]. In two groups, the first counts.',
+        ),
+    ]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What differs from the optimizer's own."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Optimizer(Choice):
+    """How gradients become steps."""
+
+    no_bias_decay: Annotated[
+        bool,
+        Field(
+            description="No weight_decay on biases and on the weights of norms, which it does not regularize "
+            "(He et al., 2019)."
+        ),
+    ] = False
+    groups: Annotated[
+        tuple[ParameterGroup, ...],
+        Field(
+            strict=False,
+            description="Layers with other parameters, a lower lr of a backbone say: "
+            "{layers = [0, 1], lr = 1e-4}. The scheduler moves every group from its own rate.",
+        ),
+    ] = ()
+
+
 class Scheduler(Choice):
     """How the learning rate changes over the run."""
 
@@ -291,7 +331,7 @@ class Experiment(Part):
     data: Data
     model: Model
     loss: Choice = Choice(type="auto")
-    optimizer: Choice = Choice(type="AdamW")
+    optimizer: Optimizer = Optimizer(type="AdamW")
     scheduler: Scheduler | None = None
     regularization: Regularization = Regularization()
     training: Training = Training()

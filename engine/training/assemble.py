@@ -15,6 +15,7 @@ from engine.training.batches import Batches
 from engine.training.loop import Loop, Watch
 from engine.training.metrics import metrics_for
 from engine.training.mixing import Mixing
+from engine.training.parameter_groups import parameter_groups
 from engine.training.precision import MixedPrecision
 from engine.training.regularization import Regularizer
 from engine.training.schedule import LearningRate
@@ -35,7 +36,9 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
     network = network.to(device)
-    optimizer = build_optimizer(experiment.optimizer, network.parameters(), fused=device != "mps")
+    optimizer = build_optimizer(
+        experiment.optimizer, parameter_groups(experiment.optimizer, network), fused=device != "mps"
+    )
     task, outputs = dataset.description.task, dataset.description.outputs
     probabilities = experiment.loss.type == "BCELoss"
     return Loop(

@@ -27,7 +27,7 @@ def test_defaults_are_complete_in_what_is_written():
     assert written["seed"] == 0
     assert written["data"] == {"source": "digits", "validation": 0.2, "test": 0.0, "batch_size": 64}
     assert written["training"]["epochs"] == 10
-    assert written["optimizer"] == {"type": "AdamW"}
+    assert written["optimizer"] == {"type": "AdamW", "no_bias_decay": False, "groups": []}
 
 
 def test_a_bare_string_is_a_type_with_its_defaults():

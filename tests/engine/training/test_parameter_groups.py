@@ -1,0 +1,83 @@
+"""Layers with a rate or a decay of their own, in the optimizer of a run."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine.data import load_data
+from engine.experiment import read
+from engine.experiment.document import Optimizer
+from engine.model import build
+from engine.plan import check
+from engine.training.checkpoint import load_checkpoint, newest_checkpoint
+from engine.training.parameter_groups import parameter_groups
+from engine.training.session import Session
+
+SLOW_START = "optimizer.groups=[{layers=[0, 'BatchNorm2d'], lr=1e-4}, {layers=['Linear'], weight_decay=0.5}]"
+QUICK = ["training.epochs=2", "training.threads=1", "data.batch_size=512"]
+
+
+def network_of(*overrides):
+    plan = check(read("digits-cnn", [*QUICK, *overrides]))
+    assert plan.ok, plan.mistakes
+    return plan, build(plan.experiment, load_data(plan.experiment.data, 0).description)
+
+
+def test_every_weight_is_in_one_group_and_the_layers_that_none_names_come_first():
+    plan, network = network_of(SLOW_START)
+    rest, slow, linear = parameter_groups(plan.experiment.optimizer, network)
+    assert slow["lr"] == 1e-4 and linear["weight_decay"] == 0.5 and set(rest) == {"params"}
+    together = [id(p) for group in (rest, slow, linear) for p in group["params"]]
+    assert sorted(together) == sorted(id(p) for p in network.parameters())
+    linears = [p for m in network.modules() if isinstance(m, torch.nn.Linear) for p in m.parameters()]
+    assert {id(p) for p in linear["params"]} == {id(p) for p in linears}
+    assert id(network[0].weight) in {id(p) for p in slow["params"]}
+
+
+def test_biases_and_norms_do_not_decay_where_that_is_asked_for():
+    plan, network = network_of("optimizer.no_bias_decay=true")
+    decayed, spared = parameter_groups(plan.experiment.optimizer, network)
+    assert spared["weight_decay"] == 0 and "weight_decay" not in decayed
+    assert all(p.ndim >= 2 for p in decayed["params"]) and all(p.ndim == 1 for p in spared["params"])
+    assert parameter_groups(Optimizer(type="AdamW"), network) == list(network.parameters())
+
+
+def trained(tmp_path, *overrides, resume=None):
+    session = Session(check(read("digits-cnn", [*QUICK, *overrides])), runs_dir=tmp_path, resume=resume)
+    session.start()
+    assert session.join(100) and session.finished.reason.value == "completed", session.finished
+    return session
+
+
+@pytest.mark.parametrize("interval", ["epoch", "step"])
+def test_groups_go_on_with_their_own_rates_and_moments_after_a_resume(tmp_path, interval):
+    asked = [
+        SLOW_START,
+        "optimizer.no_bias_decay=true",
+        f"scheduler={{type='ExponentialLR', gamma=0.5, interval='{interval}'}}",
+    ]
+    whole = trained(tmp_path / "whole", *asked, "training.epochs=2")
+    half = trained(tmp_path / "half", *asked, "training.epochs=1")
+    again = trained(tmp_path, *asked, "training.epochs=2", resume=half.directory)
+    for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    state = load_checkpoint(newest_checkpoint(again.directory / "checkpoints")).state
+    rates = {group["lr"] for group in state["optimizer"]["groups"]}
+    assert len(rates) == 2 and max(rates) / min(rates) == pytest.approx(30)
+
+
+@pytest.mark.parametrize(
+    ("override", "where", "fix"),
+    [
+        ("optimizer.groups=[{layers=[99], lr=1e-4}]", "optimizer.groups[0].layers[0]", "Take one of"),
+        ("optimizer.groups=[{layers=['Flatten'], lr=1e-4}]", "Flatten has no weights", "Take it out."),
+        ("optimizer.groups=[{layers=[0], lrr=1e-4}]", "optimizer.groups[0].lrr", "Did you mean lr?"),
+        ("optimizer.groups=[{layers=[0], lr=-1.0}]", "optimizer.groups[0].lr", "the default is"),
+        ("optimizer.groups=[{lr=1e-4}]", "optimizer.groups[0].layers", "missing"),
+        ("optimizer={type='Rprop', no_bias_decay=true}", "Rprop has no weight_decay", "Remove it."),
+    ],
+)
+def test_a_group_that_cannot_be_is_a_mistake_with_its_fix(override, where, fix):
+    (mistake,) = check(read("digits-cnn", [override])).mistakes
+    assert where in str(mistake) and fix in str(mistake)
