@@ -11,7 +11,7 @@ from textual.content import Content
 
 from engine.experiment import Choice, Experiment
 from engine.experiment.document import EarlyStopping, Layer, Model, Optimizer, Regularization, Training
-from engine.experiment.tree import by_path
+from engine.experiment.tree import HELD, by_path
 from tui.design_rows import MUTED, given_and_defaults, layer_at, value_rows, value_text
 from tui.quantities import scaled_text, shape_text
 
@@ -145,6 +145,8 @@ def _layer(
         return Explanation(planned.type if planned else "", Content(""))
     layer = layers[path]
     asked = asked_layers[path].parameters if path in asked_layers else {}
+    held = {name: getattr(layer, name) for name in HELD if getattr(layer, name) is not None}
+    asked = asked | {name: f"{len(inside)} of them" for name, inside in held.items()}
     explained = explain("layers", layer.type)
     defaults = {**(explained.defaults if explained else {}), **layer.parameters}
     costs: list[tuple[str, str]] = []
