@@ -27,10 +27,11 @@ _AT_LEAST = {
     **dict.fromkeys(("in_channels", "out_channels", "kernel_size", "stride", "dilation", "groups", "output_size"), 1),
     **dict.fromkeys(("in_features", "out_features", "num_features", "num_channels", "num_groups"), 1),
     **dict.fromkeys(("num_embeddings", "embedding_dim", "input_size", "hidden_size", "num_layers"), 1),
-    **dict.fromkeys(("normalized_shape", "num_parameters", "divisor_override"), 1),
+    **dict.fromkeys(("normalized_shape", "num_parameters", "divisor_override", "upscale_factor"), 1),
+    **dict.fromkeys(("downscale_factor", "size"), 1),
     **dict.fromkeys(("T_max", "T_0", "T_mult", "step_size", "total_steps", "step_size_up", "step_size_down"), 1),
     **dict.fromkeys(("milestones", "total_iters"), 1),
-    **dict.fromkeys(("padding", "proj_size", "patience", "cooldown", "padding_idx"), 0),
+    **dict.fromkeys(("padding", "proj_size", "patience", "cooldown", "padding_idx", "output_padding"), 0),
 }
 
 
@@ -83,6 +84,8 @@ class Entry:
     """What it is, in one sentence."""
     when: str
     """When to take it, in one sentence."""
+    group: str = ""
+    """What it is for, where a kind has many entries: `convolution`."""
     when_not: str = ""
     """When to take something else, and what, in one sentence."""
     formula: str = ""
@@ -130,6 +133,7 @@ class Entry:
             "kind": self.kind,
             "name": self.name,
             "torch_name": self.torch_name,
+            "group": self.group,
             "summary": self.summary,
             "when": self.when,
             "when_not": self.when_not,

@@ -14,12 +14,12 @@ from engine.catalog.value_types import as_tuples
 from engine.data.description import Description
 from engine.model.containers import CONTAINERS
 from engine.model.recurrent import RECURRENT
-from engine.model.signal import Signal
+from engine.model.signal import OVER_CHANNELS, Signal
 
 SIZE_PARAMETER = {
     "Linear": "in_features",
-    **dict.fromkeys(("Conv1d", "Conv2d"), "in_channels"),
-    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d"), "num_features"),
+    **{f"{name}{n}d": "in_channels" for name in ("Conv", "ConvTranspose") for n in (1, 2, 3)},
+    **{f"{name}{n}d": "num_features" for name in ("BatchNorm", "InstanceNorm") for n in (1, 2, 3)},
     "GroupNorm": "num_channels",
     **dict.fromkeys(RECURRENT, "input_size"),
 }
@@ -83,14 +83,15 @@ def arguments(type: str, given: Mapping[str, Any], signal: Signal, facts: Facts)
             found[name] = facts.outputs
     if type in SIZE_PARAMETER:
         found.setdefault(SIZE_PARAMETER[type], size_before(type, signal))
-    if type == "LayerNorm":
-        found.setdefault("normalized_shape", signal.shape if signal.kind == "image" else signal.shape[-1:])
-    if type == "Embedding":
+    if type in ("LayerNorm", "RMSNorm"):
+        whole = signal.kind in ("image", "volume")
+        found.setdefault("normalized_shape", signal.shape if whole else signal.shape[-1:])
+    if type in ("Embedding", "EmbeddingBag"):
         found.setdefault("num_embeddings", facts.vocabulary_size)
         if facts.padded:
             found.setdefault("padding_idx", 0)
-    if type in ("Softmax", "LogSoftmax"):
-        found.setdefault("dim", 1 if signal.kind in ("image", "signal") else -1)
+    if type in ("Softmax", "Softmin", "LogSoftmax", "GLU"):
+        found.setdefault("dim", 1 if signal.kind in OVER_CHANNELS else -1)
     if type in RECURRENT and found.get("num_layers", 1) == 1:
         found.pop("dropout", None)  # between stacked layers only; torch would warn
     return found

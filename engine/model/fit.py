@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from engine.catalog import catalog
 from engine.experiment.mistakes import Mistake
-from engine.model.signal import Kind, Signal
+from engine.model.signal import OVER_CHANNELS, Kind, Signal
 
 PERMUTE = '{type = "Permute", dims = [0, 2, 1]}'
 
 RECURRENT = ("RNN", "LSTM", "GRU")
-OVER_IMAGES = ("Conv2d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "AdaptiveMaxPool2d", "BatchNorm2d", "Dropout2d")
-OVER_SIGNALS = ("Conv1d", "MaxPool1d", "AvgPool1d", "AdaptiveAvgPool1d", "AdaptiveMaxPool1d", "Dropout1d")
+_NUMBERS: tuple[Kind, ...] = ("volume", "image", "signal", "sequence", "vector")
+_BY_DIMENSIONS: dict[str, Kind] = {"1d": "signal", "2d": "image", "3d": "volume"}
 TAKES: dict[str, tuple[Kind, ...]] = {
+    **{name: (_BY_DIMENSIONS[name[-2:]],) for name in catalog("layers") if name[-2:] in _BY_DIMENSIONS},
     "Linear": ("vector", "sequence"),
-    "Embedding": ("tokens",),
+    **dict.fromkeys(("Embedding", "EmbeddingBag"), ("tokens",)),
     "BatchNorm1d": ("vector", "signal"),
-    "GroupNorm": ("image", "signal", "vector"),
-    "Identity": ("image", "signal", "sequence", "tokens", "vector"),
+    "GroupNorm": (*OVER_CHANNELS, "vector"),
+    "Identity": (*_NUMBERS, "tokens"),
+    **dict.fromkeys(("LocalResponseNorm", "ChannelShuffle", "Upsample", "FeatureAlphaDropout"), OVER_CHANNELS),
+    **dict.fromkeys(("PixelShuffle", "PixelUnshuffle", "Unfold"), ("image",)),
+    "Fold": ("signal",),
     **dict.fromkeys(RECURRENT, ("sequence",)),
-    **dict.fromkeys(OVER_IMAGES, ("image",)),
-    **dict.fromkeys(OVER_SIGNALS, ("signal",)),
 }
-_NUMBERS: tuple[Kind, ...] = ("image", "signal", "sequence", "vector")
+"""What layers take that do not take numbers of any shape."""
+
+_KEEP_SHAPE = ("normalization", "activation", "dropout")
 
 _KINDS: dict[Kind, str] = {
+    "volume": "a volume (channels, depth, height, width)",
     "image": "an image (channels, height, width)",
     "signal": "a signal (channels, time)",
     "sequence": "a sequence (time, features)",
@@ -46,10 +52,9 @@ def misfit(type: str, signal: Signal, *, rows_parameter: bool) -> Mistake | None
 
 def _fix(type: str, signal: Signal, rows_parameter: bool) -> str:
     got = signal.kind
-    of_that_size = type.replace("1d", "2d") if got == "image" else type.replace("2d", "1d")
     if got == "tokens":
         return "Put an Embedding before it."
-    if type == "Embedding":
+    if type in ("Embedding", "EmbeddingBag"):
         return "Remove it: the values are numbers already."
     if type == "Linear":
         return "Put a Flatten before it."
@@ -62,21 +67,31 @@ def _fix(type: str, signal: Signal, rows_parameter: bool) -> str:
             rows = "Set data.as_rows = true to read images row by row, or use" if rows_parameter else "Use"
             return f"{rows} Conv2d for images."
         return "There is no time to read along: use Linear."
+    of_that_size = _of_that_size(type, got)
     if got == "vector":
         return f"Use {'BatchNorm1d' if 'Norm' in type else 'Dropout' if 'Dropout' in type else 'Linear'}, or remove it."
     if got == "sequence":
         if "Norm" in type:
             return "Use LayerNorm."
-        one_dimensional = type.replace("2d", "1d")
+        one_dimensional = _of_that_size(type, "signal") or type
         return f"Put {PERMUTE} before it" + (f" and use {one_dimensional}." if one_dimensional != type else ".")
-    return f"Use {of_that_size}."
+    return f"Use {of_that_size}." if of_that_size else "Remove it."
+
+
+def _of_that_size(type: str, kind: Kind) -> str:
+    """The layer of the same family that takes such a thing; empty where there is none."""
+    dimensions = next((d for d, k in _BY_DIMENSIONS.items() if k == kind), "")
+    name = type[:-2] + dimensions
+    return name if type[-2:] in _BY_DIMENSIONS and dimensions and name in catalog("layers") else ""
 
 
 def assumed(type: str, signal: Signal) -> Signal | None:
     """What a layer would get if its misfit were fixed; None where that cannot be told."""
     if type == "Linear" and signal.kind in ("image", "signal"):
         return signal.of((signal.numel,), "vector")
-    turns = (type in OVER_SIGNALS and signal.kind == "sequence") or (type in RECURRENT and signal.kind == "signal")
+    turns = (TAKES.get(type) == ("signal",) and signal.kind == "sequence") or (
+        type in RECURRENT and signal.kind == "signal"
+    )
     if turns:
         return signal.of(signal.shape[::-1], "signal" if signal.kind == "sequence" else "sequence")
     return None
@@ -84,6 +99,7 @@ def assumed(type: str, signal: Signal) -> Signal | None:
 
 def keeps_shape(type: str) -> bool:
     """Whether a layer hands on the shape that it gets, whatever its parameters."""
-    if type in ("Flatten", "Permute", "Residual", "Concat"):
-        return False
-    return type not in TAKES or type.startswith(("BatchNorm", "Dropout")) or type in ("GroupNorm", "Identity")
+    entry = catalog("layers").get(type)
+    return type in ("Identity", "Sequential", "Repeat") or (
+        entry is not None and entry.group in _KEEP_SHAPE and type != "GLU"
+    )

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
 
-Kind = Literal["image", "signal", "sequence", "tokens", "vector"]
+Kind = Literal["volume", "image", "signal", "sequence", "tokens", "vector"]
 
 _DIMENSIONS: dict[Kind, str] = {
+    "volume": "channels, depth, height, width",
     "image": "channels, height, width",
     "signal": "channels, time",
     "sequence": "time, features",
@@ -17,9 +18,19 @@ _DIMENSIONS: dict[Kind, str] = {
 }
 
 
+OVER_CHANNELS: tuple[Kind, ...] = ("volume", "image", "signal")
+"""What has its channels first."""
+
+LAID_OUT: dict[int, Kind] = {1: "vector", 2: "signal", 3: "image", 4: "volume"}
+"""What values are that were laid out anew, by their dimensions."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One sample on its way: an image (C, H, W), a signal (C, T), a sequence (T, F), tokens (T,), a vector (F,)."""
+    """One sample on its way.
+
+    A volume (C, D, H, W), an image (C, H, W), a signal (C, T), a sequence (T, F), tokens (T,), a vector (F,).
+    """
 
     shape: tuple[int, ...]
     kind: Kind

@@ -13,14 +13,25 @@ from math import prod
 import torch
 from torch import nn
 
+from engine.catalog import catalog
+from engine.model.fit import keeps_shape
 from engine.model.permute import Permute
 
 Shape = tuple[int, ...]
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
-POOLINGS = (nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d)
-ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
-_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout)
-_VIEWS = (nn.Flatten, nn.Identity, Permute)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_MAX_POOLINGS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+_LP_POOLINGS = (nn.LPPool1d, nn.LPPool2d, nn.LPPool3d)
+POOLINGS = (*_MAX_POOLINGS, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d, *_LP_POOLINGS)
+_ADAPTIVE_MAX = (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
+ADAPTIVE = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d, *_ADAPTIVE_MAX)
+PADDINGS = tuple(
+    getattr(nn, f"{kind}Pad{n}d")
+    for kind in ("Zero", "Constant", "Reflection", "Replication", "Circular")
+    for n in (1, 2, 3)
+)
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_VIEWS = (nn.Flatten, nn.Unflatten, nn.Identity, Permute)
 _INDEX_BYTES = 8
 _KEPT_BY_A_STATE = {"LSTM": 16, "GRU": 8, "RNN_TANH": 2, "RNN_RELU": 2}
 """Numbers that torch keeps for each state of each step on a CPU: gates and what its kernels set aside. Measured."""
@@ -32,12 +43,35 @@ def output_shape(module: nn.Module, shape: Shape) -> Shape:
         return (module.out_channels, *_windows(module, shape[1:]))
     if isinstance(module, POOLINGS):
         return (shape[0], *_windows(module, shape[1:]))
+    if isinstance(module, TRANSPOSED):
+        return (module.out_channels, *_spread(module, shape[1:]))
+    if isinstance(module, PADDINGS):
+        sides = list(zip(module.padding[::2], module.padding[1::2], strict=True))[::-1]  # torch begins with the last
+        return (shape[0], *(before + size + after for size, (before, after) in zip(shape[1:], sides, strict=True)))
     if isinstance(module, ADAPTIVE):
         return (shape[0], *per_dimension(module.output_size, len(shape) - 1))  # type: ignore[arg-type]
     if isinstance(module, nn.Linear):
         return (*shape[:-1], module.out_features)
     if isinstance(module, nn.Embedding):
         return (*shape, module.embedding_dim)
+    if isinstance(module, nn.EmbeddingBag):
+        return (module.embedding_dim,)
+    if isinstance(module, nn.GLU):
+        halved = module.dim % (len(shape) + 1) - 1
+        return tuple(size // 2 if place == halved else size for place, size in enumerate(shape))
+    if isinstance(module, nn.Unflatten):
+        place = module.dim % (len(shape) + 1) - 1
+        return (*shape[:place], *module.unflattened_size, *shape[place + 1 :])
+    if isinstance(module, nn.PixelShuffle):
+        r = module.upscale_factor
+        return (shape[0] // r**2, shape[1] * r, shape[2] * r)
+    if isinstance(module, nn.PixelUnshuffle):
+        r = module.downscale_factor
+        return (shape[0] * r**2, shape[1] // r, shape[2] // r)
+    if isinstance(module, nn.ChannelShuffle):
+        return shape
+    if isinstance(module, nn.Upsample):
+        return (shape[0], *_enlarged(module, shape[1:]))
     if isinstance(module, nn.RNNBase):
         features = (module.proj_size or module.hidden_size) * (1 + module.bidirectional)
         return (shape[0], features) if module.output == "sequence" else (features,)
@@ -45,7 +79,40 @@ def output_shape(module: nn.Module, shape: Shape) -> Shape:
         return _flattened(shape, module.start_dim, module.end_dim)
     if isinstance(module, Permute):
         return tuple(shape[d - 1] for d in module.dims[1:])
-    return shape  # norms, dropout, activations
+    if keeps_shape(type(module).__name__):
+        if _is_activation(module):
+            module(torch.zeros(1, *(1,) * len(shape)))  # one that cannot be computed says so at any size
+        return shape
+    return _tried(module, shape)
+
+
+def _is_activation(module: nn.Module) -> bool:
+    of_its_own = catalog("layers")[type(module).__name__].group == "activation" and not isinstance(module, nn.RReLU)
+    return of_its_own and next(module.parameters(), None) is None
+
+
+def _tried(module: nn.Module, shape: Shape) -> Shape:
+    """What torch itself makes of a sample without memory."""
+    return tuple(module(torch.empty(1, *shape, device="meta")).shape[1:])
+
+
+def _enlarged(module: nn.Upsample, sizes: Shape) -> Shape:
+    if module.size is not None:
+        return per_dimension(module.size, len(sizes))
+    factors = module.scale_factor if isinstance(module.scale_factor, tuple) else (module.scale_factor,) * len(sizes)
+    return tuple(int(size * factor) for size, factor in zip(sizes, factors, strict=True))  # type: ignore[operator]
+
+
+def _spread(module: nn.Module, sizes: Shape) -> Shape:
+    """The size of a transposed convolution's result, in each dimension.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
+    """
+    given = (module.stride, module.padding, module.dilation, module.kernel_size, module.output_padding)
+    each = (per_dimension(value, len(sizes)) for value in given)  # type: ignore[arg-type]
+    return tuple(
+        (size - 1) * s - 2 * p + d * (k - 1) + more + 1 for size, s, p, d, k, more in zip(sizes, *each, strict=True)
+    )
 
 
 def _windows(module: nn.Module, sizes: Shape) -> Shape:
@@ -55,11 +122,12 @@ def _windows(module: nn.Module, sizes: Shape) -> Shape:
     """
     n = len(sizes)
     kernel = per_dimension(module.kernel_size, n)  # type: ignore[arg-type]
-    stride = per_dimension(module.stride, n)  # type: ignore[arg-type]
+    stride = per_dimension(module.stride or module.kernel_size, n)  # type: ignore[arg-type]
     dilation = per_dimension(getattr(module, "dilation", 1), n)
-    if module.padding == "same":
+    given = getattr(module, "padding", 0)
+    if given == "same":
         return sizes
-    padding = (0,) * n if module.padding == "valid" else per_dimension(module.padding, n)  # type: ignore[arg-type]
+    padding = (0,) * n if given == "valid" else per_dimension(given, n)
     found = []
     for size, k, s, d, p in zip(sizes, kernel, stride, dilation, padding, strict=True):
         room = size + 2 * p - d * (k - 1) - 1
@@ -95,7 +163,9 @@ def flops(module: nn.Module, before: Shape, after: Shape) -> int:
     and pooling. So does torch.utils.flop_counter.FlopCounterMode.
     """
     if isinstance(module, CONVOLUTIONS):
-        return 2 * prod(after) * (module.in_channels // module.groups) * prod(module.kernel_size)
+        return 2 * prod(after[1:]) * module.weight.numel()
+    if isinstance(module, TRANSPOSED):
+        return 2 * prod(before[1:]) * module.weight.numel()
     if isinstance(module, nn.Linear):
         return 2 * prod(before) * module.out_features
     if isinstance(module, nn.RNNBase):
@@ -110,7 +180,7 @@ def kept_bytes(module: nn.Module, before: Shape, after: Shape) -> int:
         return 0
     itemsize = torch.get_default_dtype().itemsize
     kept = prod(after) * itemsize
-    if isinstance(module, (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)):
+    if isinstance(module, (*_MAX_POOLINGS, *_ADAPTIVE_MAX)):
         kept += prod(after) * _INDEX_BYTES
     elif isinstance(module, nn.RNNBase):
         states = before[0] * module.num_layers * (1 + module.bidirectional) * module.hidden_size

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from inspect import signature
 from typing import Any
 
 import torch
@@ -26,9 +27,9 @@ from engine.model import sizes
 from engine.model.arguments import SIZE_PARAMETER, Facts, arguments, layer_class, size_before
 from engine.model.fit import RECURRENT, assumed, keeps_shape, misfit
 from engine.model.label import label
-from engine.model.signal import Signal, size_text
+from engine.model.misfits import wrong_arguments, wrong_module
+from engine.model.signal import LAID_OUT, Signal, size_text
 
-_TAKES_DEVICE = frozenset({*SIZE_PARAMETER, "LayerNorm", "PReLU"})
 _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 
 
@@ -97,16 +98,20 @@ def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> T
 
     contradictions, parameters = _contradictions(type, checked.parameters, signal, facts)
     mistakes += contradictions
-    if type == "Embedding" and "num_embeddings" not in parameters and facts.vocabulary_size is None:
+    if type in ("Embedding", "EmbeddingBag") and "num_embeddings" not in parameters and facts.vocabulary_size is None:
         fix = "Set num_embeddings to the largest token plus one."
         mistakes.append(Mistake("", "num_embeddings is missing", "the data does not tell its vocabulary", fix, type))
         return Traced(label=shown, mistakes=tuple(mistakes))
     constructed = arguments(type, parameters, signal, facts)
     shown = label(type, given | {n: v for n, v in constructed.items() if n in given or n in checked.parameters})
+    wrong = wrong_arguments(type, constructed, signal)
+    if wrong is not None:
+        after = signal.of(signal.shape) if keeps_shape(type) else None
+        return Traced(label=shown, signal=after, mistakes=(*mistakes, wrong))
     module = _construct(type, parameters, constructed)
     if isinstance(module, Mistake):
         return Traced(label=shown, mistakes=(*mistakes, module))
-    wrong = _too_small(type, module, signal)
+    wrong = wrong_module(type, module, signal)
     if wrong is not None:
         after = signal.of(signal.shape) if keeps_shape(type) else None
         return Traced(label=shown, signal=after, parameters=sizes.parameter_count(module), mistakes=(*mistakes, wrong))
@@ -133,11 +138,15 @@ def _construct(type: str, given: Mapping[str, Any], constructed: dict[str, Any])
     cls = layer_class(type)
 
     def attempt(**parameters: Any) -> nn.Module:
-        if type == "Embedding":
+        if type in ("Embedding", "EmbeddingBag"):
             # Its own initialization would draw from a normal distribution, which takes seconds to import on `meta`.
             size = (parameters["num_embeddings"], parameters["embedding_dim"])
             return cls(**parameters, _weight=torch.empty(size, device="meta"))
-        return cls(**parameters, device="meta") if type in _TAKES_DEVICE else cls(**parameters)
+        return (
+            cls(**parameters, device="meta")
+            if type in SIZE_PARAMETER or "device" in signature(cls).parameters
+            else cls(**parameters)
+        )
 
     try:
         with warnings.catch_warnings():
@@ -191,52 +200,13 @@ def _contradictions(
     return mistakes, right
 
 
-def _too_small(type: str, module: nn.Module, signal: Signal) -> Mistake | None:
-    """What torch would only say at the first forward pass: windows that do not fit, dimensions that are not there."""
-    if isinstance(module, sizes.POOLINGS):
-        kernel = sizes.per_dimension(module.kernel_size, 2)
-        padding = sizes.per_dimension(module.padding, 2)
-        if any(2 * p > k for p, k in zip(padding, kernel, strict=False)):
-            found = f"padding is {size_text(padding[: len(kernel)])}"
-            return Mistake(".padding", found, "expected at most half of kernel_size", "Make it smaller.", type)
-    if isinstance(module, (*sizes.CONVOLUTIONS, *sizes.POOLINGS)) and min(sizes.output_shape(module, signal.shape)) < 1:
-        kernel = sizes.per_dimension(module.kernel_size, len(signal.shape) - 1)
-        found = f"kernel_size is {size_text(kernel)}"
-        if isinstance(module, sizes.POOLINGS):
-            fix = "Make it smaller, or remove the layer."
-        else:
-            fix = 'Make it smaller, or keep the size with padding = "same".'
-        return Mistake("", found, f"{signal.origin} gives {size_text(signal.shape[1:])}, which is too small", fix, type)
-    if isinstance(module, sizes.CONVOLUTIONS) and module.padding_mode in ("reflect", "circular"):
-        sides = module._reversed_padding_repeated_twice[::2]
-        least = min(size - pad for size, pad in zip(signal.shape[1:], reversed(sides), strict=True))
-        if least < (module.padding_mode == "reflect"):
-            found = f"padding_mode {module.padding_mode} needs more than the padding in each dimension"
-            return Mistake(".padding", found, f"{signal.origin} gives {signal}", "Make the padding smaller.", type)
-    if isinstance(module, (nn.Flatten, nn.Softmax, nn.LogSoftmax)):
-        dimensions = len(signal.shape) + 1
-        for name in ("start_dim", "end_dim", "dim"):
-            value = getattr(module, name, 1)
-            if not value % dimensions >= 1 or not -dimensions < value < dimensions:
-                fix = f"Write 1 to {dimensions - 1}, or -1 for the last; 0 is the batch."
-                return Mistake(f".{name}", f"found {value}", f"{signal.origin} gives {signal}", fix, type)
-        if isinstance(module, nn.Flatten) and module.start_dim % dimensions > module.end_dim % dimensions:
-            found = f"start_dim {module.start_dim} lies after end_dim {module.end_dim}"
-            return Mistake("", found, f"{signal.origin} gives {signal}", "Remove both to flatten everything.", type)
-    if type == "Permute" and len(module.dims) != len(signal.shape) + 1:  # type: ignore[arg-type]
-        expected = f"{signal.origin} gives {len(signal.shape) + 1} with the batch"
-        fix = "Name each dimension once, 0 first."
-        return Mistake(".dims", f"it names {len(module.dims)} dimensions", expected, fix, type)  # type: ignore[arg-type]
-    return None
-
-
 def _kind_after(type: str, signal: Signal, shape: tuple[int, ...], parameters: Mapping[str, Any]) -> Any:
-    if type == "Embedding":
-        return "sequence"
+    if type in ("Embedding", "EmbeddingBag"):
+        return "sequence" if type == "Embedding" else "vector"
     if type in RECURRENT:
         return "sequence" if len(shape) == 2 else "vector"
-    if type == "Flatten" and len(shape) < len(signal.shape):
-        return "vector" if len(shape) == 1 else "signal"
+    if len(shape) != len(signal.shape):
+        return LAID_OUT[len(shape)]
     if type == "Permute" and signal.kind in ("sequence", "signal") and as_tuples(parameters["dims"]) == (0, 2, 1):
         return "signal" if signal.kind == "sequence" else "sequence"
     return signal.kind

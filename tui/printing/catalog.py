@@ -28,12 +28,23 @@ def catalog_text(kind: str | None, name: str | None, *, as_json: bool = False) -
     names = _names(kind)
     if name is None:
         entries = [_entry(kind, n) for n in names]
-        return json.dumps(entries, default=str) if as_json else columns((e["name"], e["summary"]) for e in entries)
+        return json.dumps(entries, default=str) if as_json else _listed(entries)
     if name not in names:
         what = "a data source" if kind == _SOURCES else SINGULAR[kind]
         raise Refused(unknown_name(f"catalog {kind}", name, names, what))
     entry = _entry(kind, name)
     return json.dumps(entry, default=str) if as_json else _whole(entry)
+
+
+def _listed(entries: list[dict[str, Any]]) -> str:
+    """Names and summaries, under the names of their groups where a kind has groups."""
+    groups = dict.fromkeys(e.get("group", "") for e in entries)
+    rows: list[tuple[str, str]] = []
+    for group in groups:
+        rows += [(group, "")] if group else []
+        indent = "  " if group else ""
+        rows += [(indent + e["name"], e["summary"]) for e in entries if e.get("group", "") == group]
+    return columns(rows)
 
 
 def _names(kind: str) -> list[str]:

@@ -12,6 +12,7 @@ import torch
 
 from engine.catalog import KINDS, catalog, find
 from engine.catalog.docstrings import parameter_help, plain
+from engine.catalog.layer_groups import GROUPS
 from engine.experiment import Refused
 
 CHOICES = [entry for kind in KINDS if kind != "metrics" for entry in catalog(kind).values()]
@@ -94,3 +95,10 @@ def test_markup_is_taken_off_documentation():
     assert plain("If :attr:`x` is ``True``, see `Adam <https://a.b>`__. Default: ``3``") == "If x is True, see Adam."
     assert plain("The decay (default: 0.9)") == "The decay."
     assert "smoothing" in parameter_help(torch.nn.CrossEntropyLoss)["label_smoothing"]
+
+
+def test_every_layer_is_listed_in_a_group():
+    layers = catalog("layers")
+    assert [entry.name for entry in layers.values()] == [name for names in GROUPS.values() for name in names]
+    assert {entry.group for entry in layers.values()} == set(GROUPS)
+    assert layers["Conv3d"].as_dict()["group"] == "convolution"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import pytest
 import torch
@@ -13,49 +12,11 @@ from networks import images, sequences, texts, traced
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.catalog import catalog
-from engine.experiment import Layer, read
+from engine.experiment import read
 from engine.model import sizes
-from engine.model.arguments import arguments, facts_of, layer_class
-from engine.model.containers import CONTAINERS
-from engine.model.fit import TAKES
 from engine.model.network import build
 from engine.model.permute import Permute
 from engine.model.recurrent import RECURRENT
-from engine.model.signal import Signal
-from engine.model.trace_tree import trace
-
-SAMPLES = {"image": (4, 9, 7), "signal": (4, 9), "sequence": (9, 4), "vector": (4,), "tokens": (9,)}
-LEAST: dict[str, dict[str, Any]] = {
-    "Linear": {"out_features": 5},
-    "Conv1d": {"out_channels": 5, "kernel_size": 3},
-    "Conv2d": {"out_channels": 5, "kernel_size": [3, 2]},
-    "Embedding": {"embedding_dim": 5},
-    "GroupNorm": {"num_groups": 2},
-    "Permute": {"dims": [0, 2, 1]},
-    **{key: {"hidden_size": 5} for key in ("LSTM", "GRU", "RNN")},
-    **{key: {"kernel_size": 2} for key in ("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d")},
-    **{key: {"output_size": 3} for key in ("AdaptiveAvgPool1d", "AdaptiveAvgPool2d")},
-    **{key: {"output_size": 3} for key in ("AdaptiveMaxPool1d", "AdaptiveMaxPool2d")},
-}
-
-
-@pytest.mark.parametrize("name", [name for name in catalog("layers") if name not in CONTAINERS])
-def test_every_layer_of_the_catalog_gives_the_shape_that_the_trace_says(name):
-    for kind in TAKES.get(name, ("image", "sequence", "vector")):
-        if name == "Permute" and kind != "sequence":
-            continue
-        document = Layer.model_validate({"type": name, **LEAST.get(name, {})})
-        facts = facts_of(texts(9), "CrossEntropyLoss")
-        signal = Signal(shape=SAMPLES[kind], kind=kind)
-        (result,) = trace([document], signal, facts)[:1]
-        assert result.signal is not None, result.mistakes
-        module = layer_class(name)(**arguments(name, document.parameters, signal, facts))
-        x = torch.randint(50, (2, *SAMPLES[kind])) if kind == "tokens" else torch.rand(2, *SAMPLES[kind])
-        with torch.no_grad():
-            assert module(x).shape[1:] == result.signal.shape, kind
-        assert sum(p.numel() for p in module.parameters()) == result.parameters
-
 
 windows = st.fixed_dictionaries(
     {
