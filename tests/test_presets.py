@@ -90,6 +90,15 @@ def test_stdlib_docs_lstm_tells_three_in_four_docstrings_packages(tmp_path):
     assert 0.15 < baseline(events) < 0.35
 
 
+@pytest.mark.parametrize("preset", ["lstm-bidirectional", "gru-attention", "transformer-text"])
+def test_the_other_docstring_presets_soon_know_more_than_the_largest_class(preset, tmp_path):
+    # The beginnings of the texts, for a few epochs: the whole takes a minute.
+    short = ("data.max_length=30", "training.epochs=4", "training.threads=1")
+    status, events = train(preset, tmp_path, *short)
+    assert status == 0
+    assert best(events)["val_accuracy"] > 1.5 * baseline(events)
+
+
 @pytest.mark.parametrize("preset", preset_names())
 def test_a_hopeless_learning_rate_fails_any_preset_in_one_sentence(preset, tmp_path):
     status, events = train(preset, tmp_path, "optimizer.lr=1e30")

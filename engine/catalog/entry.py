@@ -28,7 +28,7 @@ _AT_LEAST = {
     **dict.fromkeys(("in_features", "out_features", "num_features", "num_channels", "num_groups"), 1),
     **dict.fromkeys(("num_embeddings", "embedding_dim", "input_size", "hidden_size", "num_layers"), 1),
     **dict.fromkeys(("normalized_shape", "num_parameters", "divisor_override", "upscale_factor"), 1),
-    **dict.fromkeys(("downscale_factor", "size"), 1),
+    **dict.fromkeys(("downscale_factor", "size", "d_model", "nhead", "dim_feedforward", "max_length"), 1),
     **dict.fromkeys(("T_max", "T_0", "T_mult", "step_size", "total_steps", "step_size_up", "step_size_down"), 1),
     **dict.fromkeys(("milestones", "total_iters"), 1),
     **dict.fromkeys(("padding", "proj_size", "patience", "cooldown", "padding_idx", "output_padding"), 0),

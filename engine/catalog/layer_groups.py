@@ -22,7 +22,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("Softmax", "Softmax2d", "Softmin", "LogSoftmax"),
     ),
     "recurrent": ("LSTM", "GRU", "RNN"),
-    "embedding": ("Embedding", "EmbeddingBag"),
+    "embedding": ("Embedding", "EmbeddingBag", "PositionalEncoding"),
+    "attention": ("TransformerEncoder", "AttentionPooling", "MeanPooling"),
     "dropout": ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
     "shape": (
         *("Flatten", "Unflatten", "Permute", "Upsample", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle"),

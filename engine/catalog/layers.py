@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from engine.catalog import container_layers, pointwise_layers, shape_layers, window_layers
+from engine.catalog import container_layers, pointwise_layers, sequence_layers, shape_layers, window_layers
 from engine.catalog.entry import Entry, Parameter
 from engine.catalog.layer_entry import BEFORE, DIM, adaptive_pooling, convolution, layer, pooling
 from engine.catalog.layer_groups import ORDER
@@ -171,6 +171,14 @@ _FIRST = (
             "padding_idx": "0 where the data is padded",
         },
         hidden=frozenset({"_weight", "_freeze"}),
+        added=(
+            Parameter(
+                name="freeze",
+                annotation=bool,
+                default=False,
+                help="Whether its vectors stay as they are: nothing is learned.",
+            ),
+        ),
     ),
     layer(
         "EmbeddingBag",
@@ -286,6 +294,13 @@ _FIRST = (
     ),
 )
 
-_ALL = (*_FIRST, *window_layers.ENTRIES, *pointwise_layers.ENTRIES, *shape_layers.ENTRIES, *container_layers.ENTRIES)
+_ALL = (
+    *_FIRST,
+    *sequence_layers.ENTRIES,
+    *window_layers.ENTRIES,
+    *pointwise_layers.ENTRIES,
+    *shape_layers.ENTRIES,
+    *container_layers.ENTRIES,
+)
 
 ENTRIES = tuple(sorted(_ALL, key=lambda entry: ORDER.get(entry.name, len(ORDER))))

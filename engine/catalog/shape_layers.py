@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Gt
 
 from engine.catalog.entry import Entry
 from engine.catalog.layer_entry import layer
@@ -18,6 +20,7 @@ _PADS = {
     "Circular": ("its other end", "For what goes round: angles, hours, the earth's longitudes."),
 }
 _WHAT = {"1d": "a signal", "2d": "an image", "3d": "a volume"}
+_FACTOR = Annotated[float, Gt(0)]
 _PAIR = int | tuple[int, int]
 
 
@@ -56,7 +59,10 @@ ENTRIES = (
         "Upsample",
         "Enlarges by repeating values, or by drawing between them.",
         "In decoders, before a convolution: scale_factor = 2 doubles the size.",
-        types={"mode": Literal["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"]},
+        types={
+            "mode": Literal["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear"],
+            "scale_factor": _FACTOR | tuple[_FACTOR, ...],
+        },
         hidden=frozenset({"recompute_scale_factor"}),
         helps={
             "size": "The new size; give it or scale_factor.",

@@ -8,7 +8,7 @@ import typing
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 _SEQUENCES = (list, collections.abc.Iterable, collections.abc.Sequence)
@@ -114,8 +114,10 @@ def _words(annotation: Any) -> str:
         if any(isinstance(a, Lt) and a.lt == 1 for a in arguments[1:]):
             return "a share between 0 and 1"
         bound = next((a.ge for a in arguments[1:] if isinstance(a, Ge)), None)
+        above = next((a.gt for a in arguments[1:] if isinstance(a, Gt)), None)
         most = next((a.le for a in arguments[1:] if isinstance(a, Le)), None)
-        limits = ("" if bound is None else f" of at least {bound}") + ("" if most is None else f" and at most {most}")
+        limits = ("" if bound is None else f" of at least {bound}") + ("" if above is None else f" above {above}")
+        limits += "" if most is None else f" and at most {most}"
         return _words(arguments[0]) + limits
     if origin is Literal:
         return " or ".join(repr(v) for v in arguments)

@@ -22,6 +22,8 @@ SIZE_PARAMETER = {
     **{f"{name}{n}d": "num_features" for name in ("BatchNorm", "InstanceNorm") for n in (1, 2, 3)},
     "GroupNorm": "num_channels",
     **dict.fromkeys(RECURRENT, "input_size"),
+    **dict.fromkeys(("TransformerEncoder", "PositionalEncoding"), "d_model"),
+    "AttentionPooling": "in_features",
 }
 """The parameter that says what a layer gets: the number of channels or of features before it."""
 
@@ -72,7 +74,7 @@ def signal_of(description: Description) -> Signal:
 
 def size_before(type: str, signal: Signal) -> int:
     """What the parameter in `SIZE_PARAMETER` must be for a layer that gets `signal`."""
-    return signal.shape[-1] if type in ("Linear", *RECURRENT) else signal.shape[0]
+    return signal.shape[-1] if type == "Linear" or signal.kind == "sequence" else signal.shape[0]
 
 
 def arguments(type: str, given: Mapping[str, Any], signal: Signal, facts: Facts) -> dict[str, Any]:
@@ -92,6 +94,10 @@ def arguments(type: str, given: Mapping[str, Any], signal: Signal, facts: Facts)
             found.setdefault("padding_idx", 0)
     if type in ("Softmax", "Softmin", "LogSoftmax", "GLU"):
         found.setdefault("dim", 1 if signal.kind in OVER_CHANNELS else -1)
+    if type == "PositionalEncoding":
+        found.setdefault("max_length", signal.shape[0])
+    if "freeze" in found:
+        found["_freeze"] = found.pop("freeze")  # torch's own name for it
     if type in RECURRENT and found.get("num_layers", 1) == 1:
         found.pop("dropout", None)  # between stacked layers only; torch would warn
     return found

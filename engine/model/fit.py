@@ -9,6 +9,7 @@ from engine.model.signal import OVER_CHANNELS, Kind, Signal
 PERMUTE = '{type = "Permute", dims = [0, 2, 1]}'
 
 RECURRENT = ("RNN", "LSTM", "GRU")
+READ_WHOLE = ("TransformerEncoder", "PositionalEncoding", "AttentionPooling", "MeanPooling")
 _NUMBERS: tuple[Kind, ...] = ("volume", "image", "signal", "sequence", "vector")
 _BY_DIMENSIONS: dict[str, Kind] = {"1d": "signal", "2d": "image", "3d": "volume"}
 TAKES: dict[str, tuple[Kind, ...]] = {
@@ -21,7 +22,7 @@ TAKES: dict[str, tuple[Kind, ...]] = {
     **dict.fromkeys(("LocalResponseNorm", "ChannelShuffle", "Upsample", "FeatureAlphaDropout"), OVER_CHANNELS),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle", "Unfold"), ("image",)),
     "Fold": ("signal",),
-    **dict.fromkeys(RECURRENT, ("sequence",)),
+    **dict.fromkeys((*RECURRENT, *READ_WHOLE), ("sequence",)),
 }
 """What layers take that do not take numbers of any shape."""
 
@@ -58,7 +59,7 @@ def _fix(type: str, signal: Signal, rows_parameter: bool) -> str:
         return "Remove it: the values are numbers already."
     if type == "Linear":
         return "Put a Flatten before it."
-    if type in RECURRENT:
+    if type in (*RECURRENT, *READ_WHOLE):
         if signal.summed_up_by:
             return f'Set output = "sequence" in {signal.summed_up_by}.'
         if got == "signal":
@@ -90,7 +91,7 @@ def assumed(type: str, signal: Signal) -> Signal | None:
     if type == "Linear" and signal.kind in ("image", "signal"):
         return signal.of((signal.numel,), "vector")
     turns = (TAKES.get(type) == ("signal",) and signal.kind == "sequence") or (
-        type in RECURRENT and signal.kind == "signal"
+        type in (*RECURRENT, *READ_WHOLE) and signal.kind == "signal"
     )
     if turns:
         return signal.of(signal.shape[::-1], "signal" if signal.kind == "sequence" else "sequence")

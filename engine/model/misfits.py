@@ -43,6 +43,16 @@ def wrong_arguments(type: str, given: Mapping[str, Any], signal: Signal) -> Mist
         return Mistake(".downscale_factor", f"downscale_factor is {given['downscale_factor']}", expected, fix, type)
     if type.startswith("BatchNorm") and given.get("eps", 1) <= 0:
         return Mistake(".eps", f"found {given['eps']}", "expected more than 0", "Remove it for the default.", type)
+    if type == "EmbeddingBag" and given.get("mode") == "max" and given.get("scale_grad_by_freq"):
+        fix = "Remove it, or use mode mean or sum."
+        return Mistake(".scale_grad_by_freq", "found true", "mode is max, which cannot do it", fix, type)
+    if type == "TransformerEncoder" and given["d_model"] % given["nhead"]:
+        found, expected = f"nhead is {given['nhead']}", f"d_model is {given['d_model']}, not divisible by it"
+        heads = [n for n in (1, 2, 3, 4, 5, 6, 8, 12, 16) if given["d_model"] % n == 0]
+        return Mistake(".nhead", found, expected, f"Set nhead to {_or(heads)}.", type)
+    if type == "PositionalEncoding" and given["max_length"] < signal.shape[0]:
+        expected = f"{signal.origin} gives sequences of {signal.shape[0]} steps"
+        return Mistake(".max_length", f"found {given['max_length']}", expected, "Remove it (it is inferred).", type)
     if type == "Upsample":
         return _wrong_upsampling(type, given, signal)
     for lower, upper in (("min_val", "max_val"), ("lower", "upper")):
@@ -125,7 +135,7 @@ def wrong_module(type: str, module: nn.Module, signal: Signal) -> Mistake | None
         return _wrong_spread(type, module, signal)
     if isinstance(module, sizes.PADDINGS):
         return _wrong_padding(type, module, signal)
-    if isinstance(module, (*sizes.CONVOLUTIONS, *sizes.POOLINGS)) and min(sizes.output_shape(module, signal.shape)) < 1:
+    if isinstance(module, (*sizes.CONVOLUTIONS, *sizes.POOLINGS)) and _too_small(module, signal):
         kernel = sizes.per_dimension(module.kernel_size, len(signal.shape) - 1)
         found = f"kernel_size is {size_text(kernel)}"
         if isinstance(module, sizes.POOLINGS):
@@ -162,6 +172,15 @@ def wrong_module(type: str, module: nn.Module, signal: Signal) -> Mistake | None
         fix = "Name each dimension once, 0 first."
         return Mistake(".dims", f"it names {len(module.dims)} dimensions", expected, fix, type)  # type: ignore[arg-type]
     return None
+
+
+def _too_small(module: Any, signal: Signal) -> bool:
+    """Whether no window fits. torch's means over volumes count no padding and no partial window there."""
+    if isinstance(module, (nn.AvgPool3d, nn.LPPool3d)):
+        kernel = sizes.per_dimension(module.kernel_size, 3)
+        if any(size < k for size, k in zip(signal.shape[1:], kernel, strict=True)):
+            return True
+    return min(sizes.output_shape(module, signal.shape)) < 1
 
 
 def _wrong_spread(type: str, module: Any, signal: Signal) -> Mistake | None:

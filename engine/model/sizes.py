@@ -16,6 +16,8 @@ from torch import nn
 from engine.catalog import catalog
 from engine.model.fit import keeps_shape
 from engine.model.permute import Permute
+from engine.model.pooling import AttentionPooling, MeanPooling
+from engine.model.transformer import PositionalEncoding, TransformerEncoder
 
 Shape = tuple[int, ...]
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -56,6 +58,10 @@ def output_shape(module: nn.Module, shape: Shape) -> Shape:
         return (*shape, module.embedding_dim)
     if isinstance(module, nn.EmbeddingBag):
         return (module.embedding_dim,)
+    if isinstance(module, (AttentionPooling, MeanPooling)):
+        return shape[1:]
+    if isinstance(module, (TransformerEncoder, PositionalEncoding)):
+        return shape
     if isinstance(module, nn.GLU):
         halved = module.dim % (len(shape) + 1) - 1
         return tuple(size // 2 if place == halved else size for place, size in enumerate(shape))
@@ -171,6 +177,12 @@ def flops(module: nn.Module, before: Shape, after: Shape) -> int:
     if isinstance(module, nn.RNNBase):
         # Every weight matrix is applied once a step.
         return 2 * before[0] * sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight"))
+    if isinstance(module, TransformerEncoder):
+        # Every matrix is applied once a step; each pair of steps is compared, and weighed.
+        matrices = sum(p.numel() for p in module.parameters() if p.dim() == 2)
+        return 2 * before[0] * matrices + 4 * before[0] ** 2 * module.d_model * module.num_layers
+    if isinstance(module, AttentionPooling):
+        return 2 * before[0] * (sum(p.numel() for p in module.parameters() if p.dim() == 2) + module.in_features)
     return 0
 
 
@@ -185,6 +197,11 @@ def kept_bytes(module: nn.Module, before: Shape, after: Shape) -> int:
     elif isinstance(module, nn.RNNBase):
         states = before[0] * module.num_layers * (1 + module.bidirectional) * module.hidden_size
         kept += states * _KEPT_BY_A_STATE[module.mode] * itemsize
+    elif isinstance(module, TransformerEncoder):
+        at_each_step = 10 * module.d_model + 2 * module.dim_feedforward + 2 * module.nhead * before[0]
+        kept = before[0] * at_each_step * module.num_layers * itemsize
+    elif isinstance(module, AttentionPooling):
+        kept = before[0] * (module.hidden_size + 2) * itemsize
     elif isinstance(module, _DROPOUTS):
         kept += prod(after)  # the mask
     return kept

@@ -205,6 +205,8 @@ def _kind_after(type: str, signal: Signal, shape: tuple[int, ...], parameters: M
         return "sequence" if type == "Embedding" else "vector"
     if type in RECURRENT:
         return "sequence" if len(shape) == 2 else "vector"
+    if type in ("AttentionPooling", "MeanPooling"):
+        return "vector"
     if len(shape) != len(signal.shape):
         return LAID_OUT[len(shape)]
     if type == "Permute" and signal.kind in ("sequence", "signal") and as_tuples(parameters["dims"]) == (0, 2, 1):

@@ -119,7 +119,7 @@ def test_the_plan_of_a_layer_is_what_the_built_layer_does(name):
             assert tuple(output.shape) == (BATCH, *planned.signal.shape)
             assert DIMENSIONS[planned.signal.kind] == len(planned.signal.shape)
             assert planned.parameters == sum(p.numel() for p in module.parameters())
-            if name in GROUPS["convolution"] or name in GROUPS["linear"] or name in GROUPS["recurrent"]:
+            if any(name in GROUPS[group] for group in ("linear", "convolution", "recurrent", "attention")):
                 assert planned.flops == flops_run(name, chosen, signal)
             else:
                 assert planned.flops == 0
