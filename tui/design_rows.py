@@ -194,14 +194,15 @@ class Columns:
         return head + right(shape, self.shape) + right(params, self.params)
 
 
-def columns_for(plan: Plan | None, width: int) -> Columns:
+def columns_for(draft: Draft, plan: Plan | None, width: int) -> Columns:
     """The columns of a plan's layer table in `width` cells."""
     layers = plan.layers if plan is not None else ()
     shapes = [plan.description.input_shape] if plan is not None and plan.description else []
     shape = max((len(shape_text(s)) for s in [*shapes, *(layer.output_shape for layer in layers)]), default=0)
     params = max((len(f"{layer.parameters:,}") for layer in layers), default=0)
     shape, params = max(shape, len("output")) + 2, max(params, len("params")) + 2
-    number = max((len(layer.number) for layer in layers), default=0)
+    places = walk(draft.experiment.model.layers) if draft.experiment else ()
+    number = max((len(place.number) for place in places), default=0)
     number = min(max(2, number), 8)
     label = width - 4 - number - shape - params
     if label < 12:  # a very narrow panel gives up the parameters first
@@ -209,9 +210,9 @@ def columns_for(plan: Plan | None, width: int) -> Columns:
     return Columns(number, max(8, label), shape, params)
 
 
-def layer_heading(plan: Plan | None, width: int) -> Content:
+def layer_heading(draft: Draft, plan: Plan | None, width: int) -> Content:
     """The names of the layer table's columns."""
-    return Content.styled(columns_for(plan, width).line("  ", "#", "layer", "output", "params"), MUTED)
+    return Content.styled(columns_for(draft, plan, width).line("  ", "#", "layer", "output", "params"), MUTED)
 
 
 def layer_rows(draft: Draft, plan: Plan | None, width: int) -> list[Content]:
@@ -219,7 +220,7 @@ def layer_rows(draft: Draft, plan: Plan | None, width: int) -> list[Content]:
 
     Layers count from 0, as in the document's paths and in the keys of torch's state_dict.
     """
-    columns = columns_for(plan, width)
+    columns = columns_for(draft, plan, width)
     shape = shape_text(plan.description.input_shape) if plan is not None and plan.description else ""
     rows = [Content.styled(columns.line("  ", "", "input", shape, ""), MUTED)]
     if plan is None or not plan.layers:

@@ -31,6 +31,7 @@ from tui.widgets.header import DeckHeader
 from tui.widgets.row_list import PANEL_KEYS, RowList
 
 if TYPE_CHECKING:
+    from engine.experiment import Draft
     from engine.plan import Plan
     from tui.app import Deck, Design
 
@@ -57,10 +58,10 @@ class PanelResized(Message):
 class LayerHeading(Widget):
     """The names of the layer table's columns, where the rows below have them."""
 
-    plan: reactive[Plan | None] = reactive(None)
+    shown: reactive[tuple[Draft, Plan | None] | None] = reactive(None)
 
     def render(self) -> Content:
-        return layer_heading(self.plan, self.content_size.width)
+        return Content("") if self.shown is None else layer_heading(*self.shown, self.content_size.width)
 
     def on_resize(self) -> None:
         self.post_message(PanelResized())
@@ -153,7 +154,7 @@ class DesignScreen(Screen[None]):
         waits = "trains as soon as torch is there" if self.app.will_train is self.design else ""
         count = f"✗ {len(wrong)} mistake{'s' if len(wrong) != 1 else ''}" if wrong else ""
         model.border_subtitle = waits or count or rest
-        self.query_one(LayerHeading).plan = plan
+        self.query_one(LayerHeading).shown = draft, plan
 
     def _write_selection(self) -> None:
         assert self.design is not None
