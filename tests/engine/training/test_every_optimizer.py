@@ -1,0 +1,71 @@
+"""Every optimizer of the catalog with every loss that fits its task: each pair trains, or says why it cannot."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+
+from engine.catalog import catalog
+from engine.catalog.losses import ONE_OUTPUT
+from engine.data import load_data
+from engine.experiment import reads
+from engine.plan import check
+from engine.training.assemble import assemble
+from engine.training.events import Epoch, Reason
+
+BEFORE = {"NLLLoss": ["LogSoftmax"], "BCELoss": ["Sigmoid"]}
+
+
+class Watch:
+    """Nobody watches; the epochs are kept."""
+
+    def __init__(self) -> None:
+        self.inbox: deque = deque()
+        self.losses: list[float] = []
+
+    def say(self, event) -> None:
+        if isinstance(event, Epoch):
+            self.losses.append(event.train_loss)
+
+    def attend(self) -> Reason | None:
+        return None
+
+    def epoch_ended(self, *, improved: bool) -> None:
+        pass
+
+
+def document(loss: str, optimizer: str) -> str:
+    entry = catalog("losses")[loss]
+    two = loss in ONE_OUTPUT or "Margin" in loss
+    source = "diabetes" if "regression" in entry.tasks else "breast-cancer" if two else "wine"
+    end = "".join(f', "{name}"' for name in BEFORE.get(loss, ()))
+    return f"""
+[data]
+source = "{source}"
+batch_size = 32
+[model]
+layers = [{{type = "Linear", out_features = 8}}, "Tanh", {{type = "Linear", out_features = "auto"}}{end}]
+[loss]
+type = "{loss}"
+[optimizer]
+type = "{optimizer}"
+[training]
+epochs = 2
+threads = 1
+"""
+
+
+@pytest.mark.parametrize("loss", list(catalog("losses")))
+@pytest.mark.parametrize("optimizer", list(catalog("optimizers")))
+def test_an_optimizer_makes_a_loss_smaller_or_says_why_not(optimizer, loss):
+    plan = check(reads(document(loss, optimizer)))
+    if not plan.ok:
+        assert all(m.fix for m in plan.mistakes)
+        assert {m.path.split(".")[0] for m in plan.mistakes} <= {"loss", "optimizer", "model", "training"}
+        return
+    watch = Watch()
+    data = load_data(plan.experiment.data, plan.experiment.seed)
+    assert assemble(plan, data, watch).run() is Reason.COMPLETED
+    first, second = watch.losses
+    assert second < first
