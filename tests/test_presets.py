@@ -7,8 +7,11 @@ import sys
 
 import pytest
 
-from engine.experiment import preset_names, preset_text
+from engine.experiment import preset_names, preset_text, read
+from engine.plan import check
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
+from engine.training.events import Reason
+from engine.training.session import Session
 
 
 def train(preset, tmp_path, *overrides):
@@ -99,16 +102,26 @@ def test_the_other_docstring_presets_soon_know_more_than_the_largest_class(prese
     assert best(events)["val_accuracy"] > 1.5 * baseline(events)
 
 
-@pytest.mark.parametrize("preset", preset_names())
-def test_a_hopeless_learning_rate_fails_any_preset_in_one_sentence(preset, tmp_path):
-    status, events = train(preset, tmp_path, "optimizer.lr=1e30")
+HOPELESS = r"The loss stopped being finite at step \d+, in epoch \d+"
+
+
+def test_a_hopeless_learning_rate_fails_a_run_in_one_sentence_and_with_status_1(tmp_path):
+    status, events = train("digits-cnn", tmp_path, "optimizer.lr=1e30")
     end = events[-1]
     assert status == 1
     assert (end["event"], end["reason"]) == ("finished", "failed")
-    assert re.search(r"The loss stopped being finite at step \d+, in epoch \d+", end["message"])
-    (run,) = tmp_path.iterdir()
+    assert re.search(HOPELESS, end["message"])
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_hopeless_learning_rate_leaves_the_checkpoints_of_any_preset_whole(preset, tmp_path):
+    session = Session(check(read(preset, ["optimizer.lr=1e30", "training.threads=1"])), runs_dir=tmp_path)
+    session.start()
+    session.join()
+    assert session.finished.reason is Reason.FAILED
+    assert re.search(HOPELESS, session.finished.message)
     for kind in ("last", "best"):
-        whole = newest_checkpoint(run / "checkpoints", kind=kind)
+        whole = newest_checkpoint(session.directory / "checkpoints", kind=kind)
         if whole is not None:
             assert all(t.isfinite().all() for t in load_checkpoint(whole).model.values() if t.is_floating_point())
 
