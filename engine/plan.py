@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
 from typing import Any, TypeVar, cast
 
 from engine.catalog import catalog
@@ -24,13 +23,14 @@ from engine.catalog.suitability import (
     scheduler_mistakes,
     state_numbers,
 )
+from engine.checks import Subject, every_mistake
 from engine.data import load_data, with_defaults
 from engine.data.description import Description
 from engine.devices import Precision, devices, resolve_device, resolve_precision, resolve_threads
 from engine.experiment.document import Choice, Data, Experiment, Layer, Model
 from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake, Refused
-from engine.experiment.tree import by_path, walk
+from engine.experiment.tree import walk
 from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.init_mistakes import init_mistakes
 from engine.model.trace import Traced
@@ -124,11 +124,10 @@ def check(draft: Draft | Experiment) -> Plan:
     every = list(everything(traced))
     mistakes += [mistake for layer in every for mistake in layer.mistakes]
     mistakes += init_mistakes(experiment.model, {t.path: dict(t.shapes) for t in every})
-    mistakes += _batch_mistakes(experiment, description, every)
 
     if experiment.loss.type != "auto":
         classes = description.outputs if description is not None else 0
-        mistakes += loss_mistakes(experiment.loss, task, classes, layers)
+        mistakes += loss_mistakes(experiment.loss, task, classes)
     wrong, optimizer = optimizer_mistakes(experiment.optimizer)
     batches = -(-description.train_samples // experiment.data.batch_size) if description is not None else 0
     steps_per_epoch = -(-batches // training.accumulation_steps)
@@ -159,6 +158,14 @@ def check(draft: Draft | Experiment) -> Plan:
         validates = description is None or description.val_samples > 0
         mistakes += monitor_mistakes(training.early_stopping, task, validates)
         mistakes += threshold_mistakes(training.early_stopping)
+    mistakes += every_mistake(
+        Subject(
+            experiment=experiment,
+            description=description,
+            signals={t.path: t.signal for t in every},
+            steps_per_epoch=steps_per_epoch,
+        )
+    )
 
     parameters, flops = sum(layer.parameters for layer in traced), sum(layer.flops for layer in traced)
     averaged = experiment.regularization.average is not None
@@ -251,25 +258,6 @@ def _device(experiment: Experiment) -> tuple[str, Precision, list[Mistake]]:
             [Mistake("loss.type", found, "", 'Use BCEWithLogitsLoss, or set training.amp = "off".')],
         )
     return device, precision, []
-
-
-def _batch_mistakes(experiment: Experiment, description: Description | None, traced: Sequence[Traced]) -> list[Mistake]:
-    """BatchNorm over a single value: torch fails at that batch, which may be the last of the epoch."""
-    if description is None:
-        return []
-    batch, samples = experiment.data.batch_size, description.train_samples
-    if min(batch, samples) > 1 and samples % batch != 1:
-        return []
-    layers = by_path(experiment.model.layers)
-    for result in traced:
-        layer = layers[result.path]
-        single = result.signal is not None and prod(result.signal.shape[1:]) == 1
-        if layer.type.startswith("BatchNorm") and single:
-            better = next((b for b in range(max(batch, 2), samples) if samples % b != 1), 2)
-            found = f"{samples} samples in batches of {batch} leave a batch of 1"
-            expected = f"{layer.type} needs at least 2"
-            return [Mistake("data.batch_size", found, expected, f"Set data.batch_size = {better}.")]
-    return []
 
 
 def _memory_mistakes(weights_bytes: int, memory_bytes: int, device: str) -> list[Mistake]:

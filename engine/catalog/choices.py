@@ -48,6 +48,11 @@ def check_parameters(entry: Entry, given: Mapping[str, Any], path: str) -> Check
                     )
                 )
                 continue
+            if name in entry.elsewhere:
+                found = f"{entry.name} has no {name}"
+                mistakes.append(Mistake(f"{path}.{name}", found, "", entry.elsewhere[name], entry.name))
+                whole = False
+                continue
             mistakes.append(unknown_name(f"{path}.{name}", name, tuple(known), f"a parameter of {entry.name}"))
             meant = nearest(name, known) or ""
             if not meant or meant in given:

@@ -104,6 +104,8 @@ class Entry:
     """Help on a parameter where torch's documentation says too little."""
     signature_of: str = ""
     """Whose signature to read where the class itself shows only `*args`."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Parameters that it has not but its like have, each with the sentence of what to do instead."""
     added: tuple[Parameter, ...] = ()
     """Parameters that torchdeck adds to torch's."""
 

@@ -1,4 +1,4 @@
-"""Whether loss, optimizer, scheduler and monitored metric suit the task, the network and each other.
+"""Whether loss, optimizer, scheduler and monitored metric are such that torch takes them, for the task and the run.
 
 Each function returns every mistake that it finds; paths are those of the document.
 """
@@ -6,7 +6,6 @@ Each function returns every mistake that it finds; paths are those of the docume
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -25,21 +24,14 @@ from engine.catalog.choices import blame, check_parameters, check_type
 from engine.catalog.losses import BY_TASK, IGNORES_NONE, ONE_OUTPUT
 from engine.catalog.metrics import monitors
 from engine.catalog.schedulers import ALONE, COMPOSITES
-from engine.experiment.document import Choice, EarlyStopping, Layer, Scheduler
+from engine.experiment.document import Choice, EarlyStopping, Scheduler
 from engine.experiment.mistakes import Mistake, unknown_name, value_text
-from engine.experiment.tree import backwards
 
 _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 
-_BEFORE_LOSS = {"NLLLoss": "LogSoftmax", "BCELoss": "Sigmoid"}
-"""Losses of probabilities, and the layer that makes them."""
 
-_INSIDE_LOSS = {"CrossEntropyLoss": ("Softmax", "LogSoftmax"), "BCEWithLogitsLoss": ("Sigmoid",)}
-"""Layers that these losses contain; the first of each spoils the gradients when it stands before them too."""
-
-
-def loss_mistakes(choice: Choice, task: str | None, classes: int, layers: Sequence[Layer]) -> list[Mistake]:
-    """What is wrong with a loss, for a task (None where the data is not known) and as the end of these layers."""
+def loss_mistakes(choice: Choice, task: str | None, classes: int) -> list[Mistake]:
+    """What is wrong with a loss by itself, and for a task (None where the data is not known)."""
     entry, mistakes = check_type("losses", choice, "loss")
     if entry is None:
         return mistakes
@@ -68,8 +60,7 @@ def loss_mistakes(choice: Choice, task: str | None, classes: int, layers: Sequen
     if choice.type in ONE_OUTPUT and classes != 2:
         found = f"{choice.type} tells two classes apart"
         return [*mistakes, Mistake("loss.type", found, f"the data has {classes}", "Use CrossEntropyLoss.")]
-    mistakes += _class_mistakes(choice, classes)
-    return mistakes + _last_layer_mistakes(choice.type, layers)
+    return mistakes + _class_mistakes(choice, classes)
 
 
 def _class_mistakes(choice: Choice, classes: int) -> list[Mistake]:
@@ -88,22 +79,6 @@ def _class_mistakes(choice: Choice, classes: int) -> list[Mistake]:
         expected = f"the classes are 0 to {classes - 1}"
         mistakes.append(Mistake("loss.ignore_index", found, expected, fix, choice.type))
     return mistakes
-
-
-def _last_layer_mistakes(loss: str, layers: Sequence[Layer]) -> list[Mistake]:
-    place = next((place for place in backwards(layers) if place.layer.type != "Identity"), None)
-    if place is None:
-        return []
-    path, last = place.path, place.layer.type
-    needed = _BEFORE_LOSS.get(loss)
-    if needed is not None and last != needed:
-        instead = "CrossEntropyLoss" if loss == "NLLLoss" else "BCEWithLogitsLoss"
-        found = f"{loss} wants {needed} as the last layer"
-        return [Mistake("loss.type", found, f"{path} is {last}", f"Add {needed} at the end, or use {instead}.")]
-    if last in _INSIDE_LOSS.get(loss, ())[:1]:
-        found = f"{loss} applies {last} itself"
-        return [Mistake(path, found, "done twice it learns slowly", "Remove it.", last, "warning")]
-    return []
 
 
 def optimizer_mistakes(choice: Choice) -> tuple[list[Mistake], Optimizer | None]:

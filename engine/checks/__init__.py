@@ -1,0 +1,8 @@
+"""What a document's parts say against each other: small functions that name the fields, why, and the fix."""
+
+from __future__ import annotations
+
+from engine.checks import layers, losses, optimizers, schedulers, training
+from engine.checks.subject import Subject, every_mistake
+
+__all__ = ["Subject", "every_mistake", "layers", "losses", "optimizers", "schedulers", "training"]

@@ -1,0 +1,80 @@
+"""The length of the run, its batches and its early stopping against each other and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.catalog.metrics import goal, monitors
+from engine.checks.subject import Subject, check
+from engine.experiment.mistakes import Mistake, value_text
+
+_AT_MOST_1 = ("accuracy", "f1")
+
+
+@check
+def patience_is_longer_than_the_run(subject: Subject) -> Iterator[Mistake]:
+    """Early stopping that cannot end the run: the first epoch is always a best one."""
+    stopping = subject.experiment.training.early_stopping
+    # A few epochs are a trial of a document that is meant for many.
+    if stopping is None or stopping.patience < subject.epochs or subject.epochs < _TRIAL_EPOCHS:
+        return
+    found = f"found {stopping.patience}"
+    expected = f"training.epochs is {subject.epochs}, so it never ends the run"
+    fix = f"Set it to {max(1, subject.epochs // 4)}, or train longer."
+    path = "training.early_stopping.patience"
+    yield Mistake(path, found, expected, fix, severity="warning")
+
+
+_TRIAL_EPOCHS = 4
+
+
+@check
+def gain_is_out_of_reach(subject: Subject) -> Iterator[Mistake]:
+    """A min_delta that no accuracy can gain after the first epoch."""
+    stopping = subject.experiment.training.early_stopping
+    if stopping is None or stopping.min_delta < 1:
+        return
+    metric = stopping.monitor.removeprefix("val_").removeprefix("train_")
+    if metric in _AT_MOST_1:
+        path, found = "training.early_stopping.min_delta", f"found {value_text(stopping.min_delta)}"
+        expected = f"{metric} is at most 1, so no epoch is better than the first"
+        yield Mistake(path, found, expected, "Set it to 0.001, say.", severity="warning")
+
+
+@check
+def best_is_the_worst(subject: Subject) -> Iterator[Mistake]:
+    """A mode against the metric's own direction keeps the worst epoch."""
+    stopping = subject.experiment.training.early_stopping
+    if stopping is None or stopping.mode == "auto" or subject.description is None:
+        return
+    if stopping.monitor in monitors(subject.description.task) and stopping.mode != goal(stopping.monitor):
+        found = f"found {value_text(stopping.mode)}"
+        better = "greater" if goal(stopping.monitor) == "max" else "less"
+        expected = f"{better} {stopping.monitor} is better, so the worst epoch would be kept"
+        fix = 'Remove it, or set it to "auto".'
+        yield Mistake("training.early_stopping.mode", found, expected, fix, severity="warning")
+
+
+@check
+def batch_is_larger_than_the_data(subject: Subject) -> Iterator[Mistake]:
+    """A batch that takes all there is: one step an epoch."""
+    if subject.description is None:
+        return
+    batch, samples = subject.experiment.data.batch_size, subject.description.train_samples
+    if batch > samples > 0:
+        expected = f"there are {samples:,} samples to train on, so an epoch is one step"
+        fix = f"Set it to {max(1, min(64, samples // 8))}, say."
+        yield Mistake("data.batch_size", f"found {batch}", expected, fix, severity="warning")
+
+
+@check
+def accumulates_more_than_an_epoch(subject: Subject) -> Iterator[Mistake]:
+    """More batches to a step than an epoch has."""
+    if subject.description is None:
+        return
+    steps = subject.experiment.training.accumulation_steps
+    batches = -(-subject.description.train_samples // subject.experiment.data.batch_size)
+    if steps > batches > 0:
+        expected = f"an epoch has {batches:,} batch{'' if batches == 1 else 'es'}, so it is one step"
+        fix = f"Set it to {max(1, batches // 4)}, say, or make data.batch_size smaller."
+        yield Mistake("training.accumulation_steps", f"found {steps}", expected, fix, severity="warning")
