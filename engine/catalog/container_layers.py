@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Lt
 
 from engine.catalog.entry import Entry, Parameter
-from engine.catalog.layer_entry import layer
+from engine.catalog.layer_entry import COPIES, layer
 from engine.catalog.value_types import LAYERS
 
 
@@ -47,7 +47,7 @@ ENTRIES = (
         "Repeat",
         "The same layers several times in a row, each time with weights of their own.",
         "For the equal blocks of a deep network, written once.",
-        Parameter(name="times", annotation=Annotated[int, Ge(1)], required=True, help="How many copies."),
+        Parameter(name="times", annotation=COPIES, required=True, help="How many copies."),
         _held("layers", "The layers of one copy."),
         formula="y = f₃(f₂(f₁(x)))",
         when_not="Where the blocks differ in size: write each of them.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
 
 from engine.catalog.entry import Entry
 from engine.catalog.layer_groups import group_of
@@ -10,6 +12,9 @@ from engine.catalog.layer_groups import group_of
 BEFORE = "the layer before"
 CHANNELS = {"in_channels": BEFORE}
 DIM = {"dim": "the channels, or the last dimension of a vector or a sequence"}
+
+COPIES = Annotated[int, Ge(1), Le(1000)]
+"""Layers that are all built one after the other: beyond that a number is a slip, and building them would hang."""
 
 _SIZES: dict[str, Any] = {"1d": int | tuple[int], "2d": int | tuple[int, int], "3d": int | tuple[int, int, int]}
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine.catalog import container_layers, pointwise_layers, sequence_layers, shape_layers, window_layers
 from engine.catalog.entry import Entry, Parameter
-from engine.catalog.layer_entry import BEFORE, DIM, adaptive_pooling, convolution, layer, pooling
+from engine.catalog.layer_entry import BEFORE, COPIES, DIM, adaptive_pooling, convolution, layer, pooling
 from engine.catalog.layer_groups import ORDER
 
 _OUTPUT = Parameter(
@@ -29,6 +29,7 @@ def _recurrent(name: str, summary: str, when: str) -> Entry:
         signature_of="torch.nn.RNNBase",
         inferred={"input_size": BEFORE},
         hidden=frozenset({"mode"} if name == "LSTM" else {"mode", "proj_size"}),
+        types={"num_layers": COPIES},
         helps={"dropout": "Dropout between the stacked layers, so it needs num_layers of 2 or more."},
         added=(*_NONLINEARITY.get(name, ()), _OUTPUT),
     )

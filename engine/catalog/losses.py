@@ -59,6 +59,7 @@ ENTRIES = (
         "When the last layer is LogSoftmax; together they are CrossEntropyLoss.",
         types=_CLASS_WEIGHTS,
         helps=_CLASS_WEIGHTS_HELP | _IGNORE_HELP,
+        elsewhere={"label_smoothing": "Remove it, or use CrossEntropyLoss without LogSoftmax at the end."},
     ),
     _loss(
         "BCEWithLogitsLoss",

@@ -10,8 +10,20 @@ FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 """Those that torch steps in one kernel for all parameters, on the CPU too."""
 
 
+_WITH_BETAS = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
+_WITH_MOMENTUM = frozenset({"SGD", "RMSprop", "Muon"})
+_BETAS = "Its momentum is the first of betas: set betas = [0.9, 0.999]."
+_NO_MOMENTUM = 'Remove it, or use optimizer.type = "SGD".'
+_NESTEROV = 'Remove it, or use optimizer.type = "NAdam".'
+
+
 def _optimizer(name: str, summary: str, when: str, **more: Any) -> Entry:
-    return Entry(kind="optimizers", name=name, torch_name=f"torch.optim.{name}", summary=summary, when=when, **more)
+    elsewhere = {} if name in _WITH_MOMENTUM else {"momentum": _BETAS if name in _WITH_BETAS else _NO_MOMENTUM}
+    if name in _WITH_BETAS:
+        elsewhere["nesterov"] = _NESTEROV
+    torch_name = f"torch.optim.{name}"
+    entry: dict[str, Any] = {"kind": "optimizers", "name": name, "torch_name": torch_name, "elsewhere": elsewhere}
+    return Entry(**(entry | {"summary": summary, "when": when} | more))
 
 
 ENTRIES = (

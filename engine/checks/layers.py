@@ -44,10 +44,12 @@ def batch_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
     for path, signal in subject.signals.items():
         type = layers[path].type
         if type.startswith("BatchNorm") and signal is not None and prod(signal.shape[1:]) == 1:
-            better = next((b for b in range(max(batch, 2), samples) if samples % b != 1), 2)
+            sizes = (*range(max(batch, 2), samples), *range(min(batch, samples), 1, -1))
+            better = next((b for b in sizes if samples % b != 1), None)
             found = f"{samples} samples in batches of {batch} leave a batch of 1"
             expected = f"{type} needs at least 2"
-            yield Mistake("data.batch_size", found, expected, f"Set data.batch_size = {better}.")
+            fix = f"Set data.batch_size = {better}." if better else f"Use LayerNorm instead of {type}."
+            yield Mistake("data.batch_size", found, expected, fix)
             return
 
 
@@ -59,24 +61,6 @@ def two_activations(subject: Subject) -> Iterator[Mistake]:
             found = f"it follows {before.layer.type} at {_index(before)}"
             expected = "nothing is learned between two activations"
             yield Mistake(place.path, found, expected, "Remove one of them.", place.layer.type, "warning")
-
-
-@check
-def linear_on_an_image(subject: Subject) -> Iterator[Mistake]:
-    """Linear on an image that is not laid out flat acts on its width alone."""
-    first = subject.experiment.model.layers[0]
-    description = subject.description
-    if first.type == "Linear" and description is not None and description.input_kind == "image":
-        yield _width_alone(Place("model.layers[0]", "", 0, first))
-    for before, place in neighbours(subject):
-        signal = subject.signals.get(before.path)
-        if place.layer.type == "Linear" and signal is not None and signal.kind == "image":
-            yield _width_alone(place)
-
-
-def _width_alone(place: Place) -> Mistake:
-    found = "it gets an image and acts on its width alone"
-    return Mistake(place.path, found, "", "Put Flatten before it.", place.layer.type, "warning")
 
 
 @check

@@ -23,7 +23,6 @@ _NEEDS_SCORES = frozenset({"CrossEntropyLoss", "BCEWithLogitsLoss", "MultiMargin
 _RANGES = {
     "ReLU": "none below 0",
     "ReLU6": "only 0 to 6",
-    "Softplus": "none below 0",
     "Sigmoid": "only 0 to 1",
     "Hardsigmoid": "only 0 to 1",
     "LogSigmoid": "none above 0",
@@ -33,7 +32,7 @@ _RANGES = {
     "Softmax": "only 0 to 1",
     "LogSoftmax": "none above 0",
 }
-"""Which numbers an activation gives."""
+"""Which numbers an activation gives; Softplus is left out, which is taken where every target is positive."""
 
 
 def last_layer(subject: Subject) -> Place | None:

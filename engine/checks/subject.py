@@ -57,3 +57,8 @@ def number(choice: Choice, name: str, default: float | None = None) -> float | N
 def epochs_text(epochs: float) -> str:
     """`1 epoch`, `12 epochs`."""
     return f"{epochs:g} epoch{'' if epochs == 1 else 's'}"
+
+
+def registered() -> tuple[str, ...]:
+    """The names of all checks."""
+    return tuple(each.__name__ for each in _CHECKS)

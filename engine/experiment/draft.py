@@ -105,7 +105,7 @@ def _set_aside(document: dict[str, Any], where: Location) -> None:
         holder[last] = copy.deepcopy(_PLACEHOLDERS[where])
     elif _is_layer(where):
         holder[last] = "Identity"
-    elif last == "type" or isinstance(last, int) or last not in holder:
+    elif len(where) > 1 and (last == "type" or isinstance(last, int) or last not in holder):
         # A choice without a type is none at all, a list without one of its items means something else, and where a
         # required field is missing there is nothing to take away but what lacks it.
         _set_aside(document, where[:-1])

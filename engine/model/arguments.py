@@ -40,6 +40,8 @@ class Facts:
     vocabulary_size: int | None
     padded: bool
     rows_parameter: bool
+    one_of_two: str = ""
+    """The loss that would take one output in place of the two of two classes."""
 
 
 def facts_of(description: Description, loss: str) -> Facts:
@@ -57,6 +59,7 @@ def facts_of(description: Description, loss: str) -> Facts:
         vocabulary_size=description.vocabulary_size,
         padded=description.has_lengths,
         rows_parameter=_reads_rows(description.source),
+        one_of_two="BCEWithLogitsLoss" if description.task == "classification" and outputs == 2 else "",
     )
 
 

@@ -46,7 +46,7 @@ def _window(type: str, parameters: Mapping[str, Any]) -> list[str]:
     elif padding not in (0, [0], [0, 0]):
         words.append(f"pad {_numbers(padding)}")
     usual = 1 if type.startswith("Conv") else parameters["kernel_size"]
-    if parameters.get("stride", usual) != usual:
+    if "stride" in parameters and parameters["stride"] != usual:
         words.append(f"stride {_numbers(parameters['stride'])}")
     words += [
         f"{n} {_numbers(parameters[n])}" for n in ("dilation", "groups") if parameters.get(n, 1) not in (1, [1, 1])

@@ -227,6 +227,8 @@ def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mi
     place = next((p for p in (last, *before) if not keeps_shape(p.layer.type)), last)
     if place.layer.type == "Linear":
         fix = 'Write out_features = "auto".'
+        if signal.shape == (1,) and facts.one_of_two:
+            fix = f'Write out_features = "auto", or use {facts.one_of_two}, which takes one output.'
         return Mistake(place.path, f"out_features is {signal.shape[0]}", facts.wants, fix, "Linear")
     fix = 'Add {type = "Linear", out_features = "auto"} at the end.'
     return Mistake(last.path, f"it gives {signal.shape[0]} numbers", facts.wants, fix, last.layer.type)

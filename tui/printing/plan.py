@@ -118,7 +118,7 @@ def _table(plan: Plan) -> list[tuple[str, ...]]:
     if plan.description is not None:
         rows.append(("", "input", shape_text(plan.description.input_shape), "", ""))
     for layer in plan.layers:
-        mark = "✗" if layer.mistake is not None and layer.mistake.severity == "error" else ""
+        mark = {"error": "✗", "warning": "!"}[layer.mistake.severity] if layer.mistake is not None else ""
         rows.append(
             (
                 f"{mark}{layer.number}",

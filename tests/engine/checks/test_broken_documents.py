@@ -1,0 +1,31 @@
+"""Documents that are each broken in one way, and what is said of them: `broken/NAME.toml` with `broken/NAME.txt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.checks.subject import registered
+from engine.experiment import preset_names, read
+from engine.plan import check
+
+BROKEN = sorted((Path(__file__).parent / "broken").glob("*.toml"))
+
+
+@pytest.mark.parametrize("document", BROKEN, ids=lambda path: path.stem)
+def test_a_broken_document_is_answered_with_the_fields_the_reason_and_the_fix(document):
+    said = "".join(f"{mistake.severity}: {mistake}\n" for mistake in check(read(document)).mistakes)
+    assert said == document.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def test_every_check_has_a_document_that_it_speaks_up_on():
+    documents = {path.stem: path for path in BROKEN}
+    assert len(documents) >= 40
+    for name in registered():
+        assert check(read(documents[name])).mistakes, name
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_no_preset_is_warned_of(preset):
+    assert check(read(preset)).mistakes == ()
