@@ -89,7 +89,11 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
         (["optimizer.betas=[0.9, 2]"], "optimizer.betas", "[0.9, 0.999]"),
         (["scheduler.type=CosineAnnealingWarmRestarts"], "Restarts: T_0 is missing", "Add T_0"),
         (["scheduler={type='StepLR', step_size=1.5}"], "expected a whole number of at least 1 or a share", "a third"),
-        (["scheduler={type='ReduceLROnPlateau', patience=2, monitor='val_acuracy'}"], "scheduler.monitor", "val_accuracy?"),
+        (
+            ["scheduler={type='ReduceLROnPlateau', patience=2, monitor='val_acuracy'}"],
+            "scheduler.monitor",
+            "val_accuracy?",
+        ),
         (["scheduler={type='SequentialLR', schedulers=[]}"], "scheduler.schedulers", "Name one."),
         (["scheduler={type='SequentialLR', schedulers=[{gamma=0.1}]}"], "scheduler.schedulers[0]", "Choose one: Cos"),
         (["scheduler={type='ChainedScheduler', schedulers=['OneCycleLR']}"], "schedulers[0] Chained", "Use it alone."),
