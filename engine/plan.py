@@ -33,6 +33,7 @@ from engine.experiment.mistakes import Mistake, Refused
 from engine.experiment.tree import walk
 from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.init_mistakes import init_mistakes
+from engine.model.signal import Signal
 from engine.model.trace import Traced
 from engine.model.trace_tree import everything, trace
 from engine.training.planned_rates import PlannedRates
@@ -236,9 +237,18 @@ def _trace(
         for m in wrong_already
         if m.severity == "error" and m.path.startswith(place.path) and not _HOLDS_ON.match(m.path[len(place.path) :])
     }
-    facts = facts_of(description, experiment.loss.type) if description is not None else _UNKNOWN
-    signal = signal_of(description) if description is not None else None
+    signal, facts = _signal_and_facts(description, experiment.loss.type)
     return trace(experiment.model.layers, signal, facts, set_aside)
+
+
+def _signal_and_facts(description: Description | None, loss: str) -> tuple[Signal | None, Facts]:
+    return (None, _UNKNOWN) if description is None else (signal_of(description), facts_of(description, loss))
+
+
+def known_facts(experiment: Experiment) -> tuple[Signal | None, Facts]:
+    """What the network of an experiment gets, None where its data cannot be had, and what its layers may ask."""
+    description, _ = _description(experiment)
+    return _signal_and_facts(description, experiment.loss.type)
 
 
 def _device(experiment: Experiment) -> tuple[str, Precision, list[Mistake]]:

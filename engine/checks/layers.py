@@ -33,6 +33,20 @@ def _index(place: Place) -> str:
 
 
 @check
+def nothing_inside(subject: Subject) -> Iterator[Mistake]:
+    """A model or a container without a layer. A branch may hold none: what comes in is handed on."""
+    if not subject.experiment.model.layers:
+        yield Mistake("model.layers", "there is no layer", "expected at least one", 'Begin with "Flatten", say.')
+    for place in walk(subject.experiment.model.layers):
+        layer = place.layer
+        for name, inside in {"layers": layer.layers, "branches": layer.branches}.items():
+            if inside == ():
+                what = "branch" if name == "branches" else "layer"
+                fix = f"Put a {what} in, or remove the {layer.type}."
+                yield Mistake(f"{place.path}.{name}", f"there is no {what}", "expected at least one", fix, layer.type)
+
+
+@check
 def batch_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
     """BatchNorm over a single value: torch fails at that batch, which may be the last of the epoch."""
     if subject.description is None:

@@ -6,11 +6,19 @@ its defaults. What the parameters of a type are is known to the catalog, not to 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Of what kind of the catalog the names are that a field may take."""
+
+    kind: str
 
 
 class Part(BaseModel):
@@ -42,7 +50,7 @@ class Data(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
-    source: Annotated[str, Field(description="Name of the data source.")]
+    source: Annotated[str, Field(description="Name of the data source."), Names("sources")]
     validation: Annotated[Fraction, Field(description="Share of the samples that is held back to validate on.")] = 0.2
     test: Annotated[Fraction, Field(description="Share of the samples that is never looked at while training.")] = 0.0
     batch_size: Annotated[int, Field(gt=0, description="Samples in one step of the optimizer.")] = 64
@@ -56,17 +64,23 @@ class Data(BaseModel):
 class Layer(Choice):
     """One layer: a module of torch.nn under its own name and parameters. Sizes that can be inferred are left out."""
 
-    init: Annotated[Choice | None, Field(description="Initializer of this layer's weights.")] = None
+    init: Annotated[Choice | None, Field(description="Initializer of this layer's weights."), Names("initializers")] = (
+        None
+    )
     recurrent_init: Annotated[
-        Choice | None, Field(description="Initializer of its weights from state to state, for each gate by itself.")
+        Choice | None,
+        Field(description="Initializer of its weights from state to state, for each gate by itself."),
+        Names("initializers"),
     ] = None
-    bias_init: Annotated[Choice | None, Field(description="Initializer of this layer's biases.")] = None
+    bias_init: Annotated[
+        Choice | None, Field(description="Initializer of this layer's biases."), Names("initializers")
+    ] = None
     forget_bias: Annotated[
         float | None, Field(allow_inf_nan=False, description="What the bias of an LSTM's forget gate begins at.")
     ] = None
     layers: Annotated[
         tuple[Layer, ...] | None,
-        Field(strict=False, min_length=1, description="The layers that a Residual, Repeat or Sequential holds."),
+        Field(strict=False, description="The layers that a Residual, Repeat or Sequential holds."),
     ] = None
     shortcut: Annotated[
         tuple[Layer, ...] | None,
@@ -74,7 +88,7 @@ class Layer(Choice):
     ] = None
     branches: Annotated[
         tuple[Annotated[tuple[Layer, ...], Field(strict=False)], ...] | None,
-        Field(strict=False, min_length=1, description="The branches of a Concat, each a list of layers."),
+        Field(strict=False, description="The branches of a Concat, each a list of layers."),
     ] = None
 
 
@@ -82,7 +96,9 @@ class Model(Part):
     """The network, from its input to its output."""
 
     init: Annotated[
-        Choice | None, Field(description="Initializer of every layer's weights; torch's own if left out.")
+        Choice | None,
+        Field(description="Initializer of every layer's weights; torch's own if left out."),
+        Names("initializers"),
     ] = None
     init_by_type: Annotated[
         dict[str, Choice] | None,
@@ -94,9 +110,12 @@ class Model(Part):
             description="Initializer of the weights from state to state of recurrent layers, for each gate by itself; "
             "orthogonal_ is usual. Left out, they begin as init says."
         ),
+        Names("initializers"),
     ] = None
     bias_init: Annotated[
-        Choice | None, Field(description="Initializer of every bias; left out, zeros beside an init, else torch's own.")
+        Choice | None,
+        Field(description="Initializer of every bias; left out, zeros beside an init, else torch's own."),
+        Names("initializers"),
     ] = None
     forget_bias: Annotated[
         float | None,
@@ -107,7 +126,7 @@ class Model(Part):
     ] = None
     layers: Annotated[
         tuple[Layer, ...],
-        Field(strict=False, min_length=1, description="The layers, in the order of the forward pass."),
+        Field(strict=False, description="The layers, in the order of the forward pass."),
     ]
 
 
@@ -330,9 +349,9 @@ class Experiment(Part):
     seed: Annotated[int, Field(ge=0, lt=2**63, description="Weights, splits, order and dropout follow from it.")] = 0
     data: Data
     model: Model
-    loss: Choice = Choice(type="auto")
-    optimizer: Optimizer = Optimizer(type="AdamW")
-    scheduler: Scheduler | None = None
+    loss: Annotated[Choice, Names("losses")] = Choice(type="auto")
+    optimizer: Annotated[Optimizer, Names("optimizers")] = Optimizer(type="AdamW")
+    scheduler: Annotated[Scheduler | None, Names("schedulers")] = None
     regularization: Regularization = Regularization()
     training: Training = Training()
 

@@ -6,7 +6,7 @@ import copy
 import os
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Draft:
 
     experiment: Experiment | None
     mistakes: tuple[Mistake, ...] = ()
+    text: str = ""
+    """The TOML that it was read from, before overrides; empty where it was read from none."""
 
     def with_mistakes(self, more: Iterable[Mistake]) -> tuple[Mistake, ...]:
         """The mistakes of the form and `more`, without those that only follow from a place that is wrong already."""
@@ -54,9 +56,9 @@ def reads(text: str, overrides: Sequence[str] = (), origin: str = "the document"
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError alone: a number of thousands of digits
         reason = str(error) or "it is nested too deeply"
-        return Draft(None, (Mistake(origin, f"it is not TOML: {reason}", "", "Correct that line."),))
+        return Draft(None, (Mistake(origin, f"it is not TOML: {reason}", "", "Correct that line."),), text)
     wrong_overrides = apply_overrides(document, overrides)
-    return from_document(document, wrong_overrides)
+    return replace(from_document(document, wrong_overrides), text=text)
 
 
 def load(preset_or_file: str | Path, overrides: Sequence[str] = ()) -> Experiment:

@@ -121,7 +121,7 @@ def test_the_deck_is_on_the_screen_and_answers_keys_before_torch_is_there(
     opened: Callable[..., Terminal], tmp_path: Path
 ) -> None:
     terminal = opened(program=HELD_TORCH)
-    terminal.until("stdlib-docs-lstm")
+    terminal.until("mackey-glass-gru")
     terminal.until("loading torch…")
     terminal.until(lambda: (tmp_path / "torch-asked-for").exists())
     terminal.press("j")

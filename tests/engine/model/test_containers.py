@@ -163,7 +163,7 @@ layers = [
         ),
         ("model.layers[0].layers[1]=3", "model.layers[0].layers[1]: found 3, expected a table."),
         ("model.layers[0].times=2", "model.layers[0].times: 'times' is not a parameter of Residual"),
-        ("model.layers[1].branches=[]", "model.layers[1].branches: found [], expected at least 1 of them."),
+        ("model.layers[1].branches=[]", "model.layers[1].branches Concat: there is no branch, expected at least one."),
         ("model.layers[2]={type='Repeat', times=2}", "model.layers[2] Repeat: layers is missing"),
         ("model.layers[2].layers=['ReLU']", "model.layers[2].layers Flatten: Flatten holds no layers. Remove it."),
         ("model.layers[0].drop_path=1.5", "model.layers[0].drop_path Residual: found 1.5, expected a share"),
