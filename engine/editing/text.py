@@ -72,7 +72,7 @@ def set_value(text: str, path: str, value: Any) -> str:
         if isinstance(holder, InlineTable) and steps[-1] not in holder and len(holder) < 2:
             # A table of one key shows no spacing that the layout could go on with: it is written as a whole.
             owner = _reached(document, steps[:-2], make)
-            new: dict[str | int, Any] = {**holder.unwrap(), steps[-1]: value}
+            new = {**holder.unwrap(), str(steps[-1]): value}
             owner[steps[-2]] = make(steps[-2], new, _depth(steps))
         else:
             holder[steps[-1]] = make(steps[-1], value, _depth(steps))

@@ -91,10 +91,10 @@ def test_wrapping_and_unwrapping_leave_the_same_layers():
 @pytest.mark.parametrize(
     "unusual",
     [
-        'model.layers = ["Flatten", {type = "Linear", out_features = 3}]\ndata = {source = "digits"}\noptimizer = "SGD"\n',
+        'model.layers = ["Flatten", {type = "Tanh"}]\ndata = {source = "digits"}\noptimizer = "SGD"\n',
         '[data]\nsource = "digits"\n[[model.layers]]\ntype = "Flatten"\n[[model.layers]] # a comment\ntype = "ReLU"\n',
         'data.source = "digits"\r\n[model]\r\nlayers = ["Flatten", # one\r\n "ReLU"]\r\n[training.early_stopping]\r\n',
-        '[model]\nlayers = ["Flatten", "ReLU", "ReLU",]\n[optimizer]\n[model.init]\ntype = "ones_"\n[data]\nsource = "digits"',
+        '[model]\nlayers = ["Flatten", "ReLU",]\n[optimizer]\n[model.init]\ntype = "ones_"\n[data]\nsource = "digits"',
     ],
 )
 def test_any_layout_bears_every_change(unusual):
