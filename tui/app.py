@@ -6,7 +6,6 @@ import asyncio
 import os
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,12 +17,14 @@ from textual.timer import Timer
 from engine.experiment import Draft, Refused
 from engine.training.commands import Simple
 from tui.background import Background
+from tui.design import Design
+from tui.documents import Documents
 from tui.meter import MeteredApp
 from tui.producer import Producer, Run
 from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
-from tui.screens.quit import STOP, QuitScreen
+from tui.screens.quit import DISCARD, OF_A_RUN, OF_CHANGES, SAVE, STOP, QuitScreen
 from tui.themes import THEMES, VARIABLES, theme_name
 
 if TYPE_CHECKING:
@@ -34,25 +35,6 @@ CHECK_AFTER_S = 0.25
 """How long the cursor rests on a preset before its plan is made."""
 
 LIST_RUNS_S = 3.0
-
-
-@dataclass(eq=False, slots=True)
-class Design:
-    """A document and what is known of it by now."""
-
-    draft: Draft
-    source: str = ""
-    """The preset or file that it was read from."""
-    plan: Plan | None = None
-    failure: str = ""
-    """Why there is no plan, where checking itself broke."""
-    asked: bool = False
-    """Whether its plan is being made."""
-
-    @property
-    def name(self) -> str:
-        """The experiment's name."""
-        return self.draft.experiment.name if self.draft.experiment else self.source
 
 
 class Deck(MeteredApp):
@@ -120,7 +102,13 @@ class Deck(MeteredApp):
         self._designs: dict[str, Design] = {}
         self.design: Design | None = None
         """What the design screen shows."""
+        self.documents = Documents(self)
+        self.clipboard_layers: list[Any] = []
+        """The layers that were cut or copied last, as values of a document."""
+        self.torch_is_there = False
+        """Whether torch was imported: before that, what needs it would hold up the keys."""
         self._checks = Background(self, "check")
+        self._looks = Background(self, "look")
         self._starts = Background(self, "start")
         self._lists = Background(self, "runs")
         self._check_timer: Timer | None = None
@@ -153,11 +141,11 @@ class Deck(MeteredApp):
             self.notify(f"Going on with {run.name} …", markup=False)
             self._starts.submit(lambda: self.producer.resume(run), self._started)
         elif self._given is not None:
-            self.train(self._given) if self._train_given else self._check(self._given)
+            self.train(self._given) if self._train_given else self.check(self._given)
         elif self.design is not None:
-            self._check(self.design)
+            self.check(self.design)
         elif isinstance(self.screen, HomeScreen) and self.screen.preset is not None:
-            self._check(self.design_of(self.screen.preset.name))
+            self.check(self.design_of(self.screen.preset.name))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return VARIABLES
@@ -173,9 +161,10 @@ class Deck(MeteredApp):
 
     def close_work(self) -> bool:
         """Begin no more work; whether some is still going on."""
-        for background in (self._checks, self._starts, self._lists):
+        work = (self._checks, self._looks, self._starts, self._lists)
+        for background in work:
             background.close()
-        return any(background.busy for background in (self._checks, self._starts, self._lists))
+        return any(background.busy for background in work)
 
     @property
     def going(self) -> Run | None:
@@ -194,31 +183,40 @@ class Deck(MeteredApp):
         """Make the plan of a document if the cursor rests on it."""
         if self._check_timer is not None:
             self._check_timer.stop()
-        if design.plan is None and not design.asked:
-            self._check_timer = self.set_timer(CHECK_AFTER_S, lambda: self._check(design))
+        if design.plan is None and design.asked is not design.draft:
+            self._check_timer = self.set_timer(CHECK_AFTER_S, lambda: self.check(design))
 
-    def _check(self, design: Design) -> None:
-        if not self._first_frame or design.plan is not None or design.asked:
+    def check(self, design: Design) -> None:
+        """Make the plan of a document, on a thread, unless it is there or being made."""
+        draft = design.draft
+        if not self._first_frame or design.plan is not None or design.asked is draft:
             return
-        for other in (self._given, *self._designs.values()):
+        for other in (self._given, self.design, *self._designs.values()):
             if other is not None:
-                other.asked = False
-        design.asked = True
-        self._checks.submit(lambda: self.producer.plan_of(design.draft), lambda result: self._checked(design, result))
+                other.asked = None
+        design.asked = draft
+        self._checks.submit(lambda: self.producer.plan_of(draft), lambda result: self._checked(design, draft, result))
 
-    def _checked(self, design: Design, result: Plan | Exception) -> None:
-        design.asked = False
+    def _checked(self, design: Design, draft: Draft, result: Plan | Exception) -> None:
+        self.torch_is_there = self.torch_is_there or not isinstance(result, Exception)
+        if design.draft is not draft:
+            return  # it was changed meanwhile, and is being checked again
+        design.asked = None
         if isinstance(result, Exception):
             design.failure = f"The check broke: {type(result).__name__}: {result}"
         else:
             design.plan = result
         screen = self.screen_stack[0]
-        if isinstance(screen, DesignScreen) and screen.design is design:
-            screen.show(design)
+        if isinstance(screen, DesignScreen):
+            screen.checked(design)
         elif isinstance(screen, HomeScreen):
             screen.show_about()
         if self.will_train is design:
             self.train(design)
+
+    def look(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Find something out about the document on a thread; only the last thing asked for is answered."""
+        self._looks.submit(work, done)
 
     def open_design(self, design: Design) -> None:
         """Show the plan of a document."""
@@ -227,7 +225,28 @@ class Deck(MeteredApp):
         screen = self.screen_stack[0]
         if isinstance(screen, DesignScreen) and screen.is_mounted:
             screen.show(design)
-        self._check(design)
+        self.check(design)
+
+    def document_saved(self, design: Design) -> None:
+        """A document was written to a file."""
+        self._show_design(design)
+
+    def document_edited(self, design: Design, text: str, what: str) -> None:
+        """A document came back from an editor."""
+        screen = self.screen_stack[0]
+        if isinstance(screen, DesignScreen) and screen.design is design:
+            screen.change(text, what)
+
+    def _show_design(self, design: Design) -> None:
+        screen = self.screen_stack[0]
+        if isinstance(screen, DesignScreen) and screen.design is design:
+            screen.show(design)
+
+    @property
+    def unsaved(self) -> list[Design]:
+        """The documents that were changed and not saved."""
+        known = {id(d): d for d in (self._given, self.design, *self._designs.values()) if d is not None}
+        return [design for design in known.values() if design.unsaved]
 
     # Runs.
 
@@ -340,16 +359,35 @@ class Deck(MeteredApp):
     async def action_quit(self) -> None:
         if self._starts.busy:
             self.set_timer(0.1, self.action_quit)
-        elif self.going is None:
-            self.exit()
+        elif self.going is not None:
+            self.push_screen(QuitScreen(self.going.directory.name, " is training.", OF_A_RUN), self._leave)
         else:
-            self.push_screen(QuitScreen(self.going.directory.name), self._leave)
+            self._leave_documents()
 
     def _leave(self, choice: str | None) -> None:
         if choice == STOP.name:
             if self.going is not None:
                 self.going.send(Simple(command="stop"))
+            self._leave_documents()
+
+    def _leave_documents(self) -> None:
+        """Leave, once nothing is unsaved or is meant to be lost."""
+        unsaved = self.unsaved
+        if not unsaved:
             self.exit()
+            return
+        names = ", ".join(design.name or "a document" for design in unsaved)
+
+        def answered(choice: str | None) -> None:
+            if choice == DISCARD.name:
+                for design in unsaved:
+                    self.documents.give_up(design)
+                self.exit()
+            elif choice == SAVE.name:
+                self.documents.save(unsaved[0], then=self._leave_documents)
+
+        is_ = " is not saved." if len(unsaved) == 1 else " are not saved."
+        self.push_screen(QuitScreen(names, is_, OF_CHANGES), answered)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the screen and of the deck, then the presets and the themes."""

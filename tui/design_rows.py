@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from textual.content import Content
 
 from engine.experiment import Choice, Experiment, Layer, Mistake
-from engine.experiment.tree import walk
+from engine.experiment.tree import HELD, Place, walk
 from tui.quantities import left, right, scaled_text, shape_text
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
-    from engine.plan import LayerPlan, Plan
+    from engine.plan import Plan
 
 MUTED = "$muted"
 WRONG = "$text-error"
@@ -215,39 +215,69 @@ def layer_heading(draft: Draft, plan: Plan | None, width: int) -> Content:
     return Content.styled(columns_for(draft, plan, width).line("  ", "#", "layer", "output", "params"), MUTED)
 
 
-def layer_rows(draft: Draft, plan: Plan | None, width: int) -> list[Content]:
+def visible(draft: Draft, folded: Collection[str] = ()) -> list[Place]:
+    """The layers that the table shows: all but those in a container that is folded."""
+    layers: Sequence[Layer] = draft.experiment.model.layers if draft.experiment else ()
+    inside = tuple(f"{path}." for path in folded)
+    return [place for place in walk(layers) if not place.path.startswith(inside)]
+
+
+def layer_rows(
+    draft: Draft, plan: Plan | None, width: int, folded: Collection[str] = (), marked: Collection[str] = ()
+) -> list[Content]:
     """The input and the layers, one row each: number, label, output shape, parameters, a mistake with its fix.
 
     Layers count from 0, as in the document's paths and in the keys of torch's state_dict.
+
+    Args:
+        folded: paths of containers whose layers are not shown.
+        marked: paths of the layers that the next change is about, where they are several.
     """
     columns = columns_for(draft, plan, width)
     shape = shape_text(plan.description.input_shape) if plan is not None and plan.description else ""
     rows = [Content.styled(columns.line("  ", "", "input", shape, ""), MUTED)]
-    if plan is None or not plan.layers:
-        return rows + [_layer_row(columns, width, *planned) for planned in _unplanned(draft)]
-    for layer in plan.layers:
-        parameters = f"{layer.parameters:,}" if layer.parameters else ""
-        shape = shape_text(layer.output_shape)
+    planned = {layer.path: layer for layer in plan.layers} if plan is not None else {}
+    for place in visible(draft, folded):
+        layer = planned.get(place.path)
+        label = layer.label if layer is not None else label_of(place.layer)
+        if any(getattr(place.layer, name) is not None for name in HELD):
+            count = sum(1 for _ in walk((place.layer,))) - 1
+            label = f"▸ {label} ({count})" if place.path in folded else f"▾ {label}"
+        wrong = layer.mistake if layer is not None else _form_mistake(draft, place.path)
+        shape = shape_text(layer.output_shape) if layer is not None else ""
+        parameters = f"{layer.parameters:,}" if layer is not None and layer.parameters else ""
+        mark = place.path in marked
         rows.append(
-            _layer_row(columns, width, layer.number, "  " * layer.depth + layer.label, layer.mistake, shape, parameters)
+            _layer_row(columns, width, place.number, "  " * place.depth + label, wrong, shape, parameters, marked=mark)
         )
+    if len(rows) == 1 and draft.experiment is not None:
+        rows.append(Content.styled(left("      no layers yet: a adds one", width), MUTED))
     return rows
 
 
-def _unplanned(draft: Draft) -> Iterator[tuple[str, str, Mistake | None]]:
-    """Number, label and mistake of each layer while torch has not been asked."""
-    layers: Sequence[Layer] = draft.experiment.model.layers if draft.experiment else ()
-    for place in walk(layers):
-        wrong = next((m for m in draft.mistakes if m.path == place.path or m.path.startswith(f"{place.path}.")), None)
-        yield place.number, "  " * place.depth + " ".join([place.layer.type, *_given(place.layer, names=False)]), wrong
+def label_of(layer: Layer) -> str:
+    """A layer in a few words while torch has not been asked."""
+    return " ".join([layer.type, *_given(layer, names=False)])
+
+
+def _form_mistake(draft: Draft, path: str) -> Mistake | None:
+    return next((m for m in draft.mistakes if m.path == path or m.path.startswith(f"{path}.")), None)
 
 
 def _layer_row(
-    columns: Columns, width: int, number: str, label: str, wrong: Mistake | None, shape: str = "", params: str = ""
+    columns: Columns,
+    width: int,
+    number: str,
+    label: str,
+    wrong: Mistake | None,
+    shape: str = "",
+    params: str = "",
+    *,
+    marked: bool = False,
 ) -> Content:
-    line = columns.line(_mark([wrong] if wrong else []), number, label, shape, params)
+    line = columns.line("▌ " if marked else _mark([wrong] if wrong else []), number, label, shape, params)
     if wrong is None:
-        return Content(line)
+        return Content.styled(line, "$text-accent") if marked else Content(line)
     return Content.assemble((line, WRONG), "\n", _mistake_lines(wrong, width, indent=6))
 
 
@@ -289,15 +319,6 @@ def general_mistakes(draft: Draft, plan: Plan | None) -> tuple[Mistake, ...]:
     return tuple(m for m in mistakes_of(draft, plan) if not placed or part_of(m.path) is None)
 
 
-def given_and_defaults(
-    given: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-    """Rows of name and value: what the document says, and what is left at its default."""
-    said = tuple((name, value_text(value)) for name, value in given.items())
-    rest = tuple((name, value_text(value)) for name, value in defaults.items() if name not in given)
-    return said, rest
-
-
 def value_rows(rows: Sequence[tuple[str, str]], width: int, style: str = "") -> list[Content]:
     """Names at the left and values at the right; a pair that is too wide for one line takes two."""
     lines = []
@@ -329,8 +350,3 @@ def value_text(value: Any) -> str:
 def _given(choice: Choice, *, names: bool = True) -> Iterator[str]:
     for name, value in choice.parameters.items():
         yield f"{name} {value_text(value)}" if names else value_text(value)
-
-
-def layer_at(plan: Plan | None, row: int) -> LayerPlan | None:
-    """The layer that a row of the table shows; None for the input and while there is no plan."""
-    return plan.layers[row - 1] if plan is not None and 1 <= row <= len(plan.layers) else None

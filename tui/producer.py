@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.experiment import Draft, Preset, Refused, presets, read
+from engine.experiment import Draft, Preset, presets, read
 from engine.training.commands import Command
 from engine.training.events import Event, Finished
-from tui.explanations import Explained, field_defaults
+from tui.explanations import Explained
+from tui.picking import Item
 
 if TYPE_CHECKING:
+    from engine.editing.form import Field
+    from engine.editing.text import Span
     from engine.plan import Plan
     from engine.runs import Follower, RunSummary
 
@@ -60,30 +64,59 @@ class Producer:
 
         return list_runs(runs_dir) if runs_dir.is_dir() else []
 
-    def explain(self, kind: str, name: str, *, parameters: bool) -> Explained | None:
-        """What an entry of the catalog or a data source is; its `parameters` on request, since that imports torch."""
+    def explain(self, kind: str, name: str) -> Explained | None:
+        """What an entry of the catalog or a data source is."""
         if kind == "sources":
             from engine.data.sources import SOURCES
 
             source = SOURCES.get(name)
-            if source is None:
-                return None
-            return Explained(name=name, summary=source.summary, when=source.when, defaults=field_defaults(source))
-        from engine.catalog import find
+            return None if source is None else Explained(name=name, summary=source.summary, when=source.when)
+        from engine.catalog import catalog
 
-        try:
-            entry = find(kind, name)
-        except Refused:
+        entry = catalog(kind).get(name)
+        if entry is None:
             return None
-        defaults = {}
-        if parameters:
-            for parameter in entry.parameters.values():
-                defaults[parameter.name] = (
-                    "inferred" if parameter.inferred else "required" if parameter.required else parameter.default
-                )
         return Explained(
-            name=name, torch_name=entry.torch_name, summary=entry.summary, when=entry.when, defaults=defaults
+            name=name,
+            torch_name=entry.torch_name,
+            summary=entry.summary,
+            when=entry.when,
+            when_not=entry.when_not,
+            formula=entry.formula,
         )
+
+    def items(self, kind: str, task: str | None = None) -> list[Item]:
+        """What can be picked of a kind; of losses and metrics only what suits the task, where it is known."""
+        if kind == "sources":
+            from engine.data.sources import SOURCES
+
+            return [Item(name, source.summary) for name, source in SOURCES.items()]
+        from engine.catalog import catalog
+
+        return [
+            Item(entry.name, entry.summary, entry.group)
+            for entry in catalog(kind).values()
+            if task is None or not entry.tasks or task in entry.tasks
+        ]
+
+    def form(self, place: str, draft: Draft, plan: Plan | None, *, parameters: bool) -> tuple[Field, ...]:
+        """The fields of a part or a layer; the `parameters` of the catalog on request, since that imports torch."""
+        from engine.editing.form import form
+
+        return form(place, draft, plan.experiment if plan is not None else None, parameters=parameters)
+
+    def beginning(self, kind: str, name: str) -> Any:
+        """An entry of the catalog as it is put into a document."""
+        from engine.editing.beginnings import beginning
+
+        return beginning(kind, name)
+
+    def fitting(self, draft: Draft, at: Span) -> tuple[Mapping[str, str], str]:
+        """Every layer with why it cannot stand at a place, and what comes in there. Takes tens of milliseconds."""
+        from engine.editing.fitting import fitting, shape_before
+
+        assert draft.experiment is not None
+        return fitting(draft.experiment, at), shape_before(draft.experiment, at)
 
     def start(self, plan: Plan, runs_dir: Path) -> Run:
         """Begin to train.

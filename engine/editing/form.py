@@ -200,7 +200,21 @@ def _choice(
             if key not in known:
                 yield Field(path=f"{path}.{key}", name=key, annotation=Any, depth=inner, value=inside, given=True)
     if entry is not None and own:
-        yield from _part(model, given, path, parameters, inner)
+        fields = _part(model, given, path, parameters, inner)
+        yield from (f for f in fields if f.given or kind != "layers" or _begins(entry, f.name, parameters))
+
+
+def _begins(layer: Entry, name: str, parameters: bool) -> bool:
+    """Whether a layer has weights that a field like `recurrent_init` says the beginning of."""
+    if name.split(".")[0] == "forget_bias":
+        return layer.name == "LSTM"
+    if name == "recurrent_init":
+        return layer.name in ("LSTM", "GRU", "RNN")
+    if name in ("init", "bias_init") and parameters:
+        from engine.model.initialise import has_weights
+
+        return has_weights(layer.name)
+    return True
 
 
 def _parameters(entry: Entry, given: Mapping[str, Any], path: str, depth: int) -> Iterator[Field]:

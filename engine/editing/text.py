@@ -88,7 +88,13 @@ def unset(text: str, path: str) -> str:
         holder = _reached(document, steps[:-1], make)
         if steps[-1] not in holder:
             return
-        del holder[steps[-1]]
+        if isinstance(holder, InlineTable) and len(steps) > 1 and not any(name in holder for name in HELD):
+            # Written as a whole: taking its last key out would leave the space before it.
+            left = {name: value for name, value in holder.unwrap().items() if name != steps[-1]}
+            owner = _reached(document, steps[:-2], make)
+            owner[steps[-2]] = holder = make(steps[-2], left, _depth(steps))
+        else:
+            del holder[steps[-1]]
         if len(steps) > 1 and isinstance(steps[-2], int) and list(holder) == ["type"]:
             _reached(document, steps[:-2], make)[steps[-2]] = str(holder["type"])
 

@@ -33,6 +33,8 @@ class Draft:
     mistakes: tuple[Mistake, ...] = ()
     text: str = ""
     """The TOML that it was read from, before overrides; empty where it was read from none."""
+    overrides: tuple[str, ...] = ()
+    """What was applied to it: `path=value`."""
 
     def with_mistakes(self, more: Iterable[Mistake]) -> tuple[Mistake, ...]:
         """The mistakes of the form and `more`, without those that only follow from a place that is wrong already."""
@@ -58,7 +60,7 @@ def reads(text: str, overrides: Sequence[str] = (), origin: str = "the document"
         reason = str(error) or "it is nested too deeply"
         return Draft(None, (Mistake(origin, f"it is not TOML: {reason}", "", "Correct that line."),), text)
     wrong_overrides = apply_overrides(document, overrides)
-    return replace(from_document(document, wrong_overrides), text=text)
+    return replace(from_document(document, wrong_overrides), text=text, overrides=tuple(overrides))
 
 
 def load(preset_or_file: str | Path, overrides: Sequence[str] = ()) -> Experiment:

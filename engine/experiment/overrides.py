@@ -31,7 +31,7 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> list[
                     "Write --set optimizer.lr=3e-4.",
                 )
             )
-        elif mistake := _set(document, steps, _value(text.strip()), path.strip()):
+        elif mistake := _set(document, steps, override_value(text.strip()), path.strip()):
             mistakes.append(mistake)
     return mistakes
 
@@ -49,7 +49,8 @@ def parse_path(path: str) -> list[str | int] | None:
     return steps or None
 
 
-def _value(text: str) -> Any:
+def override_value(text: str) -> Any:
+    """What stands behind `path=`: TOML, or a text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, KeyError, RecursionError):

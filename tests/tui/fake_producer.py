@@ -176,7 +176,6 @@ def explain(kind: str, name: str) -> Explained:
         torch_name=f"torch.of.{kind}.{name}" if kind != "sources" else "",
         summary=f"What {name} does, in one sentence.",
         when="When to take it, in another.",
-        defaults={"bias": True, "betas": [0.9, 0.999], "lr": 1e-3, "a_parameter_with_a_long_name": "a value to match"},
     )
 
 
@@ -241,7 +240,7 @@ class FakeProducer(Producer):
     def runs(self, runs_dir: Path) -> list[RunSummary]:
         return self.listed
 
-    def explain(self, kind: str, name: str, *, parameters: bool) -> Explained | None:
+    def explain(self, kind: str, name: str) -> Explained | None:
         return explain(kind, name)
 
     def start(self, plan: Plan, runs_dir: Path) -> FakeRun:

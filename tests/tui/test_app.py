@@ -239,7 +239,7 @@ def test_every_key_in_the_footer_is_whole_on_the_screen_and_has_an_action(
             active = next(a for a in deck.screen.active_bindings.values() if a.binding.action == key.action)
             assert active.enabled or key._disabled
             namespace, name, _ = _parsed(active.binding.action)
-            node = deck if namespace == "app" else active.node
+            node = {"app": deck, "screen": deck.screen}.get(namespace, active.node)
             assert hasattr(node, f"action_{name}") or hasattr(node, f"_action_{name}"), key.action
         for run in producer.started:
             run.end(Reason.COMPLETED, "Trained.")

@@ -1,4 +1,4 @@
-"""What to do with a run that is going when the deck is left."""
+"""What to do with a run that is going, and with what is not saved, when the deck is left."""
 
 from __future__ import annotations
 
@@ -31,8 +31,13 @@ class Leave:
 STAY = Leave("stay", "Stay", "the run and the deck go on")
 STOP = Leave("stop", "Stop and keep the model", "at the next step, with a checkpoint")
 
-CHOICES = (STAY, STOP)
+OF_A_RUN = (STAY, STOP)
 """The first is the default and changes nothing."""
+
+SAVE = Leave("save", "Save and leave", "each document to its file")
+DISCARD = Leave("discard", "Leave without saving", "the changes are gone")
+
+OF_CHANGES = (Leave("stay", "Stay", "nothing is saved, nothing is lost"), SAVE, DISCARD)
 
 
 class ChoiceList(RowList):
@@ -44,22 +49,27 @@ class ChoiceList(RowList):
 
 
 class QuitScreen(ModalScreen[str]):
-    """Asks; answers with the name of a choice. Escape is the first one."""
+    """Asks; answers with the name of a choice. Escape is the first one.
+
+    Args:
+        what: the run or the documents that it is about.
+        is_: what is said of them: " is training."
+    """
 
     CSS_PATH = "quit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "stay", "Stay", key_display="esc", tooltip="Close this question; nothing changes"),
     ]
 
-    def __init__(self, run_name: str, choices: Sequence[Leave] = CHOICES) -> None:
+    def __init__(self, what: str, is_: str, choices: Sequence[Leave]) -> None:
         super().__init__()
-        self._run_name = run_name
+        self._said = Content.assemble((what, "bold"), is_)
         self._choices = tuple(choices)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="quit") as panel:
             panel.border_title = "Leave the deck?"
-            yield Static(Content.assemble((self._run_name, "bold"), " is training."))
+            yield Static(self._said)
             yield ChoiceList(id="choices")
         yield Footer(show_command_palette=False)
 

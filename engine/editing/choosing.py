@@ -1,0 +1,86 @@
+"""Choose a name in a form: what comes with it, what stays of what was there, and what goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.catalog import catalog
+from engine.data.sources import SOURCES
+from engine.editing.beginnings import beginning
+from engine.editing.form import Field
+from engine.editing.text import change_type, set_value, unset, value_at
+from engine.experiment.document import Choice, Data, Experiment, Layer, Optimizer, Scheduler
+
+_DECLARED: dict[str, type] = {
+    "layers": Layer,
+    "optimizers": Optimizer,
+    "schedulers": Scheduler,
+}
+"""What a choice of a kind has beside its type's own parameters."""
+
+
+def choose(text: str, field: Field, name: str) -> str:
+    """The document with another name in a field that takes names.
+
+    Parameters that the new type has as well keep their values; those that it must be given begin as usual.
+    """
+    if field.names == "sources":
+        return _source(text, name)
+    if name == "none" and field.off:
+        return unset(text, field.path)
+    if not field.names:
+        return set_value(text, field.path, name)
+    place = field.path.removesuffix(".type")
+    if name not in catalog(field.names):
+        return change_type(text, place, name)
+    old = value_at(text, place)
+    given = old if isinstance(old, dict) else {}
+    begun = beginning(field.names, name)
+    known = set(catalog(field.names)[name].parameters) | _declared(field.names)
+    values = (begun if isinstance(begun, dict) else {}) | {k: v for k, v in given.items() if k in known}
+    values.pop("type", None)
+    if old is None and place in Experiment.model_fields:
+        text = set_value(text, f"{place}.type", name)
+        for key, value in values.items():
+            text = set_value(text, f"{place}.{key}", value)
+        return text
+    text = change_type(text, place, name, values)
+    for key, value in values.items():
+        if _missing(text, f"{place}.{key}"):
+            text = set_value(text, f"{place}.{key}", value)
+    return text
+
+
+def _missing(text: str, path: str) -> bool:
+    """Whether nothing stands at a path."""
+    absent = object()
+    return value_at(text, path, absent) is absent
+
+
+def switch(text: str, field: Field, on: bool) -> str:
+    """The document with a switch on or off: true or false, or a table of its own that is there or not."""
+    if not field.off:
+        return set_value(text, field.path, on)
+    return set_value(text, field.path, _first_of(field.path)) if on else unset(text, field.path)
+
+
+def _first_of(path: str) -> dict[str, Any]:
+    """A table at a path, with the first of its fields at its default, so that a reader sees what can stand there."""
+    part, _, name = path.partition(".")
+    model = Experiment.model_fields[part].annotation.model_fields[name].annotation  # type: ignore[union-attr]
+    inside = next(m for m in model.__args__ if hasattr(m, "model_fields"))
+    first, info = next(iter(inside.model_fields.items()))
+    return {first: info.get_default(call_default_factory=True)}
+
+
+def _source(text: str, name: str) -> str:
+    known = set(Data.model_fields) | set(SOURCES[name].model_fields if name in SOURCES else ())
+    text = set_value(text, "data.source", name)
+    for key in value_at(text, "data", {}):
+        if key not in known:
+            text = unset(text, f"data.{key}")
+    return text
+
+
+def _declared(kind: str) -> set[str]:
+    return set(_DECLARED.get(kind, Choice).model_fields)  # type: ignore[attr-defined]

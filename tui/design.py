@@ -1,0 +1,134 @@
+"""A document on the design screen: its text and all that it was, where it is saved, and what is known of it by now."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.editing.history import History
+from engine.editing.text import set_value
+from engine.experiment import Draft, reads
+from engine.experiment.overrides import override_value
+
+if TYPE_CHECKING:
+    from engine.plan import Plan
+
+
+class Design:
+    """One document, being edited.
+
+    Args:
+        draft: the document as it was read.
+        source: the preset or file that it was read from.
+        path: where it is saved; None for a preset, and for a document that was never saved.
+    """
+
+    def __init__(self, draft: Draft, source: str = "", path: Path | None = None) -> None:
+        self.source = source
+        self.path = path
+        self.base = draft.text
+        """What stands at `source`, without what `--set` changed."""
+        self.history = History(_with_overrides(draft))
+        self.saved = self.history.text
+        self.draft = draft
+        self.plan: Plan | None = None
+        self.failure = ""
+        """Why there is no plan, where checking itself broke."""
+        self.asked: Draft | None = None
+        """The draft whose plan is being made."""
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self.draft.experiment.name if self.draft.experiment else self.source
+
+    @property
+    def text(self) -> str:
+        """The document as TOML."""
+        return self.history.text
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether it was changed since it was read or saved."""
+        return self.text != self.saved
+
+    @property
+    def editable(self) -> bool:
+        """Whether its text can be changed field by field: it must be TOML for that."""
+        return self.draft.experiment is not None and bool(self.text)
+
+    def change(self, text: str, what: str, group: str = "") -> bool:
+        """Make it another text; whether that is a change. `what` says in a few words what was changed."""
+        if not self.history.change(text, what, group):
+            return False
+        self._read()
+        return True
+
+    def undo(self) -> str:
+        """Take the last change back; which one, in a few words, or nothing."""
+        return self._moved(self.history.undo)
+
+    def redo(self) -> str:
+        """Make the change again that was taken back last."""
+        return self._moved(self.history.redo)
+
+    def save(self, path: Path) -> None:
+        """Write it to a file: aside, then renamed, so that a full disk costs nothing.
+
+        Raises:
+            OSError: it cannot be written there.
+        """
+        path = path.expanduser()
+        write_aside(path, self.text)
+        self.path, self.source, self.saved, self.base = path, str(path), self.text, self.text
+        self.history.end_group()
+
+    def _moved(self, by: Callable[[], str]) -> str:
+        what = by()
+        if what:
+            self._read()
+        return what
+
+    def _read(self) -> None:
+        self.draft, self.plan, self.failure = reads(self.text, origin=self.source or "the document"), None, ""
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Replace a file's content as a whole, its permissions kept; through a link, what the link leads to.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = path.resolve()
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _with_overrides(draft: Draft) -> str:
+    """The text with what `--set` changed in it."""
+    text = draft.text
+    for override in draft.overrides:
+        path, _, value = override.partition("=")
+        try:
+            text = set_value(text, path.strip(), override_value(value.strip()))
+        except (ValueError, LookupError, TypeError):
+            continue  # it is among the draft's mistakes
+    return text

@@ -1,0 +1,288 @@
+"""The form of what is selected: a row a field, a line to type in, and what the field under the cursor is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.events import Key
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+
+from engine.editing.form import parsed, stepped, wrong
+from tui.design_rows import WRONG
+from tui.form_rows import field_about, form_rows, typed
+from tui.widgets.row_list import RowList
+
+if TYPE_CHECKING:
+    from engine.editing.form import Field
+    from engine.experiment import Mistake
+
+
+class FieldChanged(Message):
+    """A field is to have another value; None for its default."""
+
+    def __init__(self, field: Field, value: Any, *, stepping: bool = False) -> None:
+        super().__init__()
+        self.field, self.value, self.stepping = field, value, stepping
+
+
+class FieldTried(Message):
+    """A value is being typed that the field could hold: what would it make of the model?"""
+
+    def __init__(self, field: Field, value: Any) -> None:
+        super().__init__()
+        self.field, self.value = field, value
+
+
+class FieldAsked(Message):
+    """A name is to be chosen for a field that takes many."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__()
+        self.field = field
+
+
+class FieldList(RowList):
+    """The fields."""
+
+    HELP = "What can be set. • is what the document says itself, dim what is left at its default, ✗ what is wrong."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "edit", "Edit", key_display="⏎", tooltip="Type a value, or choose one"),
+        Binding("right", "step(1)", "Next value", show=False, tooltip="The next value: a step up, the next name"),
+        Binding("left", "step(-1)", "Value before", show=False, tooltip="The value before: a step down"),
+        Binding("space", "switch", "Switch", show=False, tooltip="Switch on or off, or go to the next name"),
+        Binding("backspace,delete", "default", "Default", key_display="⌫", tooltip="Back to the default"),
+        Binding("escape", "screen.leave_form", "Back", key_display="esc", tooltip="Back to the layers"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id="fields")
+        self.fields: tuple[Field, ...] = ()
+
+    @property
+    def field(self) -> Field | None:
+        """The field under the cursor."""
+        at = self.highlighted
+        return self.fields[at] if at is not None and at < len(self.fields) else None
+
+    def action_edit(self) -> None:
+        field = self.field
+        if field is None:
+            return
+        if field.switch:
+            self.action_switch()
+        elif field.names or (field.options and len(field.options) > 3):
+            self.post_message(FieldAsked(field))
+        else:
+            self.post_message(EditField(field, typed(field)))
+
+    def action_step(self, by: int) -> None:
+        field = self.field
+        if field is not None and (value := stepped(field, by)) != field.value:
+            self.post_message(FieldChanged(field, value, stepping=True))
+
+    def action_switch(self) -> None:
+        field = self.field
+        if field is not None and (field.switch or field.options):
+            self.post_message(FieldChanged(field, stepped(field, 1)))
+
+    def action_default(self) -> None:
+        field = self.field
+        if field is not None and field.given and not field.required:
+            self.post_message(FieldChanged(field, None))
+
+    def on_key(self, event: Key) -> None:
+        field = self.field
+        if field is not None and field.number and not field.options and event.key.isdigit():
+            event.stop()
+            self.post_message(EditField(field, event.key))
+
+
+class EditField(Message):
+    """A field is to be typed into, beginning with `text`."""
+
+    def __init__(self, field: Field, text: str) -> None:
+        super().__init__()
+        self.field, self.text = field, text
+
+
+class FieldInput(Input):
+    """The line that a value is typed in."""
+
+    HELP = "Type a value. Text needs no quotes, a list no brackets; an empty line is the default."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "Take it", key_display="⏎", tooltip="Take this value"),
+        Binding("escape", "cancel", "Back", key_display="esc", tooltip="Leave the value as it was"),
+        Binding("up", "step(1)", "Step up", show=False, tooltip="The next value"),
+        Binding("down", "step(-1)", "Step down", show=False, tooltip="The value before"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(compact=True, id="field-input", select_on_focus=False)
+        self.field: Field | None = None
+
+    @property
+    def typed_value(self) -> Any:
+        """What was typed, as a value of the document; None for an empty line."""
+        assert self.field is not None
+        return parsed(self.field, self.value) if self.value.strip() else None
+
+    @property
+    def complaint(self) -> str:
+        """Why the field cannot hold what was typed; empty where it can."""
+        assert self.field is not None
+        value = self.typed_value
+        if value is None:
+            return "this one must be given" if self.field.required else ""
+        return wrong(self.field, value)
+
+    def action_step(self, by: int) -> None:
+        if self.field is not None and not self.complaint and self.typed_value is not None:
+            new = replace(self.field, value=stepped(replace(self.field, value=self.typed_value), by))
+            self.value = typed(new)
+            self.cursor_position = len(self.value)
+
+    def action_take(self) -> None:
+        if self.field is not None and not self.complaint:
+            self.post_message(FieldChanged(self.field, self.typed_value))
+            self.post_message(Typed())
+
+    def action_cancel(self) -> None:
+        self.post_message(Typed())
+
+
+class Typed(Message):
+    """Nothing is typed any more."""
+
+
+class FormPanel(Vertical):
+    """The form of a part of the experiment or of a layer."""
+
+    def compose(self) -> ComposeResult:
+        yield FieldList()
+        yield FieldInput()
+        with VerticalScroll(id="field-about", can_focus=False):
+            yield Static(id="field-about-text")
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._about = Content("")
+        self._found = Content("")
+        self._place = ""
+        self._untouched = True
+
+    def on_mount(self) -> None:
+        self.input.display = False
+
+    @property
+    def list(self) -> FieldList:
+        return self.query_one(FieldList)
+
+    @property
+    def input(self) -> FieldInput:
+        return self.query_one(FieldInput)
+
+    @property
+    def typing(self) -> bool:
+        """Whether a value is being typed."""
+        return bool(self.input.display)
+
+    def show(
+        self, place: str, title: str, fields: Sequence[Field], mistakes: Sequence[Mistake], about: Content
+    ) -> None:
+        """Show the form of a place of the document, and `about` below it while no field is under the cursor."""
+        self.border_title = title
+        self._untouched = self._untouched or place != self._place
+        self._place = place
+        self.list.fields = tuple(fields)
+        self._about = about
+        self.list.show_rows(lambda width: form_rows(fields, mistakes, width))
+        self.list.display = bool(fields)
+        self.write_about()
+
+    def begin(self) -> None:
+        """Go to the fields: to the first value that a person would change, or where the cursor was."""
+        at = self.list.highlighted
+        if self._untouched and self.list.fields:
+            self._untouched = False
+            values = [i for i, field in enumerate(self.list.fields) if field.name not in ("type", "source")]
+            given = [i for i in values if self.list.fields[i].given]
+            at = next(iter(given or values), 0)
+        self.list.focus()
+        self.list.highlighted = at
+
+    def found(self, said: Content) -> None:
+        """Say what was found out about the value that is being typed."""
+        if self.typing:
+            self._found = said
+            self.write_about()
+
+    def write_about(self) -> None:
+        """Write what there is to say below the fields."""
+        text, field = self.query_one("#field-about-text", Static), self.list.field
+        if self.typing and self.input.field is not None:
+            complaint = self.input.complaint
+            found = Content.styled(complaint, WRONG) if complaint else self._found
+            text.update(Content("\n").join([*([found] if found.plain else []), field_about(self.input.field)]))
+        elif self.list.has_focus and field is not None:
+            text.update(Content("\n\n").join([field_about(field), self._about]))
+        else:
+            text.update(self._about)
+
+    @on(EditField)
+    def _edit(self, event: EditField) -> None:
+        event.stop()
+        entry = self.input
+        entry.field, self._found = event.field, Content("")
+        entry.display = True
+        entry.border_title = event.field.name
+        entry.placeholder = _placeholder(event.field)
+        entry.value = event.text
+        entry.cursor_position = len(event.text)
+        entry.focus()
+        self.write_about()
+
+    @on(Typed)
+    def _typed(self, event: Typed) -> None:
+        event.stop()
+        self.input.display = False
+        self.list.focus()
+        self.write_about()
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.input.field is None or not self.typing:
+            return
+        self._found = Content("")
+        self.write_about()
+        if not self.input.complaint:
+            self.post_message(FieldTried(self.input.field, self.input.typed_value))
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self) -> None:
+        self.write_about()
+
+    def on_descendant_focus(self) -> None:
+        self.write_about()
+
+    def on_descendant_blur(self) -> None:
+        self.call_after_refresh(self.write_about)
+
+
+def _placeholder(field: Field) -> str:
+    if field.inferred:
+        return "inferred"
+    return "" if field.default is None else typed_default(field)
+
+
+def typed_default(field: Field) -> str:
+    """A field's default as it would be typed."""
+    return typed(replace(field, value=field.default))
