@@ -23,9 +23,7 @@ def form_rows(fields: Sequence[Field], mistakes: Sequence[Mistake], width: int) 
 
 def mistakes_at(field: Field, mistakes: Sequence[Mistake]) -> list[Mistake]:
     """The mistakes in what a field holds."""
-    paths = {field.path, field.path.removesuffix(".type") if field.name == "type" else field.path}
-    inside = f"{field.path}["
-    return [m for m in mistakes if m.path in paths or (m.path.startswith(inside) and not field.options)]
+    return [m for m in mistakes if m.path == field.path or (m.path.startswith(f"{field.path}[") and not field.options)]
 
 
 def _row(field: Field, wrong: Sequence[Mistake], width: int) -> Content:

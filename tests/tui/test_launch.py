@@ -6,102 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pexpect
-import pyte
 import pytest
-
-PROGRAM = Path(__file__).parent / "deck_program.py"
-HELD_TORCH = Path(__file__).parent / "held_torch_program.py"
-AS_A_SHELL = 'trap : HUP; "$@"; echo "status=$?"; sleep 60'
-"""What stands between terminal and deck in life: it keeps the terminal, so that its state can be read afterwards."""
-PATIENCE_S = 25
-
-LEFT_SCREEN = b"\x1b[?1049l"
-CURSOR_SHOWN = b"\x1b[?25h"
-
-
-class Terminal:
-    """A pseudo-terminal with the deck in it, and what stands on its screen."""
-
-    def __init__(
-        self,
-        folder: Path,
-        *options: str,
-        size: tuple[int, int] = (120, 36),
-        program: Path = PROGRAM,
-        **environ: str,
-    ) -> None:
-        self.screen = pyte.Screen(*size)
-        self.written = b""
-        self._stream = pyte.ByteStream(self.screen)
-        state = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "XDG_STATE_HOME": str(folder / "state")}
-        clean = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        self.child = pexpect.spawn(
-            "/bin/sh",
-            ["-c", AS_A_SHELL, "sh", sys.executable, str(program), str(folder), *options],
-            dimensions=(size[1], size[0]),
-            env=clean | state | environ,
-        )
-        self.before = termios.tcgetattr(self.child.child_fd)
-
-    def read(self, seconds: float = 0.1) -> None:
-        try:
-            data = self.child.read_nonblocking(1 << 16, timeout=seconds)
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            return
-        self.written += data
-        # pyte does not know the keyboard protocol's "CSI < u" and would print its last letter.
-        self._stream.feed(data.replace(b"\x1b[<u", b""))
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    def until(self, condition: str | Callable[[], bool]) -> None:
-        """Read until something stands on the screen, or holds."""
-        there = condition if callable(condition) else lambda: condition in self.text
-        end = time.monotonic() + PATIENCE_S
-        while not there():
-            assert time.monotonic() < end, f"{condition!r} did not come:\n{self.text}"
-            self.read()
-
-    def press(self, keys: str) -> None:
-        self.child.send(keys)
-
-    def deck(self) -> int:
-        """The deck's process."""
-        children = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children")
-        self.until(lambda: bool(children.read_text().split()))
-        return int(children.read_text().split()[0])
-
-    def status(self) -> int:
-        """Wait until the deck has gone; its exit status."""
-        self.until(lambda: b"status=" in self.written and self.written.split(b"status=")[1].strip() != b"")
-        return int(self.written.split(b"status=")[1].split()[0])
-
-    def is_restored(self) -> bool:
-        """The first screen is back, the cursor shows, lines are edited and echoed as before."""
-        after = termios.tcgetattr(self.child.child_fd)
-        left, shown = self.written.rfind(LEFT_SCREEN), self.written.rfind(CURSOR_SHOWN)
-        return after[:4] == self.before[:4] and left > self.written.rfind(b"\x1b[?1049h") and shown > -1
-
-    def hang_up(self) -> None:
-        """The terminal itself goes: SIGHUP, reads end, writes fail."""
-        os.close(self.child.child_fd)
-
-    def end(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.child.pid, signal.SIGKILL)
-
-    def log(self, folder: Path) -> str:
-        return (folder / "state" / "torchdeck" / "deck.log").read_text()
+from real_terminal import HELD_TORCH, LEFT_SCREEN, PATIENCE_S, PROGRAM, Terminal
 
 
 @pytest.fixture

@@ -48,6 +48,8 @@ class HomeScreen(Screen[None]):
     TITLE = "Presets and runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "train", "Train", tooltip="Train the preset under the cursor"),
+        Binding("n", "new", "New", tooltip="A new document: empty, or from a preset"),
+        Binding("ctrl+o", "open", "Open", show=False, tooltip="Open a document: a file, or one that was not saved"),
     ]
     app: Deck
 
@@ -160,6 +162,12 @@ class HomeScreen(Screen[None]):
     def action_train(self) -> None:
         if self.preset is not None:
             self.app.train(self.app.design_of(self.preset.name))
+
+    def action_new(self) -> None:
+        self.app.documents.ask_new()
+
+    def action_open(self) -> None:
+        self.app.documents.ask_open()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "train":

@@ -53,6 +53,8 @@ class PickerScreen(ModalScreen[str | None]):
         self._placeholder, self._free = placeholder, free
         self._unfit: Mapping[str, str] = {}
         self._rows: list[Row] = []
+        self._filtered = ""
+        """What had been typed when the rows were written."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker") as panel:
@@ -86,7 +88,8 @@ class PickerScreen(ModalScreen[str | None]):
         if width <= 0:
             return
         before = self._under.name if at is None and self._under is not None else at or ""
-        self._rows = rows(self._items, self.query_one(Input).value.strip(), self._unfit, width)
+        self._filtered = self.query_one(Input).value.strip()
+        self._rows = rows(self._items, self._filtered, self._unfit, width)
         shown.set_options([Option(row.text, disabled=row.item is None) for row in self._rows])
         places = [i for i, row in enumerate(self._rows) if row.item is not None]
         here = next((i for i in places if self._rows[i].item.name == before), None)  # type: ignore[union-attr]
@@ -126,6 +129,8 @@ class PickerScreen(ModalScreen[str | None]):
 
     def action_pick(self) -> None:
         typed = self.query_one(Input).value.strip()
+        if typed != self._filtered:  # Enter came faster than the list
+            self._write("")
         if (item := self._under) is not None:
             self.dismiss(item.name)
         elif self._free and typed:

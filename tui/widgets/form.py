@@ -102,15 +102,15 @@ class FieldList(RowList):
         field = self.field
         if field is not None and field.number and not field.options and event.key.isdigit():
             event.stop()
-            self.post_message(EditField(field, event.key))
+            self.post_message(EditField(field, event.key, begun=True))
 
 
 class EditField(Message):
-    """A field is to be typed into, beginning with `text`."""
+    """A field is to be typed into: over `text`, or on from it where a key has begun it."""
 
-    def __init__(self, field: Field, text: str) -> None:
+    def __init__(self, field: Field, text: str, *, begun: bool = False) -> None:
         super().__init__()
-        self.field, self.text = field, text
+        self.field, self.text, self.begun = field, text, begun
 
 
 class FieldInput(Input):
@@ -247,6 +247,8 @@ class FormPanel(Vertical):
         entry.value = event.text
         entry.cursor_position = len(event.text)
         entry.focus()
+        if not event.begun:
+            entry.select_all()
         self.write_about()
 
     @on(Typed)
