@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import traceback
 from collections.abc import Callable, Iterable
@@ -198,7 +199,10 @@ class Deck(MeteredApp):
         self._checks.submit(lambda: self.producer.plan_of(draft), lambda result: self._checked(design, draft, result))
 
     def _checked(self, design: Design, draft: Draft, result: Plan | Exception) -> None:
-        self.torch_is_there = self.torch_is_there or not isinstance(result, Exception)
+        if not self.torch_is_there and not isinstance(result, Exception):
+            self.torch_is_there = True
+            # torch's half a million objects stay for good: a collection that walks over them holds up a key for 0.1 s.
+            gc.freeze()
         if design.draft is not draft:
             return  # it was changed meanwhile, and is being checked again
         design.asked = None

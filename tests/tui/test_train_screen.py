@@ -11,7 +11,6 @@ from screen_text import assert_golden, screen_text
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
-from textual.widgets import Footer
 
 from engine.training.commands import SetLR, Simple
 from engine.training.events import CommandDone, Epoch, Event, RunStarted, Step
@@ -20,6 +19,7 @@ from tui.frame_budget import FrameBudget
 from tui.screens.stop import StopScreen
 from tui.screens.train import TrainScreen
 from tui.themes import DARK, VARIABLES
+from tui.widgets.footer import Footer
 from tui.widgets.panel import RowWidget
 from tui.widgets.plot import Marker
 
@@ -478,8 +478,11 @@ def test_an_event_costs_the_deck_well_under_a_millisecond() -> None:
 
 def test_a_narrow_footer_holds_every_key() -> None:
     async def look(app: TrainApp, pilot: Pilot[None]) -> None:
+        size = app.size
         footer = app.train.query_one(Footer)
-        assert footer.max_scroll_x == 0
+        shown = {placed.key.action for placed in footer.placed}
+        assert shown == {a.binding.action for a in app.train.active_bindings.values() if a.binding.show}
+        assert footer.placed[-1].end <= size[0]
 
     for size in SIZES:
         deck(training(), look, size)

@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.design_rows import MUTED
+from tui.widgets.footer import Footer
 
 
 class CommandScreen(ModalScreen[None]):

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 
 from engine.editing import layers as editing
 from engine.editing.choosing import choose, switch
@@ -39,6 +39,7 @@ from tui.explanations import LOADING, Selection, entry_text, explanation
 from tui.form_rows import mistakes_at
 from tui.picking import Item
 from tui.screens.picker import PickerScreen
+from tui.widgets.footer import Footer
 from tui.widgets.form import FieldAsked, FieldChanged, FieldTried, FormPanel
 from tui.widgets.header import DeckHeader
 from tui.widgets.row_list import RowList
@@ -137,6 +138,7 @@ class DesignScreen(Screen[None]):
         self.marked_from = ""
         """The layer that marking began at."""
         self._tried: Draft | None = None
+        self._can: tuple[bool | None, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield DeckHeader("Design")
@@ -199,7 +201,17 @@ class DesignScreen(Screen[None]):
             self._select_under_cursor()
         self._write_titles()
         self._write_selection()
-        self.refresh_bindings()
+        self._refresh_keys()
+
+    def _refresh_keys(self) -> None:
+        """Write the footer anew where a key can be pressed now that could not before, or the other way round.
+
+        A footer that is written anew costs more than all the rest of a key.
+        """
+        can = tuple(self.check_action(action, ()) for action in ("train", "undo", "fix"))
+        if can != self._can:
+            self._can = can
+            self.refresh_bindings()
 
     @property
     def _paths(self) -> list[str]:
@@ -262,7 +274,7 @@ class DesignScreen(Screen[None]):
         if selection != self.selection and self.design is not None:
             self.selection = selection
             self._write_selection()
-            self.refresh_bindings()
+            self._refresh_keys()
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:

@@ -10,9 +10,10 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.design_rows import MUTED
+from tui.widgets.footer import Footer
 
 KEY_WIDTH = 16
 

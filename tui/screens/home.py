@@ -11,10 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 
 from engine.experiment import Preset
 from tui.home_rows import NO_RUNS, preset_panel, preset_rows, run_panel, run_rows
+from tui.widgets.footer import Footer
 from tui.widgets.header import DeckHeader
 from tui.widgets.row_list import RowList
 

@@ -12,10 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 
 from tui.design_rows import MUTED
 from tui.quantities import left
+from tui.widgets.footer import Footer
 from tui.widgets.row_list import RowList
 
 

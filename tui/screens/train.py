@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.training.commands import Command, SetLR, Simple
 from tui.feed import SMOOTHINGS, Feed, RunView, Source
@@ -19,6 +19,7 @@ from tui.meter import MeteredApp
 from tui.screens.stop import StopScreen
 from tui.widgets.curves import CurvePanel, LossPanel, MetricPanel, PlotOptions, RatePanel
 from tui.widgets.device import DevicePanel
+from tui.widgets.footer import Footer
 from tui.widgets.header import DeckHeader
 from tui.widgets.log import LogPanel
 from tui.widgets.panel import Panel, RowWidget
@@ -157,7 +158,6 @@ class TrainScreen(Screen[None]):
     def on_resize(self, _: object) -> None:
         self._budget.begin(time.monotonic())
         self._write_ending()
-        self.query_one(Footer).compact = self.size.width < 110
 
     def on_screen_resume(self) -> None:
         self.draw()

@@ -1,0 +1,155 @@
+"""How long a key takes to change the screen while a run keeps every core busy.
+
+    python tests/benchmarks/key_latency.py [--keys 500] [--size 80x24]
+
+The deck runs in a pseudo-terminal and trains a network whose steps use both cores; a person edits another document on
+the design screen meanwhile: moves through the layers, steps values, adds and deletes layers, undoes. Printed are the
+median, the 95th percentile and the longest time from a key to the first byte that changes the screen, for each kind of
+key and for all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pexpect
+import pyte
+
+DOWN, UP, RIGHT, LEFT = "\x1b[B", "\x1b[A", "\x1b[C", "\x1b[D"
+ROUND = [
+    ("move", DOWN),
+    ("move", DOWN),
+    ("duplicate", "D"),
+    ("move a layer", "J"),
+    ("undo", "u"),
+    ("undo", "u"),
+    ("to the form", "\r"),
+    ("step", RIGHT),
+    ("step", LEFT),
+    ("back", "\x1b[Z"),
+    ("wrap: the list", "w"),
+    ("wrap: taken", "\r"),
+    ("fold", " "),
+    ("fold", " "),
+    ("undo", "u"),
+    ("move", UP),
+    ("move", UP),
+]
+SETTLED_S = 0.06
+PATIENCE_S = 3.0
+
+BUSY = """
+name = "busy"
+[data]
+source = "arrays"
+path = "{data}"
+batch_size = 128
+[model]
+layers = [
+  {{type = "Conv2d", out_channels = 32, kernel_size = 3, padding = 1}}, "ReLU", {{type = "MaxPool2d", kernel_size = 2}},
+  {{type = "Conv2d", out_channels = 64, kernel_size = 3, padding = 1}}, "ReLU", {{type = "MaxPool2d", kernel_size = 2}},
+  "Flatten", {{type = "Linear", out_features = 256}}, "ReLU", {{type = "Linear", out_features = 10}}]
+[training]
+epochs = 100000
+threads = {threads}
+"""
+
+
+class Screen:
+    """The deck's terminal."""
+
+    def __init__(self, command: list[str], columns: int, rows: int) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self.child = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment)
+
+    def read(self, seconds: float) -> bool:
+        """Take in what was written within a time; whether anything was."""
+        try:
+            data = self.child.read_nonblocking(1 << 16, timeout=seconds)
+        except pexpect.TIMEOUT:
+            return False
+        self._stream.feed(data.replace(b"\x1b[<u", b""))
+        return True
+
+    @property
+    def state(self) -> tuple[object, ...]:
+        """All that a person sees, colours included: a moved cursor bar is colour alone."""
+        return tuple(tuple(self.screen.buffer[y].items()) for y in range(self.screen.lines))
+
+    def until(self, text: str, seconds: float = 120) -> None:
+        end = time.monotonic() + seconds
+        while text not in "\n".join(self.screen.display):
+            if time.monotonic() > end:
+                sys.exit(f"{text!r} did not come:\n" + "\n".join(self.screen.display))
+            self.read(0.1)
+
+    def press(self, key: str) -> float:
+        """Seconds from a key to the first change of the screen."""
+        while self.read(SETTLED_S):
+            pass
+        before = self.state
+        began = time.perf_counter()
+        self.child.send(key)
+        while self.state == before:
+            left = PATIENCE_S - (time.perf_counter() - began)
+            if left <= 0:
+                return PATIENCE_S
+            self.read(min(left, 0.05))
+        return time.perf_counter() - began
+
+
+def said(name: str, seconds: list[float]) -> str:
+    ordered = sorted(1000 * s for s in seconds)
+    worst = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    median = statistics.median(ordered)
+    return (
+        f"{name:16} {len(ordered):4} keys  median {median:5.0f} ms  95 % {worst:5.0f} ms  longest {ordered[-1]:5.0f} ms"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keys", type=int, default=500)
+    parser.add_argument("--size", default="80x24")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--idle", action="store_true", help="with no run beside it, to compare")
+    asked = parser.parse_args()
+    columns, rows = map(int, asked.size.split("x"))
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_STATE_HOME"] = folder
+        document, data = Path(folder, "busy.toml"), Path(folder, "data.npz")
+        random = np.random.default_rng(0)
+        np.savez(data, x=random.standard_normal((4096, 3, 32, 32)).astype(np.float32), y=random.integers(0, 10, 4096))
+        document.write_text(BUSY.format(data=data, threads=asked.threads))
+        command = [sys.executable, "-m", "tui.cli", "train", str(document), "--runs-dir", str(Path(folder, "runs"))]
+        deck = Screen(command, columns, rows)
+        deck.until("● training")
+        if asked.idle:
+            deck.child.send("s")
+            deck.until("Stop this run?")
+            deck.child.send("s")
+            deck.until("stopped")
+        deck.child.send("1")
+        deck.until("╭─ Experiment")
+        deck.press("\t")
+        measured: dict[str, list[float]] = {}
+        while sum(map(len, measured.values())) < asked.keys:
+            for name, key in ROUND:
+                measured.setdefault(name, []).append(deck.press(key))
+        for name, seconds in measured.items():
+            print(said(name, seconds))
+        print(said("all", [s for seconds in measured.values() for s in seconds]))
+        deck.child.terminate(force=True)
+
+
+if __name__ == "__main__":
+    main()
