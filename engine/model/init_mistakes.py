@@ -15,8 +15,9 @@ from engine.experiment.document import Choice, Layer, Model
 from engine.experiment.mistakes import Mistake, unknown_name
 from engine.experiment.tree import by_path
 from engine.model.fit import RECURRENT
-from engine.model.initialise import has_weights, start_of
+from engine.model.initialise import has_weights, is_initialised, start_of
 
+_UNBIASED = frozenset({"Embedding", "EmbeddingBag", "PositionalEncoding"})
 _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 
 Shapes = Mapping[str, Mapping[str, tuple[int, ...]]]
@@ -56,10 +57,11 @@ def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
     if layer.type not in catalog("layers"):
         return
     if layer.init is not None:
-        yield from _own(layer, path, "init", has_weights(layer.type), "weights to initialize")
+        waves = layer.type == "PositionalEncoding" and layer.parameters.get("encoding") != "learned"
+        yield from _own(layer, path, "init", has_weights(layer.type) and not waves, "weights to initialize")
     if layer.recurrent_init is not None:
         yield from _own(layer, path, "recurrent_init", layer.type in RECURRENT, "weights from state to state")
-    biased = has_weights(layer.type) and layer.type != "Embedding" and layer.parameters.get("bias", True) is not False
+    biased = has_weights(layer.type) and layer.type not in _UNBIASED and layer.parameters.get("bias", True) is not False
     if layer.bias_init is not None:
         yield from _own(layer, path, "bias_init", biased, "biases to initialize")
     if layer.forget_bias is not None and not (biased and layer.type == "LSTM"):
@@ -110,7 +112,7 @@ def _misfits(model: Model, layers: Mapping[str, Layer], shapes: Shapes) -> Itera
         start = start_of(layer, model)
         for name, shape in shapes.get(path, {}).items():
             choice = start.of(name)
-            wrong = _misfit(choice, shape) if choice is not None else ""
+            wrong = _misfit(choice, shape) if choice is not None and is_initialised(name) else ""
             if not wrong:
                 continue
             kind = "bias_init" if "bias" in name else "init"

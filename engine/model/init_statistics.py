@@ -11,9 +11,10 @@ from engine.data.description import Description
 from engine.experiment.document import Experiment, Layer, Model
 from engine.experiment.tree import by_path
 from engine.model.init_formulas import Expected, expected, uniform, with_zeros
-from engine.model.initialise import has_weights, parts_of, start_of
+from engine.model.initialise import EMBEDDINGS, has_weights, is_initialised, parts_of, start_of
 from engine.model.network import build
 from engine.model.selection import module_name
+from engine.model.transformer import PLACES_STD, PositionalEncoding
 
 TORCHS_OWN = "torch's own"
 
@@ -59,7 +60,7 @@ def init_statistics(experiment: Experiment, description: Description) -> tuple[W
             found += [
                 _measured(path, layer, experiment.model, module, name, parameter)
                 for name, parameter in module.named_parameters()
-                if "weight" in name
+                if "weight" in name and is_initialised(name)
             ]
     return tuple(found)
 
@@ -72,11 +73,11 @@ def _measured(
     choice = start.of(name)
     said: Expected | None
     if choice is None:
-        said = _torchs_own(module, parameter)
+        said = _torchs_own(module, name, parameter)
     else:
         part = parts_of(module, start, name, parameter)[0]
         said = expected(choice.type, choice.parameters, tuple(part.shape))
-    if said is not None and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+    if said is not None and isinstance(module, EMBEDDINGS) and module.padding_idx is not None:
         said = with_zeros(said, 1 / module.num_embeddings)
     values = parameter.double()
     return WeightStatistics(
@@ -93,10 +94,14 @@ def _measured(
     )
 
 
-def _torchs_own(module: nn.Module, weight: Tensor) -> Expected | None:
+def _torchs_own(module: nn.Module, name: str, weight: Tensor) -> Expected | None:
     """What torch's layers draw from where nothing is said: a uniform distribution, but for an embedding."""
-    if isinstance(module, nn.Embedding):
+    if isinstance(module, EMBEDDINGS):
         return Expected(0.0, 1.0, "1")
+    if isinstance(module, PositionalEncoding):
+        return Expected(0.0, PLACES_STD, f"{PLACES_STD:g}")
+    if name.endswith("in_proj_weight"):
+        return expected("xavier_uniform_", {}, tuple(weight.shape))
     if isinstance(module, nn.RNNBase):
         return uniform(module.hidden_size**-0.5, "√(1 / (3 · hidden_size))")
     if isinstance(module, nn.Bilinear):

@@ -1,8 +1,9 @@
 """What weights start as.
 
-An initializer sets the weights of Linear, convolution, recurrent and embedding layers, and their biases to zero, as
-the papers behind the initializers do (He et al., 2015; Glorot and Bengio, 2010). Norms keep torch's ones and zeros.
-What is left out keeps torch's own. A layer's own initializer comes before its type's, and that before the model's.
+An initializer sets every weight matrix and kernel, those inside of a TransformerEncoder or an AttentionPooling too, and
+the biases to zero, as the papers behind the initializers do (He et al., 2015; Glorot and Bengio, 2010). Norms keep
+torch's ones and zeros. What is left out keeps torch's own. A layer's own initializer comes before its type's, and that
+before the model's.
 """
 
 from __future__ import annotations
@@ -16,14 +17,29 @@ from engine.catalog import catalog, find
 from engine.catalog.bind import torch_arguments
 from engine.experiment.document import Choice, Layer, Model
 from engine.model.arguments import layer_class
+from engine.model.pooling import AttentionPooling
+from engine.model.transformer import PositionalEncoding, TransformerEncoder
 
-_INITIALIZED = (nn.Linear, nn.Bilinear, nn.Embedding, nn.RNNBase, nn.modules.conv._ConvNd)
+_INITIALIZED = (
+    *(nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.RNNBase, nn.modules.conv._ConvNd),
+    *(TransformerEncoder, AttentionPooling, PositionalEncoding),
+)
+EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 _GATES = {nn.LSTM: 4, nn.GRU: 3}
 
 
 def has_weights(type: str) -> bool:
     """Whether an initializer has something to set in a layer of that type."""
     return type in catalog("layers") and issubclass(layer_class(type), _INITIALIZED)
+
+
+def is_initialised(parameter: str) -> bool:
+    """Whether initializers set the parameter of that name in its layer: not what a norm inside of it learns.
+
+    >>> is_initialised("layers.0.linear1.weight"), is_initialised("layers.0.norm1.weight")
+    (True, False)
+    """
+    return not any(part.startswith("norm") for part in parameter.split("."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +78,25 @@ def initialise(module: nn.Module, layer: Layer, model: Model) -> None:
     start = start_of(layer, model)
     for name, parameter in module.named_parameters():
         choice = start.of(name)
-        if choice is None:
+        if choice is None or not is_initialised(name):
             continue
         set_ = find("initializers", choice.type).torch_class()
         for part in parts_of(module, start, name, parameter):
             set_(part, **torch_arguments(choice.parameters))
-    if isinstance(module, nn.Embedding) and module.padding_idx is not None and start.weights is not None:
+    if isinstance(module, EMBEDDINGS) and module.padding_idx is not None and start.weights is not None:
         module.weight[module.padding_idx].zero_()
     if isinstance(module, nn.LSTM) and start.forget_bias is not None:
         _set_forget_bias(module, start.forget_bias)
 
 
 def parts_of(module: nn.Module, start: Start, name: str, parameter: Tensor) -> tuple[Tensor, ...]:
-    """The matrices of a parameter that are initialised each by itself: one, but for a `recurrent_init`.
+    """The matrices of a parameter that are initialised each by itself: one, but for attention and a `recurrent_init`.
 
-    torch stacks the gates of an LSTM or GRU; orthogonal as a whole would leave no gate's matrix orthogonal.
+    torch stacks the gates of an LSTM or GRU, and what makes queries, keys and values of a step; orthogonal as a whole
+    would leave none of these matrices orthogonal.
     """
+    if name.endswith("in_proj_weight"):
+        return parameter.chunk(3)
     if not name.startswith("weight_hh") or start.recurrent is None:
         return (parameter,)
     gates = next((count for cls, count in _GATES.items() if isinstance(module, cls)), 1)

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from engine.model.pooling import steps_that_count
 
+PLACES_STD = 0.02
+"""Spread of the learned vectors of places at the start, as in GPT-2 and BERT."""
+
 
 class TransformerEncoder(nn.TransformerEncoder):
     """torch.nn.TransformerEncoder over batches of sequences, which never attends to padding.
@@ -97,7 +100,7 @@ class PositionalEncoding(nn.Module):
         if encoding == "learned":
             self.weight = nn.Parameter(torch.empty(max_length, d_model, device=device))
             if not self.weight.is_meta:  # its initialization would take seconds to import there
-                nn.init.normal_(self.weight, std=0.02)
+                nn.init.normal_(self.weight, std=PLACES_STD)
         else:
             self.register_buffer("waves", _waves(max_length, d_model, device), persistent=False)
 

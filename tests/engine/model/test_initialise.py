@@ -87,6 +87,53 @@ def test_the_forget_gate_begins_by_remembering():
     assert set((layers[0].bias_ih_l0 + layers[0].bias_hh_l0).tolist()) == {0.0, -2.0}
 
 
+ENCODER = [
+    'model.layers[1]={type="PositionalEncoding", encoding="learned"}',
+    'model.layers[4]={type="AttentionPooling"}',
+    "model.layers[3].num_layers=2",
+]
+
+
+def encoder_of(*overrides):
+    plan = check(read("transformer-text", [*ENCODER, *overrides]))
+    assert plan.ok, plan.mistakes
+    torch.manual_seed(0)
+    return plan, build(plan.experiment, plan.description)
+
+
+def test_an_initializer_reaches_every_matrix_inside_of_a_layer_and_no_norm():
+    plan, network = encoder_of("model.init={type='constant_', val=0.5}")
+    starts = {start.path + start.parameter for start in init_statistics(plan.experiment, plan.description)}
+    for name, parameter in network.named_parameters():
+        values = set(parameter.flatten().tolist())
+        if "norm" in name:
+            assert values == {0.0 if name.endswith("bias") else 1.0}, name
+        elif "bias" in name:
+            assert values == {0.0}, name
+        else:
+            assert values == ({0.0, 0.5} if name == "0.weight" else {0.5}), name  # the padding's row stays zero
+            layer, _, inside = name.partition(".")
+            assert f"model.layers[{layer}]{inside}" in starts
+    assert not any("norm" in name for name in starts)
+
+
+def test_queries_keys_and_values_are_matrices_of_their_own():
+    _, network = encoder_of("model.layers[3].init=orthogonal_")
+    for layer in network[3].layers:
+        for matrix in layer.self_attn.in_proj_weight.detach().chunk(3):
+            assert torch.allclose(matrix @ matrix.T, torch.eye(64), atol=1e-5)
+
+
+@pytest.mark.parametrize("overrides", [[], ["model.init=xavier_normal_"]])
+def test_matrices_inside_of_layers_have_formulas_too(overrides):
+    plan, _ = encoder_of(*overrides)
+    found = init_statistics(plan.experiment, plan.description)
+    assert {"layers.1.self_attn.in_proj_weight", "project.weight", "score.weight"} <= {s.parameter for s in found}
+    for start in found:
+        assert start.std == pytest.approx(start.expected_std, rel=3 / math.prod(start.shape) ** 0.5), start
+        assert start.formula
+
+
 PARAMETERS = {
     "constant_": [{"val": -0.3}],
     "sparse_": [{"sparsity": 0.3, "std": 0.2}, {"sparsity": 0.0}],
