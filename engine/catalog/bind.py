@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from engine.catalog import find
+from engine.catalog.denominators import MeanOfSome
 from engine.catalog.dynamo import spare_dynamo
 from engine.catalog.losses import IGNORES_NONE
 from engine.catalog.metrics import goal
@@ -53,22 +54,6 @@ class SoftMarginLoss(nn.SoftMarginLoss):
         return super().forward(input, (2 * target - 1).to(input.dtype).view_as(input))
 
 
-class _MeanOfSome(nn.Module):
-    """The mean over samples that may all be left out of a batch: 0 there, where torch divides 0 by 0."""
-
-    def __init__(self, loss: nn.CrossEntropyLoss | nn.NLLLoss) -> None:
-        super().__init__()
-        self.loss = loss
-        loss.reduction = "sum"
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        counts: Tensor = target != self.loss.ignore_index
-        if self.loss.weight is not None:
-            counts = counts * self.loss.weight[target]
-        total: Tensor = self.loss(input, target)
-        return total / counts.sum().clamp_min(torch.finfo(torch.float32).tiny)
-
-
 _OF_CLASSES: dict[str, type[nn.Module]] = {
     "BCELoss": BCELoss,
     "BCEWithLogitsLoss": BCEWithLogitsLoss,
@@ -102,7 +87,7 @@ def build_loss(choice: Choice, class_counts: Sequence[int] = ()) -> nn.Module:
         arguments["pos_weight"] = torch.tensor(pos_weight, dtype=torch.float32)
     loss: nn.Module = made(**arguments)
     some = (weight is not None and 0 in weight) or arguments.get("ignore_index", IGNORES_NONE) >= 0
-    return _MeanOfSome(loss) if some and isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) else loss
+    return MeanOfSome(loss) if some and isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) else loss
 
 
 def balanced_weights(class_counts: Sequence[int]) -> tuple[float, ...]:

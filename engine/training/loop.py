@@ -23,6 +23,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from engine.catalog.denominators import denominator_of
 from engine.experiment.document import Experiment
 from engine.training.averaging import Average, Statistics
 from engine.training.batches import Batch, Batches
@@ -89,35 +90,44 @@ class Losses:
     """The losses of the epoch under way: they wait on the device, and are fetched many at a time."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Tensor, int, int]] = []
-        self.total, self.samples = 0.0, 0
+        self._waiting: list[tuple[Tensor, Tensor | int, int, int]] = []
+        self.total, self.weight, self.samples = 0.0, 0.0, 0
 
-    def add(self, loss: Tensor, samples: int, step: int) -> None:
-        """Take the mean loss of a batch."""
-        self._waiting.append((loss, samples, step))
+    def add(self, loss: Tensor, weight: Tensor | int, samples: int, step: int) -> None:
+        """Take the mean loss of a batch; `weight` is what it was divided by, see denominators."""
+        self._waiting.append((loss, weight, samples, step))
 
-    def fetch(self) -> tuple[float, int, int | None]:
-        """Bring what waits to the host: the sum over its samples, their number, and the first step that is not finite.
+    def fetch(self) -> tuple[float, float, int, int | None]:
+        """Bring what waits to the host: its sum, weight and samples, and the first step that is not finite.
 
         This is the one place where training waits for the device.
         """
-        total, samples, broken = 0.0, 0, None
+        total, weight, samples, broken = 0.0, 0.0, 0, None
         if self._waiting:
-            values = torch.stack([loss for loss, _, _ in self._waiting]).tolist()
-            for value, (_, n, step) in zip(values, self._waiting, strict=True):
-                self.total += value * n
+            values = torch.stack([loss for loss, _, _, _ in self._waiting]).tolist()
+            weights = _numbers([weighs for _, weighs, _, _ in self._waiting])
+            for value, weighs, (_, _, n, step) in zip(values, weights, self._waiting, strict=True):
+                self.total += value * weighs
+                self.weight += weighs
                 self.samples += n
-                total += value * n
+                total += value * weighs
+                weight += weighs
                 samples += n
                 if broken is None and not math.isfinite(value):
                     broken = step
             self._waiting = []
-        return total, samples, broken
+        return total, weight, samples, broken
 
     @property
     def mean(self) -> float:
-        """Mean loss of the epoch so far, over its samples."""
-        return self.total / max(self.samples, 1)
+        """Mean loss of the epoch so far, as if it were one batch."""
+        return self.total / self.weight if self.weight else 0.0
+
+
+def _numbers(weights: list[Tensor | int]) -> list[float]:
+    """Weights of batches as numbers: they are on the device where they follow from the targets."""
+    tensors = [weight for weight in weights if isinstance(weight, Tensor)]
+    return torch.stack(tensors).tolist() if tensors else [float(weight) for weight in weights]
 
 
 class Loop:
@@ -147,6 +157,7 @@ class Loop:
         self.network = network
         self.batches = batches
         self.criterion = criterion
+        self.denominator = denominator_of(criterion)
         self.optimizer = optimizer
         self.rate = rate
         self.precision = precision
@@ -163,7 +174,7 @@ class Loop:
         self.paused_s = 0.0
         self._grad_norm: Tensor | None = None
         self._next_tick = self._next_grad_norm = 0.0
-        self._unsaid = (0.0, 0)
+        self._unsaid = (0.0, 0.0, 0)
         self._said_at, self._said_paused_s = 0.0, 0.0
 
     def run(self) -> Reason:
@@ -197,6 +208,8 @@ class Loop:
     def _train(self) -> Reason | None:
         self.network.train()
         for window in self._windows():
+            self.position.step += 1
+            self.position.step_in_epoch += 1
             self._step(window)
             if monotonic() >= self._next_tick or self.watch.inbox:
                 self.collect()
@@ -216,32 +229,40 @@ class Loop:
 
     def _step(self, window: list[Batch]) -> None:
         """One step of the optimizer: on one batch, or on several whose gradients are added up."""
-        at = self.position
-        at.step += 1
-        at.step_in_epoch += 1
-        samples = sum(batch.size for batch in window)
-        for batch in window:
+        self.gradients(window)
+        self.precision.unscale()
+        if self.regularizer.max_norm is None and monotonic() >= self._next_grad_norm:
+            self._look_at_norm()
+        if self.regularizer.clips and (norm := self.regularizer.clip()) is not None:
+            self._grad_norm = norm
+        self.precision.step()
+        self.optimizer.zero_grad()
+        self._step_done()
+
+    def gradients(self, window: list[Batch]) -> None:
+        """Add up the gradients of the mean loss over all batches of a window: forward, loss, backward."""
+        weights = [batch.size if self.denominator is None else self.denominator(batch.target) for batch in window]
+        whole = sum(weights)
+        for batch, weight in zip(window, weights, strict=True):
             with self.precision.autocast():
                 output = self.network(*batch.inputs)
                 loss = batch.loss(self.criterion, output)
                 objective = self.regularizer.objective(loss)
             if len(window) > 1:
-                # A batch counts by its samples, so that a window gives the gradient of one large batch.
-                objective = objective * (batch.size / samples)
+                # A batch counts by what its mean was divided by: a window gives the gradient of one large batch.
+                objective = objective * weight / whole
             self.precision.backward(objective)
-            self.losses.add(loss.detach(), batch.size, at.step)
+            self.losses.add(loss.detach(), weight, batch.size, self.position.step)
             self.metrics.add(output.detach(), batch.target)
-        self.precision.unscale()
-        if self.regularizer.max_norm is None and monotonic() >= self._next_grad_norm:
-            self._grad_norm = self.regularizer.grad_norm()
-            self._next_grad_norm = monotonic() + GRAD_NORM_S
-        if self.regularizer.clips and (norm := self.regularizer.clip()) is not None:
-            self._grad_norm = norm
-        self.precision.step()
-        self.optimizer.zero_grad()
+
+    def _look_at_norm(self) -> None:
+        self._grad_norm = self.regularizer.grad_norm()
+        self._next_grad_norm = monotonic() + GRAD_NORM_S
+
+    def _step_done(self) -> None:
         self.rate.step_done()
         if self.average is not None:
-            self.average.step_done(at.epoch)
+            self.average.step_done(self.position.epoch)
 
     def collect(self) -> None:
         """Fetch the losses that wait on the device, and say their mean if a `step` event is due.
@@ -249,22 +270,22 @@ class Loop:
         Raises:
             NotFinite: one of them is not finite; it has been said by then.
         """
-        total, samples, broken = self.losses.fetch()
-        self._unsaid = (self._unsaid[0] + total, self._unsaid[1] + samples)
-        if broken is not None or (self._unsaid[1] and monotonic() >= self._said_at + TICK_S):
+        total, weight, samples, broken = self.losses.fetch()
+        self._unsaid = (self._unsaid[0] + total, self._unsaid[1] + weight, self._unsaid[2] + samples)
+        if broken is not None or (self._unsaid[2] and monotonic() >= self._said_at + TICK_S):
             self._say_step()
         if broken is not None:
             raise NotFinite(self.position.epoch, broken, self.rate.last)
 
     def _say_step(self) -> None:
-        (total, samples), now = self._unsaid, monotonic()
+        (total, weight, samples), now = self._unsaid, monotonic()
         elapsed = now - self._said_at - (self.paused_s - self._said_paused_s)
-        self._unsaid, self._said_at, self._said_paused_s = (0.0, 0), now, self.paused_s
+        self._unsaid, self._said_at, self._said_paused_s = (0.0, 0.0, 0), now, self.paused_s
         self.watch.say(
             Step(
                 epoch=self.position.epoch,
                 step=self.position.step,
-                loss=total / samples,
+                loss=total / weight,
                 lr=self.rate.last,
                 grad_norm=None if self._grad_norm is None else float(self._grad_norm),
                 samples_per_s=samples / max(elapsed, 1e-9),
@@ -315,7 +336,8 @@ class Loop:
                 with self.precision.autocast():
                     output = network(*batch.inputs)
                     loss = batch.loss(self.criterion, output)
-                losses.add(loss, batch.size, self.position.step)
+                weight = batch.size if self.denominator is None else self.denominator(batch.target)
+                losses.add(loss, weight, batch.size, self.position.step)
                 self.val_metrics.add(output, batch.target)
                 if reason := self._look_up():
                     return {}, reason

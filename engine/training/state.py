@@ -47,7 +47,7 @@ def take(loop: Loop) -> Snapshot:
         "rate": loop.rate.state_dict(),
         "precision": loop.precision.state_dict(),
         "stopping": loop.stopping.state_dict(),
-        "losses": {"total": loop.losses.total, "samples": loop.losses.samples},
+        "losses": {"total": loop.losses.total, "weight": loop.losses.weight, "samples": loop.losses.samples},
         "average": loop.average.state_dict() if loop.average is not None else None,
     }
     return Snapshot(model={k: _copy(v) for k, v in loop.result.state_dict().items()}, trainer=trainer, state=state)
@@ -73,6 +73,7 @@ def put_back(loop: Loop, snapshot: Snapshot) -> None:
     loop.position = position(snapshot)
     loop.losses = Losses()
     loop.losses.total, loop.losses.samples = state["losses"]["total"], state["losses"]["samples"]
+    loop.losses.weight = state["losses"].get("weight", loop.losses.samples)
     loop.metrics.load_state_dict(_named(trainer, "metrics."))
     torch.set_rng_state(trainer["rng.cpu"])
     if "rng.cuda" in trainer and loop.batches.device.startswith("cuda"):

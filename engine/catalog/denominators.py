@@ -1,0 +1,43 @@
+"""What the mean of a loss divides its sum by: the number of samples, or the weights of those that count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class MeanOfSome(nn.Module):
+    """The mean over samples that may all be left out of a batch: 0 there, where torch divides 0 by 0."""
+
+    def __init__(self, loss: nn.CrossEntropyLoss | nn.NLLLoss) -> None:
+        super().__init__()
+        self.loss = loss
+        loss.reduction = "sum"
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        total: Tensor = self.loss(input, target)
+        return total / _weights_of(self.loss, target)
+
+
+def denominator_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
+    """From the targets of a batch to what its mean loss was divided by; None where that is the number of samples.
+
+    Means of batches, each times its share of the denominators, add up to the mean over all their samples.
+    CrossEntropyLoss and NLLLoss weigh each sample by its class and leave out those of `ignore_index`; every other loss
+    divides by the samples, or by their numbers, of which all have as many. MultiMarginLoss does so with weights, too.
+    """
+    loss = criterion.loss if isinstance(criterion, MeanOfSome) else criterion
+    if not isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or (loss.weight is None and loss.ignore_index < 0):
+        return None
+    return lambda target: _weights_of(loss, target)
+
+
+def _weights_of(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> Tensor:
+    """The weights of the samples that count, summed up; hardly above 0 where none does."""
+    weights = loss.weight[target] if loss.weight is not None else None
+    if loss.ignore_index >= 0 or weights is None:
+        counts: Tensor = target != loss.ignore_index
+        weights = counts if weights is None else counts * weights
+    return weights.sum().clamp_min(torch.finfo(torch.float32).tiny)
