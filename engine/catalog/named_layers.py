@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.catalog import catalog
 from engine.experiment.document import Layer
-from engine.experiment.mistakes import Mistake, unknown_name
+from engine.experiment.layer_names import LayerRange, layer_range
+from engine.experiment.mistakes import Mistake, unknown_name, value_text
 from engine.experiment.tree import by_path
 
 
 def named_layer_mistakes(
     names: Sequence[str | int], path: str, layers: Sequence[Layer], parameters: Mapping[str, int], weightless: str
 ) -> Iterator[Mistake]:
-    """What is wrong with layers named by index, path or type in the list at `path`.
+    """What is wrong with layers named by index, range, path or type in the list at `path`.
 
     Args:
         parameters: how many each layer has, by its path; without the layers of which that is not known.
@@ -23,12 +24,14 @@ def named_layer_mistakes(
     types = list(dict.fromkeys(at.values()))
     for index, name in enumerate(names):
         here = f"{path}[{index}]"
+        if (span := layer_range(name)) is not None:
+            yield from _range_mistakes(span, str(name), here, at, parameters, weightless)
+            continue
         where = f"model.layers[{name}]" if isinstance(name, int) else f"model.{name.removeprefix('model.')}"
         if where in at:
             meant = [where]
         elif isinstance(name, int) or "[" in name:
-            fix = f"Take one of {', '.join(list(at)[:8])}{' …' if len(at) > 8 else ''}."
-            yield Mistake(here, f"there is no layer at {where}", "", fix)
+            yield _nowhere(here, where, at)
             continue
         elif name in types:
             meant = [layer for layer, type in at.items() if type == name]
@@ -40,3 +43,20 @@ def named_layer_mistakes(
             continue
         if all(parameters.get(layer) == 0 for layer in meant):
             yield Mistake(here, f"{at[meant[0]]} has no weights", weightless, "Take it out.")
+
+
+def _range_mistakes(
+    span: LayerRange, name: str, here: str, at: Mapping[str, str], parameters: Mapping[str, int], weightless: str
+) -> Iterator[Mistake]:
+    if span.first > span.last:
+        turned = name.replace(f"{span.first}..{span.last}", f"{span.last}..{span.first}")
+        yield Mistake(here, f"found {value_text(name)}", "the first layer stands behind the last", f"Write {turned!r}.")
+    elif (last := span.path(span.last)) not in at:
+        yield _nowhere(here, last, at)
+    elif all(parameters.get(layer) == 0 for layer in span.paths):
+        yield Mistake(here, f"none of {name} has weights", weightless, "Take it out.")
+
+
+def _nowhere(here: str, where: str, at: Mapping[str, str]) -> Mistake:
+    fix = f"Take one of {', '.join(list(at)[:8])}{' …' if len(at) > 8 else ''}."
+    return Mistake(here, f"there is no layer at {where}", "", fix)

@@ -1,4 +1,4 @@
-"""Layers that a document names, as modules of its network: by index, by path, or by type."""
+"""Layers that a document names, as modules of its network: by index, by range, by path, or by type."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 from torch import nn
+
+from engine.experiment.layer_names import layer_range
 
 _PATH = re.compile(r"(?:model\.)?layers\[\d+\](?:\.\w+(?:\[\d+\])+)*")
 
@@ -25,14 +27,16 @@ def module_name(path: str) -> str:
 
 
 def modules_named(network: nn.Module, names: Iterable[str | int]) -> list[nn.Module]:
-    """Every module that one of the names means: an index or a path means one, a type all of that class.
+    """Every module that one of the names means: an index or a path means one, a range several, a type all of its class.
 
     Raises:
         AttributeError: there is no layer at a path.
     """
     found: dict[int, nn.Module] = {}
     for name in names:
-        if isinstance(name, int) or is_path(name):
+        if (span := layer_range(name)) is not None:
+            modules = [network.get_submodule(module_name(path)) for path in span.paths]
+        elif isinstance(name, int) or is_path(name):
             modules = [network.get_submodule(str(name) if isinstance(name, int) else module_name(name))]
         else:
             modules = [module for module in network.modules() if type(module).__name__ == name]
