@@ -15,6 +15,7 @@ from engine.catalog import catalog
 from engine.catalog.choices import completed
 from engine.catalog.group_mistakes import group_mistakes
 from engine.catalog.losses import BY_TASK
+from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.catalog.regularization import regularization_mistakes, threshold_mistakes
 from engine.catalog.suitability import (
     loss_mistakes,
@@ -267,6 +268,10 @@ def _device(experiment: Experiment) -> tuple[str, Precision, list[Mistake]]:
             precision,
             [Mistake("loss.type", found, "", 'Use BCEWithLogitsLoss, or set training.amp = "off".')],
         )
+    if experiment.optimizer.type in NEEDS_CLOSURE and precision == "float16":
+        found = f"{experiment.optimizer.type} takes its steps through a closure"
+        expected = "torch's GradScaler, which float16 needs, takes none"
+        return device, precision, [Mistake("training.amp", found, expected, 'Set it to "bfloat16" or "off".')]
     return device, precision, []
 
 

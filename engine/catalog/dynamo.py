@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 _MARKED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
@@ -29,7 +30,7 @@ def spare_dynamo() -> None:
             plain.__dynamo_disable = plain
 
 
-def plain_step(optimizer: Optimizer) -> Callable[[], None]:
+def plain_step(optimizer: Optimizer) -> Callable[..., None]:
     """`optimizer.step`, without the wrappers in which torch imports its compiler and opens a profiler's record.
 
     Hooks on an optimizer's step are among them; torchdeck sets none.
@@ -37,9 +38,9 @@ def plain_step(optimizer: Optimizer) -> Callable[[], None]:
     step = inspect.unwrap(type(optimizer).step)
 
     @torch.no_grad()
-    def take() -> None:
+    def take(*closure: Callable[[], Tensor]) -> None:
         # What a scheduler looks at to see that a step came before it; torch's wrapper sets it, too.
         optimizer._opt_called = True  # type: ignore[attr-defined]
-        step(optimizer)
+        step(optimizer, *closure)
 
     return take

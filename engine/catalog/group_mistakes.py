@@ -9,6 +9,7 @@ from engine.catalog import catalog
 from engine.catalog.bind import build_optimizer, scratch_parameter
 from engine.catalog.choices import blame, check_parameters
 from engine.catalog.named_layers import named_layer_mistakes
+from engine.catalog.optimizers import ONE_GROUP
 from engine.experiment.document import Choice, Layer, Optimizer
 from engine.experiment.mistakes import Mistake
 
@@ -23,6 +24,11 @@ def group_mistakes(choice: Optimizer, layers: Sequence[Layer], parameters: Mappi
     if choice.no_bias_decay and "weight_decay" not in entry.parameters:
         path, found = "optimizer.no_bias_decay", f"{choice.type} has no weight_decay"
         yield Mistake(path, found, "there is nothing to spare them", "Remove it.", choice.type)
+
+    if choice.groups and choice.type in ONE_GROUP:
+        found, fix = f"{choice.type} moves all weights alike", 'Remove it, or use optimizer.type = "AdamW".'
+        yield Mistake("optimizer.groups", found, "torch gives it a single group", fix, choice.type)
+        return
 
     def attempt(**tried: Any) -> None:
         fields = {"type": choice.type, **choice.parameters, **tried}

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
 
 from engine.catalog.entry import Entry
 
 FUSED = frozenset({"SGD", "Adam", "AdamW", "Adagrad"})
 """Those that torch steps in one kernel for all parameters, on the CPU too."""
+
+NEEDS_CLOSURE = frozenset({"LBFGS"})
+"""Those that ask for loss and gradients themselves, several times a step."""
+
+ONE_GROUP = frozenset({"LBFGS"})
+"""Those that move all parameters alike."""
 
 
 _WITH_BETAS = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
@@ -88,5 +96,30 @@ ENTRIES = (
         "Rprop",
         "Steps that grow while a gradient keeps its sign and shrink when it turns (Riedmiller and Braun, 1993).",
         "For whole-batch training of small networks only; noise in mini-batches misleads it.",
+    ),
+    _optimizer(
+        "LBFGS",
+        "A quasi-Newton method: it learns the curvature from the last changes of the gradient (Liu and Nocedal, 1989).",
+        "For small networks and whole batches, which it fits in few steps of max_iter evaluations each. "
+        'Set line_search_fn = "strong_wolfe", and data.batch_size to all samples.',
+        when_not="With small batches, whose gradients differ by noise, not curvature; or with many weights, of which "
+        "it keeps 2·history_size copies: take AdamW. Within a step dropout keeps its masks, and BatchNorm counts a "
+        "batch once.",
+        elsewhere={
+            "momentum": _NO_MOMENTUM,
+            "weight_decay": "Remove it, or set regularization.l2 to half of it, which is the same.",
+        },
+        formula="d = -H·g, H the inverse curvature by the last history_size changes\n"
+        "w ← w + t·d, t = lr, or what the line search finds",
+        types={
+            "line_search_fn": Literal["strong_wolfe"],
+            **dict.fromkeys(("max_iter", "max_eval", "history_size"), Annotated[int, Ge(1)]),
+        },
+        helps={
+            "line_search_fn": "How the length of each step is searched for; left out, it is lr.",
+            "max_iter": "Iterations a step of the run.",
+            "max_eval": "Evaluations of the loss a step of the run; max_iter · 1.25 if left out.",
+            "history_size": "Changes of the gradient that are remembered.",
+        },
     ),
 )

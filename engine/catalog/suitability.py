@@ -218,6 +218,8 @@ def state_numbers(optimizer: Optimizer) -> int:
         return 1 + bool(group["momentum"]) + bool(group["centered"])
     if name == "SGD":
         return int(bool(group["momentum"]))
+    if name == "LBFGS":
+        return 2 * int(group["history_size"]) + 2
     return _STATE_NUMBERS.get(name, 2)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.checks.subject import Subject, check, number
 from engine.experiment.mistakes import Mistake, value_text
 
@@ -17,8 +18,12 @@ _USUAL_LR = {
     "RMSprop": (1e-6, 0.1),
     "Adagrad": (1e-5, 1.0),
     "Adadelta": (1e-3, 10.0),
+    "LBFGS": (1e-3, 2.0),
 }
 """Learning rates beyond which an optimizer hardly ever learns anything: below it stands still, above it diverges."""
+
+_SAY = {"SGD": "0.1", "Adadelta": "1", "LBFGS": "1"}
+"""A rate to begin with, where it is not 1e-3."""
 
 _COUPLED = frozenset({"Adam", "NAdam", "RAdam"})
 
@@ -34,11 +39,9 @@ def rate_is_out_of_range(subject: Subject) -> Iterator[Mistake]:
     if least <= lr <= most:
         return
     expected = f"{optimizer.type} usually learns between {least:g} and {most:g}"
-    found, fix = f"found {value_text(lr)}", "Set it to 0.1, say." if optimizer.type == "SGD" else "Set it to 1e-3, say."
+    found, fix = f"found {value_text(lr)}", f"Set it to {_SAY.get(optimizer.type, '1e-3')}, say."
     if lr == 0:
         found = "found 0, by which nothing is learned"
-    if optimizer.type == "Adadelta":
-        fix = "Set it to 1, say."
     yield Mistake("optimizer.lr", found, expected, fix, optimizer.type, "warning")
 
 
@@ -54,3 +57,35 @@ def decay_goes_through_the_gradient(subject: Subject) -> Iterator[Mistake]:
         'Use optimizer.type = "AdamW".' if optimizer.type == "Adam" else "Set optimizer.decoupled_weight_decay = true."
     )
     yield Mistake("optimizer.weight_decay", found, "", fix, optimizer.type, "warning")
+
+
+@check
+def clipping_hides_the_curvature(subject: Subject) -> Iterator[Mistake]:
+    """LBFGS learns from differences of gradients: those of clipped ones tell of another function."""
+    optimizer, settings = subject.experiment.optimizer, subject.experiment.regularization
+    if optimizer.type not in NEEDS_CLOSURE:
+        return
+    for name in ("clip_grad_norm", "clip_grad_value"):
+        value = getattr(settings, name)
+        if value is not None:
+            found = f"found {value_text(value)}"
+            expected = f"{optimizer.type} learns the curvature from gradients as they are"
+            fix = 'Remove it; optimizer.line_search_fn = "strong_wolfe" keeps steps from growing too long.'
+            yield Mistake(f"regularization.{name}", found, expected, fix)
+
+
+@check
+def batches_differ_by_noise(subject: Subject) -> Iterator[Mistake]:
+    """LBFGS on many small batches: what it takes for curvature is how they differ, and it soon leaves the finite."""
+    optimizer, training = subject.experiment.optimizer, subject.experiment.training
+    if optimizer.type not in NEEDS_CLOSURE or subject.description is None or subject.steps_per_epoch <= _WHOLE:
+        return
+    samples, batch = subject.description.train_samples, subject.experiment.data.batch_size * training.accumulation_steps
+    expected = f"{optimizer.type} takes the noise between steps of {batch:,} for curvature"
+    fix = f"Set it to {samples:,}, or to less and training.accumulation_steps to what makes it up."
+    found = f"there are {samples:,} samples to train on"
+    yield Mistake("data.batch_size", found, expected, fix, severity="warning")
+
+
+_WHOLE = 4
+"""Steps an epoch up to which one is of a good part of the samples."""

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.catalog.denominators import denominator_of
+from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.experiment.document import Experiment
 from engine.training.averaging import Average, Statistics
 from engine.training.batches import Batch, Batches
@@ -33,6 +34,7 @@ from engine.training.metrics import Metrics
 from engine.training.mixing import Mixing
 from engine.training.precision import MixedPrecision, evaluation
 from engine.training.regularization import Regularizer
+from engine.training.replay import Replay
 from engine.training.schedule import LearningRate
 from engine.training.stopping import Stopping
 
@@ -50,11 +52,11 @@ VALIDATION_BATCHES = 4
 class NotFinite(Exception):
     """The loss stopped being finite; carries the epoch and step at which it did."""
 
-    def __init__(self, epoch: int, step: int, lr: float) -> None:
+    def __init__(self, epoch: int, step: int, lr: float, remedy: str = "regularization.clip_grad_norm") -> None:
         self.epoch, self.step, self.lr = epoch, step, lr
         super().__init__(
             f"The loss stopped being finite at step {step}, in epoch {epoch}, with a learning rate of {lr:.3g}. "
-            "Lower optimizer.lr, or set regularization.clip_grad_norm"
+            f"Lower optimizer.lr, or set {remedy}"
         )
 
 
@@ -154,6 +156,7 @@ class Loop:
         self.epochs = experiment.training.epochs
         self.batch_size = experiment.data.batch_size
         self.accumulation_steps = experiment.training.accumulation_steps
+        self.needs_closure = experiment.optimizer.type in NEEDS_CLOSURE
         self.network = network
         self.batches = batches
         self.criterion = criterion
@@ -207,10 +210,11 @@ class Loop:
 
     def _train(self) -> Reason | None:
         self.network.train()
+        step = self._step_with_closure if self.needs_closure else self._step
         for window in self._windows():
             self.position.step += 1
             self.position.step_in_epoch += 1
-            self._step(window)
+            step(window)
             if monotonic() >= self._next_tick or self.watch.inbox:
                 self.collect()
                 if reason := self.watch.attend():
@@ -239,10 +243,35 @@ class Loop:
         self.optimizer.zero_grad()
         self._step_done()
 
-    def gradients(self, window: list[Batch]) -> None:
-        """Add up the gradients of the mean loss over all batches of a window: forward, loss, backward."""
+    def _step_with_closure(self, window: list[Batch]) -> None:
+        """As `_step`, with an optimizer that asks for loss and gradients itself, again and again: LBFGS.
+
+        What is reported is of the first time; the others see the same dropout, see Replay.
+        """
+        replay = Replay(self.network, self.batches.device)
+
+        def closure() -> Tensor:
+            first = replay.rewind()
+            self.optimizer.zero_grad()
+            objectives = self.gradients(window, report=first)
+            if first and monotonic() >= self._next_grad_norm:
+                self._look_at_norm()
+            return torch.stack([objective.detach() for objective in objectives]).sum()
+
+        self.precision.step(closure)
+        replay.done()
+        self.optimizer.zero_grad()
+        self._step_done()
+
+    def gradients(self, window: list[Batch], *, report: bool = True) -> list[Tensor]:
+        """Add up the gradients of the mean loss over all batches of a window: forward, loss, backward.
+
+        Returns what was differentiated: the loss and its penalties, batch by batch. `report`: take down loss and
+        metrics.
+        """
         weights = [batch.size if self.denominator is None else self.denominator(batch.target) for batch in window]
         whole = sum(weights)
+        objectives = []
         for batch, weight in zip(window, weights, strict=True):
             with self.precision.autocast():
                 output = self.network(*batch.inputs)
@@ -252,8 +281,11 @@ class Loop:
                 # A batch counts by what its mean was divided by: a window gives the gradient of one large batch.
                 objective = objective * weight / whole
             self.precision.backward(objective)
-            self.losses.add(loss.detach(), weight, batch.size, self.position.step)
-            self.metrics.add(output.detach(), batch.target)
+            objectives.append(objective)
+            if report:
+                self.losses.add(loss.detach(), weight, batch.size, self.position.step)
+                self.metrics.add(output.detach(), batch.target)
+        return objectives
 
     def _look_at_norm(self) -> None:
         self._grad_norm = self.regularizer.grad_norm()
@@ -275,7 +307,8 @@ class Loop:
         if broken is not None or (self._unsaid[2] and monotonic() >= self._said_at + TICK_S):
             self._say_step()
         if broken is not None:
-            raise NotFinite(self.position.epoch, broken, self.rate.last)
+            bounds = ["optimizer.line_search_fn, and larger batches"] if self.needs_closure else []
+            raise NotFinite(self.position.epoch, broken, self.rate.last, *bounds)
 
     def _say_step(self) -> None:
         (total, weight, samples), now = self._unsaid, monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -41,10 +41,13 @@ class MixedPrecision:
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
 
-    def step(self) -> None:
-        """Let the optimizer step; the scaler leaves out a step whose gradients overflowed, and lowers its scale."""
+    def step(self, *closure: Callable[[], Tensor]) -> None:
+        """Let the optimizer step; the scaler leaves out a step whose gradients overflowed, and lowers its scale.
+
+        LBFGS steps with a closure, which gives it loss and gradients; a scaler takes none.
+        """
         if self.scaler is None:
-            self._plain_step()
+            self._plain_step(*closure)
         else:
             self.scaler.step(self.optimizer)
             self.scaler.update()

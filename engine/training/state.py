@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.training.loop import Loop, Losses, Position
+from engine.training.randomness import random_states, set_random_states
 
 FORMAT = 1
 
@@ -27,16 +28,14 @@ class Snapshot:
 def take(loop: Loop) -> Snapshot:
     """Copy the state of a run at a step boundary. Losses that still wait on the device are fetched first."""
     optimizer = loop.optimizer.state_dict()
-    trainer = {"rng.cpu": torch.get_rng_state()}
-    if loop.batches.device.startswith("cuda"):
-        trainer["rng.cuda"] = torch.cuda.get_rng_state(loop.batches.device)
+    trainer = random_states(loop.batches.device)
     numbers: dict[str, dict[str, Any]] = {}
     for index, slots in optimizer["state"].items():
         for name, value in slots.items():
             if isinstance(value, Tensor):
                 trainer[f"optimizer.{index}.{name}"] = _copy(value)
             else:
-                numbers.setdefault(str(index), {})[name] = value
+                numbers.setdefault(str(index), {})[name] = _without_tensors(value, f"inside.{index}.{name}", trainer)
     trainer |= {f"metrics.{name}": _copy(value) for name, value in loop.metrics.state_dict().items()}
     if loop.result is not loop.network:
         trainer |= {f"weights.{name}": _copy(value) for name, value in loop.network.state_dict().items()}
@@ -75,14 +74,12 @@ def put_back(loop: Loop, snapshot: Snapshot) -> None:
     loop.losses.total, loop.losses.samples = state["losses"]["total"], state["losses"]["samples"]
     loop.losses.weight = state["losses"].get("weight", loop.losses.samples)
     loop.metrics.load_state_dict(_named(trainer, "metrics."))
-    torch.set_rng_state(trainer["rng.cpu"])
-    if "rng.cuda" in trainer and loop.batches.device.startswith("cuda"):
-        torch.cuda.set_rng_state(trainer["rng.cuda"], loop.batches.device)
+    set_random_states(trainer, loop.batches.device)
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, trainer: dict[str, Tensor], saved: dict[str, Any]) -> None:
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    slots: dict[int, dict[str, Any]] = {int(i): dict(values) for i, values in saved["numbers"].items()}
+    slots: dict[int, dict[str, Any]] = {int(i): _with_tensors(s, trainer) for i, s in saved["numbers"].items()}
     for name, value in _named(trainer, "optimizer.").items():
         index, _, slot = name.partition(".")
         like = parameters[int(index)]
@@ -91,6 +88,27 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, trainer: dict[str, Tens
             value = torch.empty_like(like, dtype=value.dtype, device="cpu").copy_(value)
         slots.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": saved["groups"]})
+
+
+def _without_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """`value` as JSON can hold it: a tensor somewhere in it goes among `tensors`, and its name there stands for it."""
+    if isinstance(value, Tensor):
+        tensors[name] = _copy(value)
+        return {"tensor": name}
+    if isinstance(value, dict):
+        return {key: _without_tensors(item, f"{name}.{key}", tensors) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_tensors(item, f"{name}.{index}", tensors) for index, item in enumerate(value)]
+    return value
+
+
+def _with_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """What `_without_tensors` was given."""
+    if isinstance(value, dict):
+        if set(value) == {"tensor"}:
+            return tensors[value["tensor"]]
+        return {key: _with_tensors(item, tensors) for key, item in value.items()}
+    return [_with_tensors(item, tensors) for item in value] if isinstance(value, list) else value
 
 
 def _numbers(value: Any) -> Any:

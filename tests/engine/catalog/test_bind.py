@@ -11,6 +11,7 @@ from torch import nn
 
 from engine.catalog import catalog
 from engine.catalog.bind import build_loss, build_optimizer, build_scheduler, default_interval
+from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.catalog.suitability import state_numbers
 from engine.experiment import Choice, Scheduler
 
@@ -32,6 +33,22 @@ def test_a_loss_is_torchs_own_with_its_parameters():
     assert torch.equal(built(output, target), nn.CrossEntropyLoss(label_smoothing=0.1)(output, target))
 
 
+def moved(optimizer, parameter, slope):
+    """One step down a slope; into a bowl with an optimizer that asks for its gradient again and again."""
+    if type(optimizer).__name__ not in NEEDS_CLOSURE:
+        parameter.grad = torch.full_like(parameter, slope)
+        optimizer.step()
+        return
+
+    curvature = slope * torch.linspace(1, 3, 64).reshape(8, 8)
+
+    def closure():
+        parameter.grad = curvature * parameter.detach()
+        return (curvature * parameter.detach().square() / 2).sum()
+
+    optimizer.step(closure)
+
+
 @pytest.mark.parametrize("name", list(catalog("optimizers")))
 @pytest.mark.parametrize("fused", [False, True])
 def test_every_optimizer_steps_as_one_made_by_hand(name, fused):
@@ -40,25 +57,30 @@ def test_every_optimizer_steps_as_one_made_by_hand(name, fused):
     torchs = getattr(torch.optim, name)([by_hand], lr=0.02)
     for optimizer, parameter in ((ours, built), (torchs, by_hand)):
         for step in range(3):
-            parameter.grad = torch.full_like(parameter, 0.1 * (step + 1))
-            optimizer.step()
+            moved(optimizer, parameter, 0.1 * (step + 1))
     assert torch.allclose(built, by_hand, atol=1e-7)
     assert bool(ours.defaults.get("fused")) == (fused and name in ("SGD", "Adam", "AdamW", "Adagrad"))
 
 
-OPTIONS = [{}, {"momentum": 0.9}, {"momentum": 0.9, "centered": True}, {"amsgrad": True}]
+OPTIONS = [{}, {"momentum": 0.9}, {"momentum": 0.9, "centered": True}, {"amsgrad": True}, {"history_size": 2}]
 
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [(e.name, o) for e in catalog("optimizers").values() for o in OPTIONS if set(o) <= set(e.parameters)],
+    [
+        (e.name, o)
+        for e in catalog("optimizers").values()
+        for o in OPTIONS
+        if set(o) <= set(e.parameters) and (e.name not in NEEDS_CLOSURE or "history_size" in o)
+    ],
 )
 def test_the_numbers_that_an_optimizer_keeps_for_a_weight_are_counted_right(name, options):
     parameter = weights()
     optimizer = build_optimizer(Choice.model_validate({"type": name, **options}), [parameter], fused=False)
-    parameter.grad = torch.ones_like(parameter)
-    optimizer.step()
-    kept = [v for v in optimizer.state[parameter].values() if isinstance(v, torch.Tensor) and v.shape == (8, 8)]
+    moved(optimizer, parameter, 1.0)
+    slots = optimizer.state[parameter].values()
+    tensors = [t for slot in slots for t in (slot if isinstance(slot, list) else [slot]) if isinstance(t, torch.Tensor)]
+    kept = [t for t in tensors if t.numel() == 64]
     assert state_numbers(optimizer) == len(kept)
 
 

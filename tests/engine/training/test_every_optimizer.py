@@ -15,6 +15,7 @@ from engine.training.assemble import assemble
 from engine.training.events import Epoch, Reason
 
 BEFORE = {"NLLLoss": ["LogSoftmax"], "BCELoss": ["Sigmoid"]}
+SETTINGS = {"LBFGS": 'line_search_fn = "strong_wolfe"'}
 
 
 class Watch:
@@ -43,13 +44,14 @@ def document(loss: str, optimizer: str) -> str:
     return f"""
 [data]
 source = "{source}"
-batch_size = 32
+batch_size = {32 if optimizer != "LBFGS" else 600}
 [model]
 layers = [{{type = "Linear", out_features = 8}}, "Tanh", {{type = "Linear", out_features = "auto"}}{end}]
 [loss]
 type = "{loss}"
 [optimizer]
 type = "{optimizer}"
+{SETTINGS.get(optimizer, "")}
 [training]
 epochs = 2
 threads = 1
