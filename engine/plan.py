@@ -15,7 +15,8 @@ from engine.catalog import catalog
 from engine.catalog.choices import completed
 from engine.catalog.group_mistakes import group_mistakes
 from engine.catalog.losses import BY_TASK
-from engine.catalog.optimizers import NEEDS_CLOSURE
+from engine.catalog.optimizers import HIDDEN_ONLY, NEEDS_CLOSURE, OTHERS
+from engine.catalog.others_mistakes import others_mistakes
 from engine.catalog.regularization import regularization_mistakes, threshold_mistakes
 from engine.catalog.suitability import (
     loss_mistakes,
@@ -28,10 +29,11 @@ from engine.checks import Subject, every_mistake
 from engine.data import load_data, with_defaults
 from engine.data.description import Description
 from engine.devices import Precision, devices, resolve_device, resolve_precision, resolve_threads
-from engine.experiment.document import Choice, Data, Experiment, Layer, Model
+from engine.experiment.document import Choice, Data, Experiment, Layer, Model, Optimizer
 from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake, Refused
 from engine.experiment.tree import walk
+from engine.group_plans import GroupPlan, group_plans, hidden_mistakes
 from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.init_mistakes import init_mistakes
 from engine.model.signal import Signal
@@ -81,6 +83,8 @@ class Plan:
     """Complete: the loss resolved, every default filled in. A placeholder where the document could not be read."""
     description: Description | None = None
     layers: tuple[LayerPlan, ...] = ()
+    groups: tuple[GroupPlan, ...] = ()
+    """The parameter groups of the optimizer, where it has more than one."""
     parameters: int = 0
     flops: int = 0
     """Of the forward pass of one sample."""
@@ -143,8 +147,17 @@ def check(draft: Draft | Experiment) -> Plan:
             validates=description is None or description.val_samples > 0,
         )
     by_layer = {t.path: t.parameters for t in every if t.signal is not None}
+    of_groups = others_mistakes(experiment.optimizer)
     if optimizer is not None:
-        wrong += group_mistakes(experiment.optimizer, layers, by_layer)
+        of_groups += group_mistakes(experiment.optimizer, layers, by_layer)
+    groups: tuple[GroupPlan, ...] = ()
+    fits = traced and not any(_errors(layer.mistakes) for layer in every)
+    if description is not None and optimizer is not None and fits and not _errors(of_groups):
+        groups = group_plans(experiment, description)
+        # A layer that was set aside might have been what is missed.
+        if not any(mistake.path.startswith("model") for mistake in draft.mistakes):
+            of_groups += hidden_mistakes(experiment.optimizer, groups)
+    wrong += of_groups
     mistakes += wrong
     mistakes += regularization_mistakes(
         experiment.regularization,
@@ -171,9 +184,10 @@ def check(draft: Draft | Experiment) -> Plan:
 
     parameters, flops = sum(layer.parameters for layer in traced), sum(layer.flops for layer in traced)
     averaged = experiment.regularization.average is not None
-    weights_bytes = (
-        parameters * _FLOAT_BYTES * (2 + averaged + (state_numbers(optimizer) if optimizer is not None else 2))
-    )
+    kept = state_numbers(optimizer) if optimizer is not None else 2
+    if experiment.optimizer.type in HIDDEN_ONLY:
+        kept = 2  # as the optimizer beside it mostly keeps
+    weights_bytes = parameters * _FLOAT_BYTES * (2 + averaged + kept)
     kept_bytes = sum(layer.activation_bytes for layer in traced) * experiment.data.batch_size
     memory_bytes = weights_bytes + (kept_bytes if precision == "float32" else kept_bytes // 2)
     mistakes += _memory_mistakes(weights_bytes, memory_bytes, device)
@@ -185,6 +199,7 @@ def check(draft: Draft | Experiment) -> Plan:
         experiment=experiment,
         description=description,
         layers=_layer_plans(layers, every, said),
+        groups=groups if len(groups) > 1 else (),
         parameters=parameters,
         flops=flops,
         memory_bytes=memory_bytes,
@@ -201,6 +216,8 @@ def check(draft: Draft | Experiment) -> Plan:
 def _without_nones(experiment: Experiment) -> Experiment:
     """A choice of type "none", by which `--set` takes a preset's choice back, left out."""
     update: dict[str, Any] = {}
+    if experiment.optimizer.others is not None and experiment.optimizer.others.type == "none":
+        update["optimizer"] = experiment.optimizer.model_copy(update={"others": None})
     if experiment.scheduler is not None and experiment.scheduler.type == "none":
         update["scheduler"] = None
     model = {name: getattr(experiment.model, name) for name in ("init", "recurrent_init", "bias_init")}
@@ -326,7 +343,7 @@ def _completed(experiment: Experiment) -> Experiment:
                 }
             ),
             "loss": _complete("losses", experiment.loss),
-            "optimizer": _complete("optimizers", experiment.optimizer),
+            "optimizer": _complete_optimizer(experiment.optimizer),
             "scheduler": _complete("schedulers", experiment.scheduler),
         }
     )
@@ -350,6 +367,17 @@ def _complete(kind: str, choice: C) -> C:
     declared = {name: getattr(choice, name) for name in type(choice).model_fields}
     given = completed(catalog(kind)[choice.type], choice.parameters)
     return cast(C, type(choice).model_validate({**declared, **given}))
+
+
+def _complete_optimizer(optimizer: Optimizer) -> Optimizer:
+    others = optimizer.others
+    if optimizer.type in HIDDEN_ONLY:
+        others = _complete("optimizers", others or Choice(type=OTHERS))
+    return _complete("optimizers", optimizer).model_copy(update={"others": others})
+
+
+def _errors(mistakes: Sequence[Mistake]) -> bool:
+    return any(mistake.severity == "error" for mistake in mistakes)
 
 
 def _layer_plans(layers: Sequence[Layer], traced: Sequence[Traced], said: Sequence[Mistake]) -> tuple[LayerPlan, ...]:

@@ -12,10 +12,12 @@ from textual.content import Content
 
 from engine.experiment import Choice, Experiment, Layer, Mistake
 from engine.experiment.tree import HELD, Place, walk
+from tui.parameter_groups import group_name, several_optimizers
 from tui.quantities import left, right, scaled_text, shape_text
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
+    from engine.group_plans import GroupPlan
     from engine.plan import Plan
 
 MUTED = "$muted"
@@ -89,8 +91,19 @@ def _optimizer(experiment: Experiment, plan: Plan | None) -> PartText:
     rates = {name: optimizer.parameters.get(name) for name in ("lr", "weight_decay", "momentum")}
     said = [f"{name} {value_text(value)}" for name, value in rates.items() if value]
     said += ["no decay of biases and norms"] if optimizer.no_bias_decay else []
-    said += [f"{value_text(group.layers)}: {value_text(group.parameters)}" for group in optimizer.groups]
+    if plan is not None and plan.groups:
+        said += [_group(group, plan.groups) for group in plan.groups]
+    else:
+        said += [f"{value_text(group.layers)}: {value_text(group.parameters)}" for group in optimizer.groups]
     return PartText(optimizer.type, tuple(said))
+
+
+def _group(group: GroupPlan, groups: Sequence[GroupPlan]) -> str:
+    said = [group.optimizer] if several_optimizers(groups) else []
+    said += [f"{value_text(group.parameters)} parameters"]
+    said += [f"lr {value_text(group.lr)}"] if group.lr is not None else []
+    said += [f"wd {value_text(group.weight_decay)}"] if group.weight_decay is not None else []
+    return f"{group_name(group, groups)}: {', '.join([*said, *filter(None, [value_text(group.own)])])}"
 
 
 def _scheduler(experiment: Experiment, plan: Plan | None) -> PartText:

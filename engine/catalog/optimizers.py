@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from engine.catalog.entry import Entry
 
@@ -17,6 +17,17 @@ NEEDS_CLOSURE = frozenset({"LBFGS"})
 ONE_GROUP = frozenset({"LBFGS"})
 """Those that move all parameters alike."""
 
+HIDDEN_ONLY = frozenset({"Muon"})
+"""Those that are for hidden weight matrices alone, beside an optimizer of everything else."""
+
+OTHERS = "AdamW"
+"""That optimizer where the document does not say."""
+
+NOT_IN_CATALOG = {
+    "Optimizer": "the base class of all others",
+    "SparseAdam": "for sparse gradients alone, which only an embedding with sparse = True has; no layer here has them",
+}
+"""What torch.optim has and the catalog has not, each with the reason."""
 
 _WITH_BETAS = frozenset({"Adam", "AdamW", "NAdam", "RAdam", "Adamax"})
 _WITH_MOMENTUM = frozenset({"SGD", "RMSprop", "Muon"})
@@ -96,6 +107,29 @@ ENTRIES = (
         "Rprop",
         "Steps that grow while a gradient keeps its sign and shrink when it turns (Riedmiller and Braun, 1993).",
         "For whole-batch training of small networks only; noise in mini-batches misleads it.",
+    ),
+    _optimizer(
+        "Muon",
+        "Momentum made orthogonal, for hidden weight matrices; others has the rest (Jordan et al., 2024).",
+        "For transformers, LSTMs and deep networks of Linear layers, with lr around 0.02: often fewer steps than "
+        "AdamW. Embeddings, biases, norms, convolutions, the first and the last layer are moved by others: AdamW, if "
+        "left out.",
+        when_not="For a CNN with one or two Linear layers: convolutions are not its matter, so AdamW or SGD does it.",
+        formula="m ← μ·m + (1 - μ)·g\n"
+        "O = NewtonSchulz(g + μ·(m - g)), nearly U·Vᵀ of U·S·Vᵀ\n"
+        "w ← w - lr·λ·w - lr·√max(1, rows / columns)·O",
+        hidden=frozenset({"eps"}),
+        types={
+            "ns_steps": Annotated[int, Ge(1), Le(99)],
+            "adjust_lr_fn": Literal["original", "match_rms_adamw", "spectral_unclamped"],
+        },
+        helps={
+            "nesterov": "Whether the momentum looks ahead.",
+            "ns_coefficients": "Coefficients of the Newton-Schulz iteration that makes the momentum orthogonal.",
+            "ns_steps": "Newton-Schulz iterations a step.",
+            "adjust_lr_fn": "How the rate goes by a matrix's shape: as in the formula (original, where left out), "
+            "0.2·√max(rows, columns), with which AdamW's lr and weight_decay suit, or √(rows / columns).",
+        },
     ),
     _optimizer(
         "LBFGS",

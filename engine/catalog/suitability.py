@@ -81,12 +81,12 @@ def _class_mistakes(choice: Choice, classes: int) -> list[Mistake]:
     return mistakes
 
 
-def optimizer_mistakes(choice: Choice) -> tuple[list[Mistake], Optimizer | None]:
+def optimizer_mistakes(choice: Choice, path: str = "optimizer") -> tuple[list[Mistake], Optimizer | None]:
     """What is wrong with an optimizer; and one over a parameter of no network, where nothing is."""
-    entry, mistakes = check_type("optimizers", choice, "optimizer")
+    entry, mistakes = check_type("optimizers", choice, path)
     if entry is None:
         return mistakes, None
-    checked = check_parameters(entry, choice.parameters, "optimizer")
+    checked = check_parameters(entry, choice.parameters, path)
     if checked.mistakes:
         return list(checked.mistakes), None
 
@@ -98,7 +98,7 @@ def optimizer_mistakes(choice: Choice) -> tuple[list[Mistake], Optimizer | None]
     try:
         return [], attempt(**checked.parameters)
     except _TORCH_REFUSES as error:
-        return [blame(entry, checked.parameters, error, attempt, "optimizer")], None
+        return [blame(entry, checked.parameters, error, attempt, path)], None
 
 
 def scheduler_mistakes(
@@ -223,4 +223,4 @@ def state_numbers(optimizer: Optimizer) -> int:
     return _STATE_NUMBERS.get(name, 2)
 
 
-_STATE_NUMBERS = {"Adagrad": 1, "ASGD": 1, "Adafactor": 0}
+_STATE_NUMBERS = {"Adagrad": 1, "ASGD": 1, "Adafactor": 0, "Muon": 1}

@@ -18,11 +18,12 @@ _USUAL_LR = {
     "RMSprop": (1e-6, 0.1),
     "Adagrad": (1e-5, 1.0),
     "Adadelta": (1e-3, 10.0),
+    "Muon": (1e-5, 0.3),
     "LBFGS": (1e-3, 2.0),
 }
 """Learning rates beyond which an optimizer hardly ever learns anything: below it stands still, above it diverges."""
 
-_SAY = {"SGD": "0.1", "Adadelta": "1", "LBFGS": "1"}
+_SAY = {"SGD": "0.1", "Adadelta": "1", "Muon": "0.02", "LBFGS": "1"}
 """A rate to begin with, where it is not 1e-3."""
 
 _COUPLED = frozenset({"Adam", "NAdam", "RAdam"})
@@ -32,17 +33,17 @@ _COUPLED = frozenset({"Adam", "NAdam", "RAdam"})
 def rate_is_out_of_range(subject: Subject) -> Iterator[Mistake]:
     """A learning rate far from what the optimizer is used with."""
     optimizer = subject.experiment.optimizer
-    lr = number(optimizer, "lr")
-    if lr is None or lr < 0 or optimizer.type not in _USUAL_LR:
-        return
-    least, most = _USUAL_LR[optimizer.type]
-    if least <= lr <= most:
-        return
-    expected = f"{optimizer.type} usually learns between {least:g} and {most:g}"
-    found, fix = f"found {value_text(lr)}", f"Set it to {_SAY.get(optimizer.type, '1e-3')}, say."
-    if lr == 0:
-        found = "found 0, by which nothing is learned"
-    yield Mistake("optimizer.lr", found, expected, fix, optimizer.type, "warning")
+    beside = [("optimizer.others", optimizer.others)] if optimizer.others is not None else []
+    for path, choice in [("optimizer", optimizer), *beside]:
+        lr = number(choice, "lr")
+        if lr is None or lr < 0 or choice.type not in _USUAL_LR:
+            continue
+        least, most = _USUAL_LR[choice.type]
+        if not least <= lr <= most:
+            found = f"found {value_text(lr)}" if lr else "found 0, by which nothing is learned"
+            expected = f"{choice.type} usually learns between {least:g} and {most:g}"
+            fix = f"Set it to {_SAY.get(choice.type, '1e-3')}, say."
+            yield Mistake(f"{path}.lr", found, expected, fix, choice.type, "warning")
 
 
 @check

@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from engine.catalog import KINDS, catalog
 from engine.catalog.entry import Entry
+from engine.catalog.optimizers import HIDDEN_ONLY
 from engine.catalog.value_types import LAYERS, choices, holds, members, type_words
 from engine.data.sources import SOURCES
 from engine.editing.text import lookup
@@ -201,7 +202,14 @@ def _choice(
                 yield Field(path=f"{path}.{key}", name=key, annotation=Any, depth=inner, value=inside, given=True)
     if entry is not None and own:
         fields = _part(model, given, path, parameters, inner)
-        yield from (f for f in fields if f.given or kind != "layers" or _begins(entry, f.name, parameters))
+        yield from (f for f in fields if f.given or _suits(entry, f.name, parameters))
+
+
+def _suits(entry: Entry, name: str, parameters: bool) -> bool:
+    """Whether a field that the schema has for every type says something of this one."""
+    if entry.kind == "layers":
+        return _begins(entry, name, parameters)
+    return name != "others" or entry.name in HIDDEN_ONLY
 
 
 def _begins(layer: Entry, name: str, parameters: bool) -> bool:

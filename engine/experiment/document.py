@@ -140,7 +140,8 @@ class ParameterGroup(BaseModel):
         Field(
             strict=False,
             min_length=1,
-            description='By index, path or type: [0, "model.layers[3]", "Conv2d"]. In two groups, the first counts.',
+            description='By index, range, path or type: [0, "2..4", "model.layers[6]", "Conv2d"], both ends of a range '
+            "included. In two groups, the first counts.",
         ),
     ]
 
@@ -165,9 +166,17 @@ class Optimizer(Choice):
         Field(
             strict=False,
             description="Layers with other parameters, a lower lr of a backbone say: "
-            "{layers = [0, 1], lr = 1e-4}. The scheduler moves every group from its own rate.",
+            '{layers = ["0..3"], lr = 1e-4}. The scheduler moves every group from its own rate.',
         ),
     ] = ()
+    others: Annotated[
+        Choice | None,
+        Field(
+            description="Of Muon alone: the optimizer of all that is no hidden weight matrix, AdamW if left out. The "
+            "lr of a group scales its own, and a group's weight_decay is its, too."
+        ),
+        Names("optimizers"),
+    ] = None
 
 
 class Scheduler(Choice):
@@ -232,8 +241,8 @@ class Regularization(Part):
         Field(
             strict=False,
             min_length=1,
-            description="Layers whose weights l1 and l2 count, by index, path or type: "
-            '[0, "model.layers[3]", "Linear"]; all if left out.',
+            description="Layers whose weights l1 and l2 count, by index, range, path or type: "
+            '[0, "2..4", "model.layers[6]", "Linear"]; all if left out.',
         ),
     ] = None
     clip_grad_norm: Annotated[

@@ -16,7 +16,7 @@ from engine.model.init_mistakes import init_mistakes
 from engine.model.initialise import initialise
 from engine.model.projection import projection
 from engine.model.signal import Signal
-from engine.model.trace import trace_leaf
+from engine.model.trace import construct_on_meta, trace_leaf
 from engine.model.trace_tree import everything, join_dim, joined, trace
 
 
@@ -33,9 +33,7 @@ def build(experiment: Experiment, description: Description) -> Network:
     Raises:
         Refused: the layers do not fit each other or the data.
     """
-    loss = experiment.loss.type if experiment.loss.type != "auto" else BY_TASK[description.task]
-    facts = facts_of(description, loss)
-    signal = signal_of(description)
+    facts, signal = _facts(experiment, description), signal_of(description)
     layers = experiment.model.layers
     traced = list(everything(trace(layers, signal, facts)))
     shapes = {t.path: dict(t.shapes) for t in traced}
@@ -50,11 +48,24 @@ def build(experiment: Experiment, description: Description) -> Network:
     return Network(modules)
 
 
+def skeleton(experiment: Experiment, description: Description) -> Network:
+    """The same network on the `meta` device, for its modules and shapes; its layers fit each other and the data."""
+    builder = _Builder(_facts(experiment, description), on_meta=True)
+    modules, _ = builder.chain(experiment.model.layers, signal_of(description))
+    return Network(modules)
+
+
+def _facts(experiment: Experiment, description: Description) -> Facts:
+    loss = experiment.loss.type if experiment.loss.type != "auto" else BY_TASK[description.task]
+    return facts_of(description, loss)
+
+
 class _Builder:
     """Makes the modules of layers that have been found to fit; and lists those that hold no others, as made."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, *, on_meta: bool = False) -> None:
         self.facts = facts
+        self.on_meta = on_meta
         self.leaves: list[tuple[nn.Module, Layer]] = []
 
     def chain(self, layers: Sequence[Layer], signal: Signal) -> tuple[list[nn.Module], Signal]:
@@ -66,7 +77,9 @@ class _Builder:
         return modules, signal
 
     def leaf(self, layer: Layer, signal: Signal) -> tuple[nn.Module, Signal]:
-        module = layer_class(layer.type)(**arguments(layer.type, layer.parameters, signal, self.facts))
+        given = arguments(layer.type, layer.parameters, signal, self.facts)
+        module = construct_on_meta(layer.type, given, given) if self.on_meta else layer_class(layer.type)(**given)
+        assert isinstance(module, nn.Module)  # only a mistake is none
         self.leaves.append((module, layer))
         after = trace_leaf(layer, signal, self.facts).signal
         assert after is not None  # only a mistake leaves it open

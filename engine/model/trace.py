@@ -108,7 +108,7 @@ def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> T
     if wrong is not None:
         after = signal.of(signal.shape) if keeps_shape(type) else None
         return Traced(label=shown, signal=after, mistakes=(*mistakes, wrong))
-    module = _construct(type, parameters, constructed)
+    module = construct_on_meta(type, parameters, constructed)
     if isinstance(module, Mistake):
         return Traced(label=shown, mistakes=(*mistakes, module))
     wrong = wrong_module(type, module, signal)
@@ -132,7 +132,7 @@ def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> T
     )
 
 
-def _construct(type: str, given: Mapping[str, Any], constructed: dict[str, Any]) -> nn.Module | Mistake:
+def construct_on_meta(type: str, given: Mapping[str, Any], constructed: dict[str, Any]) -> nn.Module | Mistake:
     """The module without memory, or what torch says against its parameters."""
     entry = catalog("layers")[type]
     cls = layer_class(type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from engine.catalog.bind import build_loss, build_optimizer
+from engine.catalog.bind import build_loss
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.data import Dataset
 from engine.experiment.document import Regularization
@@ -16,7 +16,7 @@ from engine.training.batches import Batches
 from engine.training.loop import Loop, Watch
 from engine.training.metrics import metrics_for
 from engine.training.mixing import Mixing
-from engine.training.parameter_groups import parameter_groups
+from engine.training.optimizer import optimizer_of
 from engine.training.precision import MixedPrecision
 from engine.training.regularization import Regularizer
 from engine.training.schedule import LearningRate
@@ -37,9 +37,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
     network = network.to(device)
-    optimizer = build_optimizer(
-        experiment.optimizer, parameter_groups(experiment.optimizer, network), fused=device != "mps"
-    )
+    optimizer = optimizer_of(experiment.optimizer, network, fused=device != "mps")
     task, outputs = dataset.description.task, dataset.description.outputs
     probabilities = experiment.loss.type == "BCELoss"
     return Loop(

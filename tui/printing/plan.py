@@ -8,10 +8,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from engine.experiment import Choice
+from tui.parameter_groups import group_name, several_optimizers
 from tui.printing.text import columns
 from tui.quantities import scaled_text, shape_text
 
 if TYPE_CHECKING:
+    from engine.group_plans import GroupPlan
     from engine.model.init_statistics import WeightStatistics
     from engine.plan import Plan
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 def plan_as_text(plan: Plan) -> str:
     """The plan for a person to read."""
     blocks = [columns(_facts(plan)), columns(_table(plan), right=(0, 3, 4))]
+    if plan.groups:
+        blocks.insert(1, columns(_groups(plan.groups), right=(1, 2, 3)))
     total = [f"{plan.parameters:,} parameters", f"{scaled_text(plan.flops, 'FLOP')} a sample"]
     if plan.memory_bytes:
         total.append(f"about {scaled_text(plan.memory_bytes, 'B')} for a step on a batch")
@@ -42,6 +46,18 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
                 "activation_bytes": layer.activation_bytes,
             }
             for layer in plan.layers
+        ],
+        "groups": [
+            {
+                "layers": group.layers,
+                "weights": group.weights or None,
+                "optimizer": group.optimizer,
+                "parameters": group.parameters,
+                "lr": group.lr,
+                "weight_decay": group.weight_decay,
+                **group.own,
+            }
+            for group in plan.groups
         ],
         "parameters": plan.parameters,
         "flops": plan.flops,
@@ -99,7 +115,9 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
             ("input", f"{shape_text(data.input_shape)} {data.input_dtype}, in batches of {experiment.data.batch_size}")
         )
     facts.append(("loss", _choice(experiment.loss)))
-    facts.append(("optimizer", _choice(experiment.optimizer)))
+    facts.append(("optimizer", _choice(experiment.optimizer, without=("groups", "others"))))
+    if experiment.optimizer.others is not None:
+        facts.append(("others", _choice(experiment.optimizer.others)))
     if experiment.scheduler is not None:
         facts.append(("scheduler", _choice(experiment.scheduler)))
     facts.append(("training", f"{experiment.training.epochs} epochs of {plan.steps_per_epoch:,} steps"))
@@ -108,9 +126,20 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
     return facts
 
 
-def _choice(choice: Choice) -> str:
-    given = {name: value for name, value in choice if name != "type" and value not in (None, 0.0)}
+def _choice(choice: Choice, without: Sequence[str] = ()) -> str:
+    given = {name: value for name, value in choice if name not in ("type", *without) and value not in (None, 0.0)}
     return " ".join([choice.type, *(f"{name}={value}" for name, value in given.items())])
+
+
+def _groups(groups: Sequence[GroupPlan]) -> list[tuple[str, ...]]:
+    """The parameter groups, a line each."""
+    several = several_optimizers(groups)
+    rows: list[tuple[str, ...]] = [("parameter group", "parameters", "lr", "weight_decay", "")]
+    for group in groups:
+        rest = [group.optimizer] * several + [f"{name}={value}" for name, value in group.own.items()]
+        values = ["" if value is None else f"{value:g}" for value in (group.lr, group.weight_decay)]
+        rows.append((group_name(group, groups), f"{group.parameters:,}", *values, " ".join(rest)))
+    return rows
 
 
 def _table(plan: Plan) -> list[tuple[str, ...]]:

@@ -13,6 +13,7 @@ import torch
 from engine.catalog import KINDS, catalog, find
 from engine.catalog.docstrings import parameter_help, plain
 from engine.catalog.layer_groups import GROUPS
+from engine.catalog.optimizers import NOT_IN_CATALOG
 from engine.experiment import Refused
 
 CHOICES = [entry for kind in KINDS if kind != "metrics" for entry in catalog(kind).values()]
@@ -102,3 +103,14 @@ def test_every_layer_is_listed_in_a_group():
     assert [entry.name for entry in layers.values()] == [name for names in GROUPS.values() for name in names]
     assert {entry.group for entry in layers.values()} == set(GROUPS)
     assert layers["Conv3d"].as_dict()["group"] == "convolution"
+
+
+def test_every_optimizer_of_torch_is_in_the_catalog_or_there_is_a_reason():
+    torchs = {
+        name
+        for name in dir(torch.optim)
+        if inspect.isclass(cls := getattr(torch.optim, name)) and issubclass(cls, torch.optim.Optimizer)
+    }
+    assert not set(NOT_IN_CATALOG) & set(catalog("optimizers"))
+    assert torchs == {*catalog("optimizers"), *NOT_IN_CATALOG}
+    assert all(NOT_IN_CATALOG.values())

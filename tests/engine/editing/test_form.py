@@ -28,6 +28,7 @@ def fields(text: str, place: str) -> dict[str, Field]:
 def test_every_field_of_the_schema_is_in_a_form():
     text = set_value(DIGITS, "regularization.average", {"type": "ema"})
     text = set_value(text, "model.layers[0]", {"type": "LSTM", "hidden_size": 4})
+    text = set_value(text, "optimizer.type", "Muon")
     shown = {path for place in (*PARTS, "model.layers[0]") for path in fields(text, place)}
     declared = {
         "data": Data, "model": Model, "optimizer": Optimizer, "scheduler": Scheduler, "training": Training,

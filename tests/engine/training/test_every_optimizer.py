@@ -41,12 +41,13 @@ def document(loss: str, optimizer: str) -> str:
     two = loss in ONE_OUTPUT or "Margin" in loss
     source = "diabetes" if "regression" in entry.tasks else "breast-cancer" if two else "wine"
     end = "".join(f', "{name}"' for name in BEFORE.get(loss, ()))
+    hidden = '{type = "Linear", out_features = 8}, "Tanh", ' * (optimizer == "Muon")
     return f"""
 [data]
 source = "{source}"
 batch_size = {32 if optimizer != "LBFGS" else 600}
 [model]
-layers = [{{type = "Linear", out_features = 8}}, "Tanh", {{type = "Linear", out_features = "auto"}}{end}]
+layers = [{{type = "Linear", out_features = 8}}, "Tanh", {hidden}{{type = "Linear", out_features = "auto"}}{end}]
 [loss]
 type = "{loss}"
 [optimizer]

@@ -129,6 +129,7 @@ def test_the_kernels_of_convolutions_are_moved_too(tmp_path):
         ("optimizer.groups=[{layers=[1], lr=0.1}]", "optimizer.groups", "single group"),
         ("optimizer.no_bias_decay=true", "optimizer.no_bias_decay", "has no weight_decay"),
         ("optimizer.line_search_fn=wolfe", "optimizer.line_search_fn", "strong_wolfe"),
+        ("optimizer.others=AdamW", "optimizer.others", "Muon"),
         ("optimizer.weight_decay=0.01", "optimizer.weight_decay", "regularization.l2"),
     ],
 )

@@ -11,7 +11,7 @@ from engine.experiment.document import Optimizer
 from engine.model import build
 from engine.plan import check
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
-from engine.training.parameter_groups import parameter_groups
+from engine.training.parameter_groups import groups_of, parameter_groups
 from engine.training.session import Session
 
 SLOW_START = "optimizer.groups=[{layers=[0, 'BatchNorm2d'], lr=1e-4}, {layers=['Linear'], weight_decay=0.5}]"
@@ -33,6 +33,41 @@ def test_every_weight_is_in_one_group_and_the_layers_that_none_names_come_first(
     linears = [p for m in network.modules() if isinstance(m, torch.nn.Linear) for p in m.parameters()]
     assert {id(p) for p in linear["params"]} == {id(p) for p in linears}
     assert id(network[0].weight) in {id(p) for p in slow["params"]}
+
+
+def names_in(group, network):
+    return [name for name, p in network.named_parameters() if id(p) in set(map(id, group["params"]))]
+
+
+@pytest.mark.parametrize(
+    ("ranged", "spelled"),
+    [
+        ("['0..1']", "[0, 1]"),
+        ("['model.layers[1..3]', 'Linear']", "[3, 'model.layers[1]', 'Linear']"),
+        ("['layers[3].layers[1..3]']", "['model.layers[3].layers[1]', 'model.layers[3].layers[3]']"),
+    ],
+)
+def test_a_range_means_its_layers_both_ends_included(ranged, spelled):
+    found = []
+    for asked in (ranged, spelled):
+        plan = check(read("resnet-digits", [f"optimizer.groups=[{{layers={asked}, lr=1e-4}}]"]))
+        assert plan.ok, plan.mistakes
+        network = build(plan.experiment, plan.description)
+        found.append([names_in(group, network) for group in parameter_groups(plan.experiment.optimizer, network)])
+    assert found[0] == found[1]
+    assert len(found[0]) == 2 and all(found[0])
+
+
+@pytest.mark.parametrize("preset", ["vgg-small", "transformer-text", "digits-lstm", "lenet"])
+@pytest.mark.parametrize("type", ["AdamW", "Muon"])
+def test_the_plan_counts_what_the_groups_of_the_run_have(preset, type):
+    more = "groups=[{layers=['0..2'], lr=1e-4}], no_bias_decay=true"
+    plan = check(read(preset, [f"optimizer={{type='{type}', lr=1e-3, {more}}}"]))
+    assert plan.ok, plan.mistakes
+    groups = groups_of(plan.experiment.optimizer, build(plan.experiment, plan.description))
+    assert [group.parameters for group in plan.groups] == [sum(p.numel() for p in g.parameters) for g in groups]
+    assert sum(group.parameters for group in plan.groups) == plan.parameters
+    assert len(plan.groups) >= 2
 
 
 def test_biases_and_norms_do_not_decay_where_that_is_asked_for():
@@ -74,6 +109,14 @@ def test_groups_go_on_with_their_own_rates_and_moments_after_a_resume(tmp_path, 
         ("optimizer.groups=[{layers=['Flatten'], lr=1e-4}]", "Flatten has no weights", "Take it out."),
         ("optimizer.groups=[{layers=[0], lrr=1e-4}]", "optimizer.groups[0].lrr", "Did you mean lr?"),
         ("optimizer.groups=[{layers=[0], lr=-1.0}]", "optimizer.groups[0].lr", "the default is"),
+        ("optimizer.groups=[{layers=['4..1'], lr=1e-4}]", "optimizer.groups[0].layers[0]", "Write '1..4'."),
+        (
+            "optimizer.groups=[{layers=['0..99999999999'], lr=1e-4}]",
+            "no layer at model.layers[99999999999]",
+            "Take one",
+        ),
+        ("optimizer.groups=[{layers=['2..3'], lr=1e-4}]", "none of 2..3 has weights", "Take it out."),
+        ("optimizer.groups=[{layers=['0...3'], lr=1e-4}]", "'0...3' is not a layer of the model", "Take one of these."),
         ("optimizer.groups=[{lr=1e-4}]", "optimizer.groups[0].layers", "missing"),
         ("optimizer={type='Rprop', no_bias_decay=true}", "Rprop has no weight_decay", "Remove it."),
     ],

@@ -1,0 +1,64 @@
+"""The optimizer of a run, over the parameters of its network: one of torch's, or two of them that step as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from engine.catalog.bind import build_optimizer
+from engine.catalog.dynamo import plain_step
+from engine.catalog.optimizers import HIDDEN_ONLY, OTHERS
+from engine.experiment import document
+from engine.experiment.document import Choice
+from engine.training.parameter_groups import groups_of, parameter_groups
+
+
+def optimizer_of(choice: document.Optimizer, network: nn.Module, *, fused: bool) -> Optimizer:
+    """The optimizer of a network that is on its device; Muon with the optimizer of what is no hidden matrix."""
+    if choice.type not in HIDDEN_ONLY:
+        return build_optimizer(choice, parameter_groups(choice, network), fused=fused)
+    groups = groups_of(choice, network)
+    parts = []
+    for part in (choice, choice.others or Choice(type=OTHERS)):
+        own = [group.for_torch for group in groups if group.optimizer.type == part.type]
+        if own:
+            parts.append(build_optimizer(part, own, fused=fused))
+    return Together(parts)
+
+
+class Together(Optimizer):
+    """Several optimizers as one: their groups in a row, their states side by side, a step of each at every step.
+
+    Schedulers, gradient scaling and checkpoints see one of torch's optimizers, whose groups are of different kinds. Its
+    `defaults` are those of the first.
+    """
+
+    def __init__(self, parts: Sequence[Optimizer]) -> None:
+        self.parts = tuple(parts)
+        super().__init__([group for part in parts for group in part.param_groups], {})
+        self.defaults = dict(self.parts[0].defaults)
+        self._steps = [plain_step(part) for part in self.parts]
+        self._share()
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One step of each."""
+        for step in self._steps:
+            step()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a `state_dict()`."""
+        super().load_state_dict(state_dict)
+        self._share()
+
+    def _share(self) -> None:
+        """Let the parts work on the groups and the state that are seen from outside."""
+        groups = iter(self.param_groups)
+        for part in self.parts:
+            part.param_groups = list(islice(groups, len(part.param_groups)))
+            part.state = self.state
