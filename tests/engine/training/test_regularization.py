@@ -218,7 +218,8 @@ def test_an_averaged_network_has_the_batch_statistics_of_its_own_weights(tmp_pat
     assert torch.allclose(session.network[1].running_var, seen.var((0, 2, 3)), rtol=1e-2)
 
 
-def test_a_run_can_go_on_with_another_average_or_without_one(tmp_path):
+def test_a_run_can_go_on_with_another_average_or_without_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)  # viewers are attended to between any two batches
     session = session_of(SMALL, tmp_path, "regularization.average={type='ema', decay=0.5}")
     session.attend = lambda: Reason.INTERRUPTED if session._loop.position.step >= 7 else None
     finished(session)
@@ -321,11 +322,11 @@ def test_a_threshold_that_is_reached_ends_the_run_and_keeps_the_weights_that_rea
 
 
 def test_a_threshold_that_no_metric_reaches_is_a_warning():
-    (text,) = said(SMALL, "training.early_stopping={monitor='val_accuracy', threshold=95.0}")
+    (text,) = said(SMALL, "training.early_stopping={monitor='val_accuracy', threshold=95.0, patience=2}")
     assert text.startswith("training.early_stopping.threshold: found 95.0, accuracy is at most 1")
     assert "Set it to 0.95." in text
-    assert said(SMALL, "training.early_stopping={monitor='val_accuracy', threshold=0.95}") == []
-    (text,) = said(SERIES, "training.early_stopping={monitor='val_mae', threshold=-0.1}")
+    assert said(SMALL, "training.early_stopping={monitor='val_accuracy', threshold=0.95, patience=2}") == []
+    (text,) = said(SERIES, "training.early_stopping={monitor='val_mae', threshold=-0.1, patience=2}")
     assert "mae is at least 0" in text
 
 
