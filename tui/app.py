@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.timer import Timer
 
-from engine.experiment import Draft, Refused
+from engine.experiment import Draft, Refused, is_file
 from engine.training.commands import Simple
 from tui.background import Background
 from tui.design import Design
@@ -46,6 +46,7 @@ class Deck(MeteredApp):
     Args:
         runs_dir: where runs are listed and made.
         draft: the experiment to open instead of the presets.
+        source: the preset or file that it was read from.
         train: whether to train it as soon as its plan is there.
         open_run: a run to watch.
         resume: a run to go on with.
@@ -74,6 +75,7 @@ class Deck(MeteredApp):
         runs_dir: Path,
         draft: Draft | None = None,
         *,
+        source: str = "",
         train: bool = False,
         open_run: Path | None = None,
         resume: Path | None = None,
@@ -96,7 +98,7 @@ class Deck(MeteredApp):
         self.loop: asyncio.AbstractEventLoop | None = None
         self.crash: Exception | None = None
         """What ended the deck, if it was a mistake of its own."""
-        self._given = Design(draft, "the document") if draft is not None else None
+        self._given = Design(draft, source, Path(source) if is_file(source) else None) if draft is not None else None
         self._train_given = train
         self._open_run = open_run
         self._resume = resume

@@ -91,7 +91,21 @@ def train(
         _refuse(draft.mistakes)
     from tui.launch import run_deck
 
-    raise typer.Exit(run_deck(runs_dir=directory, draft=draft, train=True))
+    raise typer.Exit(run_deck(runs_dir=directory, draft=draft, source=experiment, train=True))
+
+
+@app.command()
+def design(experiment: PresetOrFile, set_: Set = None, runs_dir: RunsDir = None) -> None:
+    """The deck on an experiment: see what it will train, change it layer by layer, save it, train it."""
+    from engine.experiment import read
+    from tui.launch import run_deck, terminal_problem
+
+    if problem := terminal_problem():
+        _refuse([f"The deck needs a terminal: {problem}. torchdeck check {experiment} prints the plan."])
+    draft = read(experiment, set_ or [])
+    if not draft.text:
+        _refuse(draft.mistakes)
+    raise typer.Exit(run_deck(runs_dir=_runs_dir(runs_dir), draft=draft, source=experiment))
 
 
 @app.command()

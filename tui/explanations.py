@@ -101,10 +101,14 @@ def _about(explained: Explained | None) -> Sequence[Iterable[Content | str]]:
     return (
         [explained.summary] if explained.summary else [],
         formula,
-        [explained.when] if explained.when else [],
-        [explained.when_not] if explained.when_not else [],
+        [_labelled("When: ", explained.when)] if explained.when else [],
+        [_labelled("Not: ", explained.when_not)] if explained.when_not else [],
         torch_name,
     )
+
+
+def _labelled(label: str, text: str) -> Content:
+    return Content.assemble((label, MUTED), text)
 
 
 def _entry(kind: str, name: str, explain: Explain) -> Explanation:

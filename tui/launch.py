@@ -29,6 +29,7 @@ def run_deck(
     *,
     runs_dir: Path,
     draft: Draft | None = None,
+    source: str = "",
     train: bool = False,
     open_run: Path | None = None,
     resume: Path | None = None,
@@ -48,7 +49,7 @@ def run_deck(
 
     # Before any thread: one that begins earlier leaves the engine's an arena that gives freed memory back.
     keep_freed_memory()
-    deck = Deck(runs_dir, draft, train=train, open_run=open_run, resume=resume, producer=producer)
+    deck = Deck(runs_dir, draft, source=source, train=train, open_run=open_run, resume=resume, producer=producer)
     terminal = Terminal()
     signals = _Signals(deck)
     with signals:

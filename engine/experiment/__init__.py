@@ -13,7 +13,7 @@ from engine.experiment.document import (
     Scheduler,
     Training,
 )
-from engine.experiment.draft import Draft, load, read, reads
+from engine.experiment.draft import Draft, is_file, load, read, reads
 from engine.experiment.mistakes import Mistake, Refused, nearest, unknown_name
 from engine.experiment.presets import Preset, preset_names, preset_text, presets
 from engine.experiment.toml import dumps
@@ -35,6 +35,7 @@ __all__ = [
     "Scheduler",
     "Training",
     "dumps",
+    "is_file",
     "load",
     "nearest",
     "preset_names",

@@ -124,11 +124,17 @@ def _is_layer(where: Location) -> bool:
     return where[-2] in ("layers", "shortcut") or (len(where) > 3 and where[-3] == "branches")
 
 
+def is_file(preset_or_file: str) -> bool:
+    """Whether a name means a file, and no preset."""
+    path = Path(preset_or_file)
+    return preset_or_file.endswith(".toml") or path.name != preset_or_file or os.path.isfile(path)
+
+
 def source_text(preset_or_file: str | Path) -> str | Mistake:
     """The TOML text of a preset or a file, or why there is none."""
     name = str(preset_or_file)
     path = Path(name)
-    if not name.endswith(".toml") and path.name == name and not os.path.isfile(path):
+    if not is_file(name):
         names = preset_names()
         if name in names:
             return preset_text(name)

@@ -17,6 +17,9 @@ from textual.widgets.option_list import Option
 from tui.picking import Item, Row, rows
 from tui.widgets.footer import Footer
 
+SHORT = 8
+"""Items up to which the list is no higher than they are."""
+
 
 class PickerScreen(ModalScreen[str | None]):
     """A list that what is typed makes shorter. Answers with the name that was picked, or None.
@@ -60,6 +63,7 @@ class PickerScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="picker") as panel:
             panel.border_title = self._title
+            panel.set_class(len(self._items) <= SHORT, "-short")
             yield Input(placeholder=self._placeholder, compact=True)
             yield OptionList(markup=False)
             yield Static(id="picked")
