@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from engine.experiment.mistakes import Mistake, Refused
@@ -114,14 +115,11 @@ def resolve_precision(amp: str, device: str) -> Precision:
     Raises:
         Refused: the device cannot compute in what was asked for.
     """
-    import torch
-
     if amp == "off":
         return "float32"
     if device.startswith("cuda"):
-        native = torch.cuda.get_device_capability(device) >= (8, 0)
         if amp == "auto":
-            return "bfloat16" if native else "float16"
+            return "bfloat16" if in_hardware("bfloat16", device) else "float16"
         return "float16" if amp == "float16" else "bfloat16"
     if amp == "auto":
         return "float32"
@@ -135,6 +133,22 @@ def resolve_precision(amp: str, device: str) -> Precision:
             )
         )
     return "float16" if amp == "float16" else "bfloat16"
+
+
+def in_hardware(precision: Precision, device: str) -> bool:
+    """Whether a device multiplies matrices of that type itself, and so gains by it; else they are emulated."""
+    import torch
+
+    if precision == "float32" or device == "mps":
+        return True
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_capability(device) >= ((8, 0) if precision == "bfloat16" else (7, 0))
+    return precision == "bfloat16" and bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu_flags())
+
+
+def scales_gradients(precision: Precision) -> bool:
+    """Whether a GradScaler is needed: the small gradients of float16 would be lost."""
+    return precision == "float16"
 
 
 def resolve_threads(wanted: int | str, step_flops: float) -> int:
@@ -160,11 +174,22 @@ def available_cores() -> int:
 
 
 def _cpu_name() -> str:
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_flags() -> frozenset[str]:
+    """What a CPU says that it can do; nothing where it does not say so, as outside of Linux."""
+    return frozenset((_cpu_info("flags") or _cpu_info("Features")).split())
+
+
+@lru_cache(maxsize=8)
+def _cpu_info(name: str) -> str:
+    """What Linux says about the first CPU under that name."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
             for line in cpuinfo:
-                if line.startswith("model name"):
+                if line.startswith(name):
                     return line.partition(":")[2].strip()
     except OSError:
         pass
-    return platform.processor() or platform.machine()
+    return ""

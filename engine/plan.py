@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -39,7 +39,7 @@ from engine.model.init_mistakes import init_mistakes
 from engine.model.signal import Signal
 from engine.model.trace import Traced
 from engine.model.trace_tree import everything, trace
-from engine.training.planned_rates import PlannedRates
+from engine.training.planned_rates import PlannedRates, with_rate_of_group
 from engine.training.threads import single_threaded
 
 _UNKNOWN = Facts(outputs=0, wants="", vocabulary_size=None, padded=False, rows_parameter=False)
@@ -98,6 +98,8 @@ class Plan:
     steps: int = 0
     lr: Sequence[float] = ()
     """The learning rate of each step, of the layers that are in no parameter group of their own."""
+    group_lr: tuple[tuple[str, Sequence[float]], ...] = ()
+    """The layers of each parameter group with a rate of its own, as the document names them, and that rate."""
     mistakes: tuple[Mistake, ...] = ()
 
     @property
@@ -167,7 +169,7 @@ def check(draft: Draft | Experiment) -> Plan:
         epochs=training.epochs,
         steps=steps_per_epoch * training.epochs,
     )
-    device, precision, refused = _device(experiment)
+    device, precision, refused = device_and_precision(experiment)
     mistakes += refused
     if training.early_stopping is not None:
         validates = description is None or description.val_samples > 0
@@ -209,6 +211,7 @@ def check(draft: Draft | Experiment) -> Plan:
         steps_per_epoch=steps_per_epoch,
         steps=steps_per_epoch * training.epochs,
         lr=() if wrong or not steps_per_epoch else _lr_plan(_rate_parts(experiment), steps_per_epoch),
+        group_lr=() if wrong or not steps_per_epoch else tuple(_group_rates(experiment, steps_per_epoch)),
         mistakes=said,
     )
 
@@ -269,7 +272,8 @@ def known_facts(experiment: Experiment) -> tuple[Signal | None, Facts]:
     return _signal_and_facts(description, experiment.loss.type)
 
 
-def _device(experiment: Experiment) -> tuple[str, Precision, list[Mistake]]:
+def device_and_precision(experiment: Experiment) -> tuple[str, Precision, list[Mistake]]:
+    """Where an experiment is trained and what its forward pass computes in, or why it cannot be."""
     try:
         device = resolve_device(experiment.training.device)
     except Refused as refused:
@@ -318,6 +322,13 @@ def _rate_parts(experiment: Experiment) -> str:
         "training": {"epochs": experiment.training.epochs},
     }
     return json.dumps(parts)
+
+
+def _group_rates(experiment: Experiment, steps_per_epoch: int) -> Iterator[tuple[str, PlannedRates]]:
+    for group in experiment.optimizer.groups:
+        if "lr" in group.parameters:
+            parts = _rate_parts(with_rate_of_group(experiment, float(group.parameters["lr"])))
+            yield ", ".join(map(str, group.layers)), _lr_plan(parts, steps_per_epoch)
 
 
 @lru_cache(maxsize=32)

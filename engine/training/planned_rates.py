@@ -98,6 +98,32 @@ class PlannedRates(Sequence[float]):
         return self._epochs, self._steps_per_epoch, self._lr, choice
 
 
+def with_rate_of_group(experiment: Experiment, lr: float) -> Experiment:
+    """The experiment as a parameter group with the rate `lr` sees it: that rate, and the scheduler's own rates in
+    proportion to it."""
+    optimizer = experiment.optimizer
+    base = float(optimizer.parameters.get("lr", 1e-3))
+    update: dict[str, Any] = {
+        "optimizer": type(optimizer).model_validate({**optimizer.model_dump(), "groups": (), "lr": lr})
+    }
+    if experiment.scheduler is not None and base:
+        scaled = _scaled(experiment.scheduler.model_dump(), lr / base)
+        update["scheduler"] = Scheduler.model_validate(scaled)
+    return experiment.model_copy(update=update)
+
+
+def _scaled(choice: Any, factor: float) -> Any:
+    """A scheduler, and those that it holds, with the rates that it names multiplied."""
+    if isinstance(choice, (list, tuple)):
+        return [_scaled(part, factor) for part in choice]
+    if not isinstance(choice, dict):
+        return choice
+    return {
+        name: value * factor if name in ("base_lr", "max_lr") and value is not None else _scaled(value, factor)
+        for name, value in choice.items()
+    }
+
+
 def _closed_form(choice: Choice, lr: float, moves: int, epochs: int) -> Callable[[int], float]:
     """The rate after any number of moves, without those before it."""
     if choice.type == "ChainedScheduler":

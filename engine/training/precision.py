@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.catalog.dynamo import plain_step
-from engine.devices import Precision
+from engine.devices import Precision, scales_gradients
 
 
 class MixedPrecision:
@@ -23,7 +23,7 @@ class MixedPrecision:
         self.optimizer = optimizer
         self.precision = precision
         self.device_type = device.partition(":")[0]
-        self.scaler = torch.amp.GradScaler(self.device_type) if precision == "float16" else None
+        self.scaler = torch.amp.GradScaler(self.device_type) if scales_gradients(precision) else None
         self._dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision)
         self._plain_step = plain_step(optimizer)
         self._off: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()

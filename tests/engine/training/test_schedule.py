@@ -211,3 +211,36 @@ def test_groups_keep_the_proportion_of_their_rates_where_a_scheduler_names_one()
         first, second = (group["lr"] for group in optimizer.param_groups)
         assert second == pytest.approx(first / 10)
         rate.step_done()
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        "{type='CosineAnnealingLR', warmup_epochs=0.5, interval='step'}",
+        "{type='OneCycleLR', max_lr=0.05}",
+        "{type='CyclicLR', base_lr=0.01, max_lr=0.1}",
+        "{type='StepLR', step_size=2}",
+        "none",
+    ],
+)
+def test_the_rate_of_a_group_is_planned_as_it_is_driven(scheduler):
+    optimizer = "optimizer={type='SGD', lr=0.1, groups=[{layers=[0], lr=0.004}]}"
+    plan = check(read("wine", [optimizer, f"scheduler={scheduler}", "training.epochs=4"]))
+    ((name, planned),) = plan.group_lr
+    assert name == "0"
+    base, own = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+    optimizer = torch.optim.SGD([{"params": [base]}, {"params": [own], "lr": 0.004}], lr=0.1)
+    rate = LearningRate(
+        optimizer,
+        plan.experiment.scheduler,
+        epochs=plan.experiment.training.epochs,
+        steps_per_epoch=plan.steps_per_epoch,
+    )
+    driven = []
+    for step in range(plan.steps):
+        driven.append(optimizer.param_groups[1]["lr"])
+        optimizer.step()
+        rate.step_done()
+        if (step + 1) % plan.steps_per_epoch == 0:
+            rate.epoch_done()
+    assert driven == pytest.approx(list(planned), rel=1e-9, abs=1e-15)

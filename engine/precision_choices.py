@@ -1,0 +1,49 @@
+"""What each choice of automatic mixed precision would do on the device that an experiment trains on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from engine.devices import Precision, in_hardware, scales_gradients
+from engine.experiment.document import Experiment, Training
+from engine.plan import device_and_precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecisionChoice:
+    """One value of `training.amp`."""
+
+    amp: str
+    chosen: bool
+    precision: Precision | None
+    """What the forward pass would compute in; None where that is refused."""
+    says: str
+    """What it would do, as a sentence without its full stop."""
+
+
+def precision_choices(experiment: Experiment) -> tuple[PrecisionChoice, ...]:
+    """Every choice in turn, resolved as a plan resolves it."""
+    return tuple(_choice(experiment, amp) for amp in get_args(Training.model_fields["amp"].annotation))
+
+
+def _choice(experiment: Experiment, amp: str) -> PrecisionChoice:
+    training = experiment.training.model_copy(update={"amp": amp})
+    device, precision, refused = device_and_precision(experiment.model_copy(update={"training": training}))
+    chosen = amp == experiment.training.amp
+    if refused:
+        reason = ", ".join(filter(None, (refused[0].found, refused[0].expected)))
+        return PrecisionChoice(amp=amp, chosen=chosen, precision=None, says=f"refused: {reason}")
+    return PrecisionChoice(amp=amp, chosen=chosen, precision=precision, says=_says(precision, device))
+
+
+def _says(precision: Precision, device: str) -> str:
+    if precision == "float32":
+        return "float32 throughout, as the weights are kept"
+    speed = (
+        "faster where layers are large"
+        if in_hardware(precision, device)
+        else f"slower, since this {'GPU' if device.startswith('cuda') else 'device'} does not multiply in it itself"
+    )
+    scaler = "; a GradScaler keeps small gradients" if scales_gradients(precision) else ""
+    return f"the forward pass in {precision}, weights in float32: {speed}{scaler}"

@@ -1,0 +1,50 @@
+"""What each choice of mixed precision would do, by the rules of the plan."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.devices import in_hardware
+from engine.experiment import load
+from engine.plan import check
+from engine.precision_choices import precision_choices
+
+
+def test_every_choice_is_resolved_as_a_plan_resolves_it() -> None:
+    for amp in ("auto", "off", "bfloat16", "float16"):
+        experiment = load("digits-cnn", ["training.device=cpu", f"training.amp={amp}"])
+        plan = check(experiment)
+        choice = next(c for c in precision_choices(experiment) if c.amp == amp)
+        assert choice.chosen
+        assert choice.precision == (plan.precision if plan.ok else None)
+        assert [c.amp for c in precision_choices(experiment) if c.chosen] == [amp]
+
+
+def test_a_cpu_refuses_float16_and_says_why() -> None:
+    choices = {c.amp: c for c in precision_choices(load("digits-cnn", ["training.device=cpu"]))}
+    assert list(choices) == ["auto", "off", "bfloat16", "float16"]
+    assert choices["float16"].says.startswith("refused: float16 was asked for on the cpu")
+    assert choices["off"].says.startswith("float32 throughout")
+
+
+@pytest.mark.parametrize(("flags", "said"), [({"avx512_bf16"}, "faster"), (set(), "slower")])
+def test_bfloat16_on_a_cpu_pays_where_the_cpu_multiplies_in_it(
+    flags: set[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.devices._cpu_flags", lambda: frozenset(flags))
+    choice = next(c for c in precision_choices(load("digits-cnn", ["training.device=cpu"])) if c.amp == "bfloat16")
+    assert said in choice.says and "GradScaler" not in choice.says
+
+
+def test_a_gpu_from_8_0_on_has_bfloat16_and_float16_needs_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    for capability, auto in (((7, 5), "float16"), ((8, 0), "bfloat16")):
+        monkeypatch.setattr("torch.cuda.get_device_capability", lambda device, it=capability: it)
+        choices = {c.amp: c for c in precision_choices(load("digits-cnn", ["training.device=cuda"]))}
+        assert choices["auto"].precision == auto
+        assert "GradScaler" in choices["float16"].says and "faster" in choices["float16"].says
+        assert ("slower" in choices["bfloat16"].says) == (capability < (8, 0))
+        assert in_hardware("bfloat16", "cuda:0") == (capability >= (8, 0))
+    binary = {c.amp: c for c in precision_choices(load("mlp-breast-cancer", ["training.device=cuda", "loss=BCELoss"]))}
+    assert binary["bfloat16"].precision is None and "BCELoss does not bear" in binary["bfloat16"].says
