@@ -39,11 +39,11 @@ def _choice(experiment: Experiment, amp: str) -> PrecisionChoice:
 
 def _says(precision: Precision, device: str) -> str:
     if precision == "float32":
-        return "float32 throughout, as the weights are kept"
+        return "float32 throughout"
     speed = (
         "faster where layers are large"
         if in_hardware(precision, device)
         else f"slower, since this {'GPU' if device.startswith('cuda') else 'device'} does not multiply in it itself"
     )
     scaler = "; a GradScaler keeps small gradients" if scales_gradients(precision) else ""
-    return f"the forward pass in {precision}, weights in float32: {speed}{scaler}"
+    return f"the forward pass in {precision}: {speed}{scaler}"

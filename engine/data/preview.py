@@ -118,7 +118,7 @@ def preview_of(dataset: Dataset) -> Preview:
         inputs=inputs,
         targets=None if classes else spread(y, train),
         target_dtype=str(y.dtype),
-        features=tuple(spread(x[:, i], train) for i in range(x.shape[1])) if x.ndim == 2 and not tokens else (),
+        features=spreads(x, train) if description.input_kind == "vector" else (),
         lengths=None if dataset.lengths is None else spread(dataset.lengths.numpy(), train),
         unknown=_unknown(x, train, dataset.vocabulary) if tokens else None,
     )
@@ -126,15 +126,25 @@ def preview_of(dataset: Dataset) -> Preview:
 
 def spread(values: NDArray[Any], indices: NDArray[np.int64]) -> Spread:
     """What the numbers of these samples are like, in double precision and without a copy of them all."""
+    (whole,) = spreads(values.reshape(len(values), 1, -1), indices)
+    return whole
+
+
+def spreads(values: NDArray[Any], indices: NDArray[np.int64]) -> tuple[Spread, ...]:
+    """What each of F features is like, of values (N, F, …)."""
+    values = values.reshape(len(values), values.shape[1], -1)
     parts = [indices[at : at + _AT_ONCE] for at in range(0, len(indices), _AT_ONCE)]
-    count = max(1, len(indices) * int(np.prod(values.shape[1:], dtype=np.int64)))
-    mean = sum(float(values[part].sum(dtype=np.float64)) for part in parts) / count
-    square = sum(float(np.square(np.subtract(values[part], mean, dtype=np.float64)).sum()) for part in parts) / count
-    return Spread(
-        minimum=min((float(values[part].min()) for part in parts), default=0.0),
-        maximum=max((float(values[part].max()) for part in parts), default=0.0),
-        mean=mean,
-        std=square**0.5,
+    count = max(1, len(indices) * values.shape[2])
+    over = (0, 2)
+    mean = sum(values[part].sum(axis=over, dtype=np.float64) for part in parts) / count
+    column = np.reshape(mean, (1, -1, 1))
+    squares = (np.square(np.subtract(values[part], column, dtype=np.float64)).sum(axis=over) for part in parts)
+    std = np.sqrt(sum(squares) / count)
+    lowest = np.min([values[part].min(axis=over) for part in parts], axis=0)
+    highest = np.max([values[part].max(axis=over) for part in parts], axis=0)
+    figures = zip(lowest.tolist(), highest.tolist(), np.atleast_1d(mean).tolist(), std.tolist(), strict=True)
+    return tuple(
+        Spread(minimum=float(low), maximum=float(high), mean=mean, std=std) for low, high, mean, std in figures
     )
 
 
