@@ -18,7 +18,7 @@ from tui.quantities import left, right, scaled_text, shape_text
 if TYPE_CHECKING:
     from engine.experiment import Draft
     from engine.group_plans import GroupPlan
-    from engine.plan import Plan
+    from engine.plan import LayerPlan, Plan
 
 MUTED = "$muted"
 WRONG = "$text-error"
@@ -192,19 +192,31 @@ def part_rows(draft: Draft, plan: Plan | None, width: int, *, details: bool) -> 
     return rows
 
 
+_LEAST_LABEL = 20
+"""Cells of the label beside which further columns may stand; more where a label is longer."""
+_BAR = 6
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The layer table's columns, as wide as their longest entry; the label has what is left."""
+    """The layer table's columns, as wide as their longest entry; the label has what is left.
+
+    FLOPs, memory and the share of the parameters are there where no label has to be cut for them; 0 cells otherwise.
+    """
 
     number: int
     label: int
     shape: int
     params: int
+    flops: int = 0
+    memory: int = 0
+    share: int = 0
 
-    def line(self, mark: str, number: str, label: str, shape: str, params: str) -> str:
-        """One line of the table."""
+    def line(self, mark: str, number: str, label: str, shape: str, params: str, more: Sequence[str] = ("",) * 3) -> str:
+        """One line of the table; `more` is FLOPs, memory and share."""
         head = f"{mark}{right(number, self.number)}  {left(label, self.label)}"
-        return head + right(shape, self.shape) + right(params, self.params)
+        wide = zip(more, (self.flops, self.memory, self.share), strict=True)
+        return head + right(shape, self.shape) + right(params, self.params) + "".join(right(t, w) for t, w in wide if w)
 
 
 def columns_for(draft: Draft, plan: Plan | None, width: int) -> Columns:
@@ -214,18 +226,41 @@ def columns_for(draft: Draft, plan: Plan | None, width: int) -> Columns:
     shape = max((len(shape_text(s)) for s in [*shapes, *(layer.output_shape for layer in layers)]), default=0)
     params = max((len(f"{layer.parameters:,}") for layer in layers), default=0)
     shape, params = max(shape, len("output")) + 2, max(params, len("params")) + 2
-    places = walk(draft.experiment.model.layers) if draft.experiment else ()
+    places = list(walk(draft.experiment.model.layers)) if draft.experiment else []
     number = max((len(place.number) for place in places), default=0)
     number = min(max(2, number), 8)
     label = width - 4 - number - shape - params
     if label < 12:  # a very narrow panel gives up the parameters first
         label, params = label + params, 0
-    return Columns(number, max(8, label), shape, params)
+    longest = max((len(layer.label) + 2 * layer.depth + 2 for layer in layers), default=0)
+    room = label - max(_LEAST_LABEL, longest) if plan is not None else 0
+    more = []
+    for cells in (len("999.9 MFLOP") + 2, len("999.9 MB") + 2, _BAR + len(" 100.0 %") + 2):
+        more.append(cells if cells <= room else 0)
+        room = room - cells if cells <= room else 0
+    return Columns(number, max(8, label - sum(more)), shape, params, *more)
+
+
+_HEADINGS = ("FLOPs", "memory", "share of params")
 
 
 def layer_heading(draft: Draft, plan: Plan | None, width: int) -> Content:
     """The names of the layer table's columns."""
-    return Content.styled(columns_for(draft, plan, width).line("  ", "#", "layer", "output", "params"), MUTED)
+    line = columns_for(draft, plan, width).line("  ", "#", "layer", "output", "params", _HEADINGS)
+    return Content.styled(line, MUTED)
+
+
+def _more(layer: LayerPlan | None, plan: Plan | None) -> tuple[str, str, str]:
+    """Work and memory of a layer, for one sample, and its share of the parameters as a bar with the number."""
+    if layer is None or plan is None:
+        return "", "", ""
+    flops = scaled_text(layer.flops, "FLOP") if layer.flops else ""
+    memory = scaled_text(layer.activation_bytes, "B") if layer.activation_bytes else ""
+    if not layer.parameters or not plan.parameters:
+        return flops, memory, ""
+    share = layer.parameters / plan.parameters
+    filled = "━" * round(share * _BAR)
+    return flops, memory, f"{filled:─<{_BAR}}{100 * share:6.1f} %"
 
 
 def visible(draft: Draft, folded: Collection[str] = ()) -> list[Place]:
@@ -259,10 +294,10 @@ def layer_rows(
         wrong = layer.mistake if layer is not None else _form_mistake(draft, place.path)
         shape = shape_text(layer.output_shape) if layer is not None else ""
         parameters = f"{layer.parameters:,}" if layer is not None and layer.parameters else ""
-        mark = place.path in marked
-        rows.append(
-            _layer_row(columns, width, place.number, "  " * place.depth + label, wrong, shape, parameters, marked=mark)
-        )
+        mark = "▌ " if place.path in marked else _mark([wrong] if wrong else [])
+        label = "  " * place.depth + label
+        line = columns.line(mark, place.number, label, shape, parameters, _more(layer, plan))
+        rows.append(_layer_row(line, wrong, width, marked=place.path in marked))
     if len(rows) == 1 and draft.experiment is not None:
         rows.append(Content.styled(left("      no layers yet: a adds one", width), MUTED))
     return rows
@@ -277,18 +312,7 @@ def _form_mistake(draft: Draft, path: str) -> Mistake | None:
     return next((m for m in draft.mistakes if m.path == path or m.path.startswith(f"{path}.")), None)
 
 
-def _layer_row(
-    columns: Columns,
-    width: int,
-    number: str,
-    label: str,
-    wrong: Mistake | None,
-    shape: str = "",
-    params: str = "",
-    *,
-    marked: bool = False,
-) -> Content:
-    line = columns.line("▌ " if marked else _mark([wrong] if wrong else []), number, label, shape, params)
+def _layer_row(line: str, wrong: Mistake | None, width: int, *, marked: bool) -> Content:
     if wrong is None:
         return Content.styled(line, "$text-accent") if marked else Content(line)
     return Content.assemble((line, WRONG), "\n", _mistake_lines(wrong, width, indent=6))
