@@ -66,6 +66,7 @@ print("\\n" + json.dumps(sorted({{name.partition(".")[0] for name in sys.modules
         "engine.runs",
         "engine.data.sources",
         "tui.cli",
+        "tui.pictures",
     ],
 )
 def test_importing_what_declares_loads_no_torch(module: str) -> None:

@@ -6,17 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engine.experiment import Draft, Preset, presets, read
+from engine.experiment import Draft, Preset, Refused, presets, read
 from engine.training.commands import Command
 from engine.training.events import Event, Finished
 from tui.explanations import Explained
 from tui.picking import Item
 
 if TYPE_CHECKING:
+    from engine.catalog.loss_curve import LossCurve
+    from engine.data.preview import Preview
+    from engine.devices import DeviceInfo
     from engine.editing.form import Field
     from engine.editing.text import Span
     from engine.plan import Plan
+    from engine.precision_choices import PrecisionChoice
     from engine.runs import Follower, RunSummary
+    from engine.training.penalties import Penalties
+    from tui.pictures import Findings
 
 
 class Run(Protocol):
@@ -117,6 +123,60 @@ class Producer:
 
         assert draft.experiment is not None
         return fitting(draft.experiment, at), shape_before(draft.experiment, at)
+
+    def findings(self, part: str, plan: Plan) -> Findings:
+        """What the picture beside a part shows and the plan does not say. Takes up to seconds: call it on a thread."""
+        from tui.pictures import Findings
+
+        match part:
+            case "data":
+                return Findings(preview=self.preview(plan))
+            case "loss":
+                return Findings(loss_curve=self.loss_curve(plan))
+            case "regularization":
+                return Findings(penalties=self.penalties(plan))
+            case "device":
+                return Findings(devices=self.devices(), precisions=self.precisions(plan))
+        return Findings()
+
+    def preview(self, plan: Plan) -> Preview | None:
+        """The data of a plan at a glance; None where it cannot be had, as the plan's mistakes say."""
+        from engine.data.preview import preview
+
+        try:
+            return preview(plan.experiment.data, plan.experiment.seed) if plan.description is not None else None
+        except Refused:
+            return None
+
+    def loss_curve(self, plan: Plan) -> LossCurve | None:
+        """The loss of a plan over what it judges; None while a mistake leaves it open."""
+        from engine.catalog.loss_curve import loss_curve
+
+        choice, description = plan.experiment.loss, plan.description
+        if description is None or any(m.severity == "error" and m.path.startswith("loss") for m in plan.mistakes):
+            return None
+        data = self.preview(plan) if "balanced" in choice.parameters.values() else None
+        return loss_curve(choice, description, data.train_counts if data is not None else ())
+
+    def penalties(self, plan: Plan) -> Penalties | None:
+        """What l1 and l2 add to the loss at the start; None without them, or while the plan has mistakes."""
+        from engine.training.penalties import penalties_at_start
+
+        if not plan.ok or plan.description is None:
+            return None
+        return penalties_at_start(plan.experiment, plan.description)
+
+    def devices(self) -> tuple[DeviceInfo, ...]:
+        """What there is to train on."""
+        from engine.devices import devices
+
+        return devices()
+
+    def precisions(self, plan: Plan) -> tuple[PrecisionChoice, ...]:
+        """What each choice of mixed precision would do where the plan trains."""
+        from engine.precision_choices import precision_choices
+
+        return precision_choices(plan.experiment)
 
     def start(self, plan: Plan, runs_dir: Path) -> Run:
         """Begin to train.

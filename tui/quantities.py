@@ -41,6 +41,18 @@ def number_text(value: float | None) -> str:
     return f"{value:.4g}" if math.isfinite(value) else {True: "NaN"}.get(math.isnan(value), f"{value:+.0f}")
 
 
+def rate_text(rate: float) -> str:
+    """A learning rate in at most three digits.
+
+    >>> rate_text(3e-3), rate_text(4.5e-4), rate_text(0.0)
+    ('3e-3', '4.5e-4', '0')
+    """
+    if not math.isfinite(rate) or rate == 0:
+        return number_text(rate)
+    mantissa, exponent = f"{rate:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
 def span_text(seconds: float) -> str:
     """How long something took: `0:07`, `12:30`, `3:05:00`.
 

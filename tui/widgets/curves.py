@@ -9,7 +9,7 @@ from itertools import chain
 from typing import ClassVar
 
 from tui.feed import Curve, RunView
-from tui.quantities import number_text
+from tui.quantities import number_text, rate_text
 from tui.series import Bucket
 from tui.widgets.panel import Panel, first_that_fits
 from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, broken, canvas_size, draw, sample
@@ -284,18 +284,6 @@ class RatePanel(CurvePanel):
     def footnote(self) -> Row:
         norm = self.view.grad_norm.last
         return () if norm is None else (("gradient norm ", "quiet"), (number_text(float(f"{norm:.3g}")), "text"))
-
-
-def rate_text(rate: float) -> str:
-    """A learning rate in at most three digits.
-
-    >>> rate_text(3e-3), rate_text(4.5e-4), rate_text(0.0)
-    ('3e-3', '4.5e-4', '0')
-    """
-    if not math.isfinite(rate) or rate == 0:
-        return number_text(rate)
-    mantissa, exponent = f"{rate:.2e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
 
 
 def planned_from_here(view: RunView) -> list[tuple[float, float]]:

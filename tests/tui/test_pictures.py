@@ -1,0 +1,220 @@
+"""The pictures beside the parts of an experiment: read and judged as text, and never larger than their room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_previews import images, texts
+from rich.cells import cell_len
+from screen_text import assert_golden
+
+from engine.devices import DeviceInfo
+from engine.experiment import Draft, read
+from engine.plan import Plan, check
+from engine.precision_choices import PrecisionChoice
+from engine.training.planned_rates import PlannedRates
+from tui.design_rows import PARTS
+from tui.pictures import Findings, Look, look, picture
+from tui.producer import Producer
+
+PRESETS = ("digits-cnn", "mackey-glass-lstm", "stdlib-docs-lstm", "mlp-breast-cancer")
+SIZES = ((34, 16), (84, 30))
+PLAIN = Look(colour=False)
+LOOKS = (Look(), PLAIN, Look(marker="ascii", colour=False))
+
+DEVICES = (
+    DeviceInfo(
+        device="cuda:0",
+        name="NVIDIA H100 80GB HBM3",
+        memory_bytes=85_000_000_000,
+        free_bytes=62_300_000_000,
+        precisions=("float32", "bfloat16", "float16"),
+        note="compute capability 9.0",
+    ),
+    DeviceInfo(
+        device="cpu",
+        name="AMD EPYC 9R14",
+        memory_bytes=25_300_000_000,
+        free_bytes=None,
+        precisions=("float32", "bfloat16"),
+        note="2 cores",
+    ),
+)
+PRECISIONS = (
+    PrecisionChoice(amp="auto", chosen=True, precision="float32", says="float32 throughout"),
+    PrecisionChoice(amp="off", chosen=False, precision="float32", says="float32 throughout"),
+    PrecisionChoice(
+        amp="bfloat16",
+        chosen=False,
+        precision="bfloat16",
+        says="the forward pass in bfloat16: faster where layers are large",
+    ),
+    PrecisionChoice(amp="float16", chosen=False, precision=None, says="refused: float16 was asked for on the cpu"),
+)
+
+
+@cache
+def planned(preset: str, *overrides: str) -> tuple[Draft, Plan, dict[str, Findings]]:
+    """A preset's document and plan, and what is found for each part; the same with any Python and on any machine."""
+    draft = read(preset, ["training.device=cpu", *overrides])
+    plan = check(draft)
+    plan = replace(plan, memory_bytes=12_300_000)
+    if preset == "stdlib-docs-lstm":
+        plan = replace(plan, lr=PlannedRates(plan.experiment, 37), steps_per_epoch=37)
+    producer = Producer()
+    parts = [part for part in PARTS if not (part == "data" and preset == "stdlib-docs-lstm")]
+    found = {part: producer.findings(part, plan) for part in parts}
+    found["device"] = Findings(devices=DEVICES, precisions=PRECISIONS)
+    found.setdefault("data", Findings(preview=texts()))
+    return draft, plan, found
+
+
+def drawn(preset: str, part: str, width: int, height: int, how: Look = PLAIN, *overrides: str) -> str:
+    draft, plan, found = planned(preset, *overrides)
+    return picture(part, draft, plan, width, height, findings=found[part], look=how).plain
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("preset", PRESETS)
+def test_pictures_of_a_preset(preset: str, size: tuple[int, int]) -> None:
+    parts = ("data", "loss", "scheduler", "regularization")
+    text = "\n\n".join(f"[{part}]\n{drawn(preset, part, *size)}" for part in parts)
+    assert_golden(f"pictures-{preset}-{size[0]}x{size[1]}", "\n".join(map(str.rstrip, text.splitlines())) + "\n")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_pictures_of_devices_and_of_the_run(size: tuple[int, int]) -> None:
+    text = "\n\n".join(f"[{part}]\n{drawn('digits-cnn', part, *size)}" for part in ("device", "training"))
+    assert_golden(f"pictures-devices-{size[0]}x{size[1]}", "\n".join(map(str.rstrip, text.splitlines())) + "\n")
+
+
+def test_without_braille_only_letters_draw_curves_and_bars() -> None:
+    text = "\n\n".join(
+        f"[{part}]\n{drawn('digits-cnn', part, 60, 24, LOOKS[2])}" for part in ("data", "loss", "scheduler", "device")
+    )
+    assert not any(0x2580 <= ord(c) <= 0x259F or 0x2800 <= ord(c) <= 0x28FF for c in text)
+    assert_golden("pictures-ascii-60x24", "\n".join(map(str.rstrip, text.splitlines())) + "\n")
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    preset=st.sampled_from(PRESETS),
+    part=st.sampled_from(list(PARTS)),
+    width=st.integers(0, 110),
+    height=st.integers(0, 45),
+    how=st.sampled_from(LOOKS),
+    there=st.booleans(),
+)
+def test_a_picture_is_never_larger_than_its_room(
+    preset: str, part: str, width: int, height: int, how: Look, there: bool
+) -> None:
+    draft, plan, found = planned(preset)
+    content = picture(
+        part, draft, plan if there else None, width, height, findings=found[part] if there else Findings(), look=how
+    )
+    lines = content.plain.split("\n") if content.plain else []
+    assert len(lines) <= height
+    assert all(cell_len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("size", [(30, 6), (100, 40)])
+def test_something_is_said_at_the_smallest_and_the_largest_size(size: tuple[int, int]) -> None:
+    for preset in PRESETS:
+        for part in PARTS:
+            assert bool(drawn(preset, part, *size)) == (part != "model"), (preset, part)
+
+
+def test_a_part_that_is_not_there_yet_says_so_and_a_plan_with_mistakes_is_no_crash() -> None:
+    draft = read("digits-cnn", ["optimizer.lr=-1", "data.source=nothing", "loss.label_smoothing=7"])
+    plan = check(draft)
+    producer = Producer()
+    for part in PARTS:
+        found = producer.findings(part, plan)
+        assert picture(part, draft, plan, 60, 20, findings=found).plain or part == "model"
+        assert picture(part, draft, None, 60, 20).plain or part in ("model", "training")
+    assert "mended" in picture("scheduler", draft, plan, 60, 20).plain
+
+
+def test_the_look_follows_theme_and_terminal() -> None:
+    assert look("torchdeck-dark", {"TERM": "xterm-256color"}) == Look()
+    assert look("torchdeck-ansi", {"TERM": "xterm"}) == Look(colour=False)
+    assert look("torchdeck-dark", {"TERM": "xterm", "NO_COLOR": "1"}) == Look(colour=False)
+    assert look("torchdeck-ansi", {"TERM": "linux"}) == Look(marker="ascii", colour=False)
+
+
+def test_half_blocks_have_the_colours_of_their_two_pixels() -> None:
+    draft, plan, found = planned("digits-cnn")
+    content = picture("data", draft, plan, 60, 22, findings=found["data"])
+    preview = found["data"].preview
+    assert preview is not None
+    image = preview.samples[0].image
+    begin = content.plain.index("▀")
+    first = next(span for span in content.spans if span.start == begin)
+    style = first.style
+    assert not isinstance(style, str) and style.foreground is not None and style.background is not None
+    assert (style.foreground.r, style.background.r) == (image[0][0], image[1][0])
+
+
+@pytest.mark.parametrize("shape", [(1, 300, 20), (3, 20, 300), (5, 1, 1), (3, 64, 64)])
+@pytest.mark.parametrize("how", LOOKS)
+def test_images_of_any_shape_are_made_to_fit(shape: tuple[int, int, int], how: Look) -> None:
+    draft, plan, _ = planned("digits-cnn")
+    made = Findings(preview=images(*shape))
+    for width, height in ((30, 6), (60, 20), (100, 40)):
+        text = picture("data", draft, plan, width, height, findings=made, look=how).plain
+        lines = text.split("\n")
+        assert len(lines) <= height and max(map(cell_len, lines)) <= width
+        assert "left" in text
+
+
+def test_a_light_pixel_is_a_dense_shade() -> None:
+    draft, plan, _ = planned("digits-cnn")
+    text = picture("data", draft, plan, 80, 24, findings=Findings(preview=images(1, 8, 16)), look=PLAIN).plain
+    row = next(line for line in text.split("\n") if "█" in line and "░" in line)
+    one = row[:16]
+    assert one == "".join(sorted(one, key=" ░▒▓█".index))
+
+
+def test_escape_sequences_of_the_data_are_shown_and_never_sent() -> None:
+    draft, plan, _ = planned("digits-cnn")
+    evil = "a\x1b[2J\nb\tc\x9b"
+    words = tuple((label, f"{evil.replace(' ', '')} text") for label in (evil, "other") for _ in range(4))
+    for made in (texts(words), images(1, 8, 8, (evil, "other"))):
+        text = picture("data", draft, plan, 80, 30, findings=Findings(preview=made)).plain
+        assert not any((ord(c) < 32 and c != "\n") or 0x7F <= ord(c) < 0xA0 for c in text)
+        assert "␛[2J" in text
+
+
+def test_classes_without_samples_and_evened_out_ones_are_said() -> None:
+    draft, plan, _ = planned("mlp-breast-cancer")
+    uneven = Findings(preview=texts())
+    said = picture("data", draft, plan, 90, 40, findings=uneven).plain.replace("\n", " ")
+    assert "tkinter has 3.0 times the samples of asyncio" in said
+    assert "always to say tkinter would be right for 50.0 %" in said
+    assert 'loss.pos_weight = "balanced" makes up for it' in said
+
+
+LINES: dict[str, Callable[[str], bool]] = {
+    "scheduler={type='ReduceLROnPlateau', patience=3}": lambda text: (
+        "goes by val_loss" in text and "After 3 epochs" in text and "multiplied by 0.1" in text
+    ),
+    "scheduler={type='CosineAnnealingLR', warmup_epochs=3, eta_min=1e-3}": lambda text: (
+        "Warm-up, dashed: 69 steps" in text and "log scale" not in text
+    ),
+    "scheduler={type='OneCycleLR'}": lambda text: "highest 3e-3 in epoch 9" in text and "log scale" in text,
+    "optimizer.groups=[{layers=[0, 'BatchNorm2d'], lr=1e-4}]": lambda text: (
+        "the other layers: highest 3e-3" in text and "layers 0, BatchNorm2d: highest 1e-4" in text
+    ),
+    "scheduler=none": lambda text: "A constant rate" in text and "3e-3 at every step" in text,
+}
+
+
+@pytest.mark.parametrize("override", LINES)
+def test_schedules_say_what_they_are(override: str) -> None:
+    text = drawn("digits-cnn", "scheduler", 90, 24, PLAIN, override)
+    assert LINES[override](text.replace("\n", " ")), text

@@ -1,0 +1,78 @@
+"""What is shown beside the parts of an experiment: its data, its loss, its learning rate, what regularizes it, where it
+trains. Functions without widgets and without torch; curves are drawn by plotext, which only the deck's thread may use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from tui.pictures.devices import devices
+from tui.pictures.frame import Look, framed, look
+from tui.pictures.losses import losses
+from tui.pictures.regularization import early_stopping, listed, regularization
+from tui.pictures.samples import samples
+from tui.pictures.schedule import schedule
+
+if TYPE_CHECKING:
+    from engine.catalog.loss_curve import LossCurve
+    from engine.data.preview import Preview
+    from engine.devices import DeviceInfo
+    from engine.experiment import Draft
+    from engine.plan import Plan
+    from engine.precision_choices import PrecisionChoice
+    from engine.training.penalties import Penalties
+
+__all__ = ["Findings", "Look", "look", "picture"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the engine was asked for beside the plan, as far as it is there. `Producer.findings` asks for it."""
+
+    preview: Preview | None = None
+    loss_curve: LossCurve | None = None
+    penalties: Penalties | None = None
+    devices: tuple[DeviceInfo, ...] | None = None
+    precisions: tuple[PrecisionChoice, ...] = ()
+
+
+NOTHING_YET = Findings()
+
+
+def picture(
+    part: str,
+    draft: Draft,
+    plan: Plan | None,
+    width: int,
+    height: int,
+    *,
+    findings: Findings = NOTHING_YET,
+    look: Look = Look(),  # noqa: B008  # it is frozen
+) -> Content:
+    """What is drawn beside a part of the experiment, in at most `width` cells and `height` rows; nothing for those
+    that have no picture.
+
+    Args:
+        part: a name of `tui.design_rows.PARTS`.
+        plan: None while torch is loading.
+        findings: what came of `Producer.findings(part, plan)`.
+    """
+    experiment = plan.experiment if plan is not None else draft.experiment
+    match part:
+        case "data":
+            return samples(findings.preview, experiment, width, height, look)
+        case "loss":
+            return losses(findings.loss_curve, width, height, look)
+        case "optimizer" | "scheduler":
+            return schedule(plan, width, height, look)
+        case "regularization":
+            return regularization(plan, findings.penalties, width, height)
+        case "training":
+            return listed([early_stopping(plan)], width, height) if plan is not None else framed((), width, height)
+        case "device":
+            return devices(findings.devices, findings.precisions, plan, width, height, look)
+        case _:
+            return Content("")

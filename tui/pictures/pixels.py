@@ -1,0 +1,90 @@
+"""Images in a terminal's cells: two pixels in each, one above the other, or a shade for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from math import ceil
+
+from textual.color import Color
+from textual.content import Content
+from textual.style import Style
+
+Pixel = int | tuple[int, int, int]
+Pixels = Sequence[Sequence[Pixel]]
+"""Rows of grey values from 0 to 255, or of red, green and blue."""
+
+_SHADES = " ░▒▓█"
+_LETTERS = " .:*#"
+
+
+def size_in_cells(pixels: Pixels, scale: int) -> tuple[int, int]:
+    """Columns and rows of an image whose pixels are drawn `scale` dots wide and high."""
+    return len(pixels[0]) * scale, ceil(len(pixels) * scale / 2)
+
+
+def scaled(pixels: Pixels, width: int, height: int) -> list[list[Pixel]]:
+    """The image with as many pixels as that: each the mean of those that it stands for, or one of them again."""
+    rows, columns = len(pixels), len(pixels[0])
+    across = [_range(column, width, columns) for column in range(width)]
+    return [
+        [_mean([pixels[y][x] for y in range(*_range(row, height, rows)) for x in range(*of)]) for of in across]
+        for row in range(height)
+    ]
+
+
+def _range(index: int, count: int, of: int) -> tuple[int, int]:
+    """The pixels of `of` that the one of number `index` of `count` stands for."""
+    begin = index * of // count
+    return begin, max(begin + 1, (index + 1) * of // count)
+
+
+def _mean(pixels: list[Pixel]) -> Pixel:
+    if len(pixels) == 1:
+        return pixels[0]
+    colours = [pixel for pixel in pixels if isinstance(pixel, tuple)]
+    if colours:
+        r, g, b = (round(sum(channel) / len(colours)) for channel in zip(*colours, strict=True))
+        return r, g, b
+    return round(sum(pixel for pixel in pixels if isinstance(pixel, int)) / len(pixels))
+
+
+def half_blocks(pixels: Pixels) -> list[Content]:
+    """Two rows of pixels in a row of cells: the upper one is the colour of ▀, the lower one that behind it."""
+    lines = []
+    for upper, lower in _pairs(pixels):
+        runs = [
+            ("▀" * len(list(run)), Style(foreground=_colour(above), background=_colour(below)))
+            for (above, below), run in groupby(zip(upper, lower, strict=True))
+        ]
+        lines.append(Content.assemble(*runs))
+    return lines
+
+
+def shades(pixels: Pixels, *, letters: bool = False) -> list[Content]:
+    """Two rows of pixels in a row of cells, each cell as dense as both together are light."""
+    ramp = _LETTERS if letters else _SHADES
+    return [
+        Content("".join(_shade((_light(a) + _light(b)) / 2, ramp) for a, b in zip(upper, lower, strict=True)))
+        for upper, lower in _pairs(pixels)
+    ]
+
+
+def _pairs(pixels: Pixels) -> list[tuple[Sequence[Pixel], Sequence[Pixel]]]:
+    rows = list(pixels)
+    if len(rows) % 2:
+        rows.append(rows[-1])  # half a row of cells is left, which shows what is above it
+    return list(zip(rows[::2], rows[1::2], strict=True))
+
+
+def _shade(light: float, ramp: str) -> str:
+    return ramp[min(len(ramp) - 1, int(light / 256 * len(ramp)))]
+
+
+def _light(pixel: Pixel) -> float:
+    """How light a colour is, by the weights of Rec. 601."""
+    return 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2] if isinstance(pixel, tuple) else pixel
+
+
+def _colour(pixel: Pixel) -> Color:
+    return Color(*pixel) if isinstance(pixel, tuple) else Color(pixel, pixel, pixel)

@@ -1,0 +1,282 @@
+"""The data at a glance: what a sample is, some of them drawn, how many each class has, the range of the numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from textual.content import Content
+
+from tui.design_rows import MUTED
+from tui.explanations import LOADING
+from tui.pictures.class_counts import balance, bars
+from tui.pictures.frame import LEAST_PLOT, Look, drawn, framed, joined, one_line, words
+from tui.pictures.pixels import Pixels, half_blocks, scaled, shades, size_in_cells
+from tui.quantities import left, number_text, right, shape_text
+from tui.series import Bucket
+from tui.widgets.plot import Layer, Mark, Scene, canvas_size, draw
+from tui.widgets.scale import Axis, linear_ticks, nice_step, value_axis
+
+if TYPE_CHECKING:
+    from engine.data.preview import Preview, Sample, Spread
+    from engine.experiment import Experiment
+
+_LARGEST_SCALE = 4
+_SIDE_BY_SIDE = 5
+"""Images that must fit beside each other before they are drawn larger."""
+_SMALL = 12
+"""Rows that a strip of images has for a start; more where nothing else needs them."""
+_NAME = 8
+"""Cells of a class's name that are seen below an image that is narrower than that."""
+_LINES = 3
+"""Series that are drawn as lines; more of them are a picture, light where a value is high."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of the picture: the rows that it needs, those that it likes to have, those that it can use, and how it
+    fills them."""
+
+    least: int
+    good: int
+    most: int
+    lines: Callable[[int], list[Content]]
+
+
+def samples(preview: Preview | None, experiment: Experiment | None, width: int, height: int, look: Look) -> Content:
+    """Everything that there is room for: figures, then samples, then classes or features."""
+    if preview is None:
+        return framed(words(LOADING, width, MUTED), width, height)
+    if width <= 0 or height <= 0:
+        return Content("")
+    figures = facts(preview, experiment, width)
+    blocks = [
+        Block(1, 2, len(figures), lambda room: figures[:room]),
+        *_blocks(preview, experiment, width, height, look),
+    ]
+    return framed(_stacked(blocks, height), width, height)
+
+
+def _stacked(blocks: Sequence[Block], height: int) -> list[Content]:
+    """Blocks below each other: each in turn gets the rows that it needs while there are any, then those that it likes
+    to have, then those that it can use."""
+    gap = 1 if height >= 14 else 0
+    rows: list[int] = []
+    left_over = height
+    for block in blocks:
+        needs = block.least + (gap if rows else 0)
+        rows.append(block.least if needs <= left_over else 0)
+        left_over -= needs if rows[-1] else 0
+    for wanted in ([block.good for block in blocks], [block.most for block in blocks]):
+        for index, most in enumerate(wanted):
+            more = max(0, min(most - rows[index], left_over)) if rows[index] else 0
+            rows[index] += more
+            left_over -= more
+    lines: list[Content] = []
+    for block, room in zip(blocks, rows, strict=True):
+        if room:
+            lines += [Content("")] * (gap if lines else 0)
+            lines += block.lines(room)[:room]
+    return lines
+
+
+def _blocks(preview: Preview, experiment: Experiment | None, width: int, height: int, look: Look) -> list[Block]:
+    description = preview.description
+    counts: list[Block] = []
+    if preview.train_counts:
+        said = balance(preview, experiment)
+        rows = len(preview.train_counts) + 1 + len(words(said, width))
+        counts = [Block(2, rows, rows, lambda room: bars(preview, said, width, room, look))]
+    match description.input_kind:
+        case "image":
+            return [
+                _images([s.image for s in preview.samples], preview, width, look, "one of each class in turn"),
+                *counts,
+            ]
+        case "tokens":
+            return [_texts(preview.samples, width), *counts]
+        case "sequence":
+            if description.input_shape[-1] > _LINES:
+                maps = [_as_pixels(s, preview.inputs) for s in preview.samples]
+                return [_images(maps, preview, width, look, "time to the right, features downwards"), *counts]
+            return [_series(preview, width, look), *counts]
+        case _:
+            return [*counts, _features(preview, width)]
+
+
+def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[Content]:
+    """How many samples, of which shape and type, and what their numbers are like."""
+    d = preview.description
+    batch = (experiment.data.batch_size,) if experiment is not None else ()
+    counted = [f"{d.train_samples:,} train", f"{d.val_samples:,} validation"]
+    counted += [f"{d.test_samples:,} test"] if d.test_samples else []
+    what = "a batch" if batch else "a sample"
+    shape = [f"{what} {shape_text((*batch, *d.input_shape))} {d.input_dtype}"]
+    target = f"{len(d.classes)} classes" if d.classes else f"target {d.outputs} number{'s' * (d.outputs > 1)}"
+    shape.append(f"{target} ({preview.target_dtype})")
+    numbers = spread_texts("values", preview.inputs) if preview.inputs is not None else []
+    if preview.targets is not None and d.task != "forecasting":  # where it is of the same series
+        numbers += spread_texts("target", preview.targets)
+    if preview.lengths is not None:
+        what = "tokens" if d.input_kind == "tokens" else "steps"
+        numbers.append(
+            f"{preview.lengths.minimum:g} to {preview.lengths.maximum:g} {what}, mean {preview.lengths.mean:.3g}"
+        )
+    numbers += [f"vocabulary {d.vocabulary_size:,}"] if d.vocabulary_size else []
+    numbers += [f"{100 * preview.unknown:.2g} % unknown"] if preview.unknown is not None else []
+    lines = [*joined([*counted, *shape], width), *joined(numbers, width)]
+    return [line for text in lines for line in words(text, width)]
+
+
+def spread_texts(name: str, spread: Spread) -> list[str]:
+    """Range, mean and deviation in three digits."""
+    return [f"{name} {_short(spread.minimum)} to {_short(spread.maximum)}", f"mean {_mean(spread)}"]
+
+
+def _short(value: float) -> str:
+    return number_text(float(f"{value:.3g}"))
+
+
+def _mean(spread: Spread) -> str:
+    """Mean and deviation, both to the third digit of the deviation: what is finer tells nothing."""
+    digits = 2 - math.floor(math.log10(spread.std)) if spread.std > 0 else 6
+    return f"{number_text(round(spread.mean, digits) + 0.0)} ± {_short(spread.std)}"
+
+
+def _title(shown: Sample) -> str:
+    return one_line(shown.label) if shown.label else ", ".join(number_text(value) for value in shown.target[:3])
+
+
+def _images(images: Sequence[Pixels], preview: Preview, width: int, look: Look, says: str) -> Block:
+    """Images side by side in strips, what they are below each; as large as a few of them fit."""
+    titles = [_title(shown) for shown in preview.samples]
+
+    def lines(room: int) -> list[Content]:
+        shown = _fitting(images, width, room - 1, look)
+        wide, rows = size_in_cells(shown[0], 1)
+        columns = min(width, max(wide, min(_NAME, max(map(cell_len, titles)))))
+        in_strip = max(1, (width + 1) // (columns + 1))
+        strips = max(1, room // (rows + 1))
+        out: list[Content] = []
+        for begin in range(0, min(len(shown), strips * in_strip), in_strip):
+            strip = shown[begin : begin + in_strip]
+            cells = [half_blocks(i) if look.colour else shades(i, letters=look.ascii) for i in strip]
+            between = " " * (columns - wide + 1)
+            out += [Content(between).join(row) for row in zip(*cells, strict=True)]
+            out.append(Content(" ".join(left(title, columns) for title in titles[begin : begin + in_strip])).rstrip())
+        spare = room - len(out)
+        return [*out, *words(f"({says})", width, MUTED, most=spare)] if spare > 0 else out
+
+    first = _fitting(images, width, _SMALL, look, larger=not look.colour)
+    strip = size_in_cells(first[0], 1)[1] + 1
+    largest = size_in_cells(images[0], _LARGEST_SCALE)[1] + 1
+    return Block(3, strip, max(largest, 2 * strip) + 1, lines)
+
+
+def _fitting(images: Sequence[Pixels], width: int, rows: int, look: Look, *, larger: bool = True) -> list[Pixels]:
+    """The images, all larger by a whole number, as they are, or smaller, so that they fit."""
+    tall, wide = max(len(image) for image in images), max(len(image[0]) for image in images)
+    # Shades of small images are hard to read where two rows of pixels share one of cells.
+    beside, largest = (_SIDE_BY_SIDE, _LARGEST_SCALE) if look.colour else (3, 2)
+    beside = min(len(images), beside)
+    for scale in range(largest if larger else 1, 0, -1):
+        columns, high = wide * scale, -(-tall * scale // 2)
+        if high <= rows and (columns + 1) * (beside if scale > 1 else 1) - 1 <= width:
+            return [scaled(image, len(image[0]) * scale, len(image) * scale) for image in images]
+    factor = min(2 * rows / tall, width / wide)
+    return [scaled(i, max(1, int(len(i[0]) * factor)), max(1, int(len(i) * factor))) for i in images]
+
+
+def _as_pixels(shown: Sample, inputs: Spread | None) -> Pixels:
+    low, high = (inputs.minimum, inputs.maximum) if inputs is not None else (0.0, 1.0)
+    return [[round((v - low) / max(high - low, 1e-12) * 255) for v in feature] for feature in shown.series]
+
+
+def _texts(shown: Sequence[Sample], width: int) -> Block:
+    """Texts with their classes, two lines each while there is room for others."""
+    indent = min(max((len(_title(s)) for s in shown), default=0) + 2, max(0, width // 3))
+
+    def lines(room: int) -> list[Content]:
+        out: list[Content] = []
+        each = max(1, min(3, room // max(1, min(len(shown), 4))))
+        for text in shown:
+            body = words(text.text, width - indent, most=min(each, room - len(out)))
+            head = Content.styled(left(_title(text), indent - 1) + " " if indent > 1 else "", "bold")
+            out += [Content.assemble(head if i == 0 else " " * head.cell_length, line) for i, line in enumerate(body)]
+            if len(out) >= room:
+                break
+        return out
+
+    return Block(2, 6, 3 * len(shown), lines)
+
+
+def _series(preview: Preview, width: int, look: Look) -> Block:
+    """The first window as curves over time, with what is to be predicted from it."""
+    shown = preview.samples[0]
+    steps = preview.description.input_shape[0]
+
+    def lines(room: int) -> list[Content]:
+        forecast = preview.description.task == "forecasting"
+        said = f"a window of {steps:,} steps"
+        said += (
+            f", then {len(shown.target)} to forecast {'#' if look.ascii else '◆'}" if forecast else f": {_title(shown)}"
+        )
+        caption = words(said, width, MUTED, most=2)
+        if room - len(caption) < LEAST_PLOT:
+            return caption
+        return [*_curves(shown, steps, forecast, width, room - len(caption), look), *caption]
+
+    return Block(LEAST_PLOT + 1, 9, 14, lines)
+
+
+def _curves(shown: Sample, steps: int, forecast: bool, width: int, height: int, look: Look) -> list[Content]:
+    values = [value for line in shown.series for value in line] + (list(shown.target) if forecast else [])
+    y = value_axis(values, height - 2)
+    if y is None:
+        return []
+    columns, _ = canvas_size(width, height, y)
+    end = float(max(2, steps + (len(shown.target) if forecast else 0)))
+    x = Axis(
+        low=1.0, high=end, ticks=linear_ticks(1.0, end, max(1.0, nice_step(end / max(2, columns // 9)))), unit="step"
+    )
+    layers = []
+    for line, tone, stroke in zip(
+        shown.series, ("first", "third", "fourth"), ("solid", "dashed", "dotted"), strict=False
+    ):
+        apart = (steps - 1) / max(1, len(line) - 1)
+        layers.append(Layer(buckets=_points(line, 1.0, apart), tone=tone, stroke=stroke))  # type: ignore[arg-type]
+    marks: tuple[Mark, ...] = ()
+    if forecast and shown.target:
+        layers.append(Layer(buckets=_points(shown.target, steps + 1.0, 1.0), tone="second", stroke="dotted"))
+        marks = tuple(
+            Mark(x=steps + 1.0 + at, y=value, symbol="◆", tone="second", label="" if at else "target")
+            for at, value in enumerate(shown.target[:1])
+        )
+    return drawn(draw(Scene(x=x, y=y, layers=tuple(layers), marks=marks), width, height, look.marker))
+
+
+def _points(values: Sequence[float], first: float, apart: float) -> tuple[Bucket, ...]:
+    return tuple(Bucket(first + i * apart, first + i * apart, v, v, v, 1) for i, v in enumerate(values))
+
+
+def _features(preview: Preview, width: int) -> Block:
+    """A row a feature: number, mean and deviation, range."""
+    rows = [("#", "mean ± std", "range")]
+    for number, spread in enumerate(preview.features):
+        rows.append((f"{number}", _mean(spread), f"{_short(spread.minimum)} to {_short(spread.maximum)}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+
+    def line(row: tuple[str, str, str]) -> str:
+        return "  ".join(right(cell, size) for cell, size in zip(row, widths, strict=True))
+
+    def lines(room: int) -> list[Content]:
+        out = [Content.styled(line(rows[0]), MUTED), *(Content(line(row)) for row in rows[1:])]
+        if len(out) <= room:
+            return out
+        more = len(out) - room + 1
+        return [*out[: room - 1], *words(f"and {more} more features", width, MUTED)]
+
+    return Block(min(3, len(rows)), len(rows), len(rows), lines)
