@@ -79,6 +79,14 @@ def test_check_prints_the_layer_table_and_its_totals(tmp_path):
     assert f"{data['parameters']:,} parameters" in result.stdout
 
 
+def test_data_are_shown_drawn_and_counted_without_colours_in_a_pipe(tmp_path):
+    shown = torchdeck("data", "digits", cwd=tmp_path, env={"PYTHONUTF8": "1"})
+    assert shown.returncode == 0 and shown.stderr == ""
+    assert "\x1b" not in shown.stdout and "▀" not in shown.stdout and "█" in shown.stdout
+    assert "1,438 train · 359 validation · a batch 64×1×8×8 float32 · 10 classes (int64)" in shown.stdout
+    assert "Balanced: each class has 9.7 to 10.2 % of the samples." in shown.stdout
+
+
 @pytest.mark.parametrize("command", ["check", "train"])
 def test_every_mistake_is_said_at_once_with_its_path_and_the_fix(command, tmp_path):
     arguments = ["--headless"] if command == "train" else []
@@ -111,6 +119,7 @@ def test_a_layer_that_contradicts_the_one_before_says_what_it_gets_and_what_to_d
         (["train", "broken.toml"], "it is not TOML"),
         (["check", "digits-cnn", "--set", "optimizer.type=Adma"], "Did you mean Adam?"),
         (["presets", "lennet"], "Did you mean lenet?"),
+        (["data", "digit"], "Did you mean digits?"),
         (["catalog", "loss"], "Did you mean losses?"),
         (["catalog", "losses", "MSE"], "Did you mean MSELoss?"),
         (["runs", "show", "nothing"], "nothing"),

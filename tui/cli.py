@@ -167,6 +167,29 @@ def check(
 
 
 @app.command()
+def data(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE|PRESET|FILE", help="A data source; or an experiment, for its data.")
+    ],
+    set_: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Data at a glance: some samples drawn, classes counted, shapes, types, ranges."""
+    from tui.printing.data import data_as_dict, data_draft, print_data
+
+    draft = data_draft(source, set_ or [])
+    if draft.experiment is None or draft.mistakes:
+        _refuse(draft.mistakes)
+    from engine.data.preview import preview
+
+    found = preview(draft.experiment.data, draft.experiment.seed)
+    if as_json:
+        print(json.dumps(data_as_dict(found), ensure_ascii=False))
+    else:
+        print_data(found, draft.experiment, sys.stdout)
+
+
+@app.command()
 def presets(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print this one as TOML.")] = None) -> None:
     """List the presets; with NAME, print it as TOML, ready to redirect into a file."""
     from engine.experiment.mistakes import unknown_name

@@ -1,0 +1,78 @@
+"""`torchdeck data` on a terminal: in colours where it has them, and never with an order to it from the data."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import statistics
+
+import pytest
+from made_previews import images
+from typer.testing import CliRunner
+
+from engine.experiment import Refused, load
+from tui.cli import app
+from tui.printing.data import data_as_dict, data_draft, print_data
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, file: io.StringIO, classes: tuple[str, ...], **environ: str) -> str:
+    for name in ("NO_COLOR", "COLORTERM", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    print_data(images(3, 8, 16, classes), load("digits-cnn"), file)
+    return file.getvalue()
+
+
+def test_a_terminal_with_colours_gets_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = printed(monkeypatch, Terminal(), ("left", "right"), TERM="xterm-256color", COLORTERM="truecolor")
+    assert "▀" in text and "\x1b[38;2;" in text
+    lines = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n")
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("environ", [{"TERM": "xterm-256color", "NO_COLOR": "1"}, {"TERM": "xterm"}])
+def test_without_colours_enough_there_are_shades(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+    text = printed(monkeypatch, Terminal(), ("left", "right"), **environ)
+    assert "▀" not in text and "▓" in text and "38;2" not in text
+
+
+def test_names_of_classes_send_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = printed(
+        monkeypatch, Terminal(), ("\x1b]0;owned\x07", "[bold]b"), TERM="xterm-256color", COLORTERM="truecolor"
+    )
+    assert "\x1b]0" not in text and "␛]0;owned" in text and "[bold]b" in text
+
+
+def test_a_source_stands_for_itself_and_presets_and_files_for_their_data() -> None:
+    by_source = data_draft("mackey-glass", ["data.window=16"]).experiment
+    assert by_source is not None and by_source.data.parameters == {"window": 16}
+    assert data_draft("digits-cnn", []).experiment == load("digits-cnn")
+    assert data_draft("nothing", []).experiment is None
+
+
+def test_what_is_printed_as_data_is_whole() -> None:
+    found = data_as_dict(images(3, 2, 4))
+    assert found["counts"] == {"train": {"left": 3, "right": 1}, "val": {"left": 1, "right": 3}}
+    assert found["data"]["input_shape"] == (3, 2, 4)
+    assert set(found["samples"][0]) == {"index", "label", "image"}
+    assert (found["inputs"]["minimum"], found["inputs"]["maximum"]) == (0.0, 1.0)
+    assert found["inputs"]["std"] == pytest.approx(statistics.pstdev([i / 3 for i in range(4)]))
+
+
+def test_the_command_answers_with_json_and_refuses_with_a_fix() -> None:
+    data = json.loads(CliRunner().invoke(app, ["data", "digits-cnn", "--set", "data.validation=0.5", "--json"]).stdout)
+    assert (data["data"]["train_samples"], sum(data["counts"]["val"].values())) == (898, 899)
+    assert len(data["samples"]) == 12 and len(data["samples"][0]["image"]) == 8
+    assert data["inputs"]["minimum"] == 0 and data["inputs"]["maximum"] == 1
+    refused = CliRunner().invoke(app, ["data", "digits", "--set", "data.as_row=true"])
+    assert isinstance(refused.exception, Refused) and "Did you mean as_rows?" in str(refused.exception)

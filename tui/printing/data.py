@@ -1,0 +1,84 @@
+"""A data set as text: what it is, its figures, samples drawn in the terminal, classes; or all of it as JSON."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+from textual.content import Content
+
+from engine.data.sources import SOURCES
+from engine.experiment import Draft, Experiment, read, reads
+from engine.experiment.mistakes import unknown_name
+from engine.experiment.presets import preset_names
+from tui.pictures.frame import Look
+from tui.pictures.samples import samples
+from tui.printing.text import columns
+
+if TYPE_CHECKING:
+    from engine.data.preview import Preview
+
+_STYLES = {"$muted": "dim", "$primary": "cyan", "$accent": "yellow", "$success": "green", "$warning": "magenta"}
+"""The deck's colours by those that every terminal has."""
+_EVERYTHING = 10_000
+"""Rows that are more than any picture needs."""
+
+
+def data_draft(name: str, overrides: list[str]) -> Draft:
+    """The document of a preset or a file; or the least one around a data source that is called `name`."""
+    if name in preset_names() or os.path.exists(name) or name.endswith(".toml") or os.sep in name:
+        return read(name, overrides)
+    if name in SOURCES:
+        return reads(f'data.source = "{name}"\nmodel.layers = ["Identity"]\n', overrides, origin=name)
+    return Draft(None, (unknown_name("data", name, [*SOURCES, *preset_names()], "a data source, a preset or a file"),))
+
+
+def print_data(preview: Preview, experiment: Experiment, file: TextIO) -> None:
+    """Print it to a terminal in its colours, or to anything else without any."""
+    console = Console(file=file, highlight=False, soft_wrap=True)
+    look = _look(console, file)
+    width = shutil.get_terminal_size((100, 24)).columns
+    d = preview.description
+    head = columns([("data", f"{d.source}: {d.input_kind}, {d.task}"), *[("", note) for note in d.notes]])
+    picture = samples(preview, experiment, max(20, min(width, 120)), _EVERYTHING, look)
+    if not console.is_terminal:
+        print(f"{head}\n\n{picture.plain}", file=file)
+        return
+    console.print(head, markup=False)
+    console.print()
+    console.print(_rich(picture), no_wrap=True)
+
+
+def data_as_dict(preview: Preview) -> dict[str, Any]:
+    """The same as data: what `check --json` calls `data`, and beside it figures and samples."""
+    found = asdict(preview)
+    classes = preview.description.classes
+    counts = {part: dict(zip(classes, found.pop(f"{part}_counts"), strict=False)) if classes else {} for part in _PARTS}
+    for one in found["samples"]:
+        for name in [name for name, value in one.items() if value in ("", ())]:
+            del one[name]
+    return {"data": found.pop("description"), "counts": counts, **found}
+
+
+_PARTS = ("train", "val")
+
+
+def _look(console: Console, file: TextIO) -> Look:
+    """Pixels where the terminal has colours enough for them; letters where it has no other signs."""
+    narrow = not (getattr(file, "encoding", None) or "").lower().startswith("utf")
+    colours = console.is_terminal and console.color_system in ("256", "truecolor") and not console.no_color
+    return Look(
+        marker="ascii" if narrow or os.environ.get("TERM") == "linux" else "braille", colour=colours and not narrow
+    )
+
+
+def _rich(content: Content) -> Text:
+    """A picture as rich prints it."""
+    text = Text(content.plain)
+    for start, end, style in content.spans:
+        text.stylize(_STYLES.get(style, style) if isinstance(style, str) else style.rich_style, start, end)
+    return text
