@@ -136,7 +136,7 @@ def test_a_part_that_is_not_there_yet_says_so_and_a_plan_with_mistakes_is_no_cra
     for part in PARTS:
         found = producer.findings(part, plan)
         assert picture(part, draft, plan, 60, 20, findings=found).plain or part == "model"
-        assert picture(part, draft, None, 60, 20).plain or part in ("model", "training")
+        assert picture(part, draft, None, 60, 20).plain or part == "model"
     assert "mended" in picture("scheduler", draft, plan, 60, 20).plain
 
 
@@ -218,3 +218,14 @@ LINES: dict[str, Callable[[str], bool]] = {
 def test_schedules_say_what_they_are(override: str) -> None:
     text = drawn("digits-cnn", "scheduler", 90, 24, PLAIN, override)
     assert LINES[override](text.replace("\n", " ")), text
+
+
+def test_sequences_of_many_features_are_drawn_as_pictures_over_time() -> None:
+    draft, plan, found = planned("digits-lstm")
+    text = picture("data", draft, plan, 84, 30, findings=found["data"], look=PLAIN).plain
+    assert "time to the right, features downwards" in text
+    preview = found["data"].preview
+    assert preview is not None
+    first_features = preview.samples[0].series[0]
+    assert set(first_features) == {0.0}, "the left edge of a digit is white"
+    assert not text.split("\n")[3][:16].strip(), "and so is the upper edge of its picture"

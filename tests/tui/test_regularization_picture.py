@@ -11,7 +11,7 @@ from engine.experiment import read
 from engine.plan import Plan, check
 from engine.training.penalties import penalties_at_start
 from engine.training.stopping import Stopping
-from tui.pictures.regularization import Method, larger_share, methods, percent, sum_over_steps
+from tui.pictures.regularization import Method, larger_share, methods, percent, run_length, sum_over_steps
 from tui.pictures.schedule import sampled
 
 
@@ -125,3 +125,12 @@ def test_methods_that_are_off_say_how_to_turn_them_on() -> None:
         if " = " in method.says and method.says.startswith(("regularization.", "loss.", "training.", "optimizer.")):
             path, _, value = method.says.split(" adds")[0].split(",")[0].partition(" = ")
             assert check(read("digits-cnn", [f"{path}={value}"])).ok, method
+
+
+def test_the_length_of_a_run_is_told_in_epochs_steps_and_batches() -> None:
+    plan = planned("training.accumulation_steps=2")
+    assert (23 * 64, 1438 - 22 * 64) == (1472, 30)
+    assert run_length(plan) == Method(
+        "30 epochs",
+        "360 steps, 12 in an epoch of 1,438 samples in 23 batches of 64, the last one of 30; 2 batches make a step",
+    )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from tui.pictures.devices import devices
-from tui.pictures.frame import Look, framed, look
+from tui.pictures.frame import Look, look
 from tui.pictures.losses import losses
-from tui.pictures.regularization import early_stopping, listed, regularization
+from tui.pictures.regularization import regularization, training
 from tui.pictures.samples import samples
 from tui.pictures.schedule import schedule
 
@@ -71,7 +71,7 @@ def picture(
         case "regularization":
             return regularization(plan, findings.penalties, width, height)
         case "training":
-            return listed([early_stopping(plan)], width, height) if plan is not None else framed((), width, height)
+            return training(plan, width, height)
         case "device":
             return devices(findings.devices, findings.precisions, plan, width, height, look)
         case _:

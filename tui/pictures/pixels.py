@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from math import ceil
 
 from textual.color import Color
 from textual.content import Content
@@ -16,11 +15,6 @@ Pixels = Sequence[Sequence[Pixel]]
 
 _SHADES = " ░▒▓█"
 _LETTERS = " .:*#"
-
-
-def size_in_cells(pixels: Pixels, scale: int) -> tuple[int, int]:
-    """Columns and rows of an image whose pixels are drawn `scale` dots wide and high."""
-    return len(pixels[0]) * scale, ceil(len(pixels) * scale / 2)
 
 
 def scaled(pixels: Pixels, width: int, height: int) -> list[list[Pixel]]:

@@ -266,6 +266,30 @@ def _average(plan: Plan) -> Method:
     return _off("average", 'regularization.average = "ema", or "swa"')
 
 
+def training(plan: Plan | None, width: int, height: int) -> Content:
+    """How long the run is, and what may end it before that."""
+    if plan is None:
+        return framed(words(LOADING, width, MUTED), width, height)
+    return listed([run_length(plan), early_stopping(plan), _average(plan)], width, height)
+
+
+def run_length(plan: Plan) -> Method:
+    """Epochs, steps, and the batches that an epoch is cut into."""
+    training, batch = plan.experiment.training, plan.experiment.data.batch_size
+    name = f"{training.epochs:,} epoch{'s' if training.epochs != 1 else ''}"
+    if plan.description is None or not plan.steps_per_epoch:
+        return Method(name, "how many steps that is depends on the data")
+    samples = plan.description.train_samples
+    batches, rest = -(-samples // batch), samples % batch
+    last = f", the last one of {rest:,}" if rest and batches > 1 else ""
+    added = f"; {training.accumulation_steps:,} batches make a step" if training.accumulation_steps > 1 else ""
+    return Method(
+        name,
+        f"{plan.steps:,} steps, {plan.steps_per_epoch:,} in an epoch of {samples:,} samples in "
+        f"{batches:,} batch{'es' if batches != 1 else ''} of {min(batch, samples):,}{last}{added}",
+    )
+
+
 def early_stopping(plan: Plan) -> Method:
     """When the run may end before its last epoch."""
     training = plan.experiment.training

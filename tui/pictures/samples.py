@@ -14,7 +14,7 @@ from tui.design_rows import MUTED
 from tui.explanations import LOADING
 from tui.pictures.class_counts import balance, bars
 from tui.pictures.frame import LEAST_PLOT, Look, drawn, framed, joined, one_line, words
-from tui.pictures.pixels import Pixels, half_blocks, scaled, shades, size_in_cells
+from tui.pictures.pixels import Pixels, half_blocks, scaled, shades
 from tui.quantities import left, number_text, right, shape_text
 from tui.series import Bucket
 from tui.widgets.plot import Layer, Mark, Scene, canvas_size, draw
@@ -153,41 +153,46 @@ def _title(shown: Sample) -> str:
 def _images(images: Sequence[Pixels], preview: Preview, width: int, look: Look, says: str) -> Block:
     """Images side by side in strips, what they are below each; as large as a few of them fit."""
     titles = [_title(shown) for shown in preview.samples]
+    wide, tall = max(len(image[0]) for image in images), max(len(image) for image in images)
 
     def lines(room: int) -> list[Content]:
-        shown = _fitting(images, width, room - 1, look)
-        wide, rows = size_in_cells(shown[0], 1)
-        columns = min(width, max(wide, min(_NAME, max(map(cell_len, titles)))))
+        factor = _factor(wide, tall, len(images), width, room - 1, look)
+        columns = min(width, max(int(wide * factor), 1, min(_NAME, max(map(cell_len, titles)))))
         in_strip = max(1, (width + 1) // (columns + 1))
-        strips = max(1, room // (rows + 1))
+        strips = max(1, room // (-(-max(1, int(tall * factor)) // 2) + 1))
         out: list[Content] = []
-        for begin in range(0, min(len(shown), strips * in_strip), in_strip):
-            strip = shown[begin : begin + in_strip]
+        for begin in range(0, min(len(images), strips * in_strip), in_strip):
+            strip = [_resized(image, factor) for image in images[begin : begin + in_strip]]
             cells = [half_blocks(i) if look.colour else shades(i, letters=look.ascii) for i in strip]
-            between = " " * (columns - wide + 1)
-            out += [Content(between).join(row) for row in zip(*cells, strict=True)]
+            out += [_beside(row, columns) for row in zip(*cells, strict=True)]
             out.append(Content(" ".join(left(title, columns) for title in titles[begin : begin + in_strip])).rstrip())
         spare = room - len(out)
         return [*out, *words(f"({says})", width, MUTED, most=spare)] if spare > 0 else out
 
-    first = _fitting(images, width, _SMALL, look, larger=not look.colour)
-    strip = size_in_cells(first[0], 1)[1] + 1
-    largest = size_in_cells(images[0], _LARGEST_SCALE)[1] + 1
-    return Block(3, strip, max(largest, 2 * strip) + 1, lines)
+    first = _factor(wide, tall, len(images), width, _SMALL, look, larger=not look.colour)
+    strip = -(-max(1, int(tall * first)) // 2) + 1
+    return Block(3, strip, max(-(-tall * _LARGEST_SCALE // 2) + 1, 2 * strip) + 1, lines)
 
 
-def _fitting(images: Sequence[Pixels], width: int, rows: int, look: Look, *, larger: bool = True) -> list[Pixels]:
-    """The images, all larger by a whole number, as they are, or smaller, so that they fit."""
-    tall, wide = max(len(image) for image in images), max(len(image[0]) for image in images)
+def _factor(wide: int, tall: int, count: int, width: int, rows: int, look: Look, *, larger: bool = True) -> float:
+    """By how much images are drawn larger, as a whole number; or how much smaller, so that they fit."""
     # Shades of small images are hard to read where two rows of pixels share one of cells.
     beside, largest = (_SIDE_BY_SIDE, _LARGEST_SCALE) if look.colour else (3, 2)
-    beside = min(len(images), beside)
     for scale in range(largest if larger else 1, 0, -1):
-        columns, high = wide * scale, -(-tall * scale // 2)
-        if high <= rows and (columns + 1) * (beside if scale > 1 else 1) - 1 <= width:
-            return [scaled(image, len(image[0]) * scale, len(image) * scale) for image in images]
-    factor = min(2 * rows / tall, width / wide)
-    return [scaled(i, max(1, int(len(i[0]) * factor)), max(1, int(len(i) * factor))) for i in images]
+        side_by_side = min(count, beside) if scale > 1 else 1
+        if -(-tall * scale // 2) <= rows and (wide * scale + 1) * side_by_side - 1 <= width:
+            return float(scale)
+    return min(2 * rows / tall, width / wide)
+
+
+def _resized(image: Pixels, factor: float) -> Pixels:
+    return scaled(image, max(1, int(len(image[0]) * factor)), max(1, int(len(image) * factor)))
+
+
+def _beside(cells: Sequence[Content], columns: int) -> Content:
+    """A row of each of several images, each image in so many columns."""
+    padded = [Content.assemble(row, " " * (columns - row.cell_length)) for row in cells[:-1]]
+    return Content(" ").join([*padded, *cells[-1:]])
 
 
 def _as_pixels(shown: Sample, inputs: Spread | None) -> Pixels:
