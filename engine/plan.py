@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -98,8 +98,8 @@ class Plan:
     steps: int = 0
     lr: Sequence[float] = ()
     """The learning rate of each step, of the layers that are in no parameter group of their own."""
-    group_lr: tuple[tuple[str, Sequence[float]], ...] = ()
-    """The layers of each parameter group with a rate of its own, as the document names them, and that rate."""
+    group_rates: tuple[Sequence[float], ...] = ()
+    """The learning rate of each step, for each of `groups`."""
     mistakes: tuple[Mistake, ...] = ()
 
     @property
@@ -211,7 +211,7 @@ def check(draft: Draft | Experiment) -> Plan:
         steps_per_epoch=steps_per_epoch,
         steps=steps_per_epoch * training.epochs,
         lr=() if wrong or not steps_per_epoch else _lr_plan(_rate_parts(experiment), steps_per_epoch),
-        group_lr=() if wrong or not steps_per_epoch else tuple(_group_rates(experiment, steps_per_epoch)),
+        group_rates=() if wrong or not steps_per_epoch else _group_rates(experiment, groups, steps_per_epoch),
         mistakes=said,
     )
 
@@ -324,11 +324,12 @@ def _rate_parts(experiment: Experiment) -> str:
     return json.dumps(parts)
 
 
-def _group_rates(experiment: Experiment, steps_per_epoch: int) -> Iterator[tuple[str, PlannedRates]]:
-    for group in experiment.optimizer.groups:
-        if "lr" in group.parameters:
-            parts = _rate_parts(with_rate_of_group(experiment, float(group.parameters["lr"])))
-            yield ", ".join(map(str, group.layers)), _lr_plan(parts, steps_per_epoch)
+def _group_rates(experiment: Experiment, groups: Sequence[GroupPlan], steps_per_epoch: int) -> tuple[PlannedRates, ...]:
+    if len(groups) < 2:
+        return ()
+    rates = [group.lr if group.lr is not None else groups[0].lr for group in groups]
+    seen = [with_rate_of_group(experiment, rate, of_first=rates[0]) for rate in rates]
+    return tuple(_lr_plan(_rate_parts(one), steps_per_epoch) for one in seen)
 
 
 @lru_cache(maxsize=32)

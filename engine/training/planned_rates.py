@@ -98,16 +98,17 @@ class PlannedRates(Sequence[float]):
         return self._epochs, self._steps_per_epoch, self._lr, choice
 
 
-def with_rate_of_group(experiment: Experiment, lr: float) -> Experiment:
-    """The experiment as a parameter group with the rate `lr` sees it: that rate, and the scheduler's own rates in
-    proportion to it."""
+def with_rate_of_group(experiment: Experiment, lr: float | None, *, of_first: float | None) -> Experiment:
+    """The experiment as a parameter group with the rate `lr` sees it: that rate, and those that the scheduler names in
+    proportion to it, which are meant for the first group."""
+    if lr is None:
+        return experiment
     optimizer = experiment.optimizer
-    base = float(optimizer.parameters.get("lr", 1e-3))
     update: dict[str, Any] = {
         "optimizer": type(optimizer).model_validate({**optimizer.model_dump(), "groups": (), "lr": lr})
     }
-    if experiment.scheduler is not None and base:
-        scaled = _scaled(experiment.scheduler.model_dump(), lr / base)
+    if experiment.scheduler is not None and of_first:
+        scaled = _scaled(experiment.scheduler.model_dump(), lr / of_first)
         update["scheduler"] = Scheduler.model_validate(scaled)
     return experiment.model_copy(update=update)
 

@@ -208,7 +208,11 @@ LINES: dict[str, Callable[[str], bool]] = {
     ),
     "scheduler={type='OneCycleLR'}": lambda text: "highest 3e-3 in epoch 9" in text and "log scale" in text,
     "optimizer.groups=[{layers=[0, 'BatchNorm2d'], lr=1e-4}]": lambda text: (
-        "the other layers: highest 3e-3" in text and "layers 0, BatchNorm2d: highest 1e-4" in text
+        "all other layers: highest 3e-3" in text and "0, BatchNorm2d: highest 1e-4" in text
+    ),
+    "optimizer.no_bias_decay=true": lambda text: "all other" not in text and "highest 3e-3 in epoch 1" in text,
+    "optimizer={type='Muon', lr=0.02, others={type='AdamW', lr=2e-3}}": lambda text: (
+        "hidden matrices: highest 0.02" in text.replace("2e-2", "0.02") and "all else: highest 2e-3" in text
     ),
     "scheduler=none": lambda text: "A constant rate" in text and "3e-3 at every step" in text,
 }

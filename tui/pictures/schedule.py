@@ -11,6 +11,7 @@ from textual.content import Content
 from engine.experiment import Experiment
 from tui.design_rows import MUTED
 from tui.explanations import LOADING
+from tui.parameter_groups import group_name
 from tui.pictures.frame import Look, around, drawn, framed, joined, toned, words
 from tui.quantities import rate_text
 from tui.series import Bucket
@@ -25,8 +26,13 @@ Rate = tuple[int, float]
 
 _LOG_FROM = 100.0
 """Times that the highest rate is the lowest from which on the axis is logarithmic."""
-_OF_MOST: tuple[str, Stroke] = ("first", "solid")
-_OF_GROUPS: tuple[tuple[str, Stroke], ...] = (("second", "dashed"), ("third", "dotted"), ("fourth", "dashed"))
+_STYLES: tuple[tuple[str, Stroke], ...] = (
+    ("first", "solid"),
+    ("second", "dashed"),
+    ("third", "dotted"),
+    ("fourth", "dashed"),
+)
+"""Tone and stroke of the rate of each parameter group; others are not drawn."""
 
 
 def schedule(plan: Plan | None, width: int, height: int, look: Look) -> Content:
@@ -39,26 +45,39 @@ def schedule(plan: Plan | None, width: int, height: int, look: Look) -> Content:
     experiment = plan.experiment
     points = max(64, 4 * width)
     warmup = _warmup_steps(experiment, plan.steps_per_epoch)
-    rates = sampled(plan.lr, points, warmup)
-    groups = [(name, sampled(lr, points)) for name, lr in plan.group_lr[: len(_OF_GROUPS)]]
-    positive = [rate for line in (rates, *(line for _, line in groups)) for _, rate in line if rate > 0]
+    lines = [(names, sampled(lr, points, warmup)) for names, lr in _lines(plan)]
+    rates = lines[0][1]
+    positive = [rate for _, line in lines for _, rate in line if rate > 0]
     log = bool(positive) and max(positive) > _LOG_FROM * min(positive)
     head = words(_title(experiment, len(plan.lr), log), width, "bold", most=2)
-    if groups:
-        named = [("the other layers", rates), *((f"layers {name}", line) for name, line in groups)]
+    if len(lines) > 1:
         head += [
             Content.assemble(
-                toned(sample(stroke, look.marker), tone), f" {name}: highest {rate_text(highest_of(line)[1])}"
+                toned(sample(stroke, look.marker), tone), f" {names}: highest ", rate_text(highest_of(line)[1])
             )
-            for (name, line), (tone, stroke) in zip(named, (_OF_MOST, *_OF_GROUPS), strict=False)
+            for (names, line), (tone, stroke) in zip(lines, _STYLES, strict=False)
         ]
     foot = [Content(line) for line in joined(_ends(rates, plan.steps_per_epoch), width)]
-    foot += [line for note in _notes(experiment, warmup, plan) for line in words(note, width, MUTED)]
+    foot += [line for note in _notes(experiment, warmup) for line in words(note, width, MUTED)]
 
     def plot(rows: int) -> Sequence[Content]:
-        return _plot(rates, [line for _, line in groups], warmup, plan.steps_per_epoch, log, width, rows, look)
+        return _plot([line for _, line in lines], warmup, plan.steps_per_epoch, log, width, rows, look)
 
     return around(head, plot, foot, width, height)
+
+
+def _lines(plan: Plan) -> list[tuple[str, Sequence[float]]]:
+    """The rates that are drawn, each with the names of the parameter groups that it is the rate of."""
+    found: list[tuple[list[str], Sequence[float]]] = []
+    for group, rates in zip(plan.groups, plan.group_rates, strict=False):
+        same = next((names for names, others in found if others == rates), None)
+        if same is None:
+            found.append(([group_name(group, plan.groups)], rates))
+        else:
+            same.append(group_name(group, plan.groups))
+    if not found:
+        return [("", plan.lr)]
+    return [(" and ".join(names), rates) for names, rates in found[: len(_STYLES)]]
 
 
 def sampled(rates: Sequence[float], points: int, bend: int = 0) -> tuple[Rate, ...]:
@@ -114,7 +133,7 @@ def _ends(rates: Sequence[Rate], steps_per_epoch: int) -> list[str]:
     return [f"first {rate_text(first)}", f"highest {rate_text(highest)} in {where}", f"last {rate_text(last)}"]
 
 
-def _notes(experiment: Experiment, warmup: int, plan: Plan) -> list[str]:
+def _notes(experiment: Experiment, warmup: int) -> list[str]:
     notes = []
     scheduler = experiment.scheduler
     if scheduler is None:
@@ -128,15 +147,11 @@ def _notes(experiment: Experiment, warmup: int, plan: Plan) -> list[str]:
             f"It goes by {monitor}, which only the run can tell: drawn as if that always got better. After "
             f"{given.get('patience', 10)} epochs without a better one the rate is multiplied by {factor:g}."
         )
-    more = len(plan.group_lr) - len(_OF_GROUPS)
-    if more > 0:
-        notes.append(f"{more} more groups have rates of their own.")
     return notes
 
 
 def _plot(
-    rates: Sequence[Rate],
-    groups: Sequence[Sequence[Rate]],
+    lines: Sequence[Sequence[Rate]],
     warmup: int,
     steps_per_epoch: int,
     log: bool,
@@ -144,7 +159,8 @@ def _plot(
     height: int,
     look: Look,
 ) -> list[Content]:
-    shown = [rate for line in (rates, *groups) for _, rate in line if rate > 0 or not log]
+    rates, *groups = lines
+    shown = [rate for line in lines for _, rate in line if rate > 0 or not log]
     y = value_axis(shown, height - 2, log=log, bounds=(None if log else 0.0, None))
     if y is None:
         return []
@@ -154,7 +170,7 @@ def _plot(
     rising = [point for point in rates if point[0] <= warmup] if warmup else []
     layers = [
         Layer(buckets=_buckets(line), tone=tone, stroke=stroke)
-        for line, (tone, stroke) in zip(groups, _OF_GROUPS, strict=False)
+        for line, (tone, stroke) in zip(groups, _STYLES[1:], strict=False)
     ]
     layers.append(Layer(buckets=_buckets([point for point in rates if point[0] >= warmup]), tone="first"))
     if rising:

@@ -226,8 +226,8 @@ def test_groups_keep_the_proportion_of_their_rates_where_a_scheduler_names_one()
 def test_the_rate_of_a_group_is_planned_as_it_is_driven(scheduler):
     optimizer = "optimizer={type='SGD', lr=0.1, groups=[{layers=[0], lr=0.004}]}"
     plan = check(read("wine", [optimizer, f"scheduler={scheduler}", "training.epochs=4"]))
-    ((name, planned),) = plan.group_lr
-    assert name == "0"
+    others, planned = plan.group_rates
+    assert [group.layers for group in plan.groups] == [None, (0,)] and others == plan.lr
     base, own = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
     optimizer = torch.optim.SGD([{"params": [base]}, {"params": [own], "lr": 0.004}], lr=0.1)
     rate = LearningRate(
