@@ -25,6 +25,7 @@ from tui.producer import Producer, Run
 from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
+from tui.screens.picture import PictureScreen
 from tui.screens.quit import DISCARD, OF_A_RUN, OF_CHANGES, SAVE, STOP, QuitScreen
 from tui.themes import THEMES, VARIABLES, theme_name
 
@@ -112,6 +113,7 @@ class Deck(MeteredApp):
         """Whether torch was imported: before that, what needs it would hold up the keys."""
         self._checks = Background(self, "check")
         self._looks = Background(self, "look")
+        self._findings = Background(self, "findings")
         self._starts = Background(self, "start")
         self._lists = Background(self, "runs")
         self._check_timer: Timer | None = None
@@ -164,7 +166,7 @@ class Deck(MeteredApp):
 
     def close_work(self) -> bool:
         """Begin no more work; whether some is still going on."""
-        work = (self._checks, self._looks, self._starts, self._lists)
+        work = (self._checks, self._looks, self._findings, self._starts, self._lists)
         for background in work:
             background.close()
         return any(background.busy for background in work)
@@ -233,6 +235,19 @@ class Deck(MeteredApp):
             screen.show(design)
         self.check(design)
 
+    def find_out(self, design: Design, part: str) -> None:
+        """Find out on a thread what the picture of a part shows; the design screen is told."""
+        plan = design.plan
+        if plan is None or (part in design.findings and design.findings[part][0] is plan):
+            return
+
+        def found(result: Any) -> None:
+            if not isinstance(result, Exception):
+                design.findings[part] = plan, result
+                self._show_design(design)
+
+        self._findings.submit(lambda: self.producer.findings(part, plan), found)
+
     def document_saved(self, design: Design) -> None:
         """A document was written to a file."""
         self._show_design(design)
@@ -247,6 +262,8 @@ class Deck(MeteredApp):
         screen = self.screen_stack[0]
         if isinstance(screen, DesignScreen) and screen.design is design:
             screen.show(design)
+            if isinstance(self.screen, PictureScreen):
+                self.screen.draw()
 
     @property
     def unsaved(self) -> list[Design]:

@@ -15,6 +15,7 @@ from engine.experiment.overrides import override_value
 
 if TYPE_CHECKING:
     from engine.plan import Plan
+    from tui.pictures import Findings
 
 
 class Design:
@@ -39,6 +40,8 @@ class Design:
         """Why there is no plan, where checking itself broke."""
         self.asked: Draft | None = None
         """The draft whose plan is being made."""
+        self.findings: dict[str, tuple[Plan, Findings]] = {}
+        """What was found out for the picture of a part, and the plan that it was found out of."""
 
     @property
     def name(self) -> str:

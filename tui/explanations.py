@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -75,13 +76,13 @@ def explanation(selection: Selection, draft: Draft, plan: Plan | None, explain: 
         case "optimizer":
             return _entry("optimizers", experiment.optimizer.type, explain)
         case "scheduler":
-            return _scheduler(experiment, plan, explain, width)
+            return _scheduler(experiment, explain)
         case "regularization":
-            return Explanation("Regularization", Content(Regularization.__doc__ or ""))
+            return Explanation("Regularization", Content(cleandoc(Regularization.__doc__ or "")))
         case "device":
             return Explanation("Device", _sections(value_rows(_device(plan), width), [_DEVICE_SAID]))
         case _:
-            return Explanation("Training", Content(Training.__doc__ or ""))
+            return Explanation("Training", Content(cleandoc(Training.__doc__ or "")))
 
 
 _DEVICE_SAID = "Where it trains and what it computes in. auto takes a GPU where there is one."
@@ -120,15 +121,10 @@ def entry_text(explained: Explained | None) -> Content | None:
     return None if explained is None else Content("\n").join([line for lines in _about(explained) for line in lines])
 
 
-def _scheduler(experiment: Experiment, plan: Plan | None, explain: Explain, width: int) -> Explanation:
+def _scheduler(experiment: Experiment, explain: Explain) -> Explanation:
     if experiment.scheduler is None:
         return Explanation("no scheduler", Content("The learning rate stays as it is over the whole run."))
-    rates = []
-    if plan is not None and plan.lr:
-        first, last, top = plan.lr[0], plan.lr[-1], plan.highest_lr
-        rates = value_rows([("first rate", f"{first:.3g}"), ("highest", f"{top:.3g}"), ("last", f"{last:.3g}")], width)
-    explained = explain("schedulers", experiment.scheduler.type)
-    return Explanation(experiment.scheduler.type, _sections(rates, *_about(explained)))
+    return _entry("schedulers", experiment.scheduler.type, explain)
 
 
 def _layer(path: str, experiment: Experiment, plan: Plan | None, explain: Explain, width: int) -> Explanation:

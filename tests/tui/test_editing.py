@@ -136,7 +136,7 @@ def test_marked_layers_are_wrapped_folded_and_unwrapped(tmp_path: Path) -> None:
 def test_values_are_stepped_typed_and_set_back_and_a_wrong_one_is_explained_while_it_is_typed(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "enter")
-        assert screen.form.list.field is not None and screen.form.list.field.name == "out_channels"
+        assert screen.form.rows.field is not None and screen.form.rows.field.name == "out_channels"
         await press(pilot, screen, "right")
         assert value_at(screen.draft.text, "model.layers[0].out_channels") == 64
         assert "64×8×8" in screen_text(pilot.app)
@@ -181,9 +181,9 @@ def test_another_optimizer_keeps_the_rate_and_early_stopping_is_a_switch(tmp_pat
         assert optimizer == {"type": "SGD", "lr": 3e-3, "weight_decay": 0.01}
         screen.part_list.focus()
         await press(pilot, screen, "down", "down", "down", "enter")
-        names = [field.name for field in screen.form.list.fields]
+        names = [field.name for field in screen.form.rows.fields]
         assert {"monitor", "patience"} <= set(names)
-        screen.form.list.highlighted = names.index("early_stopping")
+        screen.form.rows.highlighted = names.index("early_stopping")
         await press(pilot, screen, "space")
         assert value_at(screen.draft.text, "training.early_stopping") is None
         await press(pilot, screen, "space")

@@ -206,7 +206,8 @@ LINES: dict[str, Callable[[str], bool]] = {
     "scheduler={type='CosineAnnealingLR', warmup_epochs=3, eta_min=1e-3}": lambda text: (
         "Warm-up, dashed: 69 steps" in text and "log scale" not in text
     ),
-    "scheduler={type='OneCycleLR'}": lambda text: "highest 3e-3 in epoch 9" in text and "log scale" in text,
+    "scheduler={type='OneCycleLR'}": lambda text: "highest 3e-3 in epoch 9" in text and "log scale" not in text,
+    "scheduler={type='ExponentialLR', gamma=0.7}": lambda text: "log scale" in text,
     "optimizer.groups=[{layers=[0, 'BatchNorm2d'], lr=1e-4}]": lambda text: (
         "all other layers: highest 3e-3" in text and "0, BatchNorm2d: highest 1e-4" in text
     ),

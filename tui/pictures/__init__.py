@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.precision_choices import PrecisionChoice
     from engine.training.penalties import Penalties
 
-__all__ = ["Findings", "Look", "look", "picture"]
+__all__ = ["NOTHING_YET", "Findings", "Look", "look", "picture"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,9 @@ Rate = tuple[int, float]
 """A step, counted from 0, and its learning rate."""
 
 _LOG_FROM = 100.0
-"""Times that the highest rate is the lowest from which on the axis is logarithmic."""
+"""Times that the highest rate is the lowest one from which on the axis is logarithmic."""
+_ENDS = 0.1
+"""The share of the rates, the lowest ones, that does not decide it: a cosine ends near 0 and is best seen as it is."""
 _STYLES: tuple[tuple[str, Stroke], ...] = (
     ("first", "solid"),
     ("second", "dashed"),
@@ -47,8 +49,9 @@ def schedule(plan: Plan | None, width: int, height: int, look: Look) -> Content:
     warmup = _warmup_steps(experiment, plan.steps_per_epoch)
     lines = [(names, sampled(lr, points, warmup)) for names, lr in _lines(plan)]
     rates = lines[0][1]
-    positive = [rate for _, line in lines for _, rate in line if rate > 0]
-    log = bool(positive) and max(positive) > _LOG_FROM * min(positive)
+    positive = sorted(rate for _, line in lines for _, rate in line if rate > 0)
+    low = positive[int(_ENDS * len(positive))] if positive else 0.0
+    log = bool(positive) and positive[-1] > _LOG_FROM * low
     head = words(_title(experiment, len(plan.lr), log), width, "bold", most=2)
     if len(lines) > 1:
         head += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -38,7 +39,9 @@ from tui.design_rows import (
 from tui.explanations import LOADING, Selection, entry_text, explanation
 from tui.form_rows import mistakes_at
 from tui.picking import Item
+from tui.pictures import NOTHING_YET, look, picture
 from tui.screens.picker import PickerScreen
+from tui.screens.picture import PictureScreen
 from tui.widgets.footer import Footer
 from tui.widgets.form import FieldAsked, FieldChanged, FieldTried, FormPanel
 from tui.widgets.header import DeckHeader
@@ -55,6 +58,9 @@ TALL = 30
 
 CHECK_SHOWN_S = 0.1
 """How long the last plan stays on the screen while the next one is made."""
+
+PLOT, WORDS = 14, 100
+"""Rows that a picture beside a form has at most; p shows it larger."""
 
 CONTAINERS = ("Residual", "Repeat", "Sequential", "Concat")
 
@@ -126,6 +132,7 @@ class DesignScreen(Screen[None]):
         Binding("m", "template", "Model", show=False, tooltip="Take the model of a preset, on the data chosen here"),
         Binding("e", "editor", "Editor", show=False, tooltip="Open the document in $EDITOR"),
         Binding("y", "command_line", "Command", show=False, tooltip="The command that trains just this"),
+        Binding("p", "picture", "Picture", show=False, tooltip="The picture of this part, as large as the terminal"),
         Binding("escape", "app.runs", "Back", show=False, tooltip="Back to the presets and runs"),
     ]
     app: Deck
@@ -255,7 +262,39 @@ class DesignScreen(Screen[None]):
         fields = self._fields() if self.design.editable and self.selection.place else ()
         text = Content("\n\n").join([*general, *([said.text] if said.text else [])])
         title = said.title or ("Mistakes" if general else "")
-        panel.show(self.selection.place, title, fields, mistakes_of(draft, plan), text)
+        panel.show(self.selection.place, title, fields, mistakes_of(draft, plan), text, self._draws())
+        if self.selection.part:
+            self.app.find_out(self.design, self.selection.part)
+
+    def _draws(self) -> Callable[[int, int], Content] | None:
+        """What draws the picture of the part that is selected, of the document, its plan and what was found out."""
+        part, design = self.selection.part, self.design
+        if not part or design is None:
+            return None
+        draft, plan = design.draft, design.plan
+        _, findings = design.findings.get(part, (None, NOTHING_YET))
+        style = look(self.app.theme, os.environ)
+        highest = WORDS if part in ("regularization", "training", "device") else PLOT
+
+        def draw(width: int, height: int) -> Content:
+            return picture(part, draft, plan, width, min(height, highest), findings=findings, look=style)
+
+        return draw
+
+    def action_picture(self) -> None:
+        """Show the picture of the selected part as large as the terminal; of a layer, that of the data."""
+        if self.design is None:
+            return
+        part = self.selection.part or "data"
+        design, style = self.design, look(self.app.theme, os.environ)
+        self.app.find_out(design, part)
+
+        def draw(width: int, height: int) -> Content:
+            _, findings = design.findings.get(part, (None, NOTHING_YET))
+            drawn = picture(part, design.draft, design.plan, width, height, findings=findings, look=style)
+            return drawn if drawn.plain.strip() else Content("There is no picture of this part.")
+
+        self.app.push_screen(PictureScreen(PARTS[part].rstrip("."), draw))
 
     def _fields(self) -> tuple[Field, ...]:
         assert self.design is not None
@@ -384,7 +423,7 @@ class DesignScreen(Screen[None]):
             self._changed()
 
     def action_edit(self) -> None:
-        if self.form.list.fields:
+        if self.form.rows.fields:
             self.form.begin()
 
     def action_leave_form(self) -> None:

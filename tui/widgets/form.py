@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +23,10 @@ from tui.widgets.row_list import RowList
 if TYPE_CHECKING:
     from engine.editing.form import Field
     from engine.experiment import Mistake
+
+
+SMALLEST_PICTURE = 8
+"""Rows from which a panel shows a picture; a key shows it larger."""
 
 
 class FieldChanged(Message):
@@ -177,12 +181,13 @@ class FormPanel(Vertical):
         self._found = Content("")
         self._place = ""
         self._untouched = True
+        self._draw: Callable[[int, int], Content] | None = None
 
     def on_mount(self) -> None:
         self.input.display = False
 
     @property
-    def list(self) -> FieldList:
+    def rows(self) -> FieldList:
         return self.query_one(FieldList)
 
     @property
@@ -195,28 +200,39 @@ class FormPanel(Vertical):
         return bool(self.input.display)
 
     def show(
-        self, place: str, title: str, fields: Sequence[Field], mistakes: Sequence[Mistake], about: Content
+        self,
+        place: str,
+        title: str,
+        fields: Sequence[Field],
+        mistakes: Sequence[Mistake],
+        about: Content,
+        draw: Callable[[int, int], Content] | None = None,
     ) -> None:
-        """Show the form of a place of the document, and `about` below it while no field is under the cursor."""
+        """Show the form of a place of the document; below it a picture if there is room, and `about`.
+
+        Args:
+            draw: makes a picture of at most so many cells and rows.
+        """
+        self._draw = draw
         self.border_title = title
         self._untouched = self._untouched or place != self._place
         self._place = place
-        self.list.fields = tuple(fields)
+        self.rows.fields = tuple(fields)
         self._about = about
-        self.list.show_rows(lambda width: form_rows(fields, mistakes, width))
-        self.list.display = bool(fields)
+        self.rows.show_rows(lambda width: form_rows(fields, mistakes, width))
+        self.rows.display = bool(fields)
         self.write_about()
 
     def begin(self) -> None:
         """Go to the fields: to the first value that a person would change, or where the cursor was."""
-        at = self.list.highlighted
-        if self._untouched and self.list.fields:
+        at = self.rows.highlighted
+        if self._untouched and self.rows.fields:
             self._untouched = False
-            values = [i for i, field in enumerate(self.list.fields) if field.name not in ("type", "source")]
-            given = [i for i in values if self.list.fields[i].given]
+            values = [i for i, field in enumerate(self.rows.fields) if field.name not in ("type", "source")]
+            given = [i for i in values if self.rows.fields[i].given]
             at = next(iter(given or values), 0)
-        self.list.focus()
-        self.list.highlighted = at
+        self.rows.focus()
+        self.rows.highlighted = at
 
     def found(self, said: Content) -> None:
         """Say what was found out about the value that is being typed."""
@@ -226,15 +242,23 @@ class FormPanel(Vertical):
 
     def write_about(self) -> None:
         """Write what there is to say below the fields."""
-        text, field = self.query_one("#field-about-text", Static), self.list.field
+        text, field = self.query_one("#field-about-text", Static), self.rows.field
         if self.typing and self.input.field is not None:
             complaint = self.input.complaint
             found = Content.styled(complaint, WRONG) if complaint else self._found
             text.update(Content("\n").join([*([found] if found.plain else []), field_about(self.input.field)]))
-        elif self.list.has_focus and field is not None:
-            text.update(Content("\n\n").join([field_about(field), self._about]))
+        elif self.rows.has_focus and field is not None:
+            text.update(Content("\n\n").join([field_about(field), *self._picture(), self._about]))
         else:
-            text.update(self._about)
+            text.update(Content("\n\n").join([*self._picture(), self._about]))
+
+    def _picture(self) -> list[Content]:
+        """The picture, where the panel has room for one."""
+        room = self.query_one("#field-about").content_size
+        if self._draw is None or room.height < SMALLEST_PICTURE:
+            return []
+        drawn = self._draw(room.width - 1, room.height)
+        return [drawn] if drawn.plain.strip() else []
 
     @on(EditField)
     def _edit(self, event: EditField) -> None:
@@ -255,7 +279,7 @@ class FormPanel(Vertical):
     def _typed(self, event: Typed) -> None:
         event.stop()
         self.input.display = False
-        self.list.focus()
+        self.rows.focus()
         self.write_about()
 
     @on(Input.Changed)
