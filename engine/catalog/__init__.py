@@ -14,7 +14,7 @@ from types import MappingProxyType
 from engine.catalog.entry import Entry, Parameter
 from engine.experiment.mistakes import Refused, unknown_name
 
-KINDS = ("layers", "losses", "optimizers", "schedulers", "initializers", "metrics")
+KINDS = ("layers", "losses", "optimizers", "schedulers", "initializers", "regularizers", "metrics")
 
 SINGULAR = {
     "layers": "a layer",
@@ -22,6 +22,7 @@ SINGULAR = {
     "optimizers": "an optimizer",
     "schedulers": "a scheduler",
     "initializers": "an initializer",
+    "regularizers": "a regularizer",
     "metrics": "a metric",
 }
 

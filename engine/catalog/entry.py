@@ -22,6 +22,9 @@ SET_BY_TORCHDECK = frozenset(
     | {"differentiable", "maximize", "inplace", "return_indices", "sparse"}
 )
 
+NO_CLASS = frozenset({"metrics", "regularizers"})
+"""Kinds whose entries are not constructed."""
+
 # torch finds most of these out at the first forward pass only, in words about tensors.
 _AT_LEAST = {
     **dict.fromkeys(("in_channels", "out_channels", "kernel_size", "stride", "dilation", "groups", "output_size"), 1),
@@ -90,6 +93,10 @@ class Entry:
     """When to take something else, and what, in one sentence."""
     formula: str = ""
     """What it computes, in plain Unicode: `max(0, x)`."""
+    path: str = ""
+    """For a regularizer, where in the document it is set."""
+    grew_from: str = ""
+    """For an optimizer, of what it was made and how it differs, in a phrase: `Adam, with Nesterov's look ahead`."""
     tasks: tuple[Task, ...] = ()
     """What it suits; empty where it suits every task."""
     goal: Literal["min", "max"] | None = None
@@ -113,10 +120,10 @@ class Entry:
         """The class or function itself. Imports torch.
 
         Raises:
-            LookupError: the entry is a metric: it is computed, not constructed.
+            LookupError: it has no class: a metric is computed, a regularizer is a setting.
         """
-        if self.kind == "metrics":
-            raise LookupError(f"{self.name} is a metric and has no class")
+        if self.kind in NO_CLASS:
+            raise LookupError(f"{self.name} is not constructed: it has no class of its own")
         return _attribute(self.torch_name)
 
     @property
@@ -140,6 +147,8 @@ class Entry:
             "when": self.when,
             "when_not": self.when_not,
             "formula": self.formula,
+            "path": self.path,
+            "grew_from": self.grew_from,
             "tasks": list(self.tasks),
             "goal": self.goal,
             "parameters": [parameter.as_dict() for parameter in self.parameters.values()],
@@ -153,7 +162,7 @@ def _attribute(dotted: str) -> Any:
 
 @cache
 def _parameters(entry: Entry) -> Mapping[str, Parameter]:
-    if entry.kind == "metrics":
+    if entry.kind in NO_CLASS:
         return MappingProxyType({})
     documented = entry.torch_class()
     declared = _attribute(entry.signature_of) if entry.signature_of else documented

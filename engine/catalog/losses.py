@@ -51,6 +51,9 @@ ENTRIES = (
         "label_smoothing around 0.1 keeps the network from being too sure.",
         types=_CLASS_WEIGHTS,
         helps=_CLASS_WEIGHTS_HELP | _IGNORE_HELP,
+        formula="-log softmax(x)[y], softmax(x)[k] = exp(x[k]) / Σⱼ exp(x[j])\n"
+        "with label smoothing ε: (1 - ε)·that + ε/K · Σₖ -log softmax(x)[k]",
+        when_not="With a single output for two classes: BCEWithLogitsLoss. After LogSoftmax: NLLLoss.",
     ),
     _loss(
         "NLLLoss",
@@ -60,6 +63,8 @@ ENTRIES = (
         types=_CLASS_WEIGHTS,
         helps=_CLASS_WEIGHTS_HELP | _IGNORE_HELP,
         elsewhere={"label_smoothing": "Remove it, or use CrossEntropyLoss without LogSoftmax at the end."},
+        formula="-x[y], x the log-probabilities",
+        when_not="Where the last layer gives raw scores: CrossEntropyLoss, which is steadier than two steps.",
     ),
     _loss(
         "BCEWithLogitsLoss",
@@ -71,12 +76,16 @@ ENTRIES = (
             "pos_weight": 'What a sample of the second class counts, one of the first counting 1; or "balanced": '
             "the training samples of the first class by those of the second."
         },
+        formula="-[p·y·log σ(x) + (1 - y)·log(1 - σ(x))]\nσ(x) = 1 / (1 + exp(-x)), y = 0 or 1, p = pos_weight",
+        when_not="For more than two classes: CrossEntropyLoss.",
     ),
     _loss(
         "BCELoss",
         CLASSIFICATION,
         "Binary cross-entropy of one probability.",
         "For exactly two classes when the last layer is a Sigmoid; without mixed precision, which it does not bear.",
+        formula="-[y·log x + (1 - y)·log(1 - x)], x a probability, y = 0 or 1",
+        when_not="For new networks: BCEWithLogitsLoss without the Sigmoid does not run out of digits near 0 and 1.",
     ),
     _loss(
         "MultiMarginLoss",
@@ -86,6 +95,8 @@ ENTRIES = (
         types={"p": Literal[1, 2]} | _CLASS_WEIGHTS,
         helps=_CLASS_WEIGHTS_HELP
         | {"p": "The power of the violation: 1 or 2.", "margin": "How far the right score must lead."},
+        formula="1/K · Σ_{k≠y} max(0, margin - x[y] + x[k])^p",
+        when_not="Where probabilities are wanted, or labels are noisy: CrossEntropyLoss.",
     ),
     _loss(
         "SoftMarginLoss",
@@ -101,29 +112,39 @@ ENTRIES = (
         NUMBERS,
         "The mean of the squared errors.",
         "The first choice for numbers: large errors weigh most, and the best answer is the mean.",
+        formula="(x - y)²",
+        when_not="With outliers, each of which counts by its square: SmoothL1Loss, HuberLoss or L1Loss.",
     ),
     _loss(
         "L1Loss",
         NUMBERS,
         "The mean of the absolute errors.",
         "When outliers should not rule: every unit of error weighs the same, and the best answer is the median.",
+        formula="|x - y|",
+        when_not="Where the last digits matter: its gradient does not shrink near the answer. Take SmoothL1Loss.",
     ),
     _loss(
         "SmoothL1Loss",
         NUMBERS,
         "Squared errors up to beta, absolute ones beyond it, divided by beta.",
         "As HuberLoss, scaled so that the slope for large errors is always 1; common for boxes in detection.",
+        formula="½·(x - y)² / beta where |x - y| < beta, else |x - y| - ½·beta",
+        when_not="Without outliers: MSELoss has no threshold to choose.",
     ),
     _loss(
         "HuberLoss",
         NUMBERS,
         "Squared errors up to delta, absolute ones beyond it.",
         "When a few targets are far off: smooth near zero as MSELoss, calm about outliers as L1Loss.",
+        formula="½·(x - y)² where |x - y| < delta, else delta·(|x - y| - ½·delta)",
+        when_not="Without outliers: MSELoss has no threshold to choose.",
     ),
     _loss(
         "PoissonNLLLoss",
         NUMBERS,
         "The negative log-likelihood of counts that follow a Poisson distribution.",
         "When the targets are counts, 0 and up; with log_input the network puts out the log of the rate.",
+        formula="exp(x) - y·x with log_input, else x - y·log(x + eps)",
+        when_not="For targets that are no counts, or vary much more than their mean: MSELoss or HuberLoss.",
     ),
 )

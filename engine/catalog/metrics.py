@@ -10,9 +10,11 @@ _LEARN = "https://scikit-learn.org/stable/modules/model_evaluation.html"
 _NUMBERS: tuple[Task, ...] = ("regression", "forecasting")
 
 
-def _metric(name: str, tasks: tuple[Task, ...], goal: Literal["min", "max"], summary: str, when: str) -> Entry:
-    more: dict[str, Any] = {"tasks": tasks, "goal": goal, "summary": summary, "when": when}
-    return Entry(kind="metrics", name=name, torch_name=_LEARN, **more)
+def _metric(
+    name: str, tasks: tuple[Task, ...], goal: Literal["min", "max"], summary: str, when: str, **more: Any
+) -> Entry:
+    fields: dict[str, Any] = {"tasks": tasks, "goal": goal, "summary": summary, "when": when}
+    return Entry(kind="metrics", name=name, torch_name=_LEARN, **fields, **more)
 
 
 ENTRIES = (
@@ -22,6 +24,8 @@ ENTRIES = (
         "max",
         "The share of the samples whose class is right.",
         "When the classes are about equally frequent.",
+        formula="(samples whose class is right) / (all samples)",
+        when_not="When classes are rare: always saying the largest one scores high. Take f1.",
     ),
     _metric(
         "f1",
@@ -29,6 +33,9 @@ ENTRIES = (
         "max",
         "The harmonic mean of precision and recall, averaged over the classes (macro).",
         "When classes are rare: each counts the same, however few samples it has.",
+        formula="1/K · Σₖ 2·TPₖ / (2·TPₖ + FPₖ + FNₖ)\n"
+        "TP, FP, FN: true positives, false positives, false negatives of class k",
+        when_not="When every sample, not every class, should count the same: accuracy.",
     ),
     _metric(
         "rmse",
@@ -36,6 +43,8 @@ ENTRIES = (
         "min",
         "The root of the mean squared error, in the unit of the target.",
         "When large errors are worse than many small ones.",
+        formula="√(1/N · Σ (x - y)²)",
+        when_not="With outliers in the targets, which rule it: mae.",
     ),
     _metric(
         "mae",
@@ -43,6 +52,8 @@ ENTRIES = (
         "min",
         "The mean absolute error, in the unit of the target.",
         "When every unit of error costs the same.",
+        formula="1/N · Σ |x - y|",
+        when_not="When a large error costs more than many small ones: rmse.",
     ),
     _metric(
         "r2",
@@ -50,6 +61,8 @@ ENTRIES = (
         "max",
         "The share of the target's variance that is explained; 0 is as good as always saying the mean.",
         "To compare between targets of different units.",
+        formula="1 - Σ (y - x)² / Σ (y - mean(y))²",
+        when_not="When the error is wanted in the target's own unit: rmse or mae.",
     ),
 )
 

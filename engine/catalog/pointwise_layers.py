@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.catalog.layer_entry import BEFORE, DIM, layer
 
-_INSTANCE = "y = γ·(x − mean) / √(var + eps) + β, mean and var of each channel of each sample"
+_INSTANCE = "y = γ·(x − mean) / √(var + eps) + β\nmean and var of each channel of each sample"
 
 ENTRIES = (
     layer(
@@ -12,7 +12,7 @@ ENTRIES = (
         "Brings each channel of a volume to mean 0 and spread 1 over the batch, then scales it.",
         "Between Conv3d and the activation. Wants batches of 16 or more.",
         inferred={"num_features": BEFORE},
-        formula="y = γ·(x − mean) / √(var + eps) + β, mean and var of each channel over the batch",
+        formula="y = γ·(x − mean) / √(var + eps) + β\nmean and var of each channel over the batch",
         when_not="With small batches, as volumes often ask for: GroupNorm.",
     ),
     *(

@@ -76,6 +76,8 @@ ENTRIES = (
         "The rate falls along half a cosine from lr to eta_min (Loshchilov and Hutter, 2017).",
         "The first choice: nothing to tune, and most networks end well on it.",
         inferred={"T_max": _RUN},
+        formula="lr(t) = eta_min + ½·(lr - eta_min)·(1 + cos(π·t / T_max))",
+        when_not="Where the length of the run is open: ReduceLROnPlateau.",
     ),
     _scheduler(
         "OneCycleLR",
@@ -88,23 +90,32 @@ ENTRIES = (
         },
         hidden=frozenset({"epochs", "steps_per_epoch"}),
         helps={"anneal_strategy": "Whether the rate follows a cosine or a straight line."},
+        formula="max_lr/div_factor → max_lr over pct_start of the run\n"
+        "→ max_lr/(div_factor·final_div_factor) over the rest",
+        when_not="For runs that may be gone on with: after its end there is no rate left. Take CosineAnnealingLR.",
     ),
     _scheduler(
         "StepLR",
         "The rate is multiplied by gamma every step_size epochs.",
         "The classic for CNNs with SGD: a tenth after each third of the run.",
         inferred={"step_size": "a third of the run"},
+        formula="lr(t) = lr·gamma^⌊t / step_size⌋",
+        when_not="Without a known number of epochs: CosineAnnealingLR needs no steps to be chosen.",
     ),
     _scheduler(
         "MultiStepLR",
         "The rate is multiplied by gamma at each of the milestones.",
         "When it is known at which epochs the loss levels off.",
         inferred={"milestones": "half and three quarters of the run"},
+        formula="lr(t) = lr·gamma^(number of milestones ≤ t)",
+        when_not="Where nothing tells the milestones: CosineAnnealingLR.",
     ),
     _scheduler(
         "ExponentialLR",
         "The rate is multiplied by gamma after every epoch.",
         "For a smooth decay; gamma 0.95 halves the rate in 14 epochs.",
+        formula="lr(t) = lr·gamma^t",
+        when_not="For runs of unknown length: with gamma too small it stops learning early. Take ReduceLROnPlateau.",
     ),
     _scheduler(
         "ReduceLROnPlateau",
@@ -123,22 +134,31 @@ ENTRIES = (
             "patience": "Epochs without a better value that are borne before the rate is reduced.",
             "threshold_mode": "Whether threshold is a share of the best value (rel) or in its unit (abs).",
         },
+        formula="lr ← max(lr·factor, min_lr)\nafter more than patience epochs without a better value",
+        when_not="Where the rate of each epoch must be known beforehand, or the metric is noisy: CosineAnnealingLR.",
     ),
     _scheduler(
         "LinearLR",
         "The rate goes in a straight line from start_factor to end_factor times lr.",
         "For a straight decay; for a rise at the start, warmup_epochs does it before any scheduler.",
+        formula="lr(t) = lr·(start_factor + (end_factor - start_factor)·s)\ns = min(t, total_iters) / total_iters",
+        when_not="For a warm-up before another scheduler: warmup_epochs.",
     ),
     _scheduler(
         "PolynomialLR",
         "The rate falls to zero as a power of what is left of the run.",
         "Common for segmentation and for fine-tuning; power 1 is a straight line.",
         inferred={"total_iters": _RUN},
+        formula="lr(t) = lr·(1 - min(t, total_iters) / total_iters)^power",
+        when_not="Where the end should still learn a little: CosineAnnealingLR with eta_min.",
     ),
     _scheduler(
         "CosineAnnealingWarmRestarts",
         "Cosine decay that starts again at lr every T_0 epochs, each round T_mult times longer.",
         "When several good minima are wanted from one run, or its length is open.",
+        formula="lr(t) = eta_min + ½·(lr - eta_min)·(1 + cos(π·T_cur / T_i))\n"
+        "T_cur epochs since the last restart, T_i = T_0, T_0·T_mult, …",
+        when_not="For one run of known length: CosineAnnealingLR, which ends low.",
     ),
     _scheduler(
         "CyclicLR",
@@ -152,11 +172,16 @@ ENTRIES = (
         },
         hidden=frozenset({"scale_fn", "scale_mode"}),
         helps={"mode": "Swings of equal height, halved each time, or scaled by gamma to the power of the step."},
+        formula="lr(t) = base_lr + (max_lr - base_lr)·scale·\n        max(0, 1 - |t / step_size - 2·cycle + 1|)\n"
+        "cycle = ⌊1 + t / (2·step_size)⌋",
+        when_not="To end well: it does not come to rest. OneCycleLR does.",
     ),
     _scheduler(
         "ConstantLR",
         "The rate is factor times lr for total_iters epochs, then lr.",
         "For a gentle start without a ramp.",
+        formula="lr(t) = lr·factor for t < total_iters, then lr",
+        when_not="To keep the rate as it is: leave the scheduler out.",
     ),
     _scheduler(
         "SequentialLR",

@@ -18,7 +18,8 @@ ENTRIES = (
         torch_name="engine.model.transformer.TransformerEncoder",
         inferred={"d_model": BEFORE},
         types={"dropout": _SHARE},
-        formula="softmax(Q·Kᵀ / √d)·V in each head, then W₂·f(W₁·x) at each step, each added to its input",
+        formula="softmax(Q·Kᵀ / √d)·V in each head, then W₂·f(W₁·x) at each step\n"
+        "each added to its input, and normalized",
         when_not="With a few hundred samples, where an LSTM learns more: attention has to learn what order means.",
     ),
     layer(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import Counter
 from typing import Any
 
 from engine.catalog import KINDS, SINGULAR, catalog
@@ -37,14 +39,27 @@ def catalog_text(kind: str | None, name: str | None, *, as_json: bool = False) -
 
 
 def _listed(entries: list[dict[str, Any]]) -> str:
-    """Names and summaries, under the names of their groups where a kind has groups."""
+    """A table: what it is called, what it is and when to take it, its torch name; under groups where a kind has them.
+
+    Optimizers stand in the order in which they grew out of each other, and say from what.
+    """
+    modules = Counter(e.get("torch_name", "").rpartition(".")[0] for e in entries if not e.get("path"))
+    module = modules.most_common(1)[0][0] if modules else ""
     groups = dict.fromkeys(e.get("group", "") for e in entries)
     rows: list[tuple[str, str]] = []
     for group in groups:
         rows += [(group, "")] if group else []
         indent = "  " if group else ""
-        rows += [(indent + e["name"], e["summary"]) for e in entries if e.get("group", "") == group]
-    return columns(rows)
+        rows += [(indent + e["name"], _line(e, module)) for e in entries if e.get("group", "") == group]
+    said = f"In torch: {module}.NAME, where no other name is given.\n\n" if module.startswith("torch") else ""
+    return said + columns(rows)
+
+
+def _line(entry: dict[str, Any], module: str) -> str:
+    grew = f"{entry['grew_from'][0].upper()}{entry['grew_from'][1:]}." if entry.get("grew_from") else ""
+    named = entry.get("torch_name", "")
+    where = entry.get("path") or ("" if named in ("", f"{module}.{entry['name']}") or "/" in named else named)
+    return " ".join(filter(None, (grew or entry["summary"], entry["when"], f"[{where}]" if where else "")))
 
 
 def _names(kind: str) -> list[str]:
@@ -76,17 +91,37 @@ def _entry(kind: str, name: str) -> dict[str, Any]:
 
 
 def _whole(entry: dict[str, Any]) -> str:
+    width = min(100, shutil.get_terminal_size((100, 24)).columns)
     title = f"{entry['name']}  {entry['torch_name']}".rstrip()
-    blocks = [title, "\n".join(wrapped(entry["summary"], 100)), "\n".join(wrapped(f"When: {entry['when']}", 100))]
-    if entry.get("tasks"):
-        blocks.append(f"For: {', '.join(entry['tasks'])}")
+    blocks = [title, "\n".join(wrapped(entry["summary"], width))]
+    if entry.get("formula"):
+        blocks.append("\n".join(f"    {line}" for line in entry["formula"].split("\n")))
+    said = [
+        ("set at", entry.get("path", "")),
+        ("when", entry["when"]),
+        ("not", entry.get("when_not", "")),
+        ("grew from", entry.get("grew_from", "")),
+        ("for", ", ".join(entry.get("tasks", ()))),
+    ]
+    blocks.append(columns([row for row in said if row[1]]))
     rows = [
         (p["name"], p["type"], _default(p), p["help"])
         for p in sorted(entry["parameters"], key=lambda p: not p["required"])
     ]
     if rows:
-        blocks.append(columns([("parameter", "type", "default", ""), *rows]))
+        blocks.append(_parameters([("parameter", "type", "default", ""), *rows], width))
     return "\n\n".join(blocks)
+
+
+def _parameters(rows: list[tuple[str, str, str, str]], width: int) -> str:
+    """The parameters as columns; where these leave their help no room, the help stands below its parameter."""
+    if sum(max(len(row[i]) for row in rows) + 2 for i in range(3)) + 30 <= width:
+        return columns(rows)
+    lines = []
+    for name, type, default, help in rows[1:]:
+        lines += wrapped(f"{name}  {type}{f', {default}' if default else ''}", width)
+        lines += [f"    {line}" for line in wrapped(help, width - 4)] if help else []
+    return "\n".join(lines)
 
 
 def _default(parameter: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 
@@ -12,11 +13,13 @@ import torch
 
 from engine.catalog import KINDS, catalog, find
 from engine.catalog.docstrings import parameter_help, plain
+from engine.catalog.entry import NO_CLASS
 from engine.catalog.layer_groups import GROUPS
 from engine.catalog.optimizers import NOT_IN_CATALOG
-from engine.experiment import Refused
+from engine.catalog.value_types import members
+from engine.experiment import Experiment, Refused, Regularization
 
-CHOICES = [entry for kind in KINDS if kind != "metrics" for entry in catalog(kind).values()]
+CHOICES = [entry for kind in KINDS if kind not in NO_CLASS for entry in catalog(kind).values()]
 PROMISED = {
     "losses": "L1Loss MSELoss SmoothL1Loss HuberLoss BCEWithLogitsLoss BCELoss CrossEntropyLoss NLLLoss",
     "optimizers": "SGD Adagrad RMSprop Adadelta Adam AdamW NAdam RAdam",
@@ -27,6 +30,8 @@ PROMISED = {
     "BatchNorm2d LayerNorm Dropout Dropout2d Flatten Linear Embedding RNN LSTM GRU ReLU LeakyReLU ELU GELU SiLU Tanh "
     "Sigmoid Softmax LogSoftmax Identity",
     "metrics": "accuracy f1 mae rmse r2",
+    "regularizers": "weight_decay l1 l2 dropout clip_grad_norm clip_grad_value label_smoothing mixup cutmix average "
+    "drop_path early_stopping",
 }
 
 
@@ -114,3 +119,33 @@ def test_every_optimizer_of_torch_is_in_the_catalog_or_there_is_a_reason():
     assert not set(NOT_IN_CATALOG) & set(catalog("optimizers"))
     assert torchs == {*catalog("optimizers"), *NOT_IN_CATALOG}
     assert all(NOT_IN_CATALOG.values())
+
+
+NOTHING_TO_COMPUTE = {"Identity", "Flatten"}
+EVERY_ENTRY = [entry for kind in KINDS for entry in catalog(kind).values()]
+
+
+@pytest.mark.parametrize("entry", EVERY_ENTRY, ids=lambda e: f"{e.kind}.{e.name}")
+def test_an_entry_is_a_page_of_the_field_guide(entry):
+    for sentence in (entry.summary, entry.when, entry.when_not):
+        assert sentence.endswith(".") and sentence[0] == sentence[0].upper(), sentence
+    assert entry.formula or entry.name in NOTHING_TO_COMPUTE
+    assert all(len(line) <= 76 for line in entry.formula.splitlines()), entry.formula
+
+
+def test_optimizers_stand_in_the_order_in_which_they_grew_out_of_each_other():
+    names = list(catalog("optimizers"))
+    for entry in catalog("optimizers").values():
+        ancestors = [name for name in names if re.search(rf"\b{name}\b", entry.grew_from)]
+        assert entry.grew_from or entry.name == "SGD"
+        assert all(names.index(name) < names.index(entry.name) for name in ancestors), entry.name
+
+
+def test_every_field_that_regularizes_is_in_the_guide_and_every_path_of_the_guide_is_in_the_document():
+    entries = catalog("regularizers")
+    assert set(Regularization.model_fields) <= set(entries)
+    for entry in entries.values():
+        part, _, name = entry.path.partition(".")
+        model = next(m for m in members(Experiment.model_fields[part].annotation) if hasattr(m, "model_fields"))
+        parameters = {p for kind in ("losses", "optimizers") for e in catalog(kind).values() for p in e.parameters}
+        assert name in model.model_fields or name in parameters, entry.path
