@@ -6,7 +6,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Lt
 
-from engine.catalog.layer_entry import BEFORE, layer
+from engine.catalog.layer_entry import BEFORE, COPIES, layer
 
 _SHARE = Annotated[float, Ge(0), Lt(1)]
 
@@ -17,7 +17,7 @@ ENTRIES = (
         "For text, after an Embedding and a PositionalEncoding; with norm_first = true it trains more steadily.",
         torch_name="engine.model.transformer.TransformerEncoder",
         inferred={"d_model": BEFORE},
-        types={"dropout": _SHARE},
+        types={"dropout": _SHARE, "num_layers": COPIES},
         formula="softmax(Q·Kᵀ / √d)·V in each head, then W₂·f(W₁·x) at each step\n"
         "each added to its input, and normalized",
         when_not="With a few hundred samples, where an LSTM learns more: attention has to learn what order means.",
