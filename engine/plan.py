@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -36,6 +36,7 @@ from engine.experiment.tree import walk
 from engine.group_plans import GroupPlan, group_plans, hidden_mistakes
 from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.init_mistakes import init_mistakes
+from engine.model.pretrained import wanted
 from engine.model.signal import Signal
 from engine.model.trace import Traced
 from engine.model.trace_tree import everything, trace
@@ -68,10 +69,14 @@ class LayerPlan:
     output_shape: tuple[int, ...] | None
     """Of one sample; None where a mistake leaves it open."""
     parameters: int
+    frozen: int = 0
+    """Those of the parameters that are not trained."""
     flops: int
     """Of the forward pass of one sample, two for each multiply-and-add."""
     activation_bytes: int
     """What the backward pass of one sample needs kept, in float32."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what it does to its input or its weights without being asked."""
     mistake: Mistake | None
 
 
@@ -86,6 +91,8 @@ class Plan:
     groups: tuple[GroupPlan, ...] = ()
     """The parameter groups of the optimizer, where it has more than one."""
     parameters: int = 0
+    frozen: int = 0
+    """Those of the parameters that are not trained."""
     flops: int = 0
     """Of the forward pass of one sample."""
     memory_bytes: int = 0
@@ -100,6 +107,8 @@ class Plan:
     """The learning rate of each step, of the layers that are in no parameter group of their own."""
     group_rates: tuple[Sequence[float], ...] = ()
     """The learning rate of each step, for each of `groups`."""
+    downloads: tuple[str, ...] = ()
+    """What is fetched before the first step, a sentence each."""
     mistakes: tuple[Mistake, ...] = ()
 
     @property
@@ -148,7 +157,9 @@ def check(draft: Draft | Experiment) -> Plan:
             task=task,
             validates=description is None or description.val_samples > 0,
         )
-    by_layer = {t.path: t.parameters for t in every if t.signal is not None}
+    by_layer = {t.path: t.parameters - t.frozen for t in every if t.signal is not None}
+    parameters, flops = sum(layer.parameters for layer in traced), sum(layer.flops for layer in traced)
+    frozen = sum(layer.frozen for layer in traced)
     of_groups = others_mistakes(experiment.optimizer)
     if optimizer is not None:
         of_groups += group_mistakes(experiment.optimizer, layers, by_layer)
@@ -181,28 +192,31 @@ def check(draft: Draft | Experiment) -> Plan:
             description=description,
             signals={t.path: t.signal for t in every},
             steps_per_epoch=steps_per_epoch,
+            trained=parameters - frozen if every and all(t.signal is not None for t in every) else None,
+            needs_two=frozenset(t.path for t in every if t.needs_two),
         )
     )
 
-    parameters, flops = sum(layer.parameters for layer in traced), sum(layer.flops for layer in traced)
     averaged = experiment.regularization.average is not None
     kept = state_numbers(optimizer) if optimizer is not None else 2
     if experiment.optimizer.type in HIDDEN_ONLY:
         kept = 2  # as the optimizer beside it mostly keeps
-    weights_bytes = parameters * _FLOAT_BYTES * (2 + averaged + kept)
+    weights_bytes = (parameters * (1 + averaged) + (parameters - frozen) * (1 + kept)) * _FLOAT_BYTES
     kept_bytes = sum(layer.activation_bytes for layer in traced) * experiment.data.batch_size
     memory_bytes = weights_bytes + (kept_bytes if precision == "float32" else kept_bytes // 2)
     mistakes += _memory_mistakes(weights_bytes, memory_bytes, device)
 
+    files = wanted(layers)
     said = draft.with_mistakes(mistakes)
     if all(mistake.severity != "error" for mistake in said):
         experiment = _completed(experiment)
     return Plan(
         experiment=experiment,
         description=description,
-        layers=_layer_plans(layers, every, said),
+        layers=_layer_plans(layers, every, said, {file.path: (file.note,) for file in files}),
         groups=groups if len(groups) > 1 else (),
         parameters=parameters,
+        frozen=frozen,
         flops=flops,
         memory_bytes=memory_bytes,
         device=device,
@@ -212,6 +226,7 @@ def check(draft: Draft | Experiment) -> Plan:
         steps=steps_per_epoch * training.epochs,
         lr=() if wrong or not steps_per_epoch else _lr_plan(_rate_parts(experiment), steps_per_epoch),
         group_rates=() if wrong or not steps_per_epoch else _group_rates(experiment, groups, steps_per_epoch),
+        downloads=tuple(file.download for file in files if not file.is_here),
         mistakes=said,
     )
 
@@ -392,7 +407,12 @@ def _errors(mistakes: Sequence[Mistake]) -> bool:
     return any(mistake.severity == "error" for mistake in mistakes)
 
 
-def _layer_plans(layers: Sequence[Layer], traced: Sequence[Traced], said: Sequence[Mistake]) -> tuple[LayerPlan, ...]:
+def _layer_plans(
+    layers: Sequence[Layer],
+    traced: Sequence[Traced],
+    said: Sequence[Mistake],
+    more_notes: Mapping[str, tuple[str, ...]],
+) -> tuple[LayerPlan, ...]:
     places = {place.path: place for place in walk(layers)}
     own: dict[str, list[Mistake]] = {result.path: [] for result in traced}
     for mistake in said:
@@ -409,8 +429,10 @@ def _layer_plans(layers: Sequence[Layer], traced: Sequence[Traced], said: Sequen
             label=result.label,
             output_shape=result.signal.shape if result.signal is not None else None,
             parameters=result.parameters,
+            frozen=result.frozen,
             flops=result.flops,
             activation_bytes=result.activation_bytes,
+            notes=(*result.notes, *more_notes.get(result.path, ())),
             mistake=min(own[result.path], key=lambda m: m.severity, default=None),
         )
         for result in traced

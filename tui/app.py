@@ -294,6 +294,8 @@ class Deck(MeteredApp):
             self.notify(f"{said} in the way of training.", severity="error", markup=False)
         else:
             plan = design.plan
+            for sentence in plan.downloads:
+                self.notify(f"{sentence} …", timeout=20, markup=False)
             self._starts.submit(lambda: self.producer.start(plan, self.runs_dir), self._started)
 
     def _started(self, result: Run | Exception) -> None:

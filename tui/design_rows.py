@@ -341,6 +341,7 @@ def totals(plan: Plan | None, width: int) -> tuple[str, str]:
     if plan is None or not plan.layers:
         return "", ""
     said = [f"{plan.parameters:,} parameters"]
+    said += [f"{plan.frozen:,} frozen"] if plan.frozen else []
     said += [f"{scaled_text(plan.flops, 'FLOP')}/sample"] if plan.flops else []
     said += [f"{scaled_text(plan.memory_bytes, 'B')} a step"] if plan.memory_bytes else []
     fit = len(said)

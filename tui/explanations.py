@@ -136,9 +136,11 @@ def _layer(path: str, experiment: Experiment, plan: Plan | None, explain: Explai
     if planned is not None and planned.output_shape:
         costs = [("output", shape_text(planned.output_shape))]
         costs += [("parameters", f"{planned.parameters:,}")] if planned.parameters else []
+        costs += [("of them frozen", f"{planned.frozen:,}")] if planned.frozen else []
         costs += [("work", f"{scaled_text(planned.flops, 'FLOP')}/sample")] if planned.flops else []
         costs += [("activations", f"{scaled_text(planned.activation_bytes, 'B')}")] if planned.activation_bytes else []
-    return Explanation(layer.type, _sections(value_rows(costs, width), *_about(explain("layers", layer.type))))
+    notes = planned.notes if planned is not None else ()
+    return Explanation(layer.type, _sections(value_rows(costs, width), notes, *_about(explain("layers", layer.type))))
 
 
 def _data(experiment: Experiment, plan: Plan | None, explain: Explain, width: int) -> Explanation:
@@ -167,6 +169,7 @@ def _model(experiment: Experiment, plan: Plan | None, explain: Explain, width: i
         rows = [
             ("layers", f"{len(plan.layers)}"),
             ("parameters", f"{plan.parameters:,}"),
+            *([("of them frozen", f"{plan.frozen:,}")] if plan.frozen else []),
             ("work", f"{scaled_text(plan.flops, 'FLOP')}/sample"),
             ("memory, one step", scaled_text(plan.memory_bytes, "B")),
         ]

@@ -47,7 +47,10 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
         from engine.plan import check
         from engine.training.session import Session
 
-        return Session(check(draft), runs_dir=runs_dir)
+        plan = check(draft)
+        for sentence in plan.downloads if plan.ok else ():
+            _tell(plain(f"{sentence} …"))
+        return Session(plan, runs_dir=runs_dir)
 
     return _watch(begin, as_json=as_json)
 

@@ -51,6 +51,8 @@ class Parameter:
     """What torch's documentation says about it."""
     inferred: str = ""
     """Where the value comes from when it is left out; empty where nothing is inferred."""
+    listed_by: str = ""
+    """The function that lists the values that can be named, where to know them takes an import of its own."""
 
     @property
     def type(self) -> str:
@@ -60,7 +62,14 @@ class Parameter:
     @property
     def choices(self) -> tuple[Any, ...]:
         """The values that can be named, where it is one of a few."""
-        return choices(self.annotation)
+        return tuple(_attribute(self.listed_by)()) if self.listed_by else choices(self.annotation)
+
+    @property
+    def choices_at_hand(self) -> tuple[Any, ...]:
+        """The same, without those that no one has asked for yet and that an import would be needed for."""
+        if self.listed_by and not _attribute(self.listed_by).cache_info().currsize:
+            return ()
+        return self.choices
 
     def as_dict(self) -> dict[str, Any]:
         """The parameter as data, for `catalog --json`."""
@@ -113,6 +122,8 @@ class Entry:
     """Whose signature to read where the class itself shows only `*args`."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     """Parameters that it has not but its like have, each with the sentence of what to do instead."""
+    listed: Mapping[str, str] = field(default_factory=dict)
+    """Parameters whose values a function lists: see Parameter.listed_by."""
     added: tuple[Parameter, ...] = ()
     """Parameters that torchdeck adds to torch's."""
 
@@ -188,5 +199,6 @@ def _parameters(entry: Entry) -> Mapping[str, Parameter]:
             required=parameter.default is inspect.Parameter.empty and name not in entry.inferred,
             help=entry.helps.get(name, help_texts.get(name, "")),
             inferred=entry.inferred.get(name, ""),
+            listed_by=entry.listed.get(name, ""),
         )
     return MappingProxyType(found | {parameter.name: parameter for parameter in entry.added})

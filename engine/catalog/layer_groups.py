@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d"),
         *("CircularPad1d", "CircularPad2d", "CircularPad3d"),
     ),
+    "pretrained": ("torchvision",),
     "container": ("Residual", "Repeat", "Concat", "Sequential"),
 }
 

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from engine.catalog import container_layers, pointwise_layers, sequence_layers, shape_layers, window_layers
+from engine.catalog import (
+    container_layers,
+    pointwise_layers,
+    pretrained_layers,
+    sequence_layers,
+    shape_layers,
+    window_layers,
+)
 from engine.catalog.entry import Entry, Parameter
 from engine.catalog.layer_entry import BEFORE, COPIES, DIM, adaptive_pooling, convolution, layer, pooling
 from engine.catalog.layer_groups import ORDER
@@ -386,6 +393,7 @@ _ALL = (
     *window_layers.ENTRIES,
     *pointwise_layers.ENTRIES,
     *shape_layers.ENTRIES,
+    *pretrained_layers.ENTRIES,
     *container_layers.ENTRIES,
 )
 

@@ -17,10 +17,11 @@ def named_layer_mistakes(
     """What is wrong with layers named by index, range, path or type in the list at `path`.
 
     Args:
-        parameters: how many each layer has, by its path; without the layers of which that is not known.
+        parameters: how many each layer trains, by its path; without the layers of which that is not known.
         weightless: what a mistake says of a layer that has none.
     """
-    at = {path: layer.type for path, layer in by_path(layers).items()}
+    places = by_path(layers)
+    at = {path: layer.type for path, layer in places.items()}
     types = list(dict.fromkeys(at.values()))
     for index, name in enumerate(names):
         here = f"{path}[{index}]"
@@ -42,7 +43,11 @@ def named_layer_mistakes(
             yield unknown_name(here, name, types, "a layer of the model")
             continue
         if all(parameters.get(layer) == 0 for layer in meant):
-            yield Mistake(here, f"{at[meant[0]]} has no weights", weightless, "Take it out.")
+            if any(places[layer].parameters.get("freeze") is True for layer in meant):
+                fix = f"Take it out, or set {meant[0]}.freeze = false."
+                yield Mistake(here, f"{at[meant[0]]} is frozen", weightless, fix)
+            else:
+                yield Mistake(here, f"{at[meant[0]]} has no weights", weightless, "Take it out.")
 
 
 def _range_mistakes(

@@ -57,14 +57,31 @@ def batch_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
     layers = by_path(subject.experiment.model.layers)
     for path, signal in subject.signals.items():
         type = layers[path].type
-        if type.startswith("BatchNorm") and signal is not None and prod(signal.shape[1:]) == 1:
+        single = type.startswith("BatchNorm") and signal is not None and prod(signal.shape[1:]) == 1
+        if single or path in subject.needs_two:
             sizes = (*range(max(batch, 2), samples), *range(min(batch, samples), 1, -1))
             better = next((b for b in sizes if samples % b != 1), None)
             found = f"{samples} samples in batches of {batch} leave a batch of 1"
             expected = f"{type} needs at least 2"
-            fix = f"Set data.batch_size = {better}." if better else f"Use LayerNorm instead of {type}."
+            instead = f"Use LayerNorm instead of {type}." if single else f"Set {path}.freeze = true."
+            fix = f"Set data.batch_size = {better}." if better else instead
             yield Mistake("data.batch_size", found, expected, fix)
             return
+
+
+@check
+def nothing_is_trained(subject: Subject) -> Iterator[Mistake]:
+    """A network without weights, or with frozen ones alone: there is nothing for the optimizer to do."""
+    if subject.trained != 0:
+        return
+    frozen = [place for place in walk(subject.experiment.model.layers) if place.layer.parameters.get("freeze") is True]
+    if frozen:
+        path, type = frozen[0].path, frozen[0].layer.type
+        fix = 'Set freeze = false, or add {type = "Linear", out_features = "auto"}.'
+        yield Mistake(f"{path}.freeze", "found true", "no other layer has weights to train", fix, type)
+    else:
+        fix = 'Add {type = "Linear", out_features = "auto"}.'
+        yield Mistake("model.layers", "no layer has weights", "there is nothing to train", fix)
 
 
 @check

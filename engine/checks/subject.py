@@ -24,6 +24,10 @@ class Subject:
     """What each layer hands on, by its path; None where a mistake leaves it open."""
     steps_per_epoch: int
     """Steps of the optimizer; 0 where the data is not known."""
+    trained: int | None
+    """Parameters that are trained; None where a mistake leaves that open."""
+    needs_two: frozenset[str]
+    """Paths of layers with norms inside that cannot be trained on a batch of one sample."""
 
     @property
     def epochs(self) -> int:

@@ -37,6 +37,7 @@ _BY_LAYER: dict[str, dict[str, Any]] = {
     "Repeat": {"layers": ["ReLU"]},
     "Sequential": {"layers": ["ReLU"]},
     "Concat": {"branches": [["ReLU"], []]},
+    "torchvision": {"name": "resnet18"},
 }
 """What a layer begins with beside or instead of that."""
 

@@ -234,7 +234,8 @@ def _parameters(entry: Entry, given: Mapping[str, Any], path: str, depth: int) -
             value=given[parameter.name] if there else parameter.default, given=there, default=parameter.default,
             required=parameter.required, inferred=parameter.inferred, help=parameter.help,
             off="none" if parameter.default is None and not parameter.required and not parameter.inferred else "",
-            options=tuple(map(str, parameter.choices)) if _only_names(parameter.annotation) else (),
+            options=tuple(map(str, parameter.choices_at_hand))
+            if parameter.listed_by or _only_names(parameter.annotation) else (),
         )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ SIZE_PARAMETER = {
 }
 """The parameter that says what a layer gets: the number of channels or of features before it."""
 
-AUTO_PARAMETERS = ("out_features", "out_channels")
+AUTO_PARAMETERS = ("out_features", "out_channels", "num_classes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def arguments(type: str, given: Mapping[str, Any], signal: Signal, facts: Facts)
         found.setdefault("dim", 1 if signal.kind in OVER_CHANNELS else -1)
     if type == "PositionalEncoding":
         found.setdefault("max_length", signal.shape[0])
-    if "freeze" in found:
+    if "freeze" in found and type == "Embedding":
         found["_freeze"] = found.pop("freeze")  # torch's own name for it
     if type in RECURRENT and found.get("num_layers", 1) == 1:
         found.pop("dropout", None)  # between stacked layers only; torch would warn

@@ -22,6 +22,7 @@ TAKES: dict[str, tuple[Kind, ...]] = {
     **dict.fromkeys(("LocalResponseNorm", "ChannelShuffle", "Upsample", "FeatureAlphaDropout"), OVER_CHANNELS),
     **dict.fromkeys(("PixelShuffle", "PixelUnshuffle", "Unfold"), ("image",)),
     "Fold": ("signal",),
+    "torchvision": ("image",),
     **dict.fromkeys((*RECURRENT, *READ_WHOLE), ("sequence",)),
 }
 """What layers take that do not take numbers of any shape."""
@@ -53,6 +54,8 @@ def misfit(type: str, signal: Signal, *, rows_parameter: bool) -> Mistake | None
 
 def _fix(type: str, signal: Signal, rows_parameter: bool) -> str:
     got = signal.kind
+    if type == "torchvision":
+        return "Use data that is images, or another layer."
     if got == "tokens":
         return "Put an Embedding before it."
     if type in ("Embedding", "EmbeddingBag"):

@@ -14,8 +14,10 @@ from engine.catalog.initializers import DIMENSIONS
 from engine.experiment.document import Choice, Layer, Model
 from engine.experiment.mistakes import Mistake, unknown_name
 from engine.experiment.tree import by_path
+from engine.model.backbone import TYPE as BACKBONE
 from engine.model.fit import RECURRENT
-from engine.model.initialise import has_weights, is_initialised, start_of
+from engine.model.initialise import NO_MODEL, has_weights, is_initialised, start_of
+from engine.model.published_models import NONE
 
 _UNBIASED = frozenset({"Embedding", "EmbeddingBag", "PositionalEncoding"})
 _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
@@ -56,6 +58,9 @@ def _model_mistakes(model: Model, layers: list[Layer]) -> Iterator[Mistake]:
 def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
     if layer.type not in catalog("layers"):
         return
+    if layer.type == BACKBONE:
+        yield from _of_backbone(layer, path)
+        return
     if layer.init is not None:
         waves = layer.type == "PositionalEncoding" and layer.parameters.get("encoding") != "learned"
         yield from _own(layer, path, "init", has_weights(layer.type) and not waves, "weights to initialize")
@@ -66,6 +71,20 @@ def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
         yield from _own(layer, path, "bias_init", biased, "biases to initialize")
     if layer.forget_bias is not None and not (biased and layer.type == "LSTM"):
         yield Mistake(f"{path}.forget_bias", f"this {layer.type} has no forget gate's bias", "", _remove("forget_bias"))
+
+
+def _of_backbone(layer: Layer, path: str) -> Iterator[Mistake]:
+    """A network of torchvision begins as its initializer says, or from published weights, not both."""
+    for name in ("init", "bias_init"):
+        choice = getattr(layer, name)
+        if choice is not None and layer.parameters.get("weights", NONE) != NONE:
+            fix = f'Remove {name}, or set weights = "none".'
+            yield Mistake(f"{path}.{name}", f"found {choice.type}", "its weights are published ones", fix, layer.type)
+        else:
+            yield from _choice_mistakes(choice, f"{path}.{name}")
+    for name, what in (("recurrent_init", "weights from state to state"), ("forget_bias", "forget gate")):
+        if getattr(layer, name) is not None:
+            yield Mistake(f"{path}.{name}", f"this {layer.type} has no {what}", "", _remove(name), layer.type)
 
 
 def _own(layer: Layer, path: str, name: str, has_it: bool, what: str) -> list[Mistake]:
@@ -107,11 +126,13 @@ def _misfits(model: Model, layers: Mapping[str, Layer], shapes: Shapes) -> Itera
     """Initializers that cannot set weights of the shape that a layer has; of one for many layers the first is told."""
     told: set[str] = set()
     for path, layer in layers.items():
-        if not has_weights(layer.type):
+        if not has_weights(layer.type) and layer.type != BACKBONE:
             continue
-        start = start_of(layer, model)
+        start = start_of(layer, model if layer.type != BACKBONE else NO_MODEL)
         for name, shape in shapes.get(path, {}).items():
             choice = start.of(name)
+            if layer.type == BACKBONE and len(shape) == 1 and "bias" not in name:
+                continue  # of a norm
             wrong = _misfit(choice, shape) if choice is not None and is_initialised(name) else ""
             if not wrong:
                 continue

@@ -4,6 +4,9 @@ An initializer sets every weight matrix and kernel, those inside of a Transforme
 the biases to zero, as the papers behind the initializers do (He et al., 2015; Glorot and Bengio, 2010). Norms keep
 torch's ones and zeros. What is left out keeps torch's own. A layer's own initializer comes before its type's, and that
 before the model's.
+
+A network of torchvision keeps torchvision's own start, or its published weights: only an initializer of its own sets
+the Linear and convolution layers in it.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from engine.catalog import catalog, find
 from engine.catalog.bind import torch_arguments
 from engine.experiment.document import Choice, Layer, Model
 from engine.model.arguments import layer_class
+from engine.model.backbone import TYPE as BACKBONE
 from engine.model.pooling import AttentionPooling
 from engine.model.transformer import PositionalEncoding, TransformerEncoder
 
@@ -26,6 +30,8 @@ _INITIALIZED = (
 )
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 _GATES = {nn.LSTM: 4, nn.GRU: 3}
+NO_MODEL = Model(layers=(Layer(type="Identity"),))
+"""One that says nothing of how weights start."""
 
 
 def has_weights(type: str) -> bool:
@@ -73,6 +79,9 @@ def start_of(layer: Layer, model: Model) -> Start:
 @torch.no_grad()
 def initialise(module: nn.Module, layer: Layer, model: Model) -> None:
     """Set the weights and biases of one layer. Draws from torch's generator."""
+    if layer.type == BACKBONE:
+        _initialise_inside(module, layer)
+        return
     if not has_weights(layer.type):
         return
     start = start_of(layer, model)
@@ -87,6 +96,17 @@ def initialise(module: nn.Module, layer: Layer, model: Model) -> None:
         module.weight[module.padding_idx].zero_()
     if isinstance(module, nn.LSTM) and start.forget_bias is not None:
         _set_forget_bias(module, start.forget_bias)
+
+
+def _initialise_inside(backbone: nn.Module, layer: Layer) -> None:
+    """Set what a network of torchvision is made of, where the layer says how."""
+    start = start_of(layer, NO_MODEL)
+    for module in backbone.modules():
+        if isinstance(module, _INITIALIZED):
+            for name, parameter in module.named_parameters():
+                choice = start.of(name)
+                if choice is not None:
+                    find("initializers", choice.type).torch_class()(parameter, **torch_arguments(choice.parameters))
 
 
 def parts_of(module: nn.Module, start: Start, name: str, parameter: Tensor) -> tuple[Tensor, ...]:

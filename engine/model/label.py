@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.model.backbone import TYPE
+from engine.model.backbone_mistakes import label_words
 from engine.model.signal import size_text
 
 _FIRST = {
@@ -21,6 +23,8 @@ _FIRST = {
 
 def label(type: str, parameters: Mapping[str, Any]) -> str:
     """The type and the parameters, as in the document, that tell the layer from others of its type."""
+    if type == TYPE:
+        return f"{type} {', '.join(label_words(parameters))}".strip()
     words: list[str] = []
     name = next((n for n in (_FIRST.get(type), "out_channels", "output_size", "p") if n in parameters), None)
     if name is not None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from engine.experiment.mistakes import Mistake
 from engine.model import sizes
+from engine.model.backbone_mistakes import wrong_images
 from engine.model.signal import LAID_OUT, Signal, size_text
 
 _MODES = {"signal": ("linear",), "image": ("bilinear", "bicubic"), "volume": ("trilinear",)}
@@ -28,6 +29,8 @@ def wrong_arguments(type: str, given: Mapping[str, Any], signal: Signal) -> Mist
     """What is wrong with a layer's arguments, the inferred ones included, before it is constructed."""
     if type.startswith("Conv"):
         return _wrong_groups(type, given)
+    if type == "torchvision":
+        return wrong_images(given, signal)
     if type in _DIVIDED:
         name, power, what = _DIVIDED[type]
         if signal.shape[0] % given[name] ** power:

@@ -158,8 +158,13 @@ def _flattened(shape: Shape, start: int, end: int) -> Shape:
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Trainable numbers in a module."""
+    """Weights of a module, frozen ones too."""
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def frozen_count(module: nn.Module) -> int:
+    """Weights of a module that are not trained."""
+    return sum(parameter.numel() for parameter in module.parameters() if not parameter.requires_grad)
 
 
 def flops(module: nn.Module, before: Shape, after: Shape) -> int:

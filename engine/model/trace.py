@@ -23,8 +23,9 @@ from engine.catalog.value_types import as_tuples
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import Mistake, unknown_name
 from engine.experiment.tree import HELD
-from engine.model import sizes
+from engine.model import backbone_mistakes, sizes
 from engine.model.arguments import SIZE_PARAMETER, Facts, arguments, layer_class, size_before
+from engine.model.backbone import TYPE as BACKBONE
 from engine.model.fit import RECURRENT, assumed, keeps_shape, misfit
 from engine.model.label import label
 from engine.model.misfits import wrong_arguments, wrong_module
@@ -41,10 +42,16 @@ class Traced:
     signal: Signal | None = None
     """What it hands on; None where a mistake leaves that open."""
     parameters: int = 0
+    frozen: int = 0
+    """Those of the parameters that are not trained."""
     flops: int = 0
     """Of the forward pass of one sample, two for each multiply-and-add."""
     activation_bytes: int = 0
     """What the backward pass of one sample needs kept, in float32."""
+    needs_two: bool = False
+    """Whether training fails on a batch of one sample, because of a BatchNorm inside."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what it does to its input or its weights without being asked."""
     mistakes: tuple[Mistake, ...] = ()
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Its parameters by their names in the layer."""
@@ -80,6 +87,9 @@ def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> T
         return Traced(label=type, mistakes=(unknown_name(".type", type, tuple(entries), SINGULAR["layers"]),))
     checked = check_parameters(entries[type], given, "")
     mistakes = list(checked.mistakes)
+    if type == BACKBONE and (unknown := backbone_mistakes.unknown_names(checked.parameters)):
+        mistakes += unknown
+        checked = replace(checked, whole=False)
     shown = label(type, given | checked.parameters)
     if signal is None:
         return Traced(label=shown, mistakes=tuple(mistakes))
@@ -111,6 +121,8 @@ def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> T
     module = construct_on_meta(type, parameters, constructed)
     if isinstance(module, Mistake):
         return Traced(label=shown, mistakes=(*mistakes, module))
+    if type == BACKBONE:
+        return _of_backbone(shown, module, constructed, signal, mistakes)
     wrong = wrong_module(type, module, signal)
     if wrong is not None:
         after = signal.of(signal.shape) if keeps_shape(type) else None
@@ -125,9 +137,32 @@ def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> T
         label=shown,
         signal=signal.of(shape, _kind_after(type, signal, shape, parameters)),
         parameters=sizes.parameter_count(module),
+        frozen=sizes.frozen_count(module),
         flops=sizes.flops(module, signal.shape, shape),
         activation_bytes=sizes.kept_bytes(module, signal.shape, shape),
         mistakes=(*mistakes, *_warnings(type, parameters, signal, facts)),
+        shapes=tuple((name, tuple(parameter.shape)) for name, parameter in module.named_parameters()),
+    )
+
+
+def _of_backbone(
+    shown: str, module: nn.Module, constructed: dict[str, Any], signal: Signal, mistakes: list[Mistake]
+) -> Traced:
+    """A whole network of torchvision: nothing is told of the layers in it, so it is tried."""
+    parameters, frozen = sizes.parameter_count(module), sizes.frozen_count(module)
+    found = backbone_mistakes.trial_of(constructed, signal)
+    if isinstance(found, Mistake):
+        return Traced(label=shown, parameters=parameters, frozen=frozen, mistakes=(*mistakes, found))
+    return Traced(
+        label=shown,
+        signal=signal.of(found.shape, "vector"),
+        parameters=parameters,
+        frozen=frozen,
+        flops=found.flops,
+        activation_bytes=found.kept_bytes,
+        needs_two=found.needs_two,
+        notes=tuple(backbone_mistakes.notes(constructed, signal, frozen)),
+        mistakes=(*mistakes, *backbone_mistakes.warnings(constructed)),
         shapes=tuple((name, tuple(parameter.shape)) for name, parameter in module.named_parameters()),
     )
 

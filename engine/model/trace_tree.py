@@ -16,6 +16,7 @@ from engine.experiment.document import Layer
 from engine.experiment.mistakes import Mistake
 from engine.experiment.tree import DEEPEST, HELD, backwards
 from engine.model.arguments import Facts
+from engine.model.backbone import TYPE as BACKBONE
 from engine.model.containers import CONTAINERS
 from engine.model.fit import RECURRENT, keeps_shape, misfit
 from engine.model.projection import projection
@@ -23,6 +24,7 @@ from engine.model.signal import Signal, size_text
 from engine.model.trace import Traced, trace_leaf
 
 _FLOAT_BYTES = 4
+_AS_MANY = 'Write num_classes = "auto".'
 
 
 def trace(
@@ -206,6 +208,7 @@ def _counting(whole: Traced, more: Iterable[Traced]) -> Traced:
     return replace(
         whole,
         parameters=whole.parameters + sum(t.parameters for t in layers),
+        frozen=whole.frozen + sum(t.frozen for t in layers),
         flops=whole.flops + sum(t.flops for t in layers),
         activation_bytes=whole.activation_bytes + sum(t.activation_bytes for t in layers),
     )
@@ -230,5 +233,7 @@ def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mi
         if signal.shape == (1,) and facts.one_of_two:
             fix = f'Write out_features = "auto", or use {facts.one_of_two}, which takes one output.'
         return Mistake(place.path, f"out_features is {signal.shape[0]}", facts.wants, fix, "Linear")
+    if place.layer.type == BACKBONE and place.layer.parameters.get("features") is False:
+        return Mistake(place.path, f"it gives {signal.shape[0]} numbers", facts.wants, _AS_MANY, BACKBONE)
     fix = 'Add {type = "Linear", out_features = "auto"} at the end.'
     return Mistake(last.path, f"it gives {signal.shape[0]} numbers", facts.wants, fix, last.layer.type)

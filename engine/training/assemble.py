@@ -10,6 +10,7 @@ from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.data import Dataset
 from engine.experiment.document import Regularization
 from engine.model import build
+from engine.model.pretrained import load_published
 from engine.plan import Plan
 from engine.training.averaging import average_of
 from engine.training.batches import Batches
@@ -23,16 +24,19 @@ from engine.training.schedule import LearningRate
 from engine.training.stopping import Stopping
 
 
-def assemble(plan: Plan, dataset: Dataset, watch: Watch) -> Loop:
+def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, resumed: bool = False) -> Loop:
     """Build everything that the loop works with.
 
     The seed is set first, and the network built on the CPU, so that its weights are those of the same layers made by
-    hand after `torch.manual_seed(seed)`, on any device.
+    hand after `torch.manual_seed(seed)`, on any device. Published weights of backbones are put in then; a run that is
+    resumed has them in its checkpoint.
     """
     experiment, device = plan.experiment, plan.device
     torch.set_num_threads(plan.threads)
     torch.manual_seed(experiment.seed)
     network: nn.Module = build(experiment, dataset.description)
+    if not resumed:
+        load_published(network)
     channels_last = wants_channels_last(plan, network)
     if channels_last:
         network = network.to(memory_format=torch.channels_last)

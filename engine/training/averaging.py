@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from engine.experiment.document import EMA, SWA, Regularization
+from engine.model.backbone import Backbone
 from engine.training.batches import Batch
 
 
@@ -148,12 +149,15 @@ class Statistics:
     """Measures what BatchNorm layers see: running mean and variance as plain means over batches.
 
     Only those layers are in training mode meanwhile, so that dropout is off and draws nothing from torch's generator.
+    The norms of a frozen backbone keep what they have.
     What torch.optim.swa_utils.update_bn does, but for that.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
-        self.layers = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+        frozen = {id(m) for b in network.modules() if isinstance(b, Backbone) and b.frozen for m in b.modules()}
+        norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and id(m) not in frozen]
+        self.layers = [m for m in norms if m.track_running_stats]
         self._before: list[tuple[float | None, dict[str, Tensor]]] = []
 
     def __enter__(self) -> Statistics:

@@ -36,7 +36,7 @@ class Group:
 
 
 def groups_of(choice: Optimizer, network: nn.Module) -> list[Group]:
-    """The parameters of a network in the groups of an optimizer, a parameter in one group only.
+    """The trained parameters of a network in the groups of an optimizer, a parameter in one group only.
 
     The first group is of the layers that no group names, where there are any. With `no_bias_decay` each is split in
     two, since biases and the weights of norms have weight_decay 0. Muon has hidden matrices alone, in groups that come
@@ -51,7 +51,7 @@ def groups_of(choice: Optimizer, network: nn.Module) -> list[Group]:
             for parameter in module.parameters():
                 owner.setdefault(id(parameter), number)
     undecayed = _undecayed(network) if choice.no_bias_decay else frozenset()
-    left = list(network.parameters())
+    left = _trained(network)
     if choice.type not in HIDDEN_ONLY:
         return _grouped(choice, choice, left, owner, undecayed)
     hidden = frozenset(map(id, hidden_matrices(network)))
@@ -65,9 +65,9 @@ def groups_of(choice: Optimizer, network: nn.Module) -> list[Group]:
 
 
 def parameter_groups(choice: Optimizer, network: nn.Module) -> list[Any]:
-    """The parameters of a network as torch's optimizers take them: all alike, or in groups."""
+    """The trained parameters of a network as torch's optimizers take them: all alike, or in groups."""
     if not choice.groups and not choice.no_bias_decay:
-        return list(network.parameters())
+        return _trained(network)
     return [group.for_torch for group in groups_of(choice, network)]
 
 
@@ -112,6 +112,10 @@ def _for_others(own: dict[str, Any], choice: Choice, others: Choice) -> dict[str
 def value_of(optimizer: Choice, name: str) -> Any:
     """A parameter of an optimizer, torch's default where the document does not say; None where it has no such."""
     return completed(catalog("optimizers")[optimizer.type], optimizer.parameters).get(name)
+
+
+def _trained(network: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def _undecayed(network: nn.Module) -> frozenset[int]:

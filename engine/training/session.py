@@ -12,6 +12,7 @@ from torch import nn
 
 from engine.data import Dataset, baseline, load_data
 from engine.experiment import Draft, Mistake, Refused, dumps, load
+from engine.model.pretrained import fetch
 from engine.plan import Plan, check
 from engine.runs import RunDirectory, summarize
 from engine.runs.directory import read_environment
@@ -45,7 +46,8 @@ class Session:
         resume: the directory of a run to go on with from its newest whole checkpoint, instead of a new one.
 
     Raises:
-        Refused: the plan has mistakes, the directory cannot be written, or there is nothing to go on from.
+        Refused: the plan has mistakes, published weights cannot be had, the directory cannot be written, or there is
+            nothing to go on from.
     """
 
     def __init__(self, plan: Plan, *, runs_dir: Path = Path("runs"), resume: Path | None = None) -> None:
@@ -57,6 +59,7 @@ class Session:
         self._resume_from: Path | None = None
         self._passed_over: tuple[str, ...] = ()
         if resume is None:
+            fetch(plan.experiment.model.layers)
             text = dumps(plan.experiment)
             self._run = RunDirectory.create(runs_dir, plan.experiment.name, text, describe_environment(plan))
         else:
@@ -194,7 +197,7 @@ class Session:
         self._run.close()
 
     def _prepare(self, dataset: Dataset) -> tuple[Loop, Keeper]:
-        self._loop = assemble(self.plan, dataset, self)
+        self._loop = assemble(self.plan, dataset, self, resumed=self._resume_from is not None)
         if self._resume_from is not None:
             put_back(self._loop, self._resume_from)
         self._keeper = Keeper(
@@ -227,6 +230,9 @@ class Session:
         )
         for sentence in self._passed_over:
             self.say(Log(level="warning", message=f"{sentence} The checkpoint before it is used."))
+        for layer in plan.layers:
+            for sentence in layer.notes:
+                self.say(Log(message=f"{layer.path} {layer.type}: {sentence}"))
         for sentence in (*dataset.description.notes, baseline(dataset).sentence):
             self.say(Log(message=sentence))
         for warning in plan.mistakes:

@@ -29,13 +29,23 @@ def catalog_text(kind: str | None, name: str | None, *, as_json: bool = False) -
         raise Refused(unknown_name("catalog", kind, kinds, "a kind of the catalog"))
     names = _names(kind)
     if name is None:
-        entries = [_entry(kind, n) for n in names]
-        return json.dumps(entries, default=str) if as_json else _listed(entries)
+        if as_json:
+            return json.dumps([_entry(kind, n) for n in names], default=str)
+        return _listed([_in_short(kind, n) for n in names])
     if name not in names:
         what = "a data source" if kind == _SOURCES else SINGULAR[kind]
         raise Refused(unknown_name(f"catalog {kind}", name, names, what))
     entry = _entry(kind, name)
     return json.dumps(entry, default=str) if as_json else _whole(entry)
+
+
+def _in_short(kind: str, name: str) -> dict[str, Any]:
+    """What a list shows of an entry; its parameters are not asked for, which takes torch."""
+    if kind == _SOURCES:
+        return _entry(kind, name)
+    entry = catalog(kind)[name]
+    said = ("name", "group", "summary", "when", "grew_from", "path", "torch_name")
+    return {field: getattr(entry, field) for field in said}
 
 
 def _listed(entries: list[dict[str, Any]]) -> str:
@@ -110,6 +120,10 @@ def _whole(entry: dict[str, Any]) -> str:
     ]
     if rows:
         blocks.append(_parameters([("parameter", "type", "default", ""), *rows], width))
+    for p in entry["parameters"]:
+        unsaid = [c for c in p.get("choices", ()) if repr(c) not in p["type"]]
+        if unsaid:
+            blocks.append(columns([(f"{p['name']}:", ", ".join(map(str, unsaid)))]))
     return "\n\n".join(blocks)
 
 

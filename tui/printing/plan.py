@@ -23,7 +23,10 @@ def plan_as_text(plan: Plan) -> str:
     blocks = [columns(_facts(plan)), columns(_table(plan), right=(0, 3, 4))]
     if plan.groups:
         blocks.insert(1, columns(_groups(plan.groups), right=(1, 2, 3)))
-    total = [f"{plan.parameters:,} parameters", f"{scaled_text(plan.flops, 'FLOP')} a sample"]
+    if notes := [(f"{layer.path} {layer.type}", note) for layer in plan.layers for note in layer.notes]:
+        blocks.append(columns(notes))
+    frozen = f", {plan.frozen:,} of them frozen" if plan.frozen else ""
+    total = [f"{plan.parameters:,} parameters{frozen}", f"{scaled_text(plan.flops, 'FLOP')} a sample"]
     if plan.memory_bytes:
         total.append(f"about {scaled_text(plan.memory_bytes, 'B')} for a step on a batch")
     return "\n\n".join([*blocks, " · ".join(total)])
@@ -42,8 +45,10 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
                 "label": layer.label,
                 "output_shape": layer.output_shape,
                 "parameters": layer.parameters,
+                "frozen_parameters": layer.frozen,
                 "flops": layer.flops,
                 "activation_bytes": layer.activation_bytes,
+                "notes": list(layer.notes),
             }
             for layer in plan.layers
         ],
@@ -60,6 +65,7 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
             for group in plan.groups
         ],
         "parameters": plan.parameters,
+        "frozen_parameters": plan.frozen,
         "flops": plan.flops,
         "memory_bytes": plan.memory_bytes,
         "device": plan.device,

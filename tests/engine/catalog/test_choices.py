@@ -65,7 +65,7 @@ def test_whole_numbers_are_numbers_and_lists_are_tuples():
 def test_a_completed_choice_has_every_default_and_still_holds():
     for kind in KINDS[:-1]:
         for entry in catalog(kind).values():
-            odd = {"dims": [0, 2, 1], "schedulers": ["LinearLR"], "unflattened_size": [2, 2]}
+            odd = {"name": "resnet18", "dims": [0, 2, 1], "schedulers": ["LinearLR"], "unflattened_size": [2, 2]}
             required = {n: odd.get(n, 1) for n, p in entry.parameters.items() if p.required}
             complete = completed(entry, required)
             assert check_parameters(entry, complete, "here").mistakes == (), entry.name

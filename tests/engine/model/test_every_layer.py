@@ -94,7 +94,11 @@ def flops_run(name: str, chosen: dict[str, Any], signal: Signal) -> int:
     return int(counter.get_total_flops())
 
 
-@pytest.mark.parametrize("name", [name for name in catalog("layers") if name not in CONTAINERS])
+LEAVES = [name for name in catalog("layers") if name not in (*CONTAINERS, "torchvision")]
+"""Whole networks of torchvision have tests of their own: test_backbone.py."""
+
+
+@pytest.mark.parametrize("name", LEAVES)
 def test_the_plan_of_a_layer_is_what_the_built_layer_does(name):
     @given(cases(name))
     @settings(

@@ -102,6 +102,31 @@ def test_groups_go_on_with_their_own_rates_and_moments_after_a_resume(tmp_path, 
     assert len(rates) == 2 and max(rates) / min(rates) == pytest.approx(30)
 
 
+def test_a_backbone_has_a_rate_of_its_own_by_its_path_or_type():
+    free = ["model.layers[0].weights=none", "model.layers[0].freeze=false"]
+    for name in ("0", "'model.layers[0]'", "'torchvision'"):
+        plan = check(read("resnet18-finetune", [*free, f"optimizer.groups=[{{layers=[{name}], lr=1e-4}}]"]))
+        assert plan.ok, plan.mistakes
+        network = build(plan.experiment, plan.description)
+        rest, slow = parameter_groups(plan.experiment.optimizer, network)
+        assert slow["lr"] == 1e-4
+        assert {id(p) for p in slow["params"]} == {id(p) for p in network[0].parameters()}
+        assert {id(p) for p in rest["params"]} == {id(p) for p in network[1].parameters()}
+
+
+def test_what_is_frozen_is_in_no_group_and_a_group_of_it_is_a_mistake():
+    frozen = ["model.layers[0].weights=none", "optimizer.no_bias_decay=true"]
+    plan = check(read("resnet18-finetune", frozen))
+    network = build(plan.experiment, plan.description)
+    groups = parameter_groups(plan.experiment.optimizer, network)
+    assert [[tuple(p.shape) for p in group["params"]] for group in groups] == [[(10, 512)], [(10,)]]
+    (mistake,) = check(read("resnet18-finetune", ["optimizer.groups=[{layers=[0], lr=1e-4}]"])).mistakes
+    assert str(mistake) == (
+        "optimizer.groups[0].layers[0]: torchvision is frozen, a group is of weights. "
+        "Take it out, or set model.layers[0].freeze = false."
+    )
+
+
 @pytest.mark.parametrize(
     ("override", "where", "fix"),
     [

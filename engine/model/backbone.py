@@ -1,0 +1,180 @@
+"""torchvision's classification models as a layer: with published weights or without, whole or as features.
+
+N batch, C channels, H height, W width, F features.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import nullcontext
+from types import MethodType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from engine.model.published_models import CLASSES, NONE, Weights, construct, published
+
+TYPE = "torchvision"
+"""What the layer is called in a document."""
+
+_HELPERS = ("aux1.", "aux2.", "AuxLogits.")
+_OLD_NAME = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
+"""Names in the files of densenet that are older than its code: `…denselayer1.norm.1.weight` is `….norm1.weight`."""
+
+
+class Backbone(nn.Module):
+    """One of torchvision's classification models. From images (N, C, H, W) to (N, F), or to (N, num_classes).
+
+    Args:
+        name: The model, as torchvision.models.list_models() names it: resnet18, efficientnet_b0, vit_b_16.
+        weights: Published weights to begin from: DEFAULT for torchvision's best, or the name of others of this model;
+            none begins anew. Images are then normalised as those of the weights were.
+        freeze: Whether its weights stay as they are, and its norms and dropout as in evaluation, so that it gives the
+            same for the same image always. A head of another number of classes than the weights know is trained.
+        features: Whether it hands on what goes into its last layer, as one vector an image; otherwise the scores of
+            its classes.
+        num_classes: How many classes the whole model tells apart, where features is false.
+        resize: Images are resized to squares of that side: auto takes that of the weights' own images, none leaves
+            images as they come.
+    """
+
+    mean: Tensor | None
+    std: Tensor | None
+
+    def __init__(
+        self,
+        name: str,
+        weights: str = NONE,
+        freeze: bool = False,
+        features: bool = True,
+        num_classes: int | None = None,
+        resize: Literal["none", "auto"] | int = "none",
+        device: Any = None,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.weights = published(name, weights)
+        self.frozen = freeze
+        self.size = side_of(resize, self.weights)
+        classes = classes_of(self.weights, num_classes)
+        with _Weightless() if str(device) == "meta" else nullcontext():
+            self.model = construct(name, self.weights, self.weights.classes if self.weights else classes)
+            self.head, new = _beheaded(self.model, features, classes)
+        _see_to_versions(self.model)
+        for statistic in ("mean", "std"):
+            values = getattr(self.weights, statistic, None)
+            constant = torch.tensor(values)[:, None, None] if values else None
+            self.register_buffer(statistic, constant, persistent=False)
+        if device is not None:
+            self.to(device)
+        self.trains_head = freeze and not features and (new or self.weights is None)
+        if freeze:
+            self.model.requires_grad_(False)
+        if self.trains_head:
+            self.model.get_submodule(self.head).requires_grad_(True)
+        self.has_own_head = not features and not new
+        self.train()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From images (N, 3, H, W) or (N, 1, H, W), between 0 and 1, to (N, F) or (N, num_classes)."""
+        if self.size is not None and x.shape[-2:] != (self.size, self.size):
+            x = F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
+        if x.shape[1] == 1:
+            x = x.expand(-1, 3, -1, -1)
+        if self.mean is not None and self.std is not None:
+            x = (x - self.mean) / self.std
+        out: Tensor = self.model(x)
+        return out.flatten(1)
+
+    def train(self, mode: bool = True) -> Backbone:
+        """As every module's; what is frozen stays in evaluation, so that its norms' statistics do not move."""
+        super().train(mode)
+        if self.frozen:
+            self.model.eval()
+        return self
+
+    def load_published(self, state: dict[str, Tensor]) -> None:
+        """Take weights as torchvision publishes them; changes `state`, which may say of which version it is."""
+        for key in list(state):
+            if key.startswith(_HELPERS) or (key.startswith(f"{self.head}.") and not self.has_own_head):
+                del state[key]
+            elif match := _OLD_NAME.match(key):
+                state[match[1] + match[2]] = state.pop(key)
+        if not self.has_own_head:
+            state.update((key, own) for key, own in self.model.state_dict().items() if key.startswith(f"{self.head}."))
+        self.model.load_state_dict(state)
+
+    def extra_repr(self) -> str:
+        weights = self.weights.name if self.weights else NONE
+        return f"{self.name}, weights={weights}, freeze={self.frozen}, size={self.size}"
+
+
+Backbone.__name__ = TYPE  # a module is found by the type that a document calls it by, as in optimizer.groups
+
+
+def classes_of(weights: Weights | None, num_classes: int | None) -> int:
+    """How many classes the whole model tells apart."""
+    return num_classes or (weights.classes if weights is not None else CLASSES)
+
+
+def side_of(resize: str | int, weights: Weights | None) -> int | None:
+    """The side that images are resized to; None where they stay as they come."""
+    if isinstance(resize, int):
+        return resize
+    return weights.crop_size if resize == "auto" and weights is not None else None
+
+
+def _beheaded(model: nn.Module, features: bool, classes: int) -> tuple[str, bool]:
+    """Take the head of a model off, or give it one of `classes` outputs; its name, and whether it is a new one.
+
+    The head is the last layer of weights that the model has: a Linear, of squeezenet a convolution of 1×1.
+    """
+    heads = [(name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    name, head = heads[-1]
+    made: nn.Module
+    if features:
+        made = nn.Identity()
+    elif isinstance(head, nn.Linear) and head.out_features != classes:
+        made = nn.Linear(head.in_features, classes, bias=head.bias is not None)
+    elif isinstance(head, nn.Conv2d) and head.out_channels != classes:
+        made = nn.Conv2d(head.in_channels, classes, kernel_size=1)
+    else:
+        return name, False
+    model.set_submodule(name, made)
+    return name, not features
+
+
+def _see_to_versions(model: nn.Module) -> None:
+    """Let a model load weights that do not say of which version they are, as those of a checkpoint do not.
+
+    mnasnet alone refuses them.
+    """
+    if type(model)._load_from_state_dict is not nn.Module._load_from_state_dict:
+        model._load_from_state_dict = MethodType(_load_this_version, model)  # type: ignore[method-assign]
+
+
+def _load_this_version(model: Any, state: Any, prefix: str, metadata: dict[str, Any], *rest: Any) -> None:
+    type(model)._load_from_state_dict(model, state, prefix, {"version": model._version} | metadata, *rest)
+
+
+class _Weightless(TorchFunctionMode):
+    """Layers made in it have weights on `meta`, with a shape but no values, and none are drawn for them.
+
+    To draw them on `meta` would import torch's decompositions, and move torch's generator for nothing. What a model
+    computes its sizes with is left alone.
+    """
+
+    _CHANGES = frozenset({"normal_", "uniform_", "fill_", "zero_", "add_", "mul_", "clamp_", "erfinv_"})
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.empty and kwargs.get("device") is None:
+            return func(*args, **(kwargs | {"device": "meta"}))
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        if getattr(func, "__name__", "") in self._CHANGES and args[0].is_meta:
+            return args[0]
+        return func(*args, **kwargs)

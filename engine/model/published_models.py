@@ -1,0 +1,102 @@
+"""What torchvision says of its classification models: their names, their weights, the images those were made for.
+
+torchvision is imported by these functions, not by this file: it takes a second, which only a document that asks for one
+of its models should cost. https://docs.pytorch.org/vision/stable/models.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from torch import nn
+
+NONE = "none"
+"""What a document says where there are no weights to begin from."""
+
+CLASSES = 1000
+"""What torchvision's models tell apart where nothing is said: the classes of ImageNet."""
+
+_WITHOUT_HELPERS = ("googlenet", "inception_v3")
+"""Models with more outputs while training, of heads that help deep layers along; they are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """One set of weights of one model, as torchvision publishes it."""
+
+    name: str
+    """`IMAGENET1K_V1`"""
+    url: str
+    megabytes: float
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """Of each channel; images between 0 and 1 were normalised by these."""
+    crop_size: int
+    """Side of the square images that the model was trained on."""
+    min_size: int
+    """Side of the smallest images that it takes."""
+
+
+@cache
+def model_names() -> tuple[str, ...]:
+    """Every classification model: no quantized one, none for detection, segmentation, video or optical flow."""
+    from torchvision import models
+
+    return tuple(models.list_models(module=models))
+
+
+@cache
+def weight_names(model: str) -> tuple[str, ...]:
+    """What `weights` of a model may be, but for "none"."""
+    from torchvision import models
+
+    members = models.get_model_weights(model).__members__
+    return tuple(sorted(members, key=lambda name: name != "DEFAULT"))
+
+
+def weights_member(model: str, name: str) -> Any:
+    """torchvision's own object for weights: `ResNet18_Weights.IMAGENET1K_V1`; `name` may be of either form."""
+    from torchvision import models
+
+    return models.get_model_weights(model)[name.rpartition(".")[2]]
+
+
+def published(model: str, name: str) -> Weights | None:
+    """The weights of a model by their name; None for "none"."""
+    if name == NONE:
+        return None
+    member = weights_member(model, name)
+    preset = member.transforms()
+    return Weights(
+        name=member.name,
+        url=member.url,
+        megabytes=member.meta["_file_size"],
+        classes=len(member.meta["categories"]),
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        crop_size=preset.crop_size[0],
+        min_size=member.meta["min_size"][0],
+    )
+
+
+def construct(model: str, weights: Weights | None, num_classes: int) -> nn.Module:
+    """torchvision's model, built for these weights, which are not loaded.
+
+    torchvision's own functions build and load in one go, and load with pickle. What they set where weights are given
+    is set here.
+    """
+    from torchvision import models
+
+    more: dict[str, Any] = {}
+    if model in _WITHOUT_HELPERS:
+        # Weights of these were made for images that are normalised in another way, which they then see to.
+        more = {"aux_logits": False, "init_weights": weights is None, "transform_input": weights is not None}
+    elif model.startswith("vit_") and weights is not None:
+        more = {"image_size": weights.min_size}
+    elif model.startswith("maxvit_") and weights is not None:
+        more = {"input_size": (weights.min_size, weights.min_size)}
+    made: nn.Module = models.get_model(model, num_classes=num_classes, **more)
+    return made
