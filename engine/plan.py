@@ -77,7 +77,14 @@ class LayerPlan:
     """What the backward pass of one sample needs kept, in float32."""
     notes: tuple[str, ...] = ()
     """Sentences on what it does to its input or its weights without being asked."""
+    published: str = ""
+    """A sentence on whether its published weights are here; empty where it has none."""
     mistake: Mistake | None
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All that there is to say of it, before a run."""
+        return (*self.notes, self.published) if self.published else self.notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +220,7 @@ def check(draft: Draft | Experiment) -> Plan:
     return Plan(
         experiment=experiment,
         description=description,
-        layers=_layer_plans(layers, every, said, {file.path: (file.note,) for file in files}),
+        layers=_layer_plans(layers, every, said, {file.path: file.note for file in files}),
         groups=groups if len(groups) > 1 else (),
         parameters=parameters,
         frozen=frozen,
@@ -411,7 +418,7 @@ def _layer_plans(
     layers: Sequence[Layer],
     traced: Sequence[Traced],
     said: Sequence[Mistake],
-    more_notes: Mapping[str, tuple[str, ...]],
+    published: Mapping[str, str],
 ) -> tuple[LayerPlan, ...]:
     places = {place.path: place for place in walk(layers)}
     own: dict[str, list[Mistake]] = {result.path: [] for result in traced}
@@ -432,7 +439,8 @@ def _layer_plans(
             frozen=result.frozen,
             flops=result.flops,
             activation_bytes=result.activation_bytes,
-            notes=(*result.notes, *more_notes.get(result.path, ())),
+            notes=result.notes,
+            published=published.get(result.path, ""),
             mistake=min(own[result.path], key=lambda m: m.severity, default=None),
         )
         for result in traced

@@ -139,7 +139,7 @@ def _layer(path: str, experiment: Experiment, plan: Plan | None, explain: Explai
         costs += [("of them frozen", f"{planned.frozen:,}")] if planned.frozen else []
         costs += [("work", f"{scaled_text(planned.flops, 'FLOP')}/sample")] if planned.flops else []
         costs += [("activations", f"{scaled_text(planned.activation_bytes, 'B')}")] if planned.activation_bytes else []
-    notes = planned.notes if planned is not None else ()
+    notes = planned.sentences if planned is not None else ()
     return Explanation(layer.type, _sections(value_rows(costs, width), notes, *_about(explain("layers", layer.type))))
 
 

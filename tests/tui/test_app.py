@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from fake_producer import RUNS, FakeProducer, document
@@ -22,6 +24,10 @@ from tui.screens.quit import QuitScreen
 from tui.screens.train import TrainScreen
 from tui.themes import theme_name
 from tui.widgets.footer import Footer
+
+if TYPE_CHECKING:
+    from engine.experiment import Draft
+    from engine.plan import Plan
 
 Act = Callable[[Deck, Pilot[None]], Awaitable[None]]
 
@@ -41,6 +47,18 @@ async def train(deck: Deck, pilot: Pilot[None]) -> None:
     await settle(pilot, lambda: "18,602" in screen_text(deck))
     await pilot.press("t")
     await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
+
+
+def test_what_is_downloaded_before_a_run_is_said(tmp_path: Path) -> None:
+    class Downloading(FakeProducer):
+        def plan_of(self, draft: Draft) -> Plan:
+            return replace(super().plan_of(draft), downloads=("Downloading 45 MB, https://a.b/c.pth",))
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        assert [n.message for n in deck._notifications] == ["Downloading 45 MB, https://a.b/c.pth …"]
+
+    play(Deck(tmp_path, producer=Downloading()), act)
 
 
 def test_t_trains_the_preset_and_the_number_keys_go_between_the_screens(tmp_path: Path) -> None:

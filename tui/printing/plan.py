@@ -23,7 +23,7 @@ def plan_as_text(plan: Plan) -> str:
     blocks = [columns(_facts(plan)), columns(_table(plan), right=(0, 3, 4))]
     if plan.groups:
         blocks.insert(1, columns(_groups(plan.groups), right=(1, 2, 3)))
-    if notes := [(f"{layer.path} {layer.type}", note) for layer in plan.layers for note in layer.notes]:
+    if notes := [(f"{layer.path} {layer.type}", note) for layer in plan.layers for note in layer.sentences]:
         blocks.append(columns(notes))
     frozen = f", {plan.frozen:,} of them frozen" if plan.frozen else ""
     total = [f"{plan.parameters:,} parameters{frozen}", f"{scaled_text(plan.flops, 'FLOP')} a sample"]
@@ -48,7 +48,7 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
                 "frozen_parameters": layer.frozen,
                 "flops": layer.flops,
                 "activation_bytes": layer.activation_bytes,
-                "notes": list(layer.notes),
+                "notes": list(layer.sentences),
             }
             for layer in plan.layers
         ],

@@ -145,12 +145,12 @@ def test_a_plan_says_whether_weights_are_here_and_downloads_nothing(publish, ser
     file = publish("resnet18", b"")
     plan = check(read("resnet18-finetune"))
     assert plan.ok and not plan.mistakes
-    assert plan.layers[0].notes[-1] == "Its weights are not here yet: 45 MB are downloaded when the run starts."
+    assert plan.layers[0].published == "Its weights are not here yet: 45 MB are downloaded when the run starts."
     assert server.asked == [] and "Downloading 45 MB, http://127.0.0.1" in plan.downloads[0]
     file.parent.mkdir(parents=True)
     file.write_bytes(b"")
     plan = check(read("resnet18-finetune"))
-    assert plan.layers[0].notes[-1] == f"Its weights are here: {file}." and plan.downloads == ()
+    assert plan.layers[0].published == f"Its weights are here: {file}." and plan.downloads == ()
 
 
 def test_weights_that_cannot_be_had_are_refused_with_the_place_and_the_fix(publish, server, monkeypatch):
@@ -228,7 +228,7 @@ def test_a_frozen_backbone_is_trained_on_and_resumed_without_its_file(publish, s
     moved = {key for key in kept if key.startswith("1.")}
     assert moved == {"1.weight", "1.bias"}
     log = (again.directory / "events.jsonl").read_text()
-    assert "of its weights are frozen" in log
+    assert "of its weights are frozen" in log and "not here yet" not in log
 
 
 @pytest.mark.parametrize("average", ["{type='ema', decay=0.9}", "{type='swa', start=0.5}"])
