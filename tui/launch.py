@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -69,6 +70,8 @@ def run_deck(
                 terminal.lose()
         busy = deck.close_work()
         status = _after(deck, signals, terminal)
+    if "triton" in sys.modules:
+        atexit.register(_end_in_silence)
     if busy:
         # The thread that checks may be inside torch's import, for seconds, with nothing to save.
         for stream in (sys.stdout, sys.stderr):
@@ -76,6 +79,16 @@ def run_deck(
                 stream.flush()
         os._exit(status)
     return status
+
+
+def _end_in_silence() -> None:
+    """Let nothing follow what the deck said last.
+
+    Triton, which comes with torchvision, lists a page of functions that it finds still in use when Python ends.
+    """
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 class _Signals:
