@@ -121,8 +121,21 @@ def refusal(model: Any) -> str:
     return str(mistake)
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", "densenet121", "googlenet", "mnasnet0_5", "shufflenet_v2_x0_5"])
-@pytest.mark.parametrize("more", [{}, {"features": False}, {"features": False, "num_classes": 4, "freeze": True}])
+NEW_HEAD = {"features": False, "num_classes": 4, "freeze": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("squeezenet1_1", {}),
+        ("squeezenet1_1", {"features": False}),
+        ("squeezenet1_1", NEW_HEAD),
+        ("densenet121", {}),
+        ("googlenet", {"features": False}),
+        ("mnasnet0_5", NEW_HEAD),
+        ("shufflenet_v2_x0_5", NEW_HEAD),
+    ],
+)
 def test_weights_in_torchvisions_format_are_those_that_the_network_begins_with(name, more, publish, server):
     state = published_by_torchvision(name)
     file = publish(name, as_file(state))
