@@ -21,6 +21,9 @@ _HOME = {
     "Session": "engine.training.session",
     "Reason": "engine.training.events",
     "devices": "engine.devices",
+    "find_rate": "engine.probes",
+    "check_gradients": "engine.probes",
+    "memorise_batch": "engine.probes",
 }
 
 __all__ = list(_HOME)

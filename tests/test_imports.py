@@ -65,6 +65,7 @@ print("\\n" + json.dumps(sorted({{name.partition(".")[0] for name in sys.modules
         "engine.training.commands",
         "engine.runs",
         "engine.data.sources",
+        "engine.probes.records",
         "tui.cli",
         "tui.pictures",
     ],

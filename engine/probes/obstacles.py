@@ -1,0 +1,224 @@
+"""Why a model did not memorise a batch: measured on the model as it stands after its last step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.model.containers import CONTAINERS
+from engine.plan import LayerPlan, Plan
+from engine.probes.places import modules_at
+from engine.probes.records import BatchStep
+from engine.probes.trial import Trial
+from engine.training.batches import Batch
+
+HARDLY_MOVED = 1e-3
+"""Weights that changed by less than this share of their size have not moved."""
+
+DEAD = 0.9
+"""A layer is dead when this share of its units gives 0 for every sample."""
+
+FALLING = 0.02
+"""A loss that falls by this share from one tenth of the steps to the next is still falling."""
+
+
+def obstacles(
+    plan: Plan, trial: Trial, batch: Batch, taken: Sequence[BatchStep], begin: Sequence[Tensor]
+) -> Iterator[str]:
+    """What stands in the way, a sentence each, the likeliest first; at least one.
+
+    Args:
+        begin: the parameters before the first step.
+    """
+    found = list(_obstacles(plan, trial, batch, taken, begin))
+    yield from found
+    if on := _regularized(plan, trial):
+        yield f"What keeps a model from memorising is on: {', '.join(on)}. Try it without."
+    elif not found:
+        yield (
+            f"Every layer gets a gradient and the weights move; {plan.parameters:,} parameters may be too few for "
+            f"{batch.size} samples."
+        )
+
+
+def _obstacles(
+    plan: Plan, trial: Trial, batch: Batch, taken: Sequence[BatchStep], begin: Sequence[Tensor]
+) -> Iterator[str]:
+    lr = f"optimizer.lr = {float(trial.optimizer.param_groups[0]['lr']):g}"
+    if not math.isfinite(taken[-1].loss):
+        yield f"The loss is not finite at step {taken[-1].step}: {lr} is too high. The rate finder helps."
+        return
+    if twins := _same_input_other_target(batch):
+        yield f"{twins} samples of the batch have the same input as another one, but another target: no model can tell."
+    leaves = [layer for layer in plan.layers if layer.type not in CONTAINERS]
+    outputs = _look(trial, batch, leaves)
+    yield from _out_of_reach(trial, batch, leaves)
+    if still := _without_gradient(trial.network, leaves):
+        yield f"No gradient reaches {_listed(still)}."
+        if flat := _all_the_same(trial.network, leaves):
+            yield (
+                f"All weights of {_listed(flat)} are the same, so that all units learn the same: set an initializer "
+                "that draws them at random, or leave model.init out."
+            )
+        elif dead := _dead(outputs):
+            yield (
+                f"{_listed(dead)}: nearly all units give 0 for every sample, and let no gradient through. A lower "
+                "rate, BatchNorm before it, or LeakyReLU keep units alive."
+            )
+        return
+    moved = _moved(trial.network, begin)
+    if moved < HARDLY_MOVED:
+        yield (
+            f"The weights moved by {moved:.1g} of their size in {taken[-1].step} steps: {lr} is too low. The rate "
+            "finder helps."
+        )
+        return
+    yield from _course([step.loss for step in taken], lr, noisy=bool(_dropouts(plan, trial)))
+
+
+def _course(losses: Sequence[float], lr: str, *, noisy: bool) -> Iterator[str]:
+    """What the curve of the loss says about the rate; `noisy` where dropout moves it up and down."""
+    tenth = max(1, len(losses) // 10)
+    first, *_, before, last = (fmean(losses[i : i + tenth]) for i in range(0, len(losses) - tenth + 1, tenth))
+    ups = sum(b > a for a, b in pairwise(losses))
+    if last > first:
+        yield f"The loss rose from {first:.3g} to {last:.3g}: {lr} is too high. The rate finder helps."
+    elif before - last > FALLING * abs(before):
+        yield f"The loss is still falling, from {first:.3g} to {last:.3g} by now: a higher optimizer.lr is quicker."
+    elif not noisy and ups > 0.4 * len(losses):
+        yield f"The loss goes up and down from step to step: {lr} may be too high. The rate finder helps."
+
+
+def _look(trial: Trial, batch: Batch, leaves: Sequence[LayerPlan]) -> dict[str, Tensor]:
+    """One forward and backward pass: the outputs by layer; the gradients are in the parameters."""
+    outputs: dict[str, Tensor] = {}
+    handles = []
+    for layer in leaves:
+        label = f"{layer.number} {layer.label}"
+
+        def note(module: nn.Module, given: Any, output: Any, label: str = label) -> None:
+            outputs[label] = output.detach()
+
+        handles += [module.register_forward_hook(note) for module in modules_at(trial.network, layer.path)]
+    trial.optimizer.zero_grad()
+    loss = batch.loss(trial.criterion, trial.network(*batch.inputs))
+    trial.regularizer.objective(loss).backward()
+    for handle in handles:
+        handle.remove()
+    return outputs
+
+
+def _without_gradient(network: nn.Module, leaves: Sequence[LayerPlan]) -> list[str]:
+    """Layers that could learn and whose every gradient is zero."""
+    found = []
+    for layer in leaves:
+        for module in modules_at(network, layer.path):
+            learned = [p for p in module.parameters() if p.requires_grad]
+            if learned and all(p.grad is None or not bool(p.grad.any()) for p in learned):
+                found.append(f"{layer.number} {layer.label}")
+    return list(dict.fromkeys(found))
+
+
+def _all_the_same(network: nn.Module, leaves: Sequence[LayerPlan]) -> list[str]:
+    """Layers with a matrix or kernel in which every number is the same."""
+    found = []
+    for layer in leaves:
+        for module in modules_at(network, layer.path):
+            weights = [p for p in module.parameters() if p.ndim > 1 and p.numel() > 1]
+            if any(bool(p.min() == p.max()) for p in weights):
+                found.append(f"{layer.number} {layer.label}")
+    return list(dict.fromkeys(found))
+
+
+def _dead(outputs: dict[str, Tensor]) -> list[str]:
+    """Layers of which nearly every unit gives 0 for every sample."""
+    found = []
+    for label, output in outputs.items():
+        units = (output == 0).flatten(1).all(0).double()
+        if units.numel() > 1 and float(units.mean()) >= DEAD:
+            found.append(label)
+    return found
+
+
+def _out_of_reach(trial: Trial, batch: Batch, leaves: Sequence[LayerPlan]) -> Iterator[str]:
+    """Targets that are numbers and lie beyond what the last layer can put out."""
+    if trial.dataset.description.task == "classification" or not leaves:
+        return
+    last = modules_at(trial.network, leaves[-1].path)[-1]
+    if any(True for _ in last.parameters()):
+        return
+    target = batch.target
+    tried = torch.linspace(-1e3, 1e3, 2001, device=target.device, dtype=target.dtype).unsqueeze(1)
+    try:
+        with torch.no_grad():
+            reached = last(tried.expand(-1, target.shape[-1]))
+    except (RuntimeError, TypeError, ValueError):
+        return
+    low, high = float(reached.min()), float(reached.max())
+    if float(target.min()) < low - 1e-6 or float(target.max()) > high + 1e-6:
+        yield (
+            f"{leaves[-1].number} {leaves[-1].label} puts out {low:.3g} to {high:.3g} at most, the targets go from "
+            f"{float(target.min()):.3g} to {float(target.max()):.3g}: let a Linear be the last layer."
+        )
+
+
+def _same_input_other_target(batch: Batch) -> int:
+    """How many samples have the input of another one with another target."""
+    x = batch.inputs[0].flatten(1)
+    _, kind, counts = x.unique(dim=0, return_inverse=True, return_counts=True)
+    target = batch.target.flatten(1) if batch.target.ndim > 1 else batch.target.unsqueeze(1)
+    twins = 0
+    for one in (counts > 1).nonzero().flatten().tolist():
+        same = target[kind == one]
+        twins += len(same) if len(same.unique(dim=0)) > 1 else 0
+    return twins
+
+
+def _moved(network: nn.Module, begin: Sequence[Tensor]) -> float:
+    """How far the parameter that moved most is from where it began, as a share of its size."""
+    shares = [
+        float((now.detach() - before).norm() / (before.norm() + 1e-12))
+        for now, before in zip(network.parameters(), begin, strict=True)
+        if now.ndim > 1
+    ]
+    return max(shares, default=0.0)
+
+
+def _regularized(plan: Plan, trial: Trial) -> list[str]:
+    """All that works against memorising, as the document has it."""
+    settings = plan.experiment.regularization
+    decay = max((float(group.get("weight_decay", 0.0)) for group in trial.optimizer.param_groups), default=0.0)
+    found = _dropouts(plan, trial)
+    found += [f"weight_decay {decay:g}"] if decay else []
+    found += [f"{name} {value:g}" for name in ("l1", "l2") if (value := getattr(settings, name))]
+    if settings.clip_grad_norm is not None:
+        found.append(f"clip_grad_norm {settings.clip_grad_norm:g}")
+    if settings.clip_grad_value is not None:
+        found.append(f"clip_grad_value {settings.clip_grad_value:g}")
+    return found
+
+
+def _dropouts(plan: Plan, trial: Trial) -> list[str]:
+    """Layers that leave out something at random."""
+    found = [layer.label for layer in plan.layers if "Dropout" in layer.type]
+    for layer in plan.layers:
+        if "Dropout" not in layer.type and any(map(_drops, modules_at(trial.network, layer.path))):
+            found.append(f"dropout of {layer.label}")
+    return list(dict.fromkeys(found))
+
+
+def _drops(module: nn.Module) -> bool:
+    own = getattr(module, "dropout", 0.0)
+    return (isinstance(own, float) and own > 0) or bool(getattr(module, "drop_path", 0.0))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,0 +1,178 @@
+"""Can this model memorise one batch? One that cannot will not learn a data set either, and the reason is easier to see.
+
+Source: Karpathy, "A recipe for training neural networks", 2019, https://karpathy.github.io/2019/04/25/recipe/
+N samples, K classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from engine.plan import Plan
+from engine.probes.aside import Aside
+from engine.probes.obstacles import obstacles
+from engine.probes.records import BatchDone, BatchStep
+from engine.probes.trial import Trial, needs_plain_step, needs_whole_plan
+from engine.training.batches import Batch
+from engine.training.metrics import metrics_for
+
+STEPS = 300
+
+EXPLAINED = 0.99
+"""Of the variance of targets that are numbers: from here on they count as memorised."""
+
+NEAR = 0.02
+"""A loss within this share of that of a guess is the guess's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """An answer that does not look at the sample, and its loss."""
+
+    loss: float
+    name: str
+
+
+def memorise_batch(plan: Plan, *, steps: int = STEPS) -> Iterator[BatchStep | BatchDone]:
+    """Train a model of its own on the first batch of the run, over and over, until every answer is right.
+
+    The model, the loss, the penalties and the optimizer are the document's, with its constant rate: no scheduler, no
+    mixup, no CutMix. Dropout stays on; where it alone is in the way, a last look without it says so. Classes are
+    memorised when every answer is right, numbers when 99 % of the variance of the training targets is explained.
+    Between two records the process is as it was before, see `Aside`.
+
+    Args:
+        steps: how many there are at most.
+
+    Raises:
+        Refused: the plan has mistakes, or its optimizer does not take one look at the loss a step.
+    """
+    needs_whole_plan(plan)
+    needs_plain_step(plan, "the one-batch test")
+    return _memorise(plan, steps)
+
+
+def _memorise(plan: Plan, steps: int) -> Iterator[BatchStep | BatchDone]:
+    aside = Aside(plan.device)
+    with aside:
+        trial = Trial(plan, mixing=False)
+        batch = next(trial.windows())[0]
+        begin = [parameter.detach().clone() for parameter in trial.network.parameters()]
+        score_of = _Score(plan, trial)
+    taken: list[BatchStep] = []
+    for step in range(1, steps + 1):
+        with aside:
+            one = trial.step([batch])
+            score = score_of(one.outputs[0], batch.target)
+        taken.append(BatchStep(step=step, steps=steps, loss=one.loss, score=score))
+        yield taken[-1]
+        if score >= score_of.enough or not math.isfinite(one.loss):
+            break
+    with aside:
+        done = _verdict(plan, trial, batch, taken, begin, score_of)
+    yield done
+
+
+class _Score:
+    """How much of a batch is answered right: 1 is all of it."""
+
+    def __init__(self, plan: Plan, trial: Trial) -> None:
+        description = trial.dataset.description
+        self.classes = description.task == "classification"
+        self.enough = 1.0 if self.classes else EXPLAINED
+        probabilities = plan.experiment.loss.type == "BCELoss"
+        self._metrics = metrics_for(description.task, description.outputs, plan.device, probabilities=probabilities)
+        variance = 0.0
+        if not self.classes:
+            variance = float(trial.dataset.y[trial.dataset.train].double().var(unbiased=False))
+        self._variance = variance or 1.0
+
+    def __call__(self, output: Tensor, target: Tensor) -> float:
+        self._metrics.reset()
+        self._metrics.add(output, target)
+        measured = self._metrics.compute()
+        return measured["accuracy"] if self.classes else 1 - measured["rmse"] ** 2 / self._variance
+
+    def words(self, score: float) -> str:
+        """A score for a person to read."""
+        what = "of the answers are right" if self.classes else "of the variance is explained"
+        return f"{100 * score:.{0 if self.classes else 1}f} % {what}"
+
+
+def _verdict(
+    plan: Plan, trial: Trial, batch: Batch, taken: list[BatchStep], begin: list[Tensor], score_of: _Score
+) -> BatchDone:
+    last, size = taken[-1], batch.size
+    guesses = _guesses(plan, trial, batch)
+    record: dict[str, Any] = {"step": last.step, "loss": last.loss, "score": last.score, "guess": guesses[0].loss}
+    samples = f"{size} sample{'s' if size != 1 else ''}"
+    if last.score >= score_of.enough:
+        message = (
+            f"Memorised in {last.step} step{'s' if last.step > 1 else ''}: {score_of.words(last.score)} on the same "
+            f"{samples}, the loss is {last.loss:.3g}."
+        )
+        return BatchDone(**record, memorised=True, message=message)
+    if (calm := _without_dropout(trial, batch, score_of)) is not None and calm >= score_of.enough:
+        message = (
+            f"Memorised in {last.step} steps, with dropout off: {score_of.words(calm)} then, and "
+            f"{score_of.words(last.score)} while it is on. That is what dropout is for."
+        )
+        return BatchDone(**record | {"score": calm}, memorised=True, message=message)
+    near = [guess for guess in guesses if abs(last.loss - guess.loss) <= NEAR * max(abs(guess.loss), 1e-12)]
+    stays = f"the loss is {last.loss:.3g}"
+    if near:
+        stays = f"the loss stays at {last.loss:.3g}, {near[0].name}"
+    elif not math.isfinite(last.loss):
+        stays = "the loss is not finite"
+    message = f"Did not memorise {samples} in {last.step} steps: {stays}; {score_of.words(last.score)}."
+    return BatchDone(
+        **record, memorised=False, message=message, advice=tuple(obstacles(plan, trial, batch, taken, begin))
+    )
+
+
+def _without_dropout(trial: Trial, batch: Batch, score_of: _Score) -> float | None:
+    """The score with all that is random off and batch norm as in training; None where the outputs are not finite."""
+    network = trial.network.eval()
+    for module in network.modules():
+        if isinstance(module, _BatchNorm):
+            module.train()
+    with torch.no_grad():
+        output = network(*batch.inputs)
+    network.train()
+    return score_of(output, batch.target) if bool(output.isfinite().all()) else None
+
+
+def _guesses(plan: Plan, trial: Trial, batch: Batch) -> list[Guess]:
+    """Answers that do not look at the sample; first the one without any knowledge of the batch."""
+    with torch.no_grad():
+        like = trial.network.eval()(*batch.inputs)
+        trial.network.train()
+    criterion, loss_type, target = trial.criterion, plan.experiment.loss.type, batch.target
+    if trial.dataset.description.task != "classification":
+        mean = target.mean(0, keepdim=True).expand_as(like)
+        return [Guess(_loss(criterion, mean, target), "that of always answering the mean")]
+    classes = trial.dataset.description.outputs
+    blank = {"NLLLoss": -math.log(classes), "BCELoss": 0.5}.get(loss_type, 0.0)
+    blind = _loss(criterion, torch.full_like(like, blank), target)
+    name = "that of guessing"
+    if math.isclose(blind, math.log(classes), rel_tol=1e-3):
+        name = f"about ln {classes}: {name}"
+    guesses = [Guess(blind, name)]
+    if loss_type in ("CrossEntropyLoss", "NLLLoss"):
+        shares = torch.bincount(target, minlength=classes).to(like.dtype) / len(target)
+        logs = shares.clamp(min=1e-4).log().expand_as(like)
+        often = "that of knowing how often each class occurs, and nothing of the samples"
+        guesses.append(Guess(_loss(criterion, logs, target), often))
+    return guesses
+
+
+def _loss(criterion: nn.Module, output: Tensor, target: Tensor) -> float:
+    with torch.no_grad():
+        return float(criterion(output, target))

@@ -1,0 +1,173 @@
+"""A learning rate to begin with: the loss over rates that grow from step to step.
+
+Source: Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3,
+https://arxiv.org/abs/1506.01186
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import fmean, stdev
+from typing import Literal
+
+import torch
+
+from engine.experiment.mistakes import Mistake, Refused
+from engine.plan import Plan
+from engine.probes.aside import Aside
+from engine.probes.records import RateFound, RateStep
+from engine.probes.trial import Trial, needs_plain_step, needs_whole_plan
+
+LOWEST, HIGHEST, STEPS = 1e-7, 10.0, 160
+
+BETA = 0.9
+"""What the smoothed loss keeps of itself: it spans ten steps, half a power of ten. More would push the suggestion up,
+since an average lags behind."""
+
+SETTLED = 10
+"""Steps before the smoothed loss is trusted: an average of fewer says little."""
+
+DIVERGED = 4.0
+"""The finder stops where the smoothed loss is this many times its best."""
+
+NEIGHBOURS = 3
+"""Steps to each side over which a slope is fitted, so that no single batch decides."""
+
+LEAST_DESCENT = 0.01
+"""A descent by less than this share of the loss at the beginning is none."""
+
+
+def find_rate(
+    plan: Plan, *, lowest: float = LOWEST, highest: float = HIGHEST, steps: int = STEPS
+) -> Iterator[RateStep | RateFound]:
+    """Train a model of its own on the run's first batches while the rate grows exponentially, and suggest a rate.
+
+    Every step is the training loop's: same weights, order, dropout, penalties, clipping and precision as a run of this
+    plan has, but no scheduler. Parameter groups keep the proportion of their rates. Between two records the process is
+    as it was before, see `Aside`.
+
+    The suggestion is the rate at which the smoothed loss falls most steeply over the logarithm of the rate, before its
+    minimum. At the minimum itself the loss no longer falls; a tenth of that rate is the other rule in use.
+
+    Args:
+        lowest, highest: the first and the last rate, in units of optimizer.lr.
+        steps: how many there are at most; it ends before where the loss diverges.
+
+    Raises:
+        Refused: the plan has mistakes, or its optimizer has no rate to find.
+    """
+    needs_whole_plan(plan)
+    needs_plain_step(plan, "the rate finder")
+    _needs_a_rate(plan)
+    return _find(plan, lowest, highest, steps)
+
+
+def _find(plan: Plan, lowest: float, highest: float, steps: int) -> Iterator[RateStep | RateFound]:
+    aside = Aside(plan.device)
+    with aside:
+        trial = Trial(plan)
+        windows = trial.windows()
+        factors = _factors(plan, trial.optimizer)
+    taken: list[RateStep] = []
+    average, best = 0.0, math.inf
+    ended: Literal["diverged", "not_finite", "completed"] = "completed"
+    for step in range(1, steps + 1):
+        lr = lowest * (highest / lowest) ** ((step - 1) / max(1, steps - 1))
+        with aside:
+            for group, factor in zip(trial.optimizer.param_groups, factors, strict=True):
+                group["lr"] = lr * factor
+            loss = trial.step(next(windows)).loss
+        average = BETA * average + (1 - BETA) * loss
+        smoothed = average / (1 - BETA**step)
+        taken.append(RateStep(step=step, steps=steps, lr=lr, loss=loss, smoothed=smoothed))
+        yield taken[-1]
+        if not math.isfinite(smoothed):
+            ended = "not_finite"
+            break
+        if step > SETTLED:
+            if smoothed > best + (DIVERGED - 1) * abs(best):
+                ended = "diverged"
+                break
+            best = min(best, smoothed)
+    yield suggestion(taken, ended, notes=_notes(plan, trial.optimizer))
+
+
+def suggestion(
+    taken: Sequence[RateStep], ended: Literal["diverged", "not_finite", "completed"], notes: tuple[str, ...] = ()
+) -> RateFound:
+    """The rate that the steps of a finder speak for; none where the loss does not fall by more than it scatters."""
+    steps = [step for step in taken if math.isfinite(step.smoothed)]
+    if not taken or len(steps) < 2 * SETTLED:
+        found = "is not finite" if ended == "not_finite" else "diverges"
+        at = f" from a rate of {taken[-1].lr:.2g} on" if taken else ""
+        message = f"No suggestion: the loss {found}{at}. Look at the data and the initializer first."
+        return RateFound(lr=None, ended=ended, message=message, notes=notes)
+    first, last = steps[0].lr, steps[-1].lr
+    begin = [step.loss for step in steps[: 2 * SETTLED]]
+    start, scatter = fmean(begin), stdev(begin)
+    lowest = min(range(SETTLED, len(steps)), key=lambda i: steps[i].smoothed)
+    slopes = {i: _slope(steps, i) for i in range(SETTLED, lowest + 1)}
+    steepest = min(slopes, key=slopes.__getitem__)
+    fall = start - steps[lowest].smoothed
+    if fall <= max(scatter, LEAST_DESCENT * abs(start)) or slopes[steepest] >= 0:
+        message = (
+            f"No suggestion: between {first:.2g} and {last:.2g} the loss never falls by more than it scatters from "
+            f"batch to batch ({scatter:.2g}). Try the one-batch test: it says whether the model learns at all."
+        )
+        return RateFound(lr=None, ended=ended, message=message, notes=notes)
+    minimum = steps[lowest].lr
+    chosen = steps[steepest]
+    end = {
+        "diverged": f"It diverges from {last:.2g} on.",
+        "not_finite": f"It is not finite after {last:.2g}.",
+        "completed": f"It did not diverge up to {last:.2g}.",
+    }[ended]
+    message = (
+        f"The loss falls most steeply at {chosen.lr:.2g} and is lowest at {minimum:.2g}; a tenth of that, "
+        f"{minimum / 10:.2g}, is the other rule. {end}"
+    )
+    return RateFound(
+        lr=float(f"{chosen.lr:.2g}"),
+        loss=chosen.smoothed,
+        lr_at_minimum=minimum,
+        tenth_of_minimum=minimum / 10,
+        ended=ended,
+        message=message,
+        notes=notes,
+    )
+
+
+def _slope(steps: Sequence[RateStep], i: int) -> float:
+    """The fall of the smoothed loss per power of ten of the rate, around a step: a least-squares line."""
+    near = steps[max(0, i - NEIGHBOURS) : i + NEIGHBOURS + 1]
+    x = [math.log10(step.lr) for step in near]
+    y = [step.smoothed for step in near]
+    middle, height = fmean(x), fmean(y)
+    spread = sum((a - middle) ** 2 for a in x)
+    return sum((a - middle) * (b - height) for a, b in zip(x, y, strict=True)) / spread if spread else 0.0
+
+
+def _needs_a_rate(plan: Plan) -> None:
+    optimizer = plan.experiment.optimizer
+    if optimizer.type == "Rprop":
+        found = "Rprop keeps a step size of its own for each weight, and lr counts at the first step only"
+        raise Refused(Mistake("optimizer.lr", found, "there is no rate to find", "Leave it at its default."))
+    if "lr" not in optimizer.parameters:
+        found = f"{optimizer.type} has no lr"
+        raise Refused(Mistake("optimizer.type", found, "there is no rate to find", "Choose another optimizer."))
+
+
+def _factors(plan: Plan, optimizer: torch.optim.Optimizer) -> list[float]:
+    """What each group's rate is as a multiple of optimizer.lr; 1 where that is 0."""
+    lr = float(plan.experiment.optimizer.parameters["lr"])
+    return [float(group["lr"]) / lr if lr else 1.0 for group in optimizer.param_groups]
+
+
+def _notes(plan: Plan, optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
+    lr = float(plan.experiment.optimizer.parameters["lr"])
+    # The rates in the optimizer have grown by now, but not their proportions.
+    rates = {float(group["lr"]) for group in optimizer.param_groups}
+    if len(rates) > 1 and lr:
+        return ("Groups with a rate of their own moved in proportion: change theirs by as much as optimizer.lr.",)
+    return ()

@@ -1,0 +1,111 @@
+"""The one-batch test: what a model memorises, and what is in the way of one that does not."""
+
+import math
+
+import pytest
+import torch
+
+from engine.experiment import Refused, read, reads
+from engine.plan import check
+from engine.probes import BatchDone, BatchStep, memorise_batch
+
+WINE = 'data = {source = "wine", batch_size = 24}\noptimizer = {type = "SGD", lr = 0.1}\n'
+NET = 'layers = [{type = "Linear", out_features = 16}, "ReLU", {type = "Linear", out_features = "auto"}]'
+DIABETES = 'data = {source = "diabetes", batch_size = 32}\noptimizer = {type = "AdamW", lr = 1e-2}\n'
+
+
+def verdict(draft, **arguments):
+    plan = check(draft)
+    assert plan.ok, plan.mistakes
+    *steps, done = memorise_batch(plan, **arguments)
+    assert isinstance(done, BatchDone) and all(isinstance(step, BatchStep) for step in steps)
+    return steps, done
+
+
+@pytest.mark.parametrize("preset", ["digits-cnn", "digits-lstm", "mackey-glass-lstm"])
+def test_a_preset_memorises_its_first_batch(preset):
+    steps, done = verdict(read(preset))
+    assert done.memorised and done.step == len(steps) < 200
+    assert done.message.startswith(f"Memorised in {done.step} steps: ")
+    assert done.advice == ()
+    assert steps[-1].loss < steps[0].loss
+
+
+def test_a_rate_that_is_too_low_is_named():
+    _, done = verdict(reads(f"{WINE}[model]\n{NET}", ["optimizer.lr=1e-7"]), steps=40)
+    assert not done.memorised
+    assert "optimizer.lr = 1e-07 is too low" in done.advice[0]
+
+
+def test_a_rate_that_is_too_high_is_named():
+    _, done = verdict(reads(f"{DIABETES}[model]\n{NET}", ["optimizer={type='SGD', lr=1e6}"]), steps=40)
+    assert not done.memorised
+    assert "the loss is not finite" in done.message and "is too high" in done.advice[0]
+
+
+def test_weights_that_are_all_zero_leave_the_loss_at_that_of_guessing_and_are_named():
+    _, done = verdict(reads(f"{WINE}[model]\ninit = 'zeros_'\n{NET}"), steps=100)
+    assert not done.memorised
+    assert done.guess == pytest.approx(math.log(3), abs=1e-4)
+    assert "the loss stays at" in done.message and "how often each class occurs" in done.message
+    assert done.advice[0] == "No gradient reaches 0 Linear 16."
+    assert "All weights of 0 Linear 16, 2 Linear 3 are the same" in done.advice[1]
+
+
+def test_a_loss_that_stays_at_ln_k_is_said_to_be_that_of_guessing():
+    _, done = verdict(reads(f"{WINE}[model]\ninit = 'zeros_'\n{NET}", ["optimizer.lr=1e-6"]), steps=5)
+    assert "about ln 3: that of guessing" in done.message
+
+
+def test_units_that_are_dead_are_named():
+    layer = '{type = "Linear", out_features = 16, bias_init = {type = "constant_", val = -100.0}}'
+    net = f'layers = [{layer}, "ReLU", {{type = "Linear", out_features = "auto"}}]'
+    _, done = verdict(reads(f"{WINE}[model]\n{net}"), steps=20)
+    assert done.advice[0].startswith("No gradient reaches 0 Linear 16")
+    assert done.advice[1].startswith("1 ReLU: nearly all units give 0 for every sample")
+
+
+def test_targets_that_the_last_layer_cannot_reach_are_named():
+    net = 'layers = [{type = "Linear", out_features = "auto"}, "Sigmoid"]'
+    _, done = verdict(reads(f"{DIABETES}[model]\n{net}"), steps=50)
+    assert done.advice[0].startswith("1 Sigmoid puts out 0 to 1 at most, the targets go from -")
+
+
+def test_samples_that_contradict_each_other_are_named(tmp_path):
+    import numpy as np
+
+    x = np.ones((40, 4), dtype=np.float32)
+    np.savez(tmp_path / "mine.npz", x=x, y=np.arange(40) % 2)
+    text = f'data = {{source = "arrays", path = "{tmp_path / "mine.npz"}", batch_size = 16}}\n[model]\n{NET}'
+    _, done = verdict(reads(text), steps=20)
+    assert "16 samples of the batch have the same input as another one, but another target" in done.advice[0]
+
+
+def test_what_regularizes_is_named_where_a_model_does_not_get_there():
+    net = NET.replace('"ReLU"', '"ReLU", {type = "Dropout", p = 0.95}')
+    sets = ["regularization={l2=0.1, clip_grad_norm=0.5}", "optimizer.weight_decay=0.2"]
+    _, done = verdict(reads(f"{WINE}[model]\n{net}", sets), steps=20)
+    assert not done.memorised
+    on = "Dropout 0.95, weight_decay 0.2, l2 0.1, clip_grad_norm 0.5"
+    assert done.advice[-1] == f"What keeps a model from memorising is on: {on}. Try it without."
+
+
+def test_a_model_that_memorises_but_for_its_dropout_has_memorised():
+    net = NET.replace("out_features = 16", "out_features = 64").replace('"ReLU"', '"ReLU", {type = "Dropout", p = 0.9}')
+    _, done = verdict(reads(f"{WINE}[model]\n{net}", ["optimizer={type='SGD', lr=0.3}"]), steps=15)
+    assert done.memorised and "with dropout off" in done.message
+
+
+def test_mixup_and_the_scheduler_are_left_out_and_nothing_is_left_behind():
+    plain = f"{WINE}[model]\n{NET}\n"
+    more = ["regularization={mixup=0.4}", "scheduler={type='OneCycleLR'}", "training.epochs=2"]
+    before = torch.get_rng_state(), torch.get_num_threads()
+    one, _ = verdict(reads(plain), steps=10)
+    other, _ = verdict(reads(plain, more), steps=10)
+    assert [step.loss for step in one] == [step.loss for step in other]
+    assert torch.equal(torch.get_rng_state(), before[0]) and torch.get_num_threads() == before[1]
+
+
+def test_a_plan_with_mistakes_is_refused():
+    with pytest.raises(Refused, match=r"training\.epochs"):
+        memorise_batch(check(reads(f"{WINE}[model]\n{NET}", ["training.epochs=0"])))
