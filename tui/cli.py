@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -32,6 +32,12 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List runs, show one, remove one.", rich_markup_mode=None)
 app.add_typer(runs_app, name="runs")
+probe_app = typer.Typer(
+    help="Look before training: a learning rate, the gradients, one batch. Nothing of it is kept.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+app.add_typer(probe_app, name="probe")
 
 PresetOrFile = Annotated[str, typer.Argument(metavar="PRESET|FILE", help="A preset's name, or a TOML file.")]
 Set = Annotated[
@@ -164,6 +170,24 @@ def check(
             print(f"\n{weights_as_text(starts)}")
         _print_mistakes(plan.mistakes)
     raise typer.Exit(0 if plan.ok else 2)
+
+
+@probe_app.command("rate")
+def probe_rate(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
+    """Find a learning rate: the loss over rates that grow at every step, and where it falls most steeply."""
+    raise typer.Exit(_probe("rate", experiment, set_, as_json))
+
+
+@probe_app.command("gradients")
+def probe_gradients(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
+    """Check every layer's backward pass against numerical differences, in float64: torch.autograd.gradcheck."""
+    raise typer.Exit(_probe("gradients", experiment, set_, as_json))
+
+
+@probe_app.command("one-batch")
+def probe_one_batch(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
+    """Train on one batch over and over: a model that cannot memorise it will not learn, and here it shows why."""
+    raise typer.Exit(_probe("one-batch", experiment, set_, as_json))
 
 
 @app.command()
@@ -300,6 +324,23 @@ def main() -> None:
         # The reader of our output has gone (`torchdeck presets | head`): not worth a traceback at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
+
+
+def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set_: list[str] | None, json: bool) -> int:
+    from engine.experiment import read
+    from engine.training.allocator import keep_freed_memory
+    from tui.printing.probes import interrupted, print_probe
+    from tui.producer import probe_records
+
+    try:
+        keep_freed_memory()
+        from engine.plan import check as plan_of
+
+        plan = plan_of(read(experiment, set_ or []))
+        _print_mistakes(plan.mistakes)
+        return print_probe(probe_records(kind, plan)(lambda: False), as_json=json) if plan.ok else 2
+    except KeyboardInterrupt:
+        return interrupted()
 
 
 def _terminal_problem() -> str | None:

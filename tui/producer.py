@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from engine.experiment import Draft, Preset, Refused, presets, read
+from engine.experiment import Draft, Mistake, Preset, Refused, presets, read
+from engine.probes.records import Record
 from engine.training.commands import Command
 from engine.training.events import Event, Finished
 from tui.explanations import Explained
 from tui.picking import Item
+from tui.probe_thread import Probe, ProbeThread, Records, Stop
 
 if TYPE_CHECKING:
     from engine.catalog.loss_curve import LossCurve
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
     from engine.precision_choices import PrecisionChoice
     from engine.runs import Follower, RunSummary
     from engine.training.penalties import Penalties
+    from engine.training.session import Session
     from tui.pictures import Findings
+
+ProbeKind = Literal["rate", "gradients", "one-batch"]
 
 
 class Run(Protocol):
@@ -42,6 +48,11 @@ class Run(Protocol):
 
 class Producer:
     """The engine. Nothing of torch is imported before `plan_of` is called, which the deck does on a thread."""
+
+    _beginning = threading.Lock()
+    """Held while a run begins: torch's random generator is one for the whole process."""
+    _run: Run | None = None
+    _probe: Probe | None = None
 
     def presets(self) -> tuple[Preset, ...]:
         """The experiments that come with torchdeck."""
@@ -186,9 +197,7 @@ class Producer:
         """
         from engine.training.session import Session
 
-        session = Session(plan, runs_dir=runs_dir)
-        session.start()
-        return session
+        return self._begin(lambda: Session(plan, runs_dir=runs_dir))
 
     def resume(self, path: Path) -> Run:
         """Go on with a run from its newest checkpoint.
@@ -198,12 +207,55 @@ class Producer:
         """
         from engine.training.session import Session
 
-        session = Session.resumed(path)
-        session.start()
-        return session
+        return self._begin(lambda: Session.resumed(path))
 
     def follow(self, path: Path) -> Follower:
         """A run of another process, or one that has ended."""
         from engine.runs import Follower
 
         return Follower(path)
+
+    def probe(self, kind: ProbeKind, plan: Plan) -> Probe:
+        """Begin to look for a rate, to check gradients, or to memorise a batch, on a thread.
+
+        There is one probe at a time, and none beside a run of this process: it says so and ends. One that is going on
+        when a run begins is stopped first.
+        """
+        before = self._probe
+        if before is not None:
+            before.stop()
+        if not self._beginning.acquire(blocking=False):
+            return ProbeThread(_refused)
+        try:
+            if self._run is not None and self._run.alive:
+                return ProbeThread(_refused)
+            self._probe = ProbeThread(probe_records(kind, plan), after=before)
+            return self._probe
+        finally:
+            self._beginning.release()
+
+    def _begin(self, make: Callable[[], Session]) -> Session:
+        with self._beginning:
+            if self._probe is not None:
+                self._probe.stop(None)
+                self._probe = None
+            session = make()
+            session.start()
+            self._run = session
+        return session
+
+
+def _refused(stop: Stop) -> Iterator[Record]:
+    found, fix = "a run is going on in this process", "Wait for its end, or stop it."
+    raise Refused(Mistake("probe", found, "a probe would disturb its random numbers", fix))
+
+
+def probe_records(kind: ProbeKind, plan: Plan) -> Records:
+    """How a probe of that kind is begun. Imports torch."""
+    import engine.probes as probes
+
+    if kind == "rate":
+        return lambda stop: probes.find_rate(plan)
+    if kind == "gradients":
+        return lambda stop: probes.check_gradients(plan, stop=stop)
+    return lambda stop: probes.memorise_batch(plan)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from time import monotonic
 from typing import NamedTuple
 
 import torch
@@ -26,6 +28,12 @@ OUTPUTS = 64
 
 NUDGE = 1e-3
 """How far values are moved away from a kink, before they are checked again."""
+
+FAST_CALLS = 200
+"""A fast check takes a handful of evaluations; this many mean that it failed and goes through every element."""
+
+LOOK_S = 10.0
+"""Elements of a large model are looked at one by one for no longer than this, in seconds."""
 
 Function = Callable[[Sequence[Tensor]], Tensor]
 Stop = Callable[[], bool]
@@ -125,17 +133,24 @@ class _Weighed:
         """Weights that make one number of the outputs."""
         self.calls, self.most_calls = 0, math.inf
 
-    def start(self) -> list[Tensor]:
-        """The free elements of every argument."""
-        return [_free(argument).detach().clone().requires_grad_() for argument in self._arguments]
+    def start(self) -> Tensor:
+        """The free elements of every argument, one after the other."""
+        return torch.cat([_free(argument).detach() for argument in self._arguments]).requires_grad_()
 
-    def __call__(self, *free: Tensor) -> Tensor:
+    @property
+    def stretches(self) -> list[range]:
+        """Where the elements of each argument stand."""
+        ends = list(accumulate((argument.elements for argument in self._arguments), initial=0))
+        return [range(begin, end) for begin, end in pairwise(ends)]
+
+    def __call__(self, free: Tensor) -> Tensor:
         self.calls += 1
         if self._stop():
             raise Stopped
         if self.calls > self.most_calls:
             raise _Differs
-        whole = [_whole(argument, elements) for argument, elements in zip(self._arguments, free, strict=True)]
+        parts = free.split([argument.elements for argument in self._arguments])
+        whole = [_whole(argument, elements) for argument, elements in zip(self._arguments, parts, strict=True)]
         output = self._function(whole).flatten()
         return output if self._weights is None else self._weights @ output
 
@@ -155,12 +170,11 @@ def _whole(argument: Argument, elements: Tensor) -> Tensor:
     return argument.value.flatten().index_put((argument.free,), elements).view(argument.value.shape)
 
 
-def _gradcheck(weighed: _Weighed, at: Sequence[Tensor], fast: bool) -> str | None:
+def _gradcheck(weighed: _Weighed, at: Tensor, fast: bool) -> str | None:
     """None where it passes; else what it says, in a line."""
-    rows = 2 if weighed.one.numel() == 2 else weighed.one.numel()
-    weighed.calls, weighed.most_calls = 0, 20 * (len(at) + 1) * (rows + 1) if fast else math.inf
+    weighed.calls, weighed.most_calls = 0, FAST_CALLS if fast else math.inf
     try:
-        gradcheck(weighed, tuple(at), eps=EPS, atol=ATOL, rtol=RTOL, fast_mode=fast)
+        gradcheck(weighed, (at,), eps=EPS, atol=ATOL, rtol=RTOL, fast_mode=fast)
     except _Differs:
         return "the gradient along a random direction differs"
     except GradcheckError as error:
@@ -170,39 +184,47 @@ def _gradcheck(weighed: _Weighed, at: Sequence[Tensor], fast: bool) -> str | Non
     return None
 
 
-def _explain(weighed: _Weighed, start: Sequence[Tensor]) -> list[_Element]:
+def _explain(weighed: _Weighed, start: Tensor) -> list[_Element]:
     """The elements that differ, of those looked at."""
-    by_autograd = torch.autograd.grad(weighed(*start) @ weighed.one, start, allow_unused=True)
+    (by_autograd,) = torch.autograd.grad(weighed(start) @ weighed.one, start)
     found = []
-    room = max(8, AT_MOST // len(start))
+    until = monotonic() + LOOK_S
     with torch.no_grad():
-        moved = [tensor.detach().clone() for tensor in start]
-        here = float(weighed(*moved) @ weighed.one)
-        for index, tensor in enumerate(moved):
-            gradient = by_autograd[index]
-            # Kinks lie at zero more often than anywhere else, so the elements that are nearest to it come first.
-            for element in tensor.abs().argsort()[:room].tolist():
-                value = float(tensor[element])
-                tensor[element] = value + EPS
-                right = (float(weighed(*moved) @ weighed.one) - here) / EPS
-                tensor[element] = value - EPS
-                left = (here - float(weighed(*moved) @ weighed.one)) / EPS
-                tensor[element] = value
-                analytic = 0.0 if gradient is None else float(gradient[element])
-                difference = abs(analytic - (left + right) / 2)
-                tolerance = ATOL + RTOL * max(abs(left), abs(right))
-                if difference > tolerance:
-                    found.append(_Element(difference, abs(right - left) > tolerance, (left, right, analytic)))
+        moved = start.detach().clone()
+        here = float(weighed(moved) @ weighed.one)
+        for element in _to_look_at(weighed, moved):
+            value = float(moved[element])
+            moved[element] = value + EPS
+            right = (float(weighed(moved) @ weighed.one) - here) / EPS
+            moved[element] = value - EPS
+            left = (here - float(weighed(moved) @ weighed.one)) / EPS
+            moved[element] = value
+            analytic = float(by_autograd[element])
+            difference = abs(analytic - (left + right) / 2)
+            tolerance = ATOL + RTOL * max(abs(left), abs(right))
+            if difference > tolerance:
+                found.append(_Element(difference, abs(right - left) > tolerance, (left, right, analytic)))
+            if monotonic() > until:
+                break
     return found
 
 
-def _passes_beside(weighed: _Weighed, start: Sequence[Tensor], generator: torch.Generator, fast: bool) -> bool:
+def _to_look_at(weighed: _Weighed, at: Tensor) -> list[int]:
+    """A bounded number of elements of every argument: kinks lie at zero more often than anywhere else, so those first
+    that are nearest to it."""
+    room = max(1, AT_MOST // len(weighed.stretches))
+    return [
+        stretch.start + element
+        for stretch in weighed.stretches
+        for element in at[stretch.start : stretch.stop].abs().argsort()[:room].tolist()
+    ]
+
+
+def _passes_beside(weighed: _Weighed, start: Tensor, generator: torch.Generator, fast: bool) -> bool:
     """Whether the gradients agree when every element is moved a little; in three tries, since one may hit a kink."""
     for _ in range(3):
-        beside = []
-        for tensor in start:
-            by = torch.rand(tensor.shape, dtype=torch.float64, generator=generator) - 0.5
-            beside.append((tensor.detach() + NUDGE * (by + 0.5 * by.sign())).requires_grad_())
+        by = torch.rand(start.shape, dtype=torch.float64, generator=generator) - 0.5
+        beside = (start.detach() + NUDGE * (by + 0.5 * by.sign())).requires_grad_()
         if _gradcheck(weighed, beside, fast) is None:
             return True
     return False

@@ -40,8 +40,11 @@ from tui.explanations import LOADING, Selection, entry_text, explanation
 from tui.form_rows import mistakes_at
 from tui.picking import Item
 from tui.pictures import NOTHING_YET, look, picture
+from tui.screens.gradient_check import GradientCheckScreen
+from tui.screens.one_batch import OneBatchScreen
 from tui.screens.picker import PickerScreen
 from tui.screens.picture import PictureScreen
+from tui.screens.rate_finder import RateFinderScreen
 from tui.widgets.footer import Footer
 from tui.widgets.form import FieldAsked, FieldChanged, FieldTried, FormPanel
 from tui.widgets.header import DeckHeader
@@ -125,6 +128,9 @@ class DesignScreen(Screen[None]):
         Binding("u", "undo", "Undo", tooltip="Take the last change back"),
         Binding("r,ctrl+r", "redo", "Redo", show=False, key_display="r", tooltip="Make it again"),
         Binding("t", "train", "Train", tooltip="Train this experiment"),
+        Binding("l", "rate_finder", "Rate finder", tooltip="Look for a learning rate, on a model of its own"),
+        Binding("g", "gradients", "Gradients", tooltip="Check the gradients of every layer"),
+        Binding("o", "one_batch", "One batch", tooltip="See whether the model can memorise one batch"),
         Binding("s,ctrl+s", "save", "Save", show=False, key_display="s", tooltip="Save the document to its file"),
         Binding("S", "save_as", "Save as", show=False, tooltip="Save the document to another file"),
         Binding("ctrl+o", "open", "Open", show=False, tooltip="Open a document: a file, or one that was not saved"),
@@ -621,6 +627,39 @@ class DesignScreen(Screen[None]):
     def action_command_line(self) -> None:
         if self.design is not None:
             self.app.documents.show_command(self.design)
+
+    def action_rate_finder(self) -> None:
+        if (plan := self._plan_to_probe()) is not None:
+            self.app.push_screen(RateFinderScreen(plan, self.app.producer), self._rate_found)
+
+    def action_gradients(self) -> None:
+        if (plan := self._plan_to_probe()) is not None:
+            self.app.push_screen(GradientCheckScreen(plan, self.app.producer))
+
+    def action_one_batch(self) -> None:
+        if (plan := self._plan_to_probe()) is not None:
+            self.app.push_screen(OneBatchScreen(plan, self.app.producer))
+
+    def _plan_to_probe(self) -> Plan | None:
+        """The plan, where it can be built and nothing trains; else the reason is said."""
+        plan = self.design.plan if self.design is not None else None
+        if plan is not None and plan.ok and self.app.going is None:
+            return plan
+        wrong = sum(m.severity == "error" for m in plan.mistakes) if plan is not None else 0
+        said = LOADING if plan is None else f"{wrong} mistake{'s are' if wrong > 1 else ' is'} in the way."
+        going = self.app.going
+        if plan is not None and going is not None:
+            said = f"{going.directory.name} is training, and a probe would disturb its random numbers. Stop it first."
+        self.app.notify(said, severity="warning", markup=False)
+        return None
+
+    def _rate_found(self, rate: float | None) -> None:
+        if rate is not None:
+            self.take_rate(rate)
+
+    def take_rate(self, rate: float) -> None:
+        """Use a rate that was found."""
+        self.app.notify(f"Set optimizer.lr to {rate:g}", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "train" and self.design is not None:

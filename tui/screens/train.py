@@ -34,7 +34,7 @@ RATE_FACTOR = 1.5
 class TrainScreen(Screen[None]):
     """A run that is trained here, or in another process; `source` is drained on this screen's own timer."""
 
-    CSS_PATH = "train.tcss"
+    CSS_PATH = ["../widgets/tones.tcss", "train.tcss"]  # noqa: RUF012
     TITLE = "Train"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012

@@ -107,6 +107,16 @@ def step_axis(first: float, last: float, total: int, steps_per_epoch: int, colum
     return Axis(low=first, high=high, ticks=ticks, unit="epoch" if in_epochs else "step")
 
 
+def decade_axis(low: float, high: float, columns: int, unit: str = "") -> Axis:
+    """The level axis over powers of ten: places on it are logarithms, ticks are whole powers."""
+    first, last = math.log10(low), math.log10(high)
+    powers = range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)
+    # A label is up to 5 letters long, and the name of what is shown stands at the left end.
+    apart = max(1, math.ceil(len(powers) * 8 / max(columns, 8)))
+    ticks = tuple(Tick(float(power), _power_label(power)) for power in powers if power % apart == 0)
+    return Axis(low=first, high=last, ticks=ticks, unit=unit)
+
+
 def clipped(values: Sequence[float]) -> tuple[float, float]:
     """The range that shows these finite values well: all of them, unless a few lie absurdly far from the others.
 

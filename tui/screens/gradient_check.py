@@ -1,0 +1,112 @@
+"""The gradient check: layer by layer what passed, what did not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import OptionList
+
+from engine.probes.records import GradientsChecked, LayerChecked, Record
+from tui.printing.probes import MARKS, checked_text
+from tui.producer import ProbeKind
+from tui.quantities import left, right
+from tui.screens.probe import ProbeScreen
+from tui.widgets.row_list import RowList
+
+TONES = {"passed": "$text-success", "kink": "$text-warning", "failed": "bold $text-error", "skipped": "$text-muted"}
+_CHECKED_WIDTH = 17
+
+
+class CheckList(RowList):
+    """The layers that were checked."""
+
+    HELP = (
+        "✓ autograd's gradient is the numerical one; ~ it is beside a kink of the function, where there is no one "
+        "gradient; ✗ it is not; - it was not checked. At the right how many numbers, each by itself or all together "
+        "along random directions."
+    )
+
+
+class GradientCheckScreen(ProbeScreen[None]):
+    """Shows each layer as soon as it is checked; below the list stands more about the one under the cursor."""
+
+    KIND: ClassVar[ProbeKind] = "gradients"
+    NAME = "Gradient check"
+    ABOUT = (
+        "Is each layer's backward pass the derivative of its forward pass? torch.autograd.gradcheck compares it with "
+        "numerical differences, in float64, on the input that reaches the layer from 3 samples; dropout is off."
+    )
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+        self.checked: list[LayerChecked] = []
+        self.summary: GradientsChecked | None = None
+
+    def body(self) -> Widget:
+        return CheckList(id="probe-picture")
+
+    @property
+    def list(self) -> CheckList:
+        return self.query_one("#probe-picture", CheckList)
+
+    def on_mount(self) -> None:
+        self.list.border_title = "Layers"
+        self.list.focus()
+
+    def begin(self) -> None:
+        self.checked, self.summary = [], None
+
+    def take(self, record: Record) -> None:
+        if isinstance(record, LayerChecked):
+            self.checked.append(record)
+        elif isinstance(record, GradientsChecked):
+            self.summary = record
+
+    def draw(self) -> None:
+        worst = next((i for i, record in enumerate(self.checked) if record.outcome == "failed"), 0)
+        self.list.show_rows(lambda width: check_rows(self.checked, width), at=worst if self.summary else None)
+        self._write()
+
+    @on(OptionList.OptionHighlighted)
+    def _write(self) -> None:
+        at = self.list.highlighted
+        under = self.checked[at] if at is not None and at < len(self.checked) else None
+        if self.summary is not None:
+            head = Content.styled(self.summary.message, TONES["failed" if self.summary.failed else "passed"])
+        elif self.checked:
+            head = Content(f"{self.checked[-1].index} of {self.checked[-1].checks} checked. Esc stops it.")
+        else:
+            head = Content("Reading the data and building the model …")
+        self.say(head, detail(under) if under is not None else "")
+
+
+def check_rows(checked: Sequence[LayerChecked], width: int) -> list[Content]:
+    """A row for each check: how it went, the layer, how many numbers."""
+    numbers = [record.number.replace(" copy ", "·") for record in checked]
+    column = max([4, *map(len, numbers)]) + 1
+    label = max(8, width - column - _CHECKED_WIDTH - 3)
+    return [
+        Content.assemble(
+            (f"{MARKS[record.outcome]} ", TONES[record.outcome]),
+            left(number, column),
+            left(record.label, label),
+            right(checked_text(record), _CHECKED_WIDTH + 1),
+        )
+        for number, record in zip(numbers, checked, strict=True)
+    ]
+
+
+def detail(record: LayerChecked) -> Content:
+    """What there is to say of one check."""
+    name = f"{record.number} {record.label}".strip()
+    said = record.message
+    if record.outcome == "passed":
+        how = "along random directions, all at once" if record.fast else "each by itself"
+        said = f"Both gradients agree for {record.elements:,} numbers, {how}. {said}".rstrip()
+    elif record.outcome == "failed" and record.difference is not None:
+        said = f"{said} The largest difference is {record.difference:.3g}."
+    return Content.assemble((f"{name}: ", "bold"), said)

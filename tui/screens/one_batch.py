@@ -1,0 +1,52 @@
+"""The one-batch test: can this model memorise one batch, and if not, why."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.probes.records import BatchDone, BatchStep, Record
+from tui.producer import ProbeKind
+from tui.screens.probe import ProbeScreen
+from tui.widgets.probe_plots import BatchPlot
+
+
+class OneBatchScreen(ProbeScreen[None]):
+    """Shows the loss as it falls, or does not, and the verdict."""
+
+    KIND: ClassVar[ProbeKind] = "one-batch"
+    NAME = "One-batch test"
+    ABOUT = (
+        "A model of its own trains on the first batch over and over, at the rate of the document. It should soon know "
+        "it by heart; one that does not will not learn the whole data either. Nothing of this is kept."
+    )
+
+    def body(self) -> Widget:
+        plot = BatchPlot(id="probe-picture")
+        plot.marker = self.marker
+        plot.of_classes = self.plan.description is None or self.plan.description.task == "classification"
+        return plot
+
+    @property
+    def plot(self) -> BatchPlot:
+        return self.query_one("#probe-picture", BatchPlot)
+
+    def begin(self) -> None:
+        self.plot.steps, self.plot.done = [], None
+
+    def take(self, record: Record) -> None:
+        if isinstance(record, BatchStep):
+            self.plot.steps.append(record)
+        elif isinstance(record, BatchDone):
+            self.plot.done = record
+
+    def draw(self) -> None:
+        self.plot.redraw()
+        done = self.plot.done
+        if done is None:
+            self.say("Esc stops it.")
+        else:
+            tone = "bold $text-success" if done.memorised else "bold $text-warning"
+            self.say(Content.styled(done.message, tone), *(f"· {sentence}" for sentence in done.advice))

@@ -1,0 +1,69 @@
+"""The learning-rate finder: the loss over growing rates, drawn as it comes, and one key that takes the suggestion."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+
+from engine.probes.records import RateFound, RateStep, Record
+from tui.producer import ProbeKind
+from tui.screens.probe import ProbeScreen
+from tui.widgets.curves import rate_text
+from tui.widgets.probe_plots import RatePlot
+
+
+class RateFinderScreen(ProbeScreen[float]):
+    """Answers with the rate that was taken; None where none was."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "Take the rate", key_display="enter", tooltip="Set optimizer.lr to the suggestion"),
+    ]
+    KIND: ClassVar[ProbeKind] = "rate"
+    NAME = "Learning-rate finder"
+    ABOUT = (
+        "A model of its own trains while the rate grows at every step. A good rate is where the loss falls most "
+        "steeply, well before it turns up. Nothing of this is kept: training afterwards is the same, bit for bit."
+    )
+
+    def body(self) -> Widget:
+        plot = RatePlot(id="probe-picture")
+        plot.marker = self.marker
+        return plot
+
+    @property
+    def plot(self) -> RatePlot:
+        return self.query_one("#probe-picture", RatePlot)
+
+    def begin(self) -> None:
+        self.plot.steps, self.plot.found = [], None
+
+    def take(self, record: Record) -> None:
+        if isinstance(record, RateStep):
+            self.plot.steps.append(record)
+        elif isinstance(record, RateFound):
+            self.plot.found = record
+
+    def draw(self) -> None:
+        self.plot.redraw()
+        found, now = self.plot.found, self.plan.experiment.optimizer.parameters.get("lr")
+        if found is None:
+            self.say("Esc stops it.")
+        elif found.lr is None:
+            self.say(Content.styled(found.message, "$text-warning"), *found.notes)
+        else:
+            change = f"enter: optimizer.lr {rate_text(float(now or 0))} → {rate_text(found.lr)}"
+            self.say(found.message, *found.notes, Content.styled(change, "bold $text-success"))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "take":
+            found = self.plot.found if self.is_mounted else None
+            return True if found is not None and found.lr is not None else None
+        return True
+
+    def action_take(self) -> None:
+        found = self.plot.found
+        if found is not None and found.lr is not None:
+            self.dismiss(found.lr)
