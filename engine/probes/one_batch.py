@@ -7,7 +7,7 @@ N samples, K classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from engine.plan import Plan
 from engine.probes.aside import Aside
 from engine.probes.obstacles import obstacles
 from engine.probes.records import BatchDone, BatchStep
-from engine.probes.trial import Trial, needs_plain_step, needs_whole_plan
+from engine.probes.trial import Trial, needs_whole_plan
 from engine.training.batches import Batch
 from engine.training.metrics import metrics_for
 
@@ -52,10 +52,9 @@ def memorise_batch(plan: Plan, *, steps: int = STEPS) -> Iterator[BatchStep | Ba
         steps: how many there are at most.
 
     Raises:
-        Refused: the plan has mistakes, or its optimizer does not take one look at the loss a step.
+        Refused: the plan has mistakes.
     """
     needs_whole_plan(plan)
-    needs_plain_step(plan, "the one-batch test")
     return _memorise(plan, steps)
 
 
@@ -70,7 +69,7 @@ def _memorise(plan: Plan, steps: int) -> Iterator[BatchStep | BatchDone]:
     for step in range(1, steps + 1):
         with aside:
             one = trial.step([batch])
-            score = score_of(one.outputs[0], batch.target)
+            score = score_of.of(one.metrics)
         taken.append(BatchStep(step=step, steps=steps, loss=one.loss, score=score))
         yield taken[-1]
         if score >= score_of.enough or not math.isfinite(one.loss):
@@ -97,7 +96,10 @@ class _Score:
     def __call__(self, output: Tensor, target: Tensor) -> float:
         self._metrics.reset()
         self._metrics.add(output, target)
-        measured = self._metrics.compute()
+        return self.of(self._metrics.compute())
+
+    def of(self, measured: Mapping[str, float]) -> float:
+        """The score that metrics of a batch come to."""
         return measured["accuracy"] if self.classes else 1 - measured["rmse"] ** 2 / self._variance
 
     def words(self, score: float) -> str:

@@ -17,7 +17,7 @@ from engine.experiment.mistakes import Mistake, Refused
 from engine.plan import Plan
 from engine.probes.aside import Aside
 from engine.probes.records import RateFound, RateStep
-from engine.probes.trial import Trial, needs_plain_step, needs_whole_plan
+from engine.probes.trial import Trial, needs_whole_plan
 
 LOWEST, HIGHEST, STEPS = 1e-7, 10.0, 160
 
@@ -58,7 +58,6 @@ def find_rate(
         Refused: the plan has mistakes, or its optimizer has no rate to find.
     """
     needs_whole_plan(plan)
-    needs_plain_step(plan, "the rate finder")
     _needs_a_rate(plan)
     return _find(plan, lowest, highest, steps)
 

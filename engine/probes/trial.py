@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
-from torch import Tensor
-
-from engine.catalog import find
 from engine.data import load_data
-from engine.experiment.mistakes import Mistake, Refused
+from engine.experiment.mistakes import Refused
 from engine.plan import Plan
 from engine.training.assemble import assemble
 from engine.training.batches import Batch
@@ -22,11 +18,10 @@ from engine.training.events import Event, Reason
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A step that was taken: the mean loss of its samples, the outputs that it is of, and their targets."""
+    """A step that was taken: the mean loss of its samples before it, and the metrics of its answers."""
 
     loss: float
-    outputs: tuple[Tensor, ...]
-    targets: tuple[Tensor, ...]
+    metrics: dict[str, float]
 
 
 class Trial:
@@ -62,26 +57,12 @@ class Trial:
                 yield window
 
     def step(self, window: list[Batch]) -> Taken:
-        """One step as the training loop takes it. Reads the loss, so it waits for the device."""
-        precision, outputs, total = self._loop.precision, [], 0.0
-        samples = sum(batch.size for batch in window)
-        for batch in window:
-            with precision.autocast():
-                output = self.network(*batch.inputs)
-                loss = batch.loss(self.criterion, output)
-                objective = self.regularizer.objective(loss)
-            if len(window) > 1:
-                objective = objective * (batch.size / samples)
-            precision.backward(objective)
-            outputs.append(output.detach())
-            total += float(loss.detach()) * batch.size
-        precision.unscale()
-        if self.regularizer.clips:
-            self.regularizer.clip()
-        precision.step()
-        self.optimizer.zero_grad()
-        loss_mean = total / samples if len(window) > 1 else float(loss.detach())
-        return Taken(loss_mean, tuple(outputs), tuple(batch.target for batch in window))
+        """One step of the training loop. Reads the loss, so it waits for the device."""
+        loop = self._loop
+        loop.metrics.reset()
+        loop.step(window)
+        total, weight, _, _ = loop.losses.fetch()
+        return Taken(total / weight, loop.metrics.compute())
 
 
 def needs_whole_plan(plan: Plan) -> None:
@@ -92,20 +73,6 @@ def needs_whole_plan(plan: Plan) -> None:
     """
     if not plan.ok:
         raise Refused(m for m in plan.mistakes if m.severity == "error")
-
-
-def needs_plain_step(plan: Plan, what: str) -> None:
-    """Refuse an optimizer that looks at the loss again and again within one step, as LBFGS does.
-
-    Raises:
-        Refused: it is such a one.
-    """
-    name = plan.experiment.optimizer.type
-    step = inspect.unwrap(find("optimizers", name).torch_class().step)
-    closure = inspect.signature(step).parameters.get("closure")
-    if closure is not None and closure.default is inspect.Parameter.empty:
-        found = f"{name} looks at the loss several times in a step"
-        raise Refused(Mistake("optimizer.type", found, f"{what} looks once", "Try it with another optimizer."))
 
 
 class _Nobody:

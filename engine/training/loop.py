@@ -210,11 +210,8 @@ class Loop:
 
     def _train(self) -> Reason | None:
         self.network.train()
-        step = self._step_with_closure if self.needs_closure else self._step
         for window in self._windows():
-            self.position.step += 1
-            self.position.step_in_epoch += 1
-            step(window)
+            self.step(window)
             if monotonic() >= self._next_tick or self.watch.inbox:
                 self.collect()
                 if reason := self.watch.attend():
@@ -231,8 +228,17 @@ class Loop:
         while window := list(islice(batches, self.accumulation_steps)):
             yield window
 
-    def _step(self, window: list[Batch]) -> None:
+    def step(self, window: list[Batch]) -> None:
         """One step of the optimizer: on one batch, or on several whose gradients are added up."""
+        self.position.step += 1
+        self.position.step_in_epoch += 1
+        if self.needs_closure:
+            self._step_with_closure(window)
+        else:
+            self._step(window)
+
+    def _step(self, window: list[Batch]) -> None:
+        """Forward, loss, backward, clip, step, schedule."""
         self.gradients(window)
         self.precision.unscale()
         if self.regularizer.max_norm is None and monotonic() >= self._next_grad_norm:

@@ -94,11 +94,15 @@ def test_a_probe_can_do_without_braille(tmp_path: Path, monkeypatch: pytest.Monk
     assert not any(0x2800 <= ord(character) <= 0x28FF for character in text)
 
 
-def test_enter_takes_the_rate_and_the_design_screen_hears_of_it(tmp_path: Path) -> None:
+def test_enter_takes_the_rate_into_the_document_and_undo_takes_it_back(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        assert deck.design is not None
         await pilot.press("enter")
         await settle(pilot, lambda: "Set optimizer.lr to 0.001" in screen_text(deck))
         assert isinstance(deck.screen, DesignScreen)
+        assert 'optimizer = {type = "AdamW", lr = 0.001, weight_decay = 0.01}' in deck.design.text
+        await pilot.press("u")
+        await settle(pilot, lambda: deck.design is not None and "lr = 3e-3" in deck.design.text)
 
     play(tmp_path, ProbingProducer(rate_records()), "l", act)
 

@@ -658,8 +658,10 @@ class DesignScreen(Screen[None]):
             self.take_rate(rate)
 
     def take_rate(self, rate: float) -> None:
-        """Use a rate that was found."""
-        self.app.notify(f"Set optimizer.lr to {rate:g}", markup=False)
+        """Make a rate that was found the document's."""
+        if self.design is not None and self._ready():
+            self.change(set_value(self.design.text, "optimizer.lr", rate), f"lr {value_text(rate)}")
+            self.notify(f"Set optimizer.lr to {rate:g}", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "train" and self.design is not None:

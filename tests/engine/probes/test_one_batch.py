@@ -96,6 +96,11 @@ def test_a_model_that_memorises_but_for_its_dropout_has_memorised():
     assert done.memorised and "with dropout off" in done.message
 
 
+def test_an_optimizer_that_asks_for_the_loss_again_and_again_memorises_too():
+    steps, done = verdict(reads(f"{WINE}[model]\n{NET}", ["optimizer={type='LBFGS', lr=0.5}"]), steps=30)
+    assert done.memorised and len(steps) < 10
+
+
 def test_mixup_and_the_scheduler_are_left_out_and_nothing_is_left_behind():
     plain = f"{WINE}[model]\n{NET}\n"
     more = ["regularization={mixup=0.4}", "scheduler={type='OneCycleLR'}", "training.epochs=2"]

@@ -160,6 +160,25 @@ def test_a_preset_gets_a_rate_between_where_nothing_moves_and_where_it_diverges(
     assert f"{last.lr:.2g}" in last.message
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "{type='LBFGS', line_search_fn='strong_wolfe'}",
+        "{type='Muon', lr=0.02, others={type='AdamW', lr=1e-3}}",
+        "'SGD'",
+    ],
+)
+def test_every_kind_of_optimizer_is_driven(optimizer):
+    text = (
+        'data = {source = "wine", batch_size = 32}\nmodel = {layers = [{type = "Linear", out_features = 16}, "Tanh", '
+    )
+    text += '{type = "Linear", out_features = 16}, "Tanh", {type = "Linear", out_features = "auto"}]}'
+    *taken, last = find_rate(check(reads(text, [f"optimizer={optimizer}"])), steps=60)
+    assert last.lr is None or last.lr > 1e-5
+    assert len(taken) > 30 and min(step.smoothed for step in taken) < taken[0].loss
+    assert bool(last.notes) == ("Muon" in optimizer)
+
+
 def curve(losses):
     """Steps with these losses, as if each were smoothed already."""
     count = len(losses)
