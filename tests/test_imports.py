@@ -108,6 +108,18 @@ def test_the_whole_engine_loads_no_screen() -> None:
     assert not loaded & {"tui", "textual", "plotext", "typer"}
 
 
+def test_probes_load_no_compiler() -> None:
+    code = """
+from engine.experiment import read
+from engine.plan import check
+from engine.probes import check_gradients, find_rate, memorise_batch
+plan = check(read("mlp-diabetes"))
+list(find_rate(plan, steps=3)), list(memorise_batch(plan, steps=3)), list(check_gradients(plan))
+assert "torch._dynamo" not in sys.modules
+"""
+    assert "triton" not in loaded_after(code)
+
+
 def test_no_file_of_the_engine_names_a_screen() -> None:
     for path in sources("engine"):
         assert not set(imported(path)) & SCREEN, path

@@ -88,7 +88,9 @@ def _write(found: _Globals) -> None:
     torch.set_num_threads(found.threads)
     torch.set_default_dtype(found.dtype)
     torch.set_grad_enabled(found.grad)
-    torch.use_deterministic_algorithms(found.deterministic, warn_only=found.warn_only)
+    now = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    if now != (found.deterministic, found.warn_only):  # to set it imports torch's compiler, which takes seconds
+        torch.use_deterministic_algorithms(found.deterministic, warn_only=found.warn_only)
     torch.set_float32_matmul_precision(found.matmul)
     flags = torch.backends.cudnn
     flags.enabled, flags.benchmark, flags.deterministic = found.cudnn
