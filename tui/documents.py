@@ -148,8 +148,10 @@ class Documents:
             file = Path(folder, f"{design.name or 'experiment'}.toml")
             file.write_bytes(design.text.encode("utf-8"))
             try:
-                with self._deck.suspend():
-                    status = subprocess.call([*shlex.split(editor), str(file)])
+                # Standard output is the deck's log: the editor gets the terminal itself.
+                with self._deck.suspend(), open("/dev/tty", "r+b", buffering=0) as tty:
+                    command = [*shlex.split(editor), str(file)]
+                    status = subprocess.call(command, stdin=tty, stdout=tty, stderr=tty)
             except SuspendNotSupported:
                 self._deck.notify("This terminal cannot be handed to an editor.", severity="warning", markup=False)
                 return

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.editing import text as edit
 from engine.editing.history import History
+from engine.editing.text import Span
+from engine.experiment import preset_text
 
 
 @settings(max_examples=20, deadline=None)
@@ -44,3 +50,38 @@ def test_steps_of_one_group_are_undone_at_once():
     history.change("lr 20", "lr 20", group="optimizer.lr")
     assert history.undo() == "lr 20" and history.text == "lr 10"
     assert history.undo() == "lr 10" and history.text == "lr 1"
+
+
+def edited(text: str, random: Random) -> str:
+    """The document after one change such as a person makes."""
+    size = len(edit.value_at(text, "model.layers"))
+    at = random.randrange(size)
+    span = Span("model.layers", at, at + 1)
+    changes = [
+        lambda: edit.set_value(text, "optimizer.lr", random.random()),
+        lambda: edit.set_value(text, "training.epochs", random.randrange(1, 99)),
+        lambda: edit.unset(text, "optimizer.lr"),
+        lambda: edit.insert(text, span, ["ReLU"]) if size < 20 else text,
+        lambda: edit.remove(text, span) if size > 3 else text,
+        lambda: edit.move(text, span, random.choice([-1, 1])),
+        lambda: edit.wrap(text, span, "Sequential"),
+        lambda: edit.unwrap(text, f"model.layers[{at}]"),
+    ]
+    return random.choice(changes)()
+
+
+@pytest.mark.parametrize("preset", ["digits-cnn", "mackey-glass-lstm"])
+def test_a_thousand_edits_of_a_document_are_undone_and_redone_state_by_state(preset):
+    random = Random(0)
+    history = History(preset_text(preset))
+    states = [history.text]
+    while len(states) <= 1000:
+        new = edited(history.text, random)
+        if history.change(new, "a change"):
+            states.append(new)
+    for state in reversed(states):
+        assert history.text == state
+        history.undo()
+    for state in states:
+        assert history.text == state
+        history.redo()
