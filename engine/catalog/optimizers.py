@@ -101,7 +101,7 @@ ENTRIES = (
         "Momentum with a step size of its own for each weight (Kingma and Ba, 2015).",
         "As AdamW when there is no weight decay; with it, AdamW regularizes as intended.",
         formula="m ← β₁·m + (1 - β₁)·g,  v ← β₂·v + (1 - β₂)·g²\n"
-        "w ← w - lr·m̂ / (√v̂ + eps),  m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)",
+        "w ← w - lr·m′ / (√v′ + eps),  m′ = m / (1 - β₁ᵗ),  v′ = v / (1 - β₂ᵗ)",
         when_not="With weight decay: AdamW.",
         grew_from="RMSprop, with momentum and a corrected start",
     ),
@@ -117,7 +117,7 @@ ENTRIES = (
         "NAdam",
         "Adam with Nesterov's look ahead (Dozat, 2016).",
         "Where Adam works, a little quicker at first; often good for RNNs.",
-        formula="as Adam, but steps along μₜ₊₁·m̂ + (1 - μₜ)·ĝ: a look ahead\nμₜ = β₁·(1 - ½·0.96^(t·momentum_decay))",
+        formula="as Adam, but steps along μₜ₊₁·m′ + (1 - μₜ)·ĝ: a look ahead\nμₜ = β₁·(1 - ½·0.96^(t·momentum_decay))",
         when_not="Where runs are to be compared with the literature, which takes Adam or AdamW.",
         grew_from="Adam, with Nesterov's look ahead",
     ),
@@ -125,7 +125,7 @@ ENTRIES = (
         "RAdam",
         "Adam that trusts its step sizes only once enough gradients were seen (Liu et al., 2020).",
         "When Adam is unstable in its first steps: it needs no warm-up.",
-        formula="as Adam once ρₜ > 5, with its step times rₜ; before that w ← w - lr·m̂\n"
+        formula="as Adam once ρₜ > 5, with its step times rₜ; before that w ← w - lr·m′\n"
         "ρₜ = 2 / (1 - β₂) - 1 - 2·t·β₂ᵗ / (1 - β₂ᵗ)",
         when_not="With warmup_epochs: AdamW needs no more.",
         grew_from="Adam, with a start that trusts no variance too early",
@@ -135,8 +135,8 @@ ENTRIES = (
         "Adam with weight decay that is apart from the gradient (Loshchilov and Hutter, 2019).",
         "The first choice when unsure: quick with little tuning. Try lr between 1e-4 and 3e-3.",
         formula="m ← β₁·m + (1 - β₁)·g,  v ← β₂·v + (1 - β₂)·g²\n"
-        "w ← w - lr·λ·w - lr·m̂ / (√v̂ + eps)\n"
-        "m̂ = m / (1 - β₁ᵗ),  v̂ = v / (1 - β₂ᵗ)",
+        "w ← w - lr·λ·w - lr·m′ / (√v′ + eps)\n"
+        "m′ = m / (1 - β₁ᵗ),  v′ = v / (1 - β₂ᵗ)",
         when_not="For CNNs that are trained long and tuned well: SGD with momentum often ends lower.",
         grew_from="Adam, with weight decay apart from the gradient",
     ),
