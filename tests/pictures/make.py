@@ -1,4 +1,4 @@
-"""Make the README's picture: the deck in a pseudo-terminal, training for real, drawn as a PNG.
+"""Make the README's pictures: the deck in a pseudo-terminal, training and designing for real, drawn as PNGs.
 
     python tests/pictures/make.py
 
@@ -32,18 +32,37 @@ Screen = pyte.Screen
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as runs:
-        options = ["--set", "training.epochs=150", "--set", "training.early_stopping.patience=99", "--runs-dir", runs]
-        frames = screens("train", "digits-cnn", *options)
-        # The deck spaces its frames; a key draws one at once, so the picture is of one moment.
-        for epoch, key in ((40, "+"), (90, "L"), (90, "S"), (90, "S"), (90, "S")):
-            screen, send = next(f for f in frames if epoch_of(f[0]) >= epoch)
-            send(key)
-        until = time.monotonic() + 0.7
-        while time.monotonic() < until:
-            screen, _send = next(frames)
-        draw(screen).save(HERE / "train.png", optimize=True)
-        frames.close()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_STATE_HOME"] = folder
+        train(f"{folder}/runs")
+        design(f"{folder}/runs")
+
+
+def design(runs: str) -> None:
+    """A residual network under the cursor of the parts, the learning rate of its run beside it."""
+    frames = screens("design", "resnet-digits", "--runs-dir", runs)
+    screen, send = next(f for f in frames if shows(f[0], "parameters"))
+    # To the parts of the experiment, and down to the fifth: the scheduler.
+    for key in ("\x1b[Z", *["\x1b[B"] * 4):
+        send(key)
+    next(f for f in frames if shows(f[0], "warmup_epochs") and shows(f[0], "◆"))
+    draw(screen).save(HERE / "design.png", optimize=True)
+    frames.close()
+
+
+def train(runs: str) -> None:
+    """A run under way."""
+    options = ["--set", "training.epochs=150", "--set", "training.early_stopping.patience=99", "--runs-dir", runs]
+    frames = screens("train", "digits-cnn", *options)
+    # The deck spaces its frames; a key draws one at once, so the picture is of one moment.
+    for epoch, key in ((40, "+"), (90, "L"), (90, "S"), (90, "S"), (90, "S")):
+        screen, send = next(f for f in frames if epoch_of(f[0]) >= epoch)
+        send(key)
+    until = time.monotonic() + 0.7
+    while time.monotonic() < until:
+        screen, _send = next(frames)
+    draw(screen).save(HERE / "train.png", optimize=True)
+    frames.close()
 
 
 def screens(*arguments: str) -> Generator[tuple[Screen, Callable[[str], object]], None, None]:
@@ -60,6 +79,10 @@ def screens(*arguments: str) -> Generator[tuple[Screen, Callable[[str], object]]
     finally:
         child.kill(signal.SIGKILL)  # a hang-up would not end the run
         child.wait()
+
+
+def shows(screen: Screen, text: str) -> bool:
+    return text in "\n".join(screen.display)
 
 
 def epoch_of(screen: Screen) -> int:
