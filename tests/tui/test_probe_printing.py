@@ -78,7 +78,12 @@ def test_ctrl_c_ends_a_probe_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
         yield rate_records()[19]
 
     monkeypatch.setattr(producer, "probe_records", lambda kind, plan: lambda stop: interrupted())
-    result = probe("rate", "mlp-diabetes")
+    # As in a process of its own, whatever an earlier test has made of Ctrl-C in this one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = probe("rate", "mlp-diabetes")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert result.exit_code == 130
     assert result.stderr == "Interrupted.\n" and result.stdout.startswith("step  10/160")
     assert result.stdout.count("\n") == 1
