@@ -22,7 +22,7 @@ import numpy as np
 import pexpect
 import pyte
 
-DOWN, UP, RIGHT, LEFT = "\x1b[B", "\x1b[A", "\x1b[C", "\x1b[D"
+DOWN, UP, RIGHT, LEFT, HOME = "\x1b[B", "\x1b[A", "\x1b[C", "\x1b[D", "\x1b[H"
 ROUND = [
     ("move", DOWN),
     ("move", DOWN),
@@ -40,7 +40,7 @@ ROUND = [
     ("fold", " "),
     ("undo", "u"),
     ("move", UP),
-    ("move", UP),
+    ("to the top", HOME),
 ]
 SETTLED_S = 0.06
 PATIENCE_S = 3.0
@@ -70,15 +70,17 @@ class Screen:
         self._stream = pyte.ByteStream(self.screen)
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.child = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment)
+        self.child.delaybeforesend = None  # pexpect would hold every key back for 50 ms
 
-    def read(self, seconds: float) -> bool:
-        """Take in what was written within a time; whether anything was."""
+    def read(self, seconds: float) -> float | None:
+        """Take in what was written within a time; when it came, before it was made sense of, or None."""
         try:
             data = self.child.read_nonblocking(1 << 16, timeout=seconds)
         except pexpect.TIMEOUT:
-            return False
+            return None
+        came = time.perf_counter()
         self._stream.feed(data.replace(b"\x1b[<u", b""))
-        return True
+        return came
 
     @property
     def state(self) -> tuple[object, ...]:
@@ -93,18 +95,17 @@ class Screen:
             self.read(0.1)
 
     def press(self, key: str) -> float:
-        """Seconds from a key to the first change of the screen."""
-        while self.read(SETTLED_S):
+        """Seconds from a key to the arrival of the bytes that first change the screen."""
+        while self.read(SETTLED_S) is not None:
             pass
         before = self.state
         began = time.perf_counter()
         self.child.send(key)
-        while self.state == before:
-            left = PATIENCE_S - (time.perf_counter() - began)
-            if left <= 0:
-                return PATIENCE_S
-            self.read(min(left, 0.05))
-        return time.perf_counter() - began
+        while time.perf_counter() - began < PATIENCE_S:
+            came = self.read(0.05)
+            if came is not None and self.state != before:
+                return came - began
+        return PATIENCE_S
 
 
 def said(name: str, seconds: list[float]) -> str:
@@ -140,7 +141,7 @@ def main() -> None:
             deck.until("stopped")
         deck.child.send("1")
         deck.until("╭─ Experiment")
-        deck.press("\t")
+        deck.press(HOME)
         measured: dict[str, list[float]] = {}
         while sum(map(len, measured.values())) < asked.keys:
             for name, key in ROUND:
