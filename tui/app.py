@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.timer import Timer
 
 from engine.experiment import Draft, Refused, is_file
@@ -20,6 +21,8 @@ from engine.training.commands import Simple
 from tui.background import Background
 from tui.design import Design
 from tui.documents import Documents
+from tui.keymap import checked
+from tui.memory import Memory
 from tui.meter import MeteredApp
 from tui.producer import Producer, Run
 from tui.screens.design import DesignScreen
@@ -27,6 +30,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.picture import PictureScreen
 from tui.screens.quit import DISCARD, OF_A_RUN, OF_CHANGES, SAVE, STOP, QuitScreen
+from tui.settings import Settings, settings_file
 from tui.themes import THEMES, VARIABLES, theme_name
 
 if TYPE_CHECKING:
@@ -37,6 +41,9 @@ CHECK_AFTER_S = 0.25
 """How long the cursor rests on a preset before its plan is made."""
 
 LIST_RUNS_S = 3.0
+
+REMEMBER_S = 30.0
+"""What is to be remembered is written this often, where it changed, and at the end."""
 
 
 class Deck(MeteredApp):
@@ -51,6 +58,9 @@ class Deck(MeteredApp):
         train: whether to train it as soon as its plan is there.
         open_run: a run to watch.
         resume: a run to go on with.
+        settings: what the person has set.
+        memory: what earlier decks left to be remembered; nothing is kept without one.
+        wrong: what is wrong with the settings, to be said.
     """
 
     CSS = "Toast { max-width: 76; }"
@@ -60,15 +70,28 @@ class Deck(MeteredApp):
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"home": HomeScreen, "design": DesignScreen}
     DEFAULT_MODE: ClassVar[str] = "home"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "design", "Design", show=False, tooltip="The plan of the experiment"),
-        Binding("2", "training", "Train", show=False, tooltip="The run that is going, or the one looked at last"),
-        Binding("3", "runs", "Runs", show=False, tooltip="Presets and runs"),
-        Binding("q", "quit", "Quit", tooltip="Leave the deck; asks first while a run is going"),
-        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip="Leave the deck"),
+        Binding("1", "design", "Design", show=False, id="deck.design", tooltip="The plan of the experiment"),
         Binding(
-            "ctrl+c", "interrupt", "Copy, quit", show=False, priority=True, tooltip="Copy what is marked; else quit"
+            "2",
+            "training",
+            "Train",
+            show=False,
+            id="deck.train",
+            tooltip="The run that is going, or the one looked at last",
         ),
-        Binding("question_mark", "help", "Help", key_display="?", tooltip="The keys of this screen"),
+        Binding("3", "runs", "Runs", show=False, id="deck.runs", tooltip="Presets and runs"),
+        Binding("q", "quit", "Quit", id="deck.quit", tooltip="Leave the deck; asks first while a run is going"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="deck.quit_anywhere", tooltip="Leave the deck"),
+        Binding(
+            "ctrl+c",
+            "interrupt",
+            "Copy, quit",
+            show=False,
+            priority=True,
+            id="deck.interrupt",
+            tooltip="Copy what is marked; else quit",
+        ),
+        Binding("question_mark", "help", "Help", key_display="?", id="deck.help", tooltip="The keys of this screen"),
     ]
 
     def __init__(
@@ -81,13 +104,22 @@ class Deck(MeteredApp):
         open_run: Path | None = None,
         resume: Path | None = None,
         producer: Producer | None = None,
+        settings: Settings | None = None,
+        memory: Memory | None = None,
+        wrong: Iterable[str] = (),
     ) -> None:
         # Textual chooses how to take colours out while its own theme is set, by whether those are the terminal's.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         for theme in THEMES.values():
             self.register_theme(theme)
-        self.theme = theme_name(os.environ)
-        self.animation_level = "none"
+        self.settings = settings or Settings()
+        self.memory = memory or Memory()
+        self.theme = theme_name(os.environ, self.settings.theme, self._last_theme())
+        self.animation_level = "full" if self.settings.animation else "none"
+        self._wrong = list(wrong)
+        self.chosen_keys = checked(self.settings.keymap, self._complain_of_key)
+        """Keys that the person has chosen, by the ids of bindings."""
+        self.set_keymap(self.chosen_keys)
         self.runs_dir = runs_dir
         self.producer = producer or Producer()
         self.runs: list[Run] = []
@@ -124,8 +156,18 @@ class Deck(MeteredApp):
 
     # Beginning and end.
 
+    def _last_theme(self) -> str:
+        return self.memory.theme if self.memory.theme in self.available_themes else ""
+
+    def _complain_of_key(self, id_: str, what: str) -> None:
+        self._wrong.append(f"{settings_file()}: keymap.{id_} {what}")
+
     def on_mount(self) -> None:
         self.loop = asyncio.get_running_loop()
+        for sentence in self._wrong:
+            self.notify(sentence, title="Settings", severity="warning", timeout=20, markup=False)
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
+        self.set_interval(REMEMBER_S, self.memory.write)
         if self.shown is not None:
             self.shown()
         if self._given is not None:
@@ -151,6 +193,12 @@ class Deck(MeteredApp):
             self.check(self.design)
         elif isinstance(self.screen, HomeScreen) and self.screen.preset is not None:
             self.check(self.design_of(self.screen.preset.name))
+
+    def on_unmount(self) -> None:
+        self.memory.write()
+
+    def _remember_theme(self, theme: Theme) -> None:
+        self.memory.theme = theme.name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return VARIABLES
@@ -415,16 +463,17 @@ class Deck(MeteredApp):
         self.push_screen(QuitScreen(names, is_, OF_CHANGES), answered)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action of the screen and of the deck, then the presets and the themes."""
+        """Every action of what the keys go to, of the screen and of the deck; then the presets and the themes."""
         seen = set()
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.action in seen or not active.enabled or active.node not in (screen, self):
-                continue
             what = active.tooltip or binding.tooltip
-            if not what or binding.action == "command_palette":
+            named, bracket, arguments = binding.action.partition("(")
+            namespace, _, name = named.rpartition(".")
+            action = {"app": self, "screen": screen}.get(namespace, active.node), name + bracket + arguments
+            if action in seen or not active.enabled or not what or name == "command_palette":
                 continue
-            seen.add(binding.action)
+            seen.add(action)
             key = self.get_key_display(binding)
             yield SystemCommand(f"{binding.description} ({key})", what, self._runs_action(binding.action, active.node))
         for preset in self.producer.presets():

@@ -47,10 +47,24 @@ def run_deck(
         return 2
     from engine.training.allocator import keep_freed_memory
     from tui.app import Deck
+    from tui.memory import Memory, memory_file
+    from tui.settings import read_settings
 
     # Before any thread: one that begins earlier leaves the engine's an arena that gives freed memory back.
     keep_freed_memory()
-    deck = Deck(runs_dir, draft, source=source, train=train, open_run=open_run, resume=resume, producer=producer)
+    settings, wrong = read_settings()
+    deck = Deck(
+        runs_dir,
+        draft,
+        source=source,
+        train=train,
+        open_run=open_run,
+        resume=resume,
+        producer=producer,
+        settings=settings,
+        memory=Memory(memory_file()),
+        wrong=map(str, wrong),
+    )
     terminal = Terminal()
     signals = _Signals(deck)
     with signals:

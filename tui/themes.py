@@ -138,14 +138,27 @@ VARIABLES = {"muted": "dim"}
 """Variables of our own, for themes that do not set them. `muted` is a text style, not a colour."""
 
 
-def theme_name(environ: Mapping[str, str]) -> str:
-    """The theme to begin with: the terminal's own colours where it has sixteen, or where none are wanted.
+CALLED = {"dark": DARK.name, "light": LIGHT.name, "terminal": ANSI.name, "none": PLAIN.name}
+"""What the settings call the themes."""
 
-    A terminal says that it has more by TERM (`…-256color`, `…-direct`) or COLORTERM (`truecolor`, `24bit`); a person
-    says that none are wanted by NO_COLOR (no-color.org).
+
+def theme_name(environ: Mapping[str, str], chosen: str = "auto", last: str = "") -> str:
+    """The theme to begin with: none where NO_COLOR is set (no-color.org), else what was chosen, else the last one.
+
+    Where nothing was chosen it is the terminal's own colours if it has sixteen, and a last theme of more colours has to
+    wait for a terminal that has them. A terminal says that it has more by TERM (`…-256color`, `…-direct`) or COLORTERM
+    (`truecolor`, `24bit`).
+
+    Args:
+        chosen: what the settings say.
+        last: the name of the theme that was worn last.
     """
     if environ.get("NO_COLOR") is not None:
         return PLAIN.name
+    if chosen in CALLED:
+        return CALLED[chosen]
     more = environ.get("COLORTERM", "").lower() in ("truecolor", "24bit", "yes", "1")
     term = environ.get("TERM", "")
-    return DARK.name if more or term.endswith(("256color", "-direct", "kitty", "ghostty")) else ANSI.name
+    if more or term.endswith(("256color", "-direct", "kitty", "ghostty")):
+        return last or DARK.name
+    return last if last in (ANSI.name, PLAIN.name) else ANSI.name

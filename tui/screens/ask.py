@@ -24,8 +24,10 @@ class AskScreen(ModalScreen[str | None]):
 
     CSS_PATH = "ask.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "answer", "Take it", key_display="⏎", tooltip="Take what was typed", priority=True),
-        Binding("escape", "dismiss(None)", "Back", key_display="esc", tooltip="Leave it as it was"),
+        Binding(
+            "enter", "answer", "Take it", key_display="⏎", id="ask.take", tooltip="Take what was typed", priority=True
+        ),
+        Binding("escape", "dismiss(None)", "Back", key_display="esc", id="ask.back", tooltip="Leave it as it was"),
     ]
 
     def __init__(self, title: str, value: str, about: str = "", refuse: Callable[[str], str] = lambda line: "") -> None:

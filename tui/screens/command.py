@@ -20,8 +20,10 @@ class CommandScreen(ModalScreen[None]):
 
     CSS_PATH = "command.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c,y,enter", "copy", "Copy", key_display="c", tooltip="Copy the command to the clipboard"),
-        Binding("escape,q", "dismiss", "Close", key_display="esc", tooltip="Close this"),
+        Binding(
+            "c,y,enter", "copy", "Copy", key_display="c", id="command.copy", tooltip="Copy the command to the clipboard"
+        ),
+        Binding("escape,q", "dismiss", "Close", key_display="esc", id="command.close", tooltip="Close this"),
     ]
 
     def __init__(self, command: str, note: str = "") -> None:

@@ -73,8 +73,10 @@ class PartList(RowList):
 
     HELP = "What the run is made of. ✗ marks a mistake; below it stands what to do."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.edit", "Edit", key_display="⏎", tooltip="Change this part in its form"),
-        Binding("right", "screen.edit", "Form", show=False, tooltip="Go to the form"),
+        Binding(
+            "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Change this part in its form"
+        ),
+        Binding("right", "screen.edit", "Form", show=False, id="design.form", tooltip="Go to the form"),
     ]
 
 
@@ -83,23 +85,71 @@ class LayerList(RowList):
 
     HELP = "The layers, each with the shape of its output (without the batch) and its parameters. ✗ marks a mistake."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "screen.add", "Add", tooltip="Add a layer behind this one"),
-        Binding("enter", "screen.edit", "Edit", key_display="⏎", tooltip="Change this layer in its form"),
-        Binding("right", "screen.edit", "Form", show=False, tooltip="Go to the form"),
-        Binding("x,delete", "screen.delete", "Delete", key_display="x", tooltip="Delete the layer, or the marked ones"),
-        Binding("D", "screen.duplicate", "Duplicate", show=False, tooltip="Put a copy of the layer behind it"),
+        Binding("a", "screen.add", "Add", id="design.add", tooltip="Add a layer behind this one"),
         Binding(
-            "K", "screen.move(-1)", "Move up", show=False, tooltip="Move the layer up; out of a container at its top"
+            "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Change this layer in its form"
         ),
-        Binding("J", "screen.move(1)", "Move down", show=False, tooltip="Move the layer down"),
-        Binding("c", "screen.copy", "Copy", show=False, tooltip="Copy the layer, or the marked ones"),
-        Binding("X", "screen.cut", "Cut", show=False, tooltip="Cut the layer, or the marked ones"),
-        Binding("v", "screen.paste", "Paste", show=False, tooltip="Paste behind this layer"),
-        Binding("w", "screen.wrap", "Wrap", tooltip="Put the layer, or the marked ones, into a Residual, Repeat, …"),
-        Binding("W", "screen.unwrap", "Unwrap", show=False, tooltip="Put what a container holds in its place"),
-        Binding("space", "screen.fold", "Fold", show=False, tooltip="Fold or unfold a container"),
-        Binding("shift+down", "screen.mark(1)", "Mark", show=False, tooltip="Mark this layer and the next one"),
-        Binding("shift+up", "screen.mark(-1)", "Mark", show=False, tooltip="Mark this layer and the one before"),
+        Binding("right", "screen.edit", "Form", show=False, id="design.form", tooltip="Go to the form"),
+        Binding(
+            "x,delete",
+            "screen.delete",
+            "Delete",
+            key_display="x",
+            id="design.delete",
+            tooltip="Delete the layer, or the marked ones",
+        ),
+        Binding(
+            "D",
+            "screen.duplicate",
+            "Duplicate",
+            show=False,
+            id="design.duplicate",
+            tooltip="Put a copy of the layer behind it",
+        ),
+        Binding(
+            "K",
+            "screen.move(-1)",
+            "Move up",
+            show=False,
+            id="design.move_up",
+            tooltip="Move the layer up; out of a container at its top",
+        ),
+        Binding("J", "screen.move(1)", "Move down", show=False, id="design.move_down", tooltip="Move the layer down"),
+        Binding("c", "screen.copy", "Copy", show=False, id="design.copy", tooltip="Copy the layer, or the marked ones"),
+        Binding("X", "screen.cut", "Cut", show=False, id="design.cut", tooltip="Cut the layer, or the marked ones"),
+        Binding("v", "screen.paste", "Paste", show=False, id="design.paste", tooltip="Paste behind this layer"),
+        Binding(
+            "w",
+            "screen.wrap",
+            "Wrap",
+            id="design.wrap",
+            tooltip="Put the layer, or the marked ones, into a Residual, Repeat, …",
+        ),
+        Binding(
+            "W",
+            "screen.unwrap",
+            "Unwrap",
+            show=False,
+            id="design.unwrap",
+            tooltip="Put what a container holds in its place",
+        ),
+        Binding("space", "screen.fold", "Fold", show=False, id="design.fold", tooltip="Fold or unfold a container"),
+        Binding(
+            "shift+down",
+            "screen.mark(1)",
+            "Mark",
+            show=False,
+            id="design.mark_down",
+            tooltip="Mark this layer and the next one",
+        ),
+        Binding(
+            "shift+up",
+            "screen.mark(-1)",
+            "Mark",
+            show=False,
+            id="design.mark_up",
+            tooltip="Mark this layer and the one before",
+        ),
     ]
 
 
@@ -125,21 +175,62 @@ class DesignScreen(Screen[None]):
     CSS_PATH = "design.tcss"
     TITLE = "Design"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("u", "undo", "Undo", tooltip="Take the last change back"),
-        Binding("r,ctrl+r", "redo", "Redo", show=False, key_display="r", tooltip="Make it again"),
-        Binding("t", "train", "Train", tooltip="Train this experiment"),
-        Binding("l", "rate_finder", "Rate finder", tooltip="Look for a learning rate, on a model of its own"),
-        Binding("g", "gradients", "Gradients", tooltip="Check the gradients of every layer"),
-        Binding("o", "one_batch", "One batch", tooltip="See whether the model can memorise one batch"),
-        Binding("s,ctrl+s", "save", "Save", show=False, key_display="s", tooltip="Save the document to its file"),
-        Binding("S", "save_as", "Save as", show=False, tooltip="Save the document to another file"),
-        Binding("ctrl+o", "open", "Open", show=False, tooltip="Open a document: a file, or one that was not saved"),
-        Binding("n", "new", "New", show=False, tooltip="A new document: empty, or from a preset"),
-        Binding("m", "template", "Model", show=False, tooltip="Take the model of a preset, on the data chosen here"),
-        Binding("e", "editor", "Editor", show=False, tooltip="Open the document in $EDITOR"),
-        Binding("y", "command_line", "Command", show=False, tooltip="The command that trains just this"),
-        Binding("p", "picture", "Picture", show=False, tooltip="The picture of this part, as large as the terminal"),
-        Binding("escape", "app.runs", "Back", show=False, tooltip="Back to the presets and runs"),
+        Binding("u", "undo", "Undo", id="design.undo", tooltip="Take the last change back"),
+        Binding("r,ctrl+r", "redo", "Redo", show=False, key_display="r", id="design.redo", tooltip="Make it again"),
+        Binding("t", "train", "Train", id="design.train", tooltip="Train this experiment"),
+        Binding(
+            "l",
+            "rate_finder",
+            "Rate finder",
+            id="design.rate_finder",
+            tooltip="Look for a learning rate, on a model of its own",
+        ),
+        Binding("g", "gradients", "Gradients", id="design.gradients", tooltip="Check the gradients of every layer"),
+        Binding(
+            "o", "one_batch", "One batch", id="design.one_batch", tooltip="See whether the model can memorise one batch"
+        ),
+        Binding(
+            "s,ctrl+s",
+            "save",
+            "Save",
+            show=False,
+            key_display="s",
+            id="design.save",
+            tooltip="Save the document to its file",
+        ),
+        Binding(
+            "S", "save_as", "Save as", show=False, id="design.save_as", tooltip="Save the document to another file"
+        ),
+        Binding(
+            "ctrl+o",
+            "open",
+            "Open",
+            show=False,
+            id="design.open",
+            tooltip="Open a document: a file, or one that was not saved",
+        ),
+        Binding("n", "new", "New", show=False, id="design.new", tooltip="A new document: empty, or from a preset"),
+        Binding(
+            "m",
+            "template",
+            "Model",
+            show=False,
+            id="design.template",
+            tooltip="Take the model of a preset, on the data chosen here",
+        ),
+        Binding("e", "editor", "Editor", show=False, id="design.editor", tooltip="Open the document in $EDITOR"),
+        Binding(
+            "y", "command_line", "Command", show=False, id="design.command", tooltip="The command that trains just this"
+        ),
+        Binding(
+            "p",
+            "picture",
+            "Picture",
+            show=False,
+            id="design.picture",
+            tooltip="The picture of this part, as large as the terminal",
+        ),
+        Binding("escape", "app.runs", "Back", show=False, id="design.back", tooltip="Back to the presets and runs"),
     ]
     app: Deck
 
@@ -192,16 +283,18 @@ class DesignScreen(Screen[None]):
         """Show another experiment, or the same one with what is known of it by now; the cursor on the layer `at`."""
         changed = design is not self.design
         self.design = design
+        kept = self.app.memory.document(design.source) if changed else None
         if changed:
-            self.folded, self.marked_from = frozenset(), ""
+            self.folded, self.marked_from = frozenset(kept.folded if kept else ()), ""
         header = self.query_one(DeckHeader)
         header.subtitle = design.name + (" •" if design.unsaved else "")
         header.right = device_text(design.plan)
         tall = self.size.height >= TALL
         draft, plan = design.draft, design.plan
-        self.part_list.show_rows(lambda width: part_rows(draft, plan, width, details=tall), at=0 if changed else None)
-        first = min(1, len(self._paths))
-        row = first if changed else self._row_of(at) if at is not None else None
+        part = list(PARTS).index(kept.part) if kept and kept.part in PARTS else 0 if changed else None
+        self.part_list.show_rows(lambda width: part_rows(draft, plan, width, details=tall), at=part)
+        at = kept.path if kept and kept.path in self._paths else at
+        row = self._row_of(at) if at is not None else min(1, len(self._paths)) if changed else None
         marked = self._marked()
         self.layer_list.show_rows(
             lambda width: layer_rows(draft, plan, width, self.folded, marked if len(marked) > 1 else ()), at=row
@@ -212,9 +305,18 @@ class DesignScreen(Screen[None]):
             self.selection = Selection(path=path) if on_layers and path else Selection(part="data")
         elif self.selection.path and self.selection.path not in self._paths:
             self._select_under_cursor()
+        if kept and kept.part in PARTS:
+            self.selection = Selection(part=kept.part)
+            self.part_list.focus()
+        self._remember()
         self._write_titles()
         self._write_selection()
         self._refresh_keys()
+
+    def _remember(self) -> None:
+        if self.design is not None and self.design.source:
+            part, path = self.selection.part, self.selection.path
+            self.app.memory.keep_document(self.design.source, part=part, path=path, folded=self.folded)
 
     def _refresh_keys(self) -> None:
         """Write the footer anew where a key can be pressed now that could not before, or the other way round.
@@ -318,6 +420,7 @@ class DesignScreen(Screen[None]):
     def _select(self, selection: Selection) -> None:
         if selection != self.selection and self.design is not None:
             self.selection = selection
+            self._remember()
             self._write_selection()
             self._refresh_keys()
 

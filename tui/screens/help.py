@@ -82,7 +82,9 @@ class HelpScreen(ModalScreen[None]):
 
     CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q", "dismiss", "Close", key_display="esc", tooltip="Close the help"),
+        Binding(
+            "escape,question_mark,q", "dismiss", "Close", key_display="esc", id="help.close", tooltip="Close the help"
+        ),
     ]
 
     def __init__(self, screen: Screen[object]) -> None:

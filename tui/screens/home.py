@@ -29,7 +29,7 @@ class PresetList(RowList):
 
     HELP = "Experiments that come with torchdeck. Each is a TOML file: `torchdeck presets NAME` prints it."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Plan", tooltip="See what this preset will train, layer by layer"),
+        Binding("enter", "select", "Plan", id="home.plan", tooltip="See what this preset will train, layer by layer"),
     ]
 
 
@@ -38,7 +38,9 @@ class RunList(RowList):
 
     HELP = "Runs in the run directory. ● training  ✓ completed  ■ stopped  ✗ failed  ? ended without a word."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Open", tooltip="See this run's curves; steer it while it is going"),
+        Binding(
+            "enter", "select", "Open", id="home.open_run", tooltip="See this run's curves; steer it while it is going"
+        ),
     ]
 
 
@@ -48,9 +50,16 @@ class HomeScreen(Screen[None]):
     CSS_PATH = "home.tcss"
     TITLE = "Presets and runs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "train", "Train", tooltip="Train the preset under the cursor"),
-        Binding("n", "new", "New", tooltip="A new document: empty, or from a preset"),
-        Binding("ctrl+o", "open", "Open", show=False, tooltip="Open a document: a file, or one that was not saved"),
+        Binding("t", "train", "Train", id="home.train", tooltip="Train the preset under the cursor"),
+        Binding("n", "new", "New", id="home.new", tooltip="A new document: empty, or from a preset"),
+        Binding(
+            "ctrl+o",
+            "open",
+            "Open",
+            show=False,
+            id="home.open",
+            tooltip="Open a document: a file, or one that was not saved",
+        ),
     ]
     app: Deck
 

@@ -34,12 +34,28 @@ class PickerScreen(ModalScreen[str | None]):
 
     CSS_PATH = "picker.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "pick", "Take it", key_display="⏎", tooltip="Take what is under the cursor", priority=True),
-        Binding("escape", "dismiss(None)", "Back", key_display="esc", tooltip="Take nothing"),
-        Binding("down", "move(1)", "Down", show=False, priority=True, tooltip="One row down"),
-        Binding("up", "move(-1)", "Up", show=False, priority=True, tooltip="One row up"),
-        Binding("pagedown", "move(8)", "Page down", show=False, priority=True, tooltip="One page down"),
-        Binding("pageup", "move(-8)", "Page up", show=False, priority=True, tooltip="One page up"),
+        Binding(
+            "enter",
+            "pick",
+            "Take it",
+            key_display="⏎",
+            id="picker.take",
+            tooltip="Take what is under the cursor",
+            priority=True,
+        ),
+        Binding("escape", "dismiss(None)", "Back", key_display="esc", id="picker.back", tooltip="Take nothing"),
+        Binding("down", "move(1)", "Down", show=False, priority=True, id="picker.down", tooltip="One row down"),
+        Binding("up", "move(-1)", "Up", show=False, priority=True, id="picker.up", tooltip="One row up"),
+        Binding(
+            "pagedown",
+            "move(8)",
+            "Page down",
+            show=False,
+            priority=True,
+            id="picker.page_down",
+            tooltip="One page down",
+        ),
+        Binding("pageup", "move(-8)", "Page up", show=False, priority=True, id="picker.page_up", tooltip="One page up"),
     ]
 
     def __init__(

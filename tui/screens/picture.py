@@ -20,7 +20,7 @@ class PictureScreen(ModalScreen[None]):
 
     CSS_PATH = "picture.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,p,q", "dismiss", "Close", key_display="esc", tooltip="Close the picture"),
+        Binding("escape,p,q", "dismiss", "Close", key_display="esc", id="picture.close", tooltip="Close the picture"),
     ]
 
     def __init__(self, title: str, draw: Callable[[int, int], Content]) -> None:

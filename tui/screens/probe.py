@@ -34,9 +34,18 @@ class ProbeScreen(ModalScreen[Answer]):
 
     CSS_PATH = ["../widgets/tones.tcss", "probe.tcss"]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "again", "Again", tooltip="Begin again, with the same result"),
-        Binding("escape,q", "close", "Close", key_display="esc", tooltip="Stop it and close; nothing of it is kept"),
-        Binding("question_mark", "app.help", "Help", key_display="?", tooltip="The keys of this screen"),
+        Binding("r", "again", "Again", id="probe.again", tooltip="Begin again, with the same result"),
+        Binding(
+            "escape,q",
+            "close",
+            "Close",
+            key_display="esc",
+            id="probe.close",
+            tooltip="Stop it and close; nothing of it is kept",
+        ),
+        Binding(
+            "question_mark", "app.help", "Help", key_display="?", id="probe.help", tooltip="The keys of this screen"
+        ),
     ]
 
     KIND: ClassVar[ProbeKind]

@@ -45,7 +45,7 @@ class ChoiceList(RowList):
     """The ways to leave."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Choose", tooltip="Do what the cursor is on"),
+        Binding("enter", "select", "Choose", id="quit.choose", tooltip="Do what the cursor is on"),
     ]
 
 
@@ -59,7 +59,14 @@ class QuitScreen(ModalScreen[str]):
 
     CSS_PATH = "quit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "stay", "Stay", key_display="esc", tooltip="Close this question; nothing changes"),
+        Binding(
+            "escape,q",
+            "stay",
+            "Stay",
+            key_display="esc",
+            id="quit.stay",
+            tooltip="Close this question; nothing changes",
+        ),
     ]
 
     def __init__(self, what: str, is_: str, choices: Sequence[Leave]) -> None:

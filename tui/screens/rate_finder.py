@@ -19,7 +19,14 @@ class RateFinderScreen(ProbeScreen[float]):
     """Answers with the rate that was taken; None where none was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "Take the rate", key_display="enter", tooltip="Set optimizer.lr to the suggestion"),
+        Binding(
+            "enter",
+            "take",
+            "Take the rate",
+            key_display="enter",
+            id="rate_finder.take",
+            tooltip="Set optimizer.lr to the suggestion",
+        ),
     ]
     KIND: ClassVar[ProbeKind] = "rate"
     NAME = "Learning-rate finder"

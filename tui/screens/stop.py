@@ -22,10 +22,20 @@ class StopScreen(ModalScreen[bool]):
     CSS_PATH = "stop.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "s,enter,y", "answer(True)", "Stop and keep the model", key_display="s", tooltip="Stop at the next step"
+            "s,enter,y",
+            "answer(True)",
+            "Stop and keep the model",
+            key_display="s",
+            id="stop.stop",
+            tooltip="Stop at the next step",
         ),
         Binding(
-            "escape,n,q", "answer(False)", "Go on", key_display="esc", tooltip="Close this question; the run goes on"
+            "escape,n,q",
+            "answer(False)",
+            "Go on",
+            key_display="esc",
+            id="stop.go_on",
+            tooltip="Close this question; the run goes on",
         ),
     ]
 

@@ -15,8 +15,10 @@ from textual.widgets import Static
 from engine.training.commands import Command, SetLR, Simple
 from tui.feed import SMOOTHINGS, Feed, RunView, Source
 from tui.frame_budget import FrameBudget
+from tui.memory import Memory
 from tui.meter import MeteredApp
 from tui.screens.stop import StopScreen
+from tui.settings import Settings
 from tui.widgets.curves import CurvePanel, LossPanel, MetricPanel, PlotOptions, RatePanel
 from tui.widgets.device import DevicePanel
 from tui.widgets.footer import Footer
@@ -76,6 +78,10 @@ class TrainScreen(Screen[None]):
         self._budget = FrameBudget()
         self._shown = RunView(state="none")
         self._dirty = True
+        self._drawn_s = -float("inf")
+        self._kind = ""
+        """The first metric of the task, once it is measured: by it is remembered how plots are drawn."""
+        self._touched = False
 
     def compose(self) -> ComposeResult:
         yield DeckHeader("Train", self._run_name)
@@ -96,10 +102,11 @@ class TrainScreen(Screen[None]):
     def on_mount(self) -> None:
         for widget in self.query(RowWidget):
             widget.border_title = type(widget).__name__.removesuffix("Panel")
+        self._draw_as_last_time("")
         self._use_options()
         self.set_class(self.feed.view.state == "none", "-no-run")
         self._tick()
-        self.set_interval(PULL_S, self._tick)
+        self.set_interval(min(PULL_S, self._rest_s or PULL_S), self._tick)
 
     @property
     def view(self) -> RunView:
@@ -121,11 +128,23 @@ class TrainScreen(Screen[None]):
         if view.started is not self._shown.started:
             self._budget.begin(time.monotonic())
         written = self.app.written_bytes if isinstance(self.app, MeteredApp) else 0
-        if self._budget.due(time.monotonic(), time.thread_time(), written) or turned or self._dirty:
+        due = self._budget.due(time.monotonic(), time.thread_time(), written)
+        rested = time.monotonic() - self._drawn_s >= self._rest_s
+        if (due and rested) or turned or self._dirty:
             self._show(view)
+
+    @property
+    def _rest_s(self) -> float:
+        """The shortest time between two frames, by the settings; the timer's own jitter is let pass."""
+        settings = getattr(self.app, "settings", None)
+        return 0.9 / settings.refresh_rate if isinstance(settings, Settings) else 0.0
 
     def _show(self, view: RunView) -> None:
         before, self._shown, self._dirty = self._shown, view, False
+        self._drawn_s = time.monotonic()
+        if not self._kind and view.metric_names:
+            self._kind = view.metric_names[0]
+            self._draw_as_last_time(self._kind)
         if not self.is_current:
             self._dirty = True
             return
@@ -225,6 +244,23 @@ class TrainScreen(Screen[None]):
         self._use_options()
         for panel in self.query(CurvePanel):
             panel.redraw()
+        self._touched = True
+        if (memory := self._memory) is not None:
+            for kind in {"", self._kind}:
+                memory.keep_plots(kind, log=self.options.log, smoothing=self.options.smoothing, zoom=self.options.zoom)
+
+    @property
+    def _memory(self) -> Memory | None:
+        memory = getattr(self.app, "memory", None)
+        return memory if isinstance(memory, Memory) else None
+
+    def _draw_as_last_time(self, kind: str) -> None:
+        """Draw as plots of this kind of metric were drawn last, unless a key has said otherwise by now."""
+        kept = self._memory.plots(kind) if self._memory is not None else None
+        if kept is not None and not self._touched:
+            smoothing = min((0.0, *SMOOTHINGS), key=lambda weight: abs(weight - kept.smoothing))
+            self.options = PlotOptions(log=kept.log, smoothing=smoothing, zoom=kept.zoom, marker=self.options.marker)
+            self._use_options()
 
     def action_metric(self) -> None:
         panel = self.query_one(MetricPanel)

@@ -58,12 +58,37 @@ class FieldList(RowList):
 
     HELP = "What can be set. • is what the document says itself, dim what is left at its default, ✗ what is wrong."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "edit", "Edit", key_display="⏎", tooltip="Type a value, or choose one"),
-        Binding("right", "step(1)", "Next value", show=False, tooltip="The next value: a step up, the next name"),
-        Binding("left", "step(-1)", "Value before", show=False, tooltip="The value before: a step down"),
-        Binding("space", "switch", "Switch", show=False, tooltip="Switch on or off, or go to the next name"),
-        Binding("backspace,delete", "default", "Default", key_display="⌫", tooltip="Back to the default"),
-        Binding("escape", "screen.leave_form", "Back", key_display="esc", tooltip="Back to the layers"),
+        Binding("enter", "edit", "Edit", key_display="⏎", id="form.edit", tooltip="Type a value, or choose one"),
+        Binding(
+            "right",
+            "step(1)",
+            "Next value",
+            show=False,
+            id="form.next_value",
+            tooltip="The next value: a step up, the next name",
+        ),
+        Binding(
+            "left",
+            "step(-1)",
+            "Value before",
+            show=False,
+            id="form.value_before",
+            tooltip="The value before: a step down",
+        ),
+        Binding(
+            "space",
+            "switch",
+            "Switch",
+            show=False,
+            id="form.switch",
+            tooltip="Switch on or off, or go to the next name",
+        ),
+        Binding(
+            "backspace,delete", "default", "Default", key_display="⌫", id="form.default", tooltip="Back to the default"
+        ),
+        Binding(
+            "escape", "screen.leave_form", "Back", key_display="esc", id="form.leave", tooltip="Back to the layers"
+        ),
     ]
 
     def __init__(self) -> None:
@@ -122,10 +147,10 @@ class FieldInput(Input):
 
     HELP = "Type a value. Text needs no quotes, a list no brackets; an empty line is the default."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "Take it", key_display="⏎", tooltip="Take this value"),
-        Binding("escape", "cancel", "Back", key_display="esc", tooltip="Leave the value as it was"),
-        Binding("up", "step(1)", "Step up", show=False, tooltip="The next value"),
-        Binding("down", "step(-1)", "Step down", show=False, tooltip="The value before"),
+        Binding("enter", "take", "Take it", key_display="⏎", id="form.take", tooltip="Take this value"),
+        Binding("escape", "cancel", "Back", key_display="esc", id="form.cancel", tooltip="Leave the value as it was"),
+        Binding("up", "step(1)", "Step up", show=False, id="form.step_up", tooltip="The next value"),
+        Binding("down", "step(-1)", "Step down", show=False, id="form.step_down", tooltip="The value before"),
     ]
 
     def __init__(self) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
+from textual.keys import format_key
 from textual.reactive import reactive
 from textual.widget import Widget
 
-TABS = (("1", "Design"), ("2", "Train"), ("3", "Runs"))
-_TABS_WIDTH = sum(len(key) + 1 + len(name) + 2 for key, name in TABS) - 2
+TABS = (("1", "Design", "deck.design"), ("2", "Train", "deck.train"), ("3", "Runs", "deck.runs"))
+"""The key, the name and the action of each screen."""
 _APP = "torchdeck"
 _HERE = "bold underline $text-primary"
 
@@ -41,22 +42,22 @@ class DeckHeader(Widget):
         self._tabs_at = 0
 
     def render(self) -> Content:
-        width = self.size.width
+        width, tabs_width = self.size.width, self._tabs_width
         left, right = next(
-            ((left, right) for left, right in self._choices() if _fits(left, right, width)),
+            ((left, right) for left, right in self._choices() if self._fits(left, right)),
             ("", ""),
         )
         # The tabs stand in the middle third where there is room, and give way to a long name where there is not.
-        after_left, before_right = cell_len(left) + 3, width - cell_len(right) - _TABS_WIDTH - 3
-        self._tabs_at = max(after_left, min((width - _TABS_WIDTH) // 2, before_right))
+        after_left, before_right = cell_len(left) + 3, width - cell_len(right) - tabs_width - 3
+        self._tabs_at = max(after_left, min((width - tabs_width) // 2, before_right))
         name: Content | str = left
         if left.startswith(f"{_APP} ─"):
             name = Content.assemble((_APP, "bold $text-primary"), left.removeprefix(_APP))
         before = " " * (self._tabs_at - cell_len(left) - 1)
-        after = " " * max(0, width - self._tabs_at - _TABS_WIDTH - cell_len(right) - 1)
+        after = " " * max(0, width - self._tabs_at - tabs_width - cell_len(right) - 1)
         tabs = [
             part
-            for key, text in TABS
+            for key, text in self._tabs
             for part in ((f"{key} {text}", _HERE if self.current in (key, text) else "$foreground 70%"), "  ")
         ]
         return Content.assemble(" ", name, before, *tabs[:-1], after, (right, "$foreground 85%"))
@@ -71,13 +72,24 @@ class DeckHeader(Widget):
         for length in range(len(self.subtitle) - 1, 3, -1):
             yield self.subtitle[:length] + "…", ""
 
+    @property
+    def _tabs(self) -> list[tuple[str, str]]:
+        """The key as it is shown, and the name of each tab."""
+        chosen = getattr(self.app, "chosen_keys", {})
+        return [(format_key(chosen.get(id_, key).partition(",")[0]), text) for key, text, id_ in TABS]
+
+    @property
+    def _tabs_width(self) -> int:
+        return sum(cell_len(key) + 1 + cell_len(text) + 2 for key, text in self._tabs) - 2
+
+    def _fits(self, left: str, right: str) -> bool:
+        needed = 1 + cell_len(left) + 2 + self._tabs_width + (2 + cell_len(right) + 1 if right else 0)
+        return needed <= self.size.width
+
     def on_click(self, event: events.Click) -> None:
         at = self._tabs_at
-        for key, text in TABS:
-            if at <= event.x < at + len(key) + 1 + len(text):
-                self.app.simulate_key(key)
-            at += len(key) + 1 + len(text) + 2
-
-
-def _fits(left: str, right: str, width: int) -> bool:
-    return 1 + cell_len(left) + 2 + _TABS_WIDTH + (2 + cell_len(right) + 1 if right else 0) <= width
+        chosen = getattr(self.app, "chosen_keys", {})
+        for (shown, text), (key, _, id_) in zip(self._tabs, TABS, strict=True):
+            if at <= event.x < at + cell_len(shown) + 1 + cell_len(text):
+                self.app.simulate_key(chosen.get(id_, key).partition(",")[0])
+            at += cell_len(shown) + 1 + cell_len(text) + 2

@@ -15,8 +15,23 @@ Rows = Callable[[int], Sequence[Content]]
 
 
 PANEL_KEYS: list[BindingType] = [
-    Binding("right", "app.focus_next", "Next panel", key_display="→", show=False, tooltip="Go to the next panel"),
-    Binding("left", "app.focus_previous", "Panel before", show=False, tooltip="Go to the panel before"),
+    Binding(
+        "right",
+        "app.focus_next",
+        "Next panel",
+        key_display="→",
+        show=False,
+        id="list.next_panel",
+        tooltip="Go to the next panel",
+    ),
+    Binding(
+        "left",
+        "app.focus_previous",
+        "Panel before",
+        show=False,
+        id="list.panel_before",
+        tooltip="Go to the panel before",
+    ),
 ]
 
 
@@ -24,8 +39,8 @@ class RowList(OptionList):
     """An option list that asks for its rows again when its width changes, and keeps its place when they change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
+        Binding("j", "cursor_down", "Down", show=False, id="list.down", tooltip="One row down"),
+        Binding("k", "cursor_up", "Up", show=False, id="list.up", tooltip="One row up"),
         *PANEL_KEYS,
     ]
 
