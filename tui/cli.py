@@ -45,7 +45,10 @@ Set = Annotated[
     typer.Option("--set", metavar="PATH=VALUE", help="Change a place of the document: optimizer.lr=3e-4. Repeatable."),
 ]
 RunsDir = Annotated[
-    str | None, typer.Option("--runs-dir", metavar="DIR", help="Where runs lie; by default $TORCHDECK_RUNS, or ./runs.")
+    str | None,
+    typer.Option(
+        "--runs-dir", metavar="DIR", help="Where runs lie; by default $TORCHDECK_RUNS, the settings', or ./runs."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, and nothing else there.")]
 Headless = Annotated[bool, typer.Option("--headless", help="No deck: progress on stderr.")]
@@ -241,6 +244,29 @@ def catalog(
 
 
 @app.command()
+def settings(
+    as_json: Json = False,
+    edit: Annotated[
+        bool, typer.Option("--edit", help="Open the file in $EDITOR; it is made if it is not there.")
+    ] = False,
+) -> None:
+    """Where the settings are, what each is now and by default, and what is wrong with them."""
+    from tui.printing.settings import edit_file, print_settings, settings_as_dict
+    from tui.settings import settings_file
+
+    file = settings_file()
+    if edit and (problem := edit_file(file)):
+        _refuse([problem])
+    shown = settings_as_dict(file)
+    if as_json:
+        print(json.dumps(shown, ensure_ascii=False))
+    elif not edit:
+        print_settings(shown, sys.stdout)
+    if shown["mistakes"]:
+        _refuse(shown["mistakes"])
+
+
+@app.command()
 def devices(as_json: Json = False) -> None:
     """What there is to train on."""
     from dataclasses import asdict
@@ -351,7 +377,12 @@ def _terminal_problem() -> str | None:
 
 def _runs_dir(option: str | None) -> Path:
     from engine.runs import runs_dir
+    from tui.settings import read_settings, settings_file
 
+    if option is None and not os.environ.get("TORCHDECK_RUNS") and settings_file().is_file():
+        settings, wrong = read_settings()
+        _print_mistakes(one for one in wrong if one.key in ("", "runs_dir"))
+        option = settings.runs_dir
     return runs_dir(option)
 
 

@@ -117,7 +117,7 @@ def _with_companions(right: Mapping[str, str], known: list[Named]) -> dict[str, 
 def _collision(id_: str, right: Mapping[str, str], known: list[Named]) -> str:
     """Another action that one of its keys would do at the same time; empty where there is none."""
     for mine in (named for named in known if named.id == id_):
-        keys = set(normal(right[id_]))
+        keys = set(normal(right[id_])).difference(mine.keys)
         for other in known:
             if other.id == id_ or other.keys == mine.keys or not _meet(mine, other):
                 continue

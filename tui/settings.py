@@ -91,13 +91,13 @@ def _settings_of(given: dict[str, Any], file: Path) -> tuple[Settings, list[Wron
             for one in error.errors():
                 name, *inner = (str(part) for part in one["loc"])
                 if inner and isinstance(keymap := given.get(name), dict):
-                    found = f"is {_toml(keymap.pop(inner[0]))}"
+                    found = f"is {toml_value(keymap.pop(inner[0]))}"
                     wrong.append(Wrong(file, f"{name}.{inner[0]}", found, 'a key in quotes, such as "i"', _OWN_KEYS))
                 elif name not in Settings.model_fields:
                     given.pop(name)
                     wrong.append(_unknown(file, name))
                 else:
-                    wrong.append(Wrong(file, name, f"is {_toml(given.pop(name))}", _EXPECTED[name], _fix(name)))
+                    wrong.append(Wrong(file, name, f"is {toml_value(given.pop(name))}", _EXPECTED[name], _fix(name)))
 
 
 _OWN_KEYS = "Until then the action has its own keys."
@@ -111,7 +111,7 @@ _EXPECTED = {
 
 
 def _fix(name: str) -> str:
-    return f"Until it is mended, {name} is at its default, {_toml(getattr(Settings(), name))}."
+    return f"Until it is mended, {name} is at its default, {toml_value(getattr(Settings(), name))}."
 
 
 def _unknown(file: Path, name: str) -> Wrong:
@@ -130,8 +130,8 @@ def _flat(keymap: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     return flat
 
 
-def _toml(value: object) -> str:
-    """A value as it stands in the file."""
+def toml_value(value: object) -> str:
+    """A value as it stands in the file; of the folder that is not given, where runs then lie."""
     if value is None:
-        return "not given"
+        return "./runs"
     return json.dumps(value, ensure_ascii=False, default=str)

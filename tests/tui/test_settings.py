@@ -1,0 +1,180 @@
+"""The settings file: every field is read, every mistake is a sentence, and the command says where it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fake_producer import FakeProducer
+from screen_text import assert_golden, screen_text
+from test_app import on_home, play, train
+from test_home_screen import settle
+from textual.pilot import Pilot
+from typer.testing import CliRunner
+
+from engine.training.events import Reason
+from tui.app import Deck
+from tui.cli import _runs_dir, app
+from tui.printing.settings import file_to_edit
+from tui.settings import Settings, read_settings, settings_file
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a person's settings are; the file is not there yet."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("COLUMNS", "120")
+    for name in ("TORCHDECK_RUNS", "NO_COLOR", "VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    assert settings_file() == tmp_path / "config" / "torchdeck" / "settings.toml"
+    return settings_file()
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def test_without_a_file_everything_is_at_its_default_and_none_is_made(file: Path) -> None:
+    assert read_settings() == (Settings(), [])
+    assert CliRunner().invoke(app, ["settings"]).exit_code == 0
+    assert not file.parent.exists()
+
+
+def test_every_field_has_help_and_a_default() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+    assert Settings().animation is False
+
+
+def test_a_file_is_read_whole(file: Path) -> None:
+    write(
+        file,
+        'theme = "light"\nanimation = true\nrefresh_rate = 2\nruns_dir = "~/r"\n'
+        '[keymap]\ndesign.add = "i"\n"train.stop" = "f8"\n',
+    )
+    keymap = {"design.add": "i", "train.stop": "f8"}
+    expected = Settings(theme="light", animation=True, refresh_rate=2, runs_dir="~/r", keymap=keymap)
+    assert read_settings() == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            'theme = "drak"',
+            'theme is "drak"; expected "auto", "dark", "light", "terminal" or "none". '
+            'Until it is mended, theme is at its default, "auto".',
+        ),
+        (
+            "refresh_rate = 100",
+            "refresh_rate is 100; expected a number from 0.1 to 30. "
+            "Until it is mended, refresh_rate is at its default, 4.0.",
+        ),
+        (
+            "animation = 1",
+            "animation is 1; expected true or false. Until it is mended, animation is at its default, false.",
+        ),
+        ("animations = true", "animations is no setting; expected one of theme, animation, "),
+        ("[keymap]\ndesign.add = 3", 'keymap.design.add is 3; expected a key in quotes, such as "i".'),
+        ("keymap = 3", "keymap is 3; expected a table of keys"),
+        ("theme = ", "is not TOML: "),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_the_rest_counts(file: Path, text: str, sentence: str) -> None:
+    write(file, f"runs_dir = 'here'\n{text}\n")
+    settings, wrong = read_settings()
+    (said,) = map(str, wrong)
+    assert said.startswith((f"{file}: {sentence}", f"{file} {sentence}"))
+    assert settings == (Settings() if "TOML" in sentence else Settings(runs_dir="here"))
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_settings(
+    file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _runs_dir(None) == tmp_path / "runs"
+    write(file, 'runs_dir = "set"')
+    assert _runs_dir(None) == tmp_path / "set"
+    monkeypatch.setenv("TORCHDECK_RUNS", "environment")
+    assert _runs_dir(None) == tmp_path / "environment"
+    assert _runs_dir("option") == tmp_path / "option"
+
+
+def test_the_command_shows_where_each_value_is_from(file: Path) -> None:
+    write(file, 'refresh_rate = 1.5\n[keymap]\ndesign.add = "i"\n')
+    result = CliRunner().invoke(app, ["settings"])
+    assert result.exit_code == 0
+    assert_golden("settings", result.stdout.replace(str(file), "~/.config/torchdeck/settings.toml"))
+    shown = json.loads(CliRunner().invoke(app, ["settings", "--json"]).stdout)
+    assert shown["settings"]["refresh_rate"] == {
+        "value": 1.5,
+        "default": 4.0,
+        "from": "settings",
+        "help": Settings.model_fields["refresh_rate"].description,
+    }
+    assert shown["settings"]["theme"]["from"] == "default" and shown["exists"] and not shown["mistakes"]
+
+
+def test_the_command_ends_with_2_and_says_every_mistake(file: Path) -> None:
+    write(file, 'theme = "drak"\n[keymap]\ndesign.add = "x"\ndesign.ad = "i"\n')
+    result = CliRunner().invoke(app, ["settings"])
+    assert result.exit_code == 2
+    said = result.stderr.splitlines()
+    assert [line.partition(" is ")[0].partition(" names ")[0] for line in said] == [
+        f"{file}: theme",
+        f"{file}: keymap.design.ad",
+        f"{file}: keymap.design.add",
+    ]
+
+
+def test_edit_begins_with_every_default_as_a_comment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('#edited')\"")
+    done = CliRunner().invoke(app, ["settings", "--edit"])
+    assert done.exit_code == 0, done.output
+    text = file.read_text(encoding="utf-8")
+    assert text == file_to_edit() + "#edited"
+    assert read_settings() == (Settings(), [])
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    done = CliRunner().invoke(app, ["settings", "--edit"])
+    assert done.exit_code == 2 and "no-such-editor cannot be started" in done.stderr
+
+
+def test_what_edit_writes_is_right_once_it_is_no_comment(file: Path) -> None:
+    lines = [line.removeprefix("# ") if " = " in line else line for line in file_to_edit().splitlines()]
+    kept = [line for line in lines if not line.startswith("Keys of your own")]
+    write(file, "\n".join(kept))
+    settings, wrong = read_settings()
+    assert wrong == [] and settings.runs_dir == "runs" and settings.keymap["deck.help"] == "question_mark"
+    assert CliRunner().invoke(app, ["settings"]).exit_code == 0
+
+
+def test_the_deck_says_what_is_wrong_and_opens(tmp_path: Path) -> None:
+    settings = Settings(keymap={"design.add": "x"})
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await on_home(deck, pilot)
+        text = " ".join(screen_text(deck).split())
+        assert "theme is wrong" in text and "design.delete too" in text
+
+    play(Deck(tmp_path, producer=FakeProducer(), settings=settings, wrong=["theme is wrong"]), act, (120, 36))
+
+
+def test_plots_are_drawn_no_more_often_than_was_set(tmp_path: Path) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        assert deck.screen._rest_s == pytest.approx(1.8)
+        await settle(pilot, lambda: "digits-cnn" in screen_text(deck))
+        producer.started[0].end(Reason.COMPLETED, "Trained.")
+
+    play(Deck(tmp_path, producer=producer, settings=Settings(refresh_rate=0.5)), act)
+
+
+def test_the_settings_load_no_torch_and_help_loads_no_settings() -> None:
+    code = "import sys, tui.cli; assert 'tui.settings' not in sys.modules; import tui.printing.settings; "
+    code += "assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -1,0 +1,81 @@
+"""The settings for people, for programs, and as a file to edit."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from tui.keymap import checked, declared
+from tui.printing.text import columns, plain
+from tui.settings import Settings, read_settings, toml_value
+
+
+def settings_as_dict(file: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Every setting: its value, default, help, and where the value is from; and every mistake of the file."""
+    settings, wrong = read_settings(file)
+    mistakes = [str(one) for one in wrong]
+    right = checked(settings.keymap, lambda id_, what: mistakes.append(f"{file}: keymap.{id_} {what}"))
+    fields = {}
+    for name, field in Settings.model_fields.items():
+        default = getattr(Settings(), name)
+        value, source = getattr(settings, name), "settings" if name in settings.model_fields_set else "default"
+        if name == "runs_dir" and environ.get("TORCHDECK_RUNS"):
+            value, source = environ["TORCHDECK_RUNS"], "TORCHDECK_RUNS"
+        if name == "theme" and environ.get("NO_COLOR") is not None:
+            value, source = "none", "NO_COLOR"
+        if name == "keymap":
+            value = {id_: keys for id_, keys in settings.keymap.items() if id_ in right}
+        fields[name] = {"value": value, "default": default, "from": source, "help": field.description}
+    return {"file": str(file), "exists": file.exists(), "settings": fields, "mistakes": mistakes}
+
+
+def print_settings(shown: Mapping[str, Any], out: TextIO) -> None:
+    """Where the file is, and a row a setting: its value, who set it, its default, and what it is for."""
+    there = "" if shown["exists"] else " (not there: every setting is at its default)"
+    rows = [("setting", "value", "set by", "default", "")]
+    for name, one in shown["settings"].items():
+        by = "" if one["from"] == "default" else one["from"]
+        if name == "keymap":
+            rows.append((name, "" if one["value"] else "the deck's", by, "the deck's", one["help"]))
+            rows += [(f"  {id_}", toml_value(keys), by, "", "") for id_, keys in one["value"].items()]
+        else:
+            rows.append((name, toml_value(one["value"]), by, toml_value(one["default"]), one["help"]))
+    print(f"{plain(shown['file'])}{there}\n\n{columns(rows)}\n", file=out)
+    print("torchdeck settings --edit opens the file in $EDITOR, with every setting and key in it.", file=out)
+
+
+def file_to_edit() -> str:
+    """A file with every setting and every key at its default, each a comment."""
+    lines = ["# torchdeck's settings. A line counts once its # is taken away.", ""]
+    for name, field in Settings.model_fields.items():
+        if name != "keymap":
+            value = getattr(Settings(), name)
+            lines += [f"# {field.description}", f"# {name} = {toml_value('runs' if value is None else value)}", ""]
+    lines += [f"# {Settings.model_fields['keymap'].description}", "[keymap]"]
+    seen = set()
+    for named in sorted(declared(), key=lambda named: named.id):
+        if named.id not in seen:
+            seen.add(named.id)
+            what = named.binding.tooltip
+            lines.append(f"# {named.id} = {toml_value(','.join(named.keys))}    # {what}")
+    return "\n".join(lines) + "\n"
+
+
+def edit_file(file: Path) -> str:
+    """Open the file in $VISUAL or $EDITOR, written with every default where it is not there; why not, or nothing."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.write_text(file_to_edit(), encoding="utf-8")
+    except OSError as error:
+        return f"{file}: it cannot be written ({error.strerror}). XDG_CONFIG_HOME names another folder for it."
+    try:
+        status = subprocess.call([*shlex.split(editor), str(file)])
+    except (OSError, ValueError) as error:
+        return f"{editor} cannot be started: {error}. Set $EDITOR to your editor."
+    return f"{editor} ended with status {status}." if status else ""
