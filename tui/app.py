@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.timer import Timer
+from textual.widget import Widget
 
 from engine.experiment import Draft, Refused, is_file
 from engine.training.commands import Simple
@@ -28,6 +29,7 @@ from tui.producer import Producer, Run
 from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
+from tui.screens.jump import JumpScreen, jump_places
 from tui.screens.picture import PictureScreen
 from tui.screens.quit import DISCARD, OF_A_RUN, OF_CHANGES, SAVE, STOP, QuitScreen
 from tui.settings import Settings, settings_file
@@ -92,6 +94,15 @@ class Deck(MeteredApp):
             tooltip="Copy what is marked; else quit",
         ),
         Binding("question_mark", "help", "Help", key_display="?", id="deck.help", tooltip="The keys of this screen"),
+        Binding("f1", "help_here", "Help here", show=False, id="deck.help_here", tooltip="What the focused panel is"),
+        Binding(
+            "grave_accent,ctrl+g",
+            "jump",
+            "Jump",
+            show=False,
+            id="deck.jump",
+            tooltip="Go to any panel: each shows a letter, which takes you there",
+        ),
     ]
 
     def __init__(
@@ -422,6 +433,25 @@ class Deck(MeteredApp):
     def action_help(self) -> None:
         self.push_screen(HelpScreen(self.screen))
 
+    def action_help_here(self) -> None:
+        if self.focused is not None:
+            self.push_screen(HelpScreen(self.screen, self.focused))
+        else:
+            self.action_help()
+
+    def action_jump(self) -> None:
+        screen = self.screen
+        places = jump_places(screen)
+        if not places:
+            self.notify("There is no panel to go to here.", timeout=2, markup=False)
+            return
+
+        def go(place: Widget | None) -> None:
+            if place is not None and place.is_attached and self.screen is screen:
+                place.focus()
+
+        self.push_screen(JumpScreen(places), go)
+
     def action_interrupt(self) -> None:
         marked = self.screen.get_selected_text()
         if marked:
@@ -465,7 +495,7 @@ class Deck(MeteredApp):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of what the keys go to, of the screen and of the deck; then the presets and the themes."""
         seen = set()
-        for active in screen.active_bindings.values():
+        for active in sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show):
             binding = active.binding
             what = active.tooltip or binding.tooltip
             named, bracket, arguments = binding.action.partition("(")

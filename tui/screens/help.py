@@ -10,6 +10,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.design_rows import MUTED
@@ -72,27 +73,57 @@ def help_text(screen: Screen[object]) -> Content:
     return Content("\n\n").join(blocks)
 
 
+def panel_help(widget: Widget) -> tuple[str, Content]:
+    """The name of a panel, and what there is to know about it: what it shows, and the keys that it has itself."""
+    parts = [part for part in widget.ancestors_with_self if isinstance(part, Widget) and part is not widget.screen]
+    title = next((name for part in parts if (name := panel_title(part))), "This panel")
+    said = next((part.HELP.strip() for part in parts if part.HELP), "")
+    active = [a for a in widget.screen.active_bindings.values() if a.node in parts]
+    moving = [a for a in active if _action(a) in MOVING]
+    ours = [a for a in active if a not in moving and (a.tooltip or a.binding.tooltip)]
+    blocks = [Content(said)] if said else []
+    for heading, bindings in (("Its keys", ours), ("Moving", moving)):
+        if lines := key_lines(widget.app, bindings):
+            blocks.append(Content("\n").join([Content.styled(heading, "bold"), *lines]))
+    help_key = next((a for a in widget.screen.active_bindings.values() if _action(a) == "help"), None)
+    if help_key is not None:
+        more = f"{widget.app.get_key_display(help_key.binding)} is the help of the whole screen."
+        blocks.append(Content.styled(more, MUTED))
+    return title, Content("\n\n").join(blocks)
+
+
+def panel_title(widget: Widget) -> str:
+    """What stands in a panel's upper edge, without how it stands."""
+    return str(widget.border_title or "").split(" ─ ")[0]
+
+
 def _action(active: ActiveBinding) -> str:
     """The name of what a key does, without what it is done to."""
     return active.binding.action.rpartition(".")[2]
 
 
 class HelpScreen(ModalScreen[None]):
-    """The help of the screen below."""
+    """The help of the screen below, or of one panel of it."""
 
     CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "escape,question_mark,q", "dismiss", "Close", key_display="esc", id="help.close", tooltip="Close the help"
+            "escape,question_mark,f1,q",
+            "dismiss",
+            "Close",
+            key_display="esc",
+            id="help.close",
+            tooltip="Close the help",
         ),
     ]
 
-    def __init__(self, screen: Screen[object]) -> None:
+    def __init__(self, screen: Screen[object], panel: Widget | None = None) -> None:
         super().__init__()
-        self._text = help_text(screen)
+        title, text = panel_help(panel) if panel is not None else ("", help_text(screen))
+        self._title, self._text = f"Help ─ {title}" if title else "Help", text
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as panel:
-            panel.border_title = "Help"
+            panel.border_title = self._title
             yield Static(self._text)
         yield Footer(show_command_palette=False)

@@ -38,6 +38,7 @@ class TrainScreen(Screen[None]):
 
     CSS_PATH = ["../widgets/tones.tcss", "train.tcss"]  # noqa: RUF012
     TITLE = "Train"
+    AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -22,6 +22,7 @@ from tui.widgets.plot import Row, Run, runs
 
 TONES = (
     "border",
+    "focus",
     "title",
     "text",
     "quiet",
@@ -106,6 +107,7 @@ class RowWidget(Widget):
 class Panel(RowWidget):
     """A framed part of the screen that says in its frame what it shows and how it stands."""
 
+    can_focus = True
     square = False
     """Whether its corners are square: not every font has round ones."""
 
@@ -121,17 +123,24 @@ class Panel(RowWidget):
         """What stands inside the frame."""
         raise NotImplementedError
 
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
+
     def rows(self, width: int, height: int) -> Sequence[Row]:
+        edge = "focus" if self.has_focus else "border"
         if width < 8 or height < 3:
             return [fitted(self.title(), width)]
         inside = [fitted(row, width - 2) for row in self.body(width - 2, height - 2)[: height - 2]]
         inside += [((" " * (width - 2), "text"),)] * (height - 2 - len(inside))
-        side = ("│", "border")
+        side = ("│", edge)
         corners = "┌┐└┘" if self.square else "╭╮╰╯"
         return [
-            _edge(corners[0], self.title(), corners[1], width),
+            _edge(corners[0], self.title(), corners[1], width, edge),
             *((side, *row, side) for row in inside),
-            _edge(corners[2], self.footnote(), corners[3], width, at_end=True),
+            _edge(corners[2], self.footnote(), corners[3], width, edge, at_end=True),
         ]
 
 
@@ -169,18 +178,18 @@ def first_that_fits(choices: Iterable[Row], width: int) -> Row:
     return row
 
 
-def _edge(begin: str, words: Row, end: str, width: int, at_end: bool = False) -> Row:
+def _edge(begin: str, words: Row, end: str, width: int, tone: str, at_end: bool = False) -> Row:
     """An edge of a frame with words in it."""
     if not words:
-        return ((begin + "─" * (width - 2) + end, "border"),)
-    words = ((" ", "border"), *words, (" ", "border"))
+        return ((begin + "─" * (width - 2) + end, tone),)
+    words = ((" ", tone), *words, (" ", tone))
     room = width - 4
     if width_of(words) > room:
         words = fitted(words, room)
     rest = "─" * (width - 3 - width_of(words))
     if at_end:
-        return runs([(begin + rest, "border"), *words, ("─" + end, "border")])
-    return runs([(begin + "─", "border"), *words, (rest + end, "border")])
+        return runs([(begin + rest, tone), *words, ("─" + end, tone)])
+    return runs([(begin + "─", tone), *words, (rest + end, tone)])
 
 
 def _changes(old: list[Row], new: list[Row]) -> Iterable[tuple[int, int, int]]:
