@@ -39,6 +39,7 @@ class Terminal:
         self.written = b""
         self._stream = pyte.ByteStream(self.screen)
         state = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "XDG_STATE_HOME": str(folder / "state")}
+        state["XDG_CONFIG_HOME"] = str(folder / "config")
         clean = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         self.child = pexpect.spawn(
             "/bin/sh",
