@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from engine.experiment.mistakes import Mistake, Refused
+from engine.experiment.mistakes import Mistake, Refused, put
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -103,6 +103,7 @@ def resolve_device(wanted: str) -> str:
             f"there is no {wanted} that torch can use here",
             f"there is {', '.join(have)}",
             "Write auto, or see torchdeck devices.",
+            remedy=put("auto"),
         )
     )
 
@@ -130,6 +131,7 @@ def resolve_precision(amp: str, device: str) -> Precision:
                 "float16 was asked for on the cpu",
                 "there it overflows and is slower than float32",
                 'Write amp = "bfloat16", or "off".',
+                remedy=put("bfloat16"),
             )
         )
     return "float16" if amp == "float16" else "bfloat16"

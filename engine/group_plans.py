@@ -9,7 +9,7 @@ from typing import Any
 from engine.catalog.optimizers import HIDDEN_ONLY
 from engine.data.description import Description
 from engine.experiment.document import Experiment, Optimizer
-from engine.experiment.mistakes import Mistake
+from engine.experiment.mistakes import Mistake, put
 from engine.model.network import skeleton
 from engine.training.parameter_groups import groups_of, value_of
 
@@ -58,4 +58,4 @@ def hidden_mistakes(optimizer: Optimizer, groups: Sequence[GroupPlan]) -> list[M
     found = "the model has no weight matrix between its first and its last layer"
     expected = f"{optimizer.type} is for those alone"
     fix = 'Use optimizer.type = "AdamW", or put a Linear or a recurrent layer between them.'
-    return [Mistake("optimizer.type", found, expected, fix, optimizer.type)]
+    return [Mistake("optimizer.type", found, expected, fix, optimizer.type, remedy=put("AdamW"))]

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from engine.experiment import preset_text
+
 COMMAND = [sys.executable, "-m", "tui.cli"]
 
 
@@ -305,3 +307,14 @@ def test_the_command_to_go_on_is_one_that_a_shell_takes(tmp_path, monkeypatch):
     assert resume_command(tmp_path / "runs" / "a") == "torchdeck resume a"
     assert resume_command(tmp_path / "a") == "torchdeck resume ./a"
     assert resume_command(tmp_path / "my runs" / "a") == "torchdeck resume 'my runs/a'"
+
+
+def test_check_fixes_what_needs_no_thought_in_the_file_itself(tmp_path):
+    text = preset_text("digits-cnn").replace('"AdamW"', '"Adma"').replace("lr = 3e-3", "lrr = 3e-3")
+    (tmp_path / "mine.toml").write_text(text)
+    done = torchdeck("check", "mine.toml", "--fix", cwd=tmp_path)
+    assert done.returncode == 0 and "18,602" in done.stdout
+    assert "fixed optimizer.type: 'Adma' is not an optimizer" in done.stderr and '+ type = "Adam"' in done.stderr
+    assert (tmp_path / "mine.toml").read_text() == preset_text("digits-cnn").replace('"AdamW"', '"Adam"')
+    refused = torchdeck("check", "digits-cnn", "--fix", cwd=tmp_path)
+    assert refused.returncode == 2 and "torchdeck presets digits-cnn > digits-cnn.toml" in refused.stderr

@@ -128,6 +128,12 @@ class Producer:
 
         return beginning(kind, name)
 
+    def remedied(self, text: str, mistake: Mistake) -> str | None:
+        """The document with the fix of a mistake applied; None where it has none that can be."""
+        from engine.editing.remedies import remedied
+
+        return remedied(text, mistake)
+
     def fitting(self, draft: Draft, at: Span) -> tuple[Mapping[str, str], str]:
         """Every layer with why it cannot stand at a place, and what comes in there. Takes tens of milliseconds."""
         from engine.editing.fitting import fitting, shape_before

@@ -8,9 +8,10 @@ from typing import Any
 
 from engine.catalog import SINGULAR, catalog
 from engine.catalog.entry import Entry
+from engine.catalog.usual_values import USUAL
 from engine.catalog.value_types import as_lists, as_tuples, holds, type_words
 from engine.experiment.document import Choice
-from engine.experiment.mistakes import Mistake, nearest, unknown_name, value_text
+from engine.experiment.mistakes import Mistake, drop, nearest, put, unknown_name, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,18 @@ def check_parameters(entry: Entry, given: Mapping[str, Any], path: str) -> Check
             if name in entry.set_by_torchdeck:
                 mistakes.append(
                     Mistake(
-                        f"{path}.{name}", f"{name} cannot be set here", "torchdeck sees to it", "Remove it.", entry.name
+                        f"{path}.{name}",
+                        f"{name} cannot be set here",
+                        "torchdeck sees to it",
+                        "Remove it.",
+                        entry.name,
+                        remedy=drop(),
                     )
                 )
                 continue
             if name in entry.elsewhere:
                 found = f"{entry.name} has no {name}"
-                mistakes.append(Mistake(f"{path}.{name}", found, "", entry.elsewhere[name], entry.name))
+                mistakes.append(Mistake(f"{path}.{name}", found, "", entry.elsewhere[name], entry.name, remedy=drop()))
                 whole = False
                 continue
             mistakes.append(unknown_name(f"{path}.{name}", name, tuple(known), f"a parameter of {entry.name}"))
@@ -70,7 +76,8 @@ def check_parameters(entry: Entry, given: Mapping[str, Any], path: str) -> Check
             whole = False
             expected = f"expected {type_words(parameter.annotation)}"
             fix = f"Add {name}: {parameter.help}" if parameter.help else f"Add {name}."
-            mistakes.append(Mistake(path, f"{name} is missing", expected, fix, subject=entry.name))
+            remedy = put(USUAL[name], f".{name}") if name in USUAL else None
+            mistakes.append(Mistake(path, f"{name} is missing", expected, fix, subject=entry.name, remedy=remedy))
     return Checked(tuple(mistakes), {name: value for name, value in right.items() if value is not None}, whole)
 
 
@@ -78,17 +85,21 @@ def _wrong_value(entry: Entry, name: str, value: Any, path: str) -> Mistake:
     parameter = entry.parameters[name]
     words = type_words(parameter.annotation)
     meant = nearest(value, [c for c in parameter.choices if isinstance(c, str)]) if isinstance(value, str) else None
+    remedy = None if parameter.required else drop()
     if meant:
-        fix = f"Did you mean {meant!r}?"
+        fix, remedy = f"Did you mean {meant!r}?", put(meant)
     elif parameter.required:
         fix = "Correct it."
+        if name in USUAL:
+            fix, remedy = f"Correct it; {value_text(USUAL[name])} is usual.", put(USUAL[name])
     elif parameter.inferred:
         fix = f"Correct it, or remove it, as it is inferred ({parameter.inferred})."
     elif parameter.default is None:
         fix = "Correct it, or remove it."
     else:
         fix = f"Correct it, or remove it for the default, {value_text(parameter.default)}."
-    return Mistake(f"{path}.{name}", f"found {value_text(value)}", f"expected {words}", fix, subject=entry.name)
+    found = f"found {value_text(value)}"
+    return Mistake(f"{path}.{name}", found, f"expected {words}", fix, subject=entry.name, remedy=remedy)
 
 
 def completed(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +124,9 @@ def blame(entry: Entry, given: Mapping[str, Any], error: Exception, attempt: Any
         name = culprits[0]
         default = entry.parameters[name].default
         fix = "Correct it." if default is None else f"Correct it; the default is {value_text(default)}."
-        return Mistake(f"{path}.{name}", f"found {value_text(given[name])}", f"torch says: {reason}", fix, entry.name)
+        remedy = None if default is None else drop()
+        found = f"found {value_text(given[name])}"
+        return Mistake(f"{path}.{name}", found, f"torch says: {reason}", fix, entry.name, remedy=remedy)
     return Mistake(path, f"torch refuses it: {reason}", "", "Correct its parameters.", entry.name)
 
 

@@ -11,7 +11,7 @@ from engine.catalog.choices import blame, check_parameters
 from engine.catalog.named_layers import named_layer_mistakes
 from engine.catalog.optimizers import ONE_GROUP
 from engine.experiment.document import Choice, Layer, Optimizer
-from engine.experiment.mistakes import Mistake
+from engine.experiment.mistakes import Mistake, drop
 
 
 def group_mistakes(choice: Optimizer, layers: Sequence[Layer], parameters: Mapping[str, int]) -> Iterator[Mistake]:
@@ -23,11 +23,11 @@ def group_mistakes(choice: Optimizer, layers: Sequence[Layer], parameters: Mappi
     entry = catalog("optimizers")[choice.type]
     if choice.no_bias_decay and "weight_decay" not in entry.parameters:
         path, found = "optimizer.no_bias_decay", f"{choice.type} has no weight_decay"
-        yield Mistake(path, found, "there is nothing to spare them", "Remove it.", choice.type)
+        yield Mistake(path, found, "there is nothing to spare them", "Remove it.", choice.type, remedy=drop())
 
     if choice.groups and choice.type in ONE_GROUP:
         found, fix = f"{choice.type} moves all weights alike", 'Remove it, or use optimizer.type = "AdamW".'
-        yield Mistake("optimizer.groups", found, "torch gives it a single group", fix, choice.type)
+        yield Mistake("optimizer.groups", found, "torch gives it a single group", fix, choice.type, remedy=drop())
         return
 
     def attempt(**tried: Any) -> None:

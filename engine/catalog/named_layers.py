@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from engine.catalog import catalog
 from engine.experiment.document import Layer
 from engine.experiment.layer_names import LayerRange, layer_range
-from engine.experiment.mistakes import Mistake, unknown_name, value_text
+from engine.experiment.mistakes import Mistake, drop, put, unknown_name, value_text
 from engine.experiment.tree import by_path
 
 
@@ -47,7 +47,7 @@ def named_layer_mistakes(
                 fix = f"Take it out, or set {meant[0]}.freeze = false."
                 yield Mistake(here, f"{at[meant[0]]} is frozen", weightless, fix)
             else:
-                yield Mistake(here, f"{at[meant[0]]} has no weights", weightless, "Take it out.")
+                yield Mistake(here, f"{at[meant[0]]} has no weights", weightless, "Take it out.", remedy=drop())
 
 
 def _range_mistakes(
@@ -55,11 +55,12 @@ def _range_mistakes(
 ) -> Iterator[Mistake]:
     if span.first > span.last:
         turned = name.replace(f"{span.first}..{span.last}", f"{span.last}..{span.first}")
-        yield Mistake(here, f"found {value_text(name)}", "the first layer stands behind the last", f"Write {turned!r}.")
+        found, expected = f"found {value_text(name)}", "the first layer stands behind the last"
+        yield Mistake(here, found, expected, f"Write {turned!r}.", remedy=put(turned))
     elif (last := span.path(span.last)) not in at:
         yield _nowhere(here, last, at)
     elif all(parameters.get(layer) == 0 for layer in span.paths):
-        yield Mistake(here, f"none of {name} has weights", weightless, "Take it out.")
+        yield Mistake(here, f"none of {name} has weights", weightless, "Take it out.", remedy=drop())
 
 
 def _nowhere(here: str, where: str, at: Mapping[str, str]) -> Mistake:

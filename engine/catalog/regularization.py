@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from engine.catalog.metrics import goal
 from engine.catalog.named_layers import named_layer_mistakes
 from engine.experiment.document import EMA, EarlyStopping, Layer, Regularization
-from engine.experiment.mistakes import Mistake, value_text
+from engine.experiment.mistakes import Mistake, drop, put, value_text
 
 
 def regularization_mistakes(
@@ -42,7 +42,8 @@ def threshold_mistakes(stopping: EarlyStopping) -> list[Mistake]:
     path, found = "training.early_stopping.threshold", f"found {value_text(threshold)}"
     if metric in _AT_MOST_1 and threshold > 1:
         fix = f"Set it to {threshold / 100:g}." if threshold <= 100 else "Set it to 0.95, say."
-        return [Mistake(path, found, f"{metric} is at most 1", fix, severity="warning")]
+        remedy = put(threshold / 100 if threshold <= 100 else 0.95)
+        return [Mistake(path, found, f"{metric} is at most 1", fix, severity="warning", remedy=remedy)]
     if metric in _AT_LEAST_0 and threshold < 0:
         return [Mistake(path, found, f"{metric} is at least 0", "Set it to a number above 0.", severity="warning")]
     return []
@@ -75,16 +76,22 @@ def _mixing_mistakes(settings: Regularization, input_kind: str | None) -> Iterat
         if 0 < alpha < LEAST_ALPHA:
             found = f"found {value_text(alpha)}"
             expected = f"below {LEAST_ALPHA} hardly a sample is mixed"
-            yield Mistake(f"regularization.{name}", found, expected, "Set it to 0.2, say, or to 0 for none.")
+            fix = "Set it to 0.2, say, or to 0 for none."
+            yield Mistake(f"regularization.{name}", found, expected, fix, remedy=put(0.2))
     if settings.mixup and input_kind == "tokens":
         found = f"found {value_text(settings.mixup)}"
         fix = "Set it to 0; Dropout and label_smoothing serve texts."
-        yield Mistake("regularization.mixup", found, "tokens are numbers of words, which cannot be blended", fix)
+        expected = "tokens are numbers of words, which cannot be blended"
+        yield Mistake("regularization.mixup", found, expected, fix, remedy=drop())
     if settings.cutmix and input_kind not in ("image", None):
         found = f"found {value_text(settings.cutmix)}"
         fix = "Set it to 0." if input_kind == "tokens" else "Set it to 0; regularization.mixup serves such data."
         yield Mistake(
-            "regularization.cutmix", found, f"it cuts rectangles out of images, the data is {input_kind}", fix
+            "regularization.cutmix",
+            found,
+            f"it cuts rectangles out of images, the data is {input_kind}",
+            fix,
+            remedy=drop(),
         )
 
 
@@ -95,7 +102,9 @@ def _average_mistakes(settings: Regularization, epochs: int, steps: int) -> Iter
     if average.start_epoch > epochs:
         found = f"found {average.start_epoch}"
         expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}, so nothing is averaged"
-        yield Mistake("regularization.average.start_epoch", found, expected, f"Set it to {max(1, epochs // 2)}.")
+        half = max(1, epochs // 2)
+        fix = f"Set it to {half}."
+        yield Mistake("regularization.average.start_epoch", found, expected, fix, remedy=put(half))
     elif steps:
         averaged = steps // epochs * (epochs - average.start_epoch + 1)
         span = 1 / (1 - average.decay)
@@ -104,4 +113,5 @@ def _average_mistakes(settings: Regularization, epochs: int, steps: int) -> Iter
             expected = f"{averaged:,} are averaged, so that the first weights still count"
             decay = max(0.5, 1 - 8 / max(averaged, 1))
             fix = f"Set it to {decay:.4g}, or train longer."
-            yield Mistake("regularization.average.decay", found, expected, fix, severity="warning")
+            path, remedy = "regularization.average.decay", put(float(f"{decay:.4g}"))
+            yield Mistake(path, found, expected, fix, severity="warning", remedy=remedy)

@@ -25,7 +25,7 @@ from engine.catalog.losses import BY_TASK, IGNORES_NONE, ONE_OUTPUT
 from engine.catalog.metrics import monitors
 from engine.catalog.schedulers import ALONE, COMPOSITES
 from engine.experiment.document import Choice, EarlyStopping, Scheduler
-from engine.experiment.mistakes import Mistake, unknown_name, value_text
+from engine.experiment.mistakes import Mistake, drop, put, unknown_name, value_text
 
 _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 
@@ -56,10 +56,12 @@ def loss_mistakes(choice: Choice, task: str | None, classes: int) -> list[Mistak
     if task not in entry.tasks:
         fix = f'Use {BY_TASK[task]}, or "auto".'  # type: ignore[index]
         found = f"{choice.type} is for {' and '.join(entry.tasks)}"
-        return [*mistakes, Mistake("loss.type", found, f"the data is for {task}", fix)]
+        remedy = put(BY_TASK[task])  # type: ignore[index]
+        return [*mistakes, Mistake("loss.type", found, f"the data is for {task}", fix, remedy=remedy)]
     if choice.type in ONE_OUTPUT and classes != 2:
         found = f"{choice.type} tells two classes apart"
-        return [*mistakes, Mistake("loss.type", found, f"the data has {classes}", "Use CrossEntropyLoss.")]
+        expected, fix = f"the data has {classes}", "Use CrossEntropyLoss."
+        return [*mistakes, Mistake("loss.type", found, expected, fix, remedy=put("CrossEntropyLoss"))]
     return mistakes + _class_mistakes(choice, classes)
 
 
@@ -71,13 +73,14 @@ def _class_mistakes(choice: Choice, classes: int) -> list[Mistake]:
         fix = 'Give one weight a class, or "balanced".'
         if len(weight) != classes:
             found = f"found {len(weight)} weight{'s' if len(weight) != 1 else ''}"
-            mistakes.append(Mistake("loss.weight", found, f"the data has {classes} classes", fix, choice.type))
+            expected, remedy = f"the data has {classes} classes", put("balanced")
+            mistakes.append(Mistake("loss.weight", found, expected, fix, choice.type, remedy=remedy))
         elif not any(weight):
             mistakes.append(Mistake("loss.weight", "every weight is 0", "there is nothing to learn", fix, choice.type))
     if isinstance(ignored, int) and ignored != IGNORES_NONE and ignored not in range(classes):
         found, fix = f"found {value_text(ignored)}", "Take the number of a class, or remove it."
         expected = f"the classes are 0 to {classes - 1}"
-        mistakes.append(Mistake("loss.ignore_index", found, expected, fix, choice.type))
+        mistakes.append(Mistake("loss.ignore_index", found, expected, fix, choice.type, remedy=drop()))
     return mistakes
 
 
@@ -129,11 +132,14 @@ def scheduler_mistakes(
     if total < moves:
         fix = "Remove total_steps (it is inferred)."
         found = f"found {value_text(total)}"
-        mistakes.append(Mistake("scheduler.total_steps", found, f"it moves {moves} times", fix, choice.type))
+        expected = f"it moves {moves} times"
+        mistakes.append(Mistake("scheduler.total_steps", found, expected, fix, choice.type, remedy=drop()))
     if choice.warmup_epochs >= epochs:
         found = f"found {value_text(choice.warmup_epochs)}"
         expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}"
-        mistakes.append(Mistake("scheduler.warmup_epochs", found, expected, "Make it shorter.", choice.type))
+        shorter = put(float(epochs // 5)) if epochs >= 5 else drop()
+        path, fix = "scheduler.warmup_epochs", "Make it shorter."
+        mistakes.append(Mistake(path, found, expected, fix, choice.type, remedy=shorter))
     if mistakes or optimizer is None:
         return mistakes
 
@@ -204,7 +210,8 @@ def _metric_mistakes(monitor: str, path: str, task: str | None, validates: bool)
         return [unknown_name(path, monitor, names, f"a metric of {task}")]
     if monitor.startswith("val_") and not validates:
         fix = "Set data.validation to 0.2, say, or watch train_loss."
-        return [Mistake(path, f"{monitor} cannot be measured", "no samples are held back to validate", fix)]
+        found, expected = f"{monitor} cannot be measured", "no samples are held back to validate"
+        return [Mistake(path, found, expected, fix, remedy=put(0.2, "data.validation"))]
     return []
 
 

@@ -7,7 +7,7 @@ from math import prod
 
 from engine.checks.subject import Subject, check, number
 from engine.experiment.document import Layer
-from engine.experiment.mistakes import Mistake
+from engine.experiment.mistakes import LAST_LAYER, Mistake, append, drop, put
 from engine.experiment.tree import Place, by_path, walk
 
 _ACTIVATIONS = frozenset(
@@ -36,14 +36,17 @@ def _index(place: Place) -> str:
 def nothing_inside(subject: Subject) -> Iterator[Mistake]:
     """A model or a container without a layer. A branch may hold none: what comes in is handed on."""
     if not subject.experiment.model.layers:
-        yield Mistake("model.layers", "there is no layer", "expected at least one", 'Begin with "Flatten", say.')
+        fix, remedy = 'Begin with "Flatten", say.', put(["Flatten", LAST_LAYER])
+        yield Mistake("model.layers", "there is no layer", "expected at least one", fix, remedy=remedy)
     for place in walk(subject.experiment.model.layers):
         layer = place.layer
         for name, inside in {"layers": layer.layers, "branches": layer.branches}.items():
             if inside == ():
                 what = "branch" if name == "branches" else "layer"
                 fix = f"Put a {what} in, or remove the {layer.type}."
-                yield Mistake(f"{place.path}.{name}", f"there is no {what}", "expected at least one", fix, layer.type)
+                found, expected = f"there is no {what}", "expected at least one"
+                remedy = drop(place.path)
+                yield Mistake(f"{place.path}.{name}", found, expected, fix, layer.type, remedy=remedy)
 
 
 @check
@@ -65,7 +68,8 @@ def batch_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
             expected = f"{type} needs at least 2"
             instead = f"Use LayerNorm instead of {type}." if single else f"Set {path}.freeze = true."
             fix = f"Set data.batch_size = {better}." if better else instead
-            yield Mistake("data.batch_size", found, expected, fix)
+            instead_put = put("LayerNorm", path) if single else put(True, f"{path}.freeze")
+            yield Mistake("data.batch_size", found, expected, fix, remedy=put(better) if better else instead_put)
             return
 
 
@@ -78,10 +82,13 @@ def nothing_is_trained(subject: Subject) -> Iterator[Mistake]:
     if frozen:
         path, type = frozen[0].path, frozen[0].layer.type
         fix = 'Set freeze = false, or add {type = "Linear", out_features = "auto"}.'
-        yield Mistake(f"{path}.freeze", "found true", "no other layer has weights to train", fix, type)
+        expected = "no other layer has weights to train"
+        yield Mistake(f"{path}.freeze", "found true", expected, fix, type, remedy=put(False))
     else:
         fix = 'Add {type = "Linear", out_features = "auto"}.'
-        yield Mistake("model.layers", "no layer has weights", "there is nothing to train", fix)
+        last = len(subject.experiment.model.layers) - 1
+        remedy = append(LAST_LAYER, at=f"model.layers[{last}]") if last >= 0 else None
+        yield Mistake("model.layers", "no layer has weights", "there is nothing to train", fix, remedy=remedy)
 
 
 @check
@@ -91,7 +98,8 @@ def two_activations(subject: Subject) -> Iterator[Mistake]:
         if {before.layer.type, place.layer.type} <= _ACTIVATIONS:
             found = f"it follows {before.layer.type} at {_index(before)}"
             expected = "nothing is learned between two activations"
-            yield Mistake(place.path, found, expected, "Remove one of them.", place.layer.type, "warning")
+            fix = "Remove one of them."
+            yield Mistake(place.path, found, expected, fix, place.layer.type, "warning", remedy=drop())
 
 
 @check
@@ -115,4 +123,5 @@ def everything_is_dropped(subject: Subject) -> Iterator[Mistake]:
     for place in walk(subject.experiment.model.layers):
         if "Dropout" in place.layer.type and number(place.layer, "p", 0.5) == 1:
             fix = "Set p to 0.5, say."
-            yield Mistake(f"{place.path}.p", "found 1", "everything is dropped", fix, place.layer.type, "warning")
+            expected, type = "everything is dropped", place.layer.type
+            yield Mistake(f"{place.path}.p", "found 1", expected, fix, type, "warning", remedy=put(0.5))

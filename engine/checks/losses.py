@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.catalog.losses import NUMBERS
 from engine.checks.subject import Subject, check
-from engine.experiment.mistakes import Mistake
+from engine.experiment.mistakes import Mistake, append, drop
 from engine.experiment.tree import Place, backwards
 
 _BEFORE_LOSS = {"NLLLoss": ("LogSoftmax", "CrossEntropyLoss"), "BCELoss": ("Sigmoid", "BCEWithLogitsLoss")}
@@ -51,7 +51,8 @@ def probabilities_are_missing(subject: Subject) -> Iterator[Mistake]:
     if last.layer.type != needed and _fits(subject):
         found = f"{loss} wants {needed} as the last layer"
         fix = f"Add {needed} at the end, or use {instead}."
-        yield Mistake("loss.type", found, f"{last.path} is {last.layer.type}", fix)
+        remedy = append(needed, at=last.path)
+        yield Mistake("loss.type", found, f"{last.path} is {last.layer.type}", fix, remedy=remedy)
 
 
 def _fits(subject: Subject) -> bool:
@@ -69,7 +70,8 @@ def activation_is_in_the_loss(subject: Subject) -> Iterator[Mistake]:
     inside = _INSIDE_LOSS.get(loss, {})
     if last is not None and last.layer.type in inside:
         found = f"{loss} applies {last.layer.type} itself"
-        yield Mistake(last.path, found, inside[last.layer.type], "Remove it.", last.layer.type, "warning")
+        expected, type = inside[last.layer.type], last.layer.type
+        yield Mistake(last.path, found, expected, "Remove it.", type, "warning", remedy=drop())
 
 
 @check
@@ -87,7 +89,8 @@ def activation_cuts_the_answers(subject: Subject) -> Iterator[Mistake]:
     else:
         return
     fix = "Remove it."
-    yield Mistake(last.path, f"as the last layer it gives numbers, {_RANGES[type]}", expected, fix, type, "warning")
+    found = f"as the last layer it gives numbers, {_RANGES[type]}"
+    yield Mistake(last.path, found, expected, fix, type, "warning", remedy=drop())
 
 
 @check

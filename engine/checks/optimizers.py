@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.checks.subject import Subject, check, number
-from engine.experiment.mistakes import Mistake, value_text
+from engine.experiment.mistakes import Mistake, drop, put, value_text
 
 _USUAL_LR = {
     "SGD": (1e-5, 2.0),
@@ -43,7 +43,8 @@ def rate_is_out_of_range(subject: Subject) -> Iterator[Mistake]:
             found = f"found {value_text(lr)}" if lr else "found 0, by which nothing is learned"
             expected = f"{choice.type} usually learns between {least:g} and {most:g}"
             fix = f"Set it to {_SAY.get(choice.type, '1e-3')}, say."
-            yield Mistake(f"{path}.lr", found, expected, fix, choice.type, "warning")
+            remedy = put(float(_SAY.get(choice.type, "1e-3")))
+            yield Mistake(f"{path}.lr", found, expected, fix, choice.type, "warning", remedy=remedy)
 
 
 @check
@@ -57,7 +58,9 @@ def decay_goes_through_the_gradient(subject: Subject) -> Iterator[Mistake]:
     fix = (
         'Use optimizer.type = "AdamW".' if optimizer.type == "Adam" else "Set optimizer.decoupled_weight_decay = true."
     )
-    yield Mistake("optimizer.weight_decay", found, "", fix, optimizer.type, "warning")
+    adam = optimizer.type == "Adam"
+    remedy = put("AdamW", "optimizer.type") if adam else put(True, "optimizer.decoupled_weight_decay")
+    yield Mistake("optimizer.weight_decay", found, "", fix, optimizer.type, "warning", remedy=remedy)
 
 
 @check
@@ -72,7 +75,7 @@ def clipping_hides_the_curvature(subject: Subject) -> Iterator[Mistake]:
             found = f"found {value_text(value)}"
             expected = f"{optimizer.type} learns the curvature from gradients as they are"
             fix = 'Remove it; optimizer.line_search_fn = "strong_wolfe" keeps steps from growing too long.'
-            yield Mistake(f"regularization.{name}", found, expected, fix)
+            yield Mistake(f"regularization.{name}", found, expected, fix, remedy=drop())
 
 
 @check
@@ -85,7 +88,7 @@ def batches_differ_by_noise(subject: Subject) -> Iterator[Mistake]:
     expected = f"{optimizer.type} takes the noise between steps of {batch:,} for curvature"
     fix = f"Set it to {samples:,}, or to less and training.accumulation_steps to what makes it up."
     found = f"there are {samples:,} samples to train on"
-    yield Mistake("data.batch_size", found, expected, fix, severity="warning")
+    yield Mistake("data.batch_size", found, expected, fix, severity="warning", remedy=put(samples))
 
 
 _WHOLE = 4

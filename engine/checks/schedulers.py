@@ -9,7 +9,7 @@ from engine.catalog.bind import moves_of
 from engine.catalog.schedulers import default_interval
 from engine.checks.subject import Subject, check, epochs_text, number
 from engine.experiment.document import Scheduler
-from engine.experiment.mistakes import Mistake, value_text
+from engine.experiment.mistakes import Mistake, put, value_text
 
 
 def run_of(subject: Subject, scheduler: Scheduler) -> tuple[int, str]:
@@ -42,7 +42,8 @@ def step_is_beyond_the_run(subject: Subject) -> Iterator[Mistake]:
         never = "the rate never changes" if scheduler.type == "StepLR" else "it never restarts"
         fix = f"Set it to {max(1, count // 3)}, say."
         found = f"found {value_text(value)}"
-        yield Mistake(f"scheduler.{name}", found, f"{run}, so {never}", fix, scheduler.type, "warning")
+        remedy = put(max(1, count // 3))
+        yield Mistake(f"scheduler.{name}", found, f"{run}, so {never}", fix, scheduler.type, "warning", remedy=remedy)
 
 
 @check
@@ -59,7 +60,8 @@ def milestones_are_beyond_the_run(subject: Subject) -> Iterator[Mistake]:
         fix = f"Set it to [{max(1, count // 2)}, {max(2, 3 * count // 4)}], say."
         expected = f"{run}, so the rate never changes"
         found = f"found {value_text(milestones)}"
-        yield Mistake("scheduler.milestones", found, expected, fix, scheduler.type, "warning")
+        remedy = put([max(1, count // 2), max(2, 3 * count // 4)])
+        yield Mistake("scheduler.milestones", found, expected, fix, scheduler.type, "warning", remedy=remedy)
 
 
 @check
@@ -77,11 +79,13 @@ def plateau_is_longer_than_the_run(subject: Subject) -> Iterator[Mistake]:
     count, run = run_of(subject, scheduler)
     if count > 1 and patience >= count - 1:
         fix = f"Set it to {max(1, count // 5)}, say."
-        yield Mistake(path, found, f"{run}, so the rate never changes", fix, scheduler.type, "warning")
+        expected, remedy = f"{run}, so the rate never changes", put(max(1, count // 5))
+        yield Mistake(path, found, expected, fix, scheduler.type, "warning", remedy=remedy)
     elif stopping is not None and patience >= stopping.patience:
         expected = f"training.early_stopping.patience = {stopping.patience} ends the run before the rate falls"
         fix = f"Set it to {max(1, stopping.patience // 2)}, or be more patient there."
-        yield Mistake(path, found, expected, fix, scheduler.type, "warning")
+        remedy = put(max(1, stopping.patience // 2))
+        yield Mistake(path, found, expected, fix, scheduler.type, "warning", remedy=remedy)
 
 
 @check
@@ -91,5 +95,6 @@ def factor_changes_nothing(subject: Subject) -> Iterator[Mistake]:
     if scheduler is None or scheduler.type not in ("StepLR", "MultiStepLR", "ExponentialLR"):
         return
     if number(scheduler, "gamma") == 1:
-        fix = "Set it to 0.95, say." if scheduler.type == "ExponentialLR" else "Set it to 0.1, say."
-        yield Mistake("scheduler.gamma", "found 1", "the rate never changes", fix, scheduler.type, "warning")
+        usual = 0.95 if scheduler.type == "ExponentialLR" else 0.1
+        fix, expected = f"Set it to {usual}, say.", "the rate never changes"
+        yield Mistake("scheduler.gamma", "found 1", expected, fix, scheduler.type, "warning", remedy=put(usual))

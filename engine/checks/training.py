@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.catalog.metrics import goal, monitors
 from engine.checks.subject import Subject, check
-from engine.experiment.mistakes import Mistake, value_text
+from engine.experiment.mistakes import Mistake, drop, put, value_text
 
 _AT_MOST_1 = ("accuracy", "f1")
 
@@ -21,8 +21,8 @@ def patience_is_longer_than_the_run(subject: Subject) -> Iterator[Mistake]:
     found = f"found {stopping.patience}"
     expected = f"training.epochs is {subject.epochs}, so it never ends the run"
     fix = f"Set it to {max(1, subject.epochs // 4)}, or train longer."
-    path = "training.early_stopping.patience"
-    yield Mistake(path, found, expected, fix, severity="warning")
+    path, remedy = "training.early_stopping.patience", put(max(1, subject.epochs // 4))
+    yield Mistake(path, found, expected, fix, severity="warning", remedy=remedy)
 
 
 _TRIAL_EPOCHS = 4
@@ -38,7 +38,7 @@ def gain_is_out_of_reach(subject: Subject) -> Iterator[Mistake]:
     if metric in _AT_MOST_1:
         path, found = "training.early_stopping.min_delta", f"found {value_text(stopping.min_delta)}"
         expected = f"{metric} is at most 1, so no epoch is better than the first"
-        yield Mistake(path, found, expected, "Set it to 0.001, say.", severity="warning")
+        yield Mistake(path, found, expected, "Set it to 0.001, say.", severity="warning", remedy=put(0.001))
 
 
 @check
@@ -52,7 +52,7 @@ def best_is_the_worst(subject: Subject) -> Iterator[Mistake]:
         better = "greater" if goal(stopping.monitor) == "max" else "less"
         expected = f"{better} {stopping.monitor} is better, so the worst epoch would be kept"
         fix = 'Remove it, or set it to "auto".'
-        yield Mistake("training.early_stopping.mode", found, expected, fix, severity="warning")
+        yield Mistake("training.early_stopping.mode", found, expected, fix, severity="warning", remedy=drop())
 
 
 @check
@@ -64,7 +64,8 @@ def batch_is_larger_than_the_data(subject: Subject) -> Iterator[Mistake]:
     if batch > samples > 0:
         expected = f"there are {samples:,} samples to train on, so an epoch is one step"
         fix = f"Set it to {max(1, min(64, samples // 8))}, say."
-        yield Mistake("data.batch_size", f"found {batch}", expected, fix, severity="warning")
+        remedy = put(max(1, min(64, samples // 8)))
+        yield Mistake("data.batch_size", f"found {batch}", expected, fix, severity="warning", remedy=remedy)
 
 
 @check
@@ -77,4 +78,5 @@ def accumulates_more_than_an_epoch(subject: Subject) -> Iterator[Mistake]:
     if steps > batches > 0:
         expected = f"an epoch has {batches:,} batch{'' if batches == 1 else 'es'}, so it is one step"
         fix = f"Set it to {max(1, batches // 4)}, say, or make data.batch_size smaller."
-        yield Mistake("training.accumulation_steps", f"found {steps}", expected, fix, severity="warning")
+        path, remedy = "training.accumulation_steps", put(max(1, batches // 4))
+        yield Mistake(path, f"found {steps}", expected, fix, severity="warning", remedy=remedy)

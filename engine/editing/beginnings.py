@@ -5,27 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.catalog import catalog
-
-_BY_NAME: dict[str, Any] = {
-    "out_channels": 16,
-    "kernel_size": 3,
-    "out_features": 64,
-    "hidden_size": 64,
-    "embedding_dim": 64,
-    "output_size": 1,
-    "num_groups": 4,
-    "nhead": 4,
-    "size": 5,
-    "norm_type": 2.0,
-    "threshold": 0.0,
-    "value": 0.0,
-    "padding": 1,
-    "upscale_factor": 2,
-    "downscale_factor": 2,
-    "groups": 2,
-    "times": 2,
-}
-"""A usual value of each parameter that must be given."""
+from engine.catalog.usual_values import USUAL
 
 _BY_LAYER: dict[str, dict[str, Any]] = {
     **{f"Conv{n}d": {"padding": "same"} for n in (1, 2, 3)},
@@ -50,6 +30,6 @@ def beginning(kind: str, name: str) -> Any:
     """
     entry = catalog(kind)[name]
     own = _BY_LAYER.get(name, {}) if kind == "layers" else {}
-    required = [p.name for p in entry.parameters.values() if p.required and p.name in _BY_NAME]
-    values = {name: _BY_NAME[name] for name in required} | own
+    required = [p.name for p in entry.parameters.values() if p.required and p.name in USUAL]
+    values = {name: USUAL[name] for name in required} | own
     return {"type": name, **values} if values else name

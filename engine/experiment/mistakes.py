@@ -4,8 +4,46 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from engine.experiment.overrides import parse_path
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A fix that needs no thought, as data: one change of the document."""
+
+    do: Literal["put", "drop", "rename", "insert", "append"]
+    """Put a value, take what stands there away, give a key its right name, put layers before a layer or behind it."""
+    value: Any = None
+    """The value, the name, or the layers."""
+    at: str = ""
+    """Where: the mistake's own place if empty, below it with a leading `.`, beside it with `^.`, else a path."""
+
+
+def put(value: Any, at: str = "") -> Remedy:
+    """Put a value there."""
+    return Remedy("put", value, at)
+
+
+def drop(at: str = "") -> Remedy:
+    """Take away what stands there: a value, for its default, or a layer."""
+    return Remedy("drop", None, at)
+
+
+def insert(*layers: Any, at: str = "") -> Remedy:
+    """Put layers before the one there."""
+    return Remedy("insert", layers, at)
+
+
+def append(*layers: Any, at: str = "") -> Remedy:
+    """Put layers behind the one there."""
+    return Remedy("append", layers, at)
+
+
+LAST_LAYER = {"type": "Linear", "out_features": "auto"}
+"""What gives as many numbers as the data and the loss ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +64,15 @@ or set it to 256.
     subject: str = ""
     """The type of what stands at `path`, when that helps a reader: `Linear`."""
     severity: Literal["error", "warning"] = "error"
+    remedy: Remedy | None = field(default=None, compare=False)
+    """The fix as data, where it needs no thought."""
+
+    def remedy_path(self) -> str:
+        """The place in the document that the remedy changes."""
+        at = self.remedy.at if self.remedy is not None else ""
+        if at.startswith("^"):
+            return self.path.rpartition(".")[0] + at[1:]
+        return f"{self.path}{at}" if at.startswith(".") else at or self.path
 
     def __str__(self) -> str:
         where = f"{self.path} {self.subject}".strip()
@@ -34,7 +81,10 @@ or set it to 256.
 
     def as_dict(self) -> dict[str, Any]:
         """The mistake as data, for `check --json`."""
-        return asdict(self)
+        said = asdict(self)
+        if self.remedy is not None:
+            said["remedy"] = {"do": self.remedy.do, "path": self.remedy_path(), "value": self.remedy.value}
+        return said
 
 
 class Refused(Exception):
@@ -71,8 +121,15 @@ def unknown_name(path: str, name: str, names: Sequence[str], what: str) -> Mista
     meant = nearest(name, names)
     shown = ", ".join(names[:16]) + (f" … ({len(names)} in all)" if len(names) > 16 else "")
     expected = f"expected one of {shown}" if names else "expected none"
+    remedy = None
+    if meant and parse_path(path) is not None:
+        remedy = Remedy("rename", meant) if path.rpartition(".")[2] == name else put(meant)
     return Mistake(
-        path, f"{name!r} is not {what}", expected, f"Did you mean {meant}?" if meant else "Take one of these."
+        path,
+        f"{name!r} is not {what}",
+        expected,
+        f"Did you mean {meant}?" if meant else "Take one of these.",
+        remedy=remedy,
     )
 
 

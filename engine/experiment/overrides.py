@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.experiment.mistakes import Mistake
+if TYPE_CHECKING:
+    from engine.experiment.mistakes import Mistake
 
 _STEP = re.compile(r"(?:^|\.)([A-Za-z_][A-Za-z0-9_-]*)|\[(-?\d+)\]")
 
@@ -18,6 +19,8 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> list[
     A value is read as TOML; what is no TOML is a text. A bare string on the way (`optimizer = "Adam"`) becomes the
     table of its type, so that its parameters can be set. Returns what could not be set.
     """
+    from engine.experiment.mistakes import Mistake  # it needs parse_path itself
+
     mistakes = []
     for override in overrides:
         path, equals, text = override.partition("=")
@@ -58,6 +61,8 @@ def override_value(text: str) -> Any:
 
 
 def _set(document: dict[str, Any], steps: list[str | int], value: Any, path: str) -> Mistake | None:
+    from engine.experiment.mistakes import Mistake
+
     here: Any = document
     for i, step in enumerate(steps):
         last = i == len(steps) - 1

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from engine.experiment.mistakes import Mistake, nearest, unknown_name, value_text
+from engine.experiment.mistakes import Mistake, drop, nearest, unknown_name, value_text
 
 Location = tuple[int | str, ...]
 
@@ -100,7 +100,14 @@ def _mistake(
             path, "it is missing", f"expected here: {about.rstrip('.')}" if about else "", _misspelt(first, owner)
         )
     expected = " or ".join(dict.fromkeys(_expectation(e, about) for e in errors))
-    return Mistake(path, f"found {value_text(first['input'])}", f"expected {expected}", _fix(field, about))
+    optional = field is not None and not field.is_required()
+    return Mistake(
+        path,
+        f"found {value_text(first['input'])}",
+        f"expected {expected}",
+        _fix(field, about),
+        remedy=drop() if optional else None,
+    )
 
 
 def _misspelt(missing: ErrorDetails, owner: type[BaseModel] | None) -> str:

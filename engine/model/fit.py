@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from engine.catalog import catalog
-from engine.experiment.mistakes import Mistake
+from engine.catalog.usual_values import USUAL
+from engine.experiment.mistakes import Mistake, Remedy, drop, insert, put
 from engine.model.signal import OVER_CHANNELS, Kind, Signal
 
 PERMUTE = '{type = "Permute", dims = [0, 2, 1]}'
+_PERMUTE = {"type": "Permute", "dims": [0, 2, 1]}
 
 RECURRENT = ("RNN", "LSTM", "GRU")
 READ_WHOLE = ("TransformerEncoder", "PositionalEncoding", "AttentionPooling", "MeanPooling")
@@ -49,37 +51,42 @@ def misfit(type: str, signal: Signal, *, rows_parameter: bool) -> Mistake | None
     if signal.kind in takes:
         return None
     needs = "numbers" if takes is _NUMBERS else " or ".join(_KINDS[kind] for kind in takes)
-    return Mistake("", f"it needs {needs}", f"{signal.origin} gives {signal}", _fix(type, signal, rows_parameter), type)
+    fix, remedy = _fix(type, signal, rows_parameter)
+    return Mistake("", f"it needs {needs}", f"{signal.origin} gives {signal}", fix, type, remedy=remedy)
 
 
-def _fix(type: str, signal: Signal, rows_parameter: bool) -> str:
+def _fix(type: str, signal: Signal, rows_parameter: bool) -> tuple[str, Remedy | None]:
+    """What to do, as a sentence, and as data where one change does it."""
     got = signal.kind
     if type == "torchvision":
-        return "Use data that is images, or another layer."
+        return "Use data that is images, or another layer.", None
     if got == "tokens":
-        return "Put an Embedding before it."
+        return "Put an Embedding before it.", insert({"type": "Embedding", "embedding_dim": USUAL["embedding_dim"]})
     if type in ("Embedding", "EmbeddingBag"):
-        return "Remove it: the values are numbers already."
+        return "Remove it: the values are numbers already.", drop()
     if type == "Linear":
-        return "Put a Flatten before it."
+        return "Put a Flatten before it.", insert("Flatten")
     if type in (*RECURRENT, *READ_WHOLE):
         if signal.summed_up_by:
-            return f'Set output = "sequence" in {signal.summed_up_by}.'
+            remedy = put("sequence", f"{signal.summed_up_by}.output")
+            return f'Set output = "sequence" in {signal.summed_up_by}.', remedy
         if got == "signal":
-            return f"Put {PERMUTE} before it."
+            return f"Put {PERMUTE} before it.", insert(_PERMUTE)
         if got == "image":
             rows = "Set data.as_rows = true to read images row by row, or use" if rows_parameter else "Use"
-            return f"{rows} Conv2d for images."
-        return "There is no time to read along: use Linear."
+            return f"{rows} Conv2d for images.", put(True, "data.as_rows") if rows_parameter else None
+        return "There is no time to read along: use Linear.", None
     of_that_size = _of_that_size(type, got)
     if got == "vector":
-        return f"Use {'BatchNorm1d' if 'Norm' in type else 'Dropout' if 'Dropout' in type else 'Linear'}, or remove it."
+        use = "BatchNorm1d" if "Norm" in type else "Dropout" if "Dropout" in type else "Linear"
+        return f"Use {use}, or remove it.", put(use) if use != "Linear" else drop()
     if got == "sequence":
         if "Norm" in type:
-            return "Use LayerNorm."
+            return "Use LayerNorm.", put("LayerNorm")
         one_dimensional = _of_that_size(type, "signal") or type
-        return f"Put {PERMUTE} before it" + (f" and use {one_dimensional}." if one_dimensional != type else ".")
-    return f"Use {of_that_size}." if of_that_size else "Remove it."
+        and_use = f" and use {one_dimensional}." if one_dimensional != type else "."
+        return f"Put {PERMUTE} before it{and_use}", insert(_PERMUTE)
+    return (f"Use {of_that_size}.", put(of_that_size, ".type")) if of_that_size else ("Remove it.", drop())
 
 
 def _of_that_size(type: str, kind: Kind) -> str:

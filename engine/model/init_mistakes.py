@@ -12,7 +12,7 @@ from engine.catalog.bind import torch_arguments
 from engine.catalog.choices import blame, check_parameters, check_type
 from engine.catalog.initializers import DIMENSIONS
 from engine.experiment.document import Choice, Layer, Model
-from engine.experiment.mistakes import Mistake, unknown_name
+from engine.experiment.mistakes import Mistake, drop, unknown_name
 from engine.experiment.tree import by_path
 from engine.model.backbone import TYPE as BACKBONE
 from engine.model.fit import RECURRENT
@@ -45,14 +45,21 @@ def _model_mistakes(model: Model, layers: list[Layer]) -> Iterator[Mistake]:
         if type not in catalog("layers"):
             yield unknown_name(path, type, [t for t in catalog("layers") if has_weights(t)], "a layer")
         elif not has_weights(type):
-            yield Mistake(path, f"{type} has no weights to initialize", "", "Remove it.")
+            yield Mistake(path, f"{type} has no weights to initialize", "", "Remove it.", remedy=drop())
         elif type not in types:
-            yield Mistake(path, f"the model has no {type}", "", "Remove it.", severity="warning")
+            yield Mistake(path, f"the model has no {type}", "", "Remove it.", severity="warning", remedy=drop())
         yield from _choice_mistakes(choice, path)
     if model.recurrent_init is not None and not any(type in RECURRENT for type in types):
-        yield Mistake("model.recurrent_init", "the model has no recurrent layer", "", "Remove it.", severity="warning")
+        yield Mistake(
+            "model.recurrent_init",
+            "the model has no recurrent layer",
+            "",
+            "Remove it.",
+            severity="warning",
+            remedy=drop(),
+        )
     if model.forget_bias is not None and "LSTM" not in types:
-        yield Mistake("model.forget_bias", "the model has no LSTM", "", "Remove it.", severity="warning")
+        yield Mistake("model.forget_bias", "the model has no LSTM", "", "Remove it.", severity="warning", remedy=drop())
 
 
 def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
@@ -70,7 +77,13 @@ def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
     if layer.bias_init is not None:
         yield from _own(layer, path, "bias_init", biased, "biases to initialize")
     if layer.forget_bias is not None and not (biased and layer.type == "LSTM"):
-        yield Mistake(f"{path}.forget_bias", f"this {layer.type} has no forget gate's bias", "", _remove("forget_bias"))
+        yield Mistake(
+            f"{path}.forget_bias",
+            f"this {layer.type} has no forget gate's bias",
+            "",
+            _remove("forget_bias"),
+            remedy=drop(),
+        )
 
 
 def _of_backbone(layer: Layer, path: str) -> Iterator[Mistake]:
@@ -84,12 +97,16 @@ def _of_backbone(layer: Layer, path: str) -> Iterator[Mistake]:
             yield from _choice_mistakes(choice, f"{path}.{name}")
     for name, what in (("recurrent_init", "weights from state to state"), ("forget_bias", "forget gate")):
         if getattr(layer, name) is not None:
-            yield Mistake(f"{path}.{name}", f"this {layer.type} has no {what}", "", _remove(name), layer.type)
+            yield Mistake(
+                f"{path}.{name}", f"this {layer.type} has no {what}", "", _remove(name), layer.type, remedy=drop()
+            )
 
 
 def _own(layer: Layer, path: str, name: str, has_it: bool, what: str) -> list[Mistake]:
     if not has_it:
-        return [Mistake(f"{path}.{name}", f"this {layer.type} has no {what}", "", _remove(name), layer.type)]
+        return [
+            Mistake(f"{path}.{name}", f"this {layer.type} has no {what}", "", _remove(name), layer.type, remedy=drop())
+        ]
     return _choice_mistakes(getattr(layer, name), f"{path}.{name}")
 
 

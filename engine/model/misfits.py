@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from engine.experiment.mistakes import Mistake
+from engine.experiment.mistakes import Mistake, drop, put
 from engine.model import sizes
 from engine.model.backbone_mistakes import wrong_images
 from engine.model.signal import LAID_OUT, Signal, size_text
@@ -37,25 +37,30 @@ def wrong_arguments(type: str, given: Mapping[str, Any], signal: Signal) -> Mist
             found = f"{name} is {given[name]}" + (
                 f", so {what} must divide by {given[name] ** power}" if power > 1 else ""
             )
-            return Mistake(
-                f".{name}", found, f"{signal.origin} gives {signal.shape[0]} {what}", _to_divide(signal), type
-            )
+            least = max(n for n in range(1, given[name] + 1) if signal.shape[0] % n**power == 0)
+            expected = f"{signal.origin} gives {signal.shape[0]} {what}"
+            return Mistake(f".{name}", found, expected, _to_divide(signal), type, remedy=put(least))
     if type == "PixelUnshuffle" and any(size % given["downscale_factor"] for size in signal.shape[1:]):
         expected = f"{signal.origin} gives {size_text(signal.shape[1:])}, which does not divide by it"
         fix = "Set it to a divisor of height and width."
         return Mistake(".downscale_factor", f"downscale_factor is {given['downscale_factor']}", expected, fix, type)
     if type.startswith("BatchNorm") and given.get("eps", 1) <= 0:
-        return Mistake(".eps", f"found {given['eps']}", "expected more than 0", "Remove it for the default.", type)
+        return Mistake(
+            ".eps", f"found {given['eps']}", "expected more than 0", "Remove it for the default.", type, remedy=drop()
+        )
     if type == "EmbeddingBag" and given.get("mode") == "max" and given.get("scale_grad_by_freq"):
         fix = "Remove it, or use mode mean or sum."
-        return Mistake(".scale_grad_by_freq", "found true", "mode is max, which cannot do it", fix, type)
+        return Mistake(".scale_grad_by_freq", "found true", "mode is max, which cannot do it", fix, type, remedy=drop())
     if type == "TransformerEncoder" and given["d_model"] % given["nhead"]:
         found, expected = f"nhead is {given['nhead']}", f"d_model is {given['d_model']}, not divisible by it"
         heads = [n for n in (1, 2, 3, 4, 5, 6, 8, 12, 16) if given["d_model"] % n == 0]
-        return Mistake(".nhead", found, expected, f"Set nhead to {_or(heads)}.", type)
+        most = max(n for n in heads if n <= given["nhead"])
+        return Mistake(".nhead", found, expected, f"Set nhead to {_or(heads)}.", type, remedy=put(most))
     if type == "PositionalEncoding" and given["max_length"] < signal.shape[0]:
         expected = f"{signal.origin} gives sequences of {signal.shape[0]} steps"
-        return Mistake(".max_length", f"found {given['max_length']}", expected, "Remove it (it is inferred).", type)
+        return Mistake(
+            ".max_length", f"found {given['max_length']}", expected, "Remove it (it is inferred).", type, remedy=drop()
+        )
     if type == "Upsample":
         return _wrong_upsampling(type, given, signal)
     for lower, upper in (("min_val", "max_val"), ("lower", "upper")):
@@ -105,15 +110,18 @@ def _wrong_groups(type: str, given: Mapping[str, Any]) -> Mistake | None:
 def _wrong_upsampling(type: str, given: Mapping[str, Any], signal: Signal) -> Mistake | None:
     if ("size" in given) == ("scale_factor" in given):
         found = "size and scale_factor are both given" if "size" in given else "neither size nor scale_factor is given"
-        return Mistake("", found, "one of them says how large", "Write scale_factor = 2, say.", type)
+        once = drop(".size") if "size" in given else put(2.0, ".scale_factor")
+        return Mistake("", found, "one of them says how large", "Write scale_factor = 2, say.", type, remedy=once)
     mode = given.get("mode", "nearest")
     smooth = _MODES[signal.kind]
     if not mode.startswith("nearest") and mode not in smooth:
         fix = f"Use {' or '.join(smooth)}, or nearest."
-        return Mistake(".mode", f"found {mode}", f"{signal.origin} gives {signal}", fix, type)
+        return Mistake(".mode", f"found {mode}", f"{signal.origin} gives {signal}", fix, type, remedy=put(smooth[0]))
     if "align_corners" in given and mode not in smooth:
         expected = f"mode is {mode}, which repeats values"
-        return Mistake(".align_corners", "it has nothing to do", expected, "Remove it, or set mode.", type)
+        return Mistake(
+            ".align_corners", "it has nothing to do", expected, "Remove it, or set mode.", type, remedy=drop()
+        )
     name = "size" if "size" in given else "scale_factor"
     value = given[name]
     if isinstance(value, tuple) and len(value) != len(signal.shape) - 1:
@@ -145,7 +153,9 @@ def wrong_module(type: str, module: nn.Module, signal: Signal) -> Mistake | None
             fix = "Make it smaller, or remove the layer."
         else:
             fix = 'Make it smaller, or keep the size with padding = "same".'
-        return Mistake("", found, f"{signal.origin} gives {size_text(signal.shape[1:])}, which is too small", fix, type)
+        expected = f"{signal.origin} gives {size_text(signal.shape[1:])}, which is too small"
+        smaller = put(min(*kernel, *signal.shape[1:]), ".kernel_size") if min(kernel) > 1 else None
+        return Mistake("", found, expected, fix, type, remedy=smaller)
     if isinstance(module, sizes.CONVOLUTIONS) and module.padding_mode in ("reflect", "circular"):
         sides = module._reversed_padding_repeated_twice[::2]
         least = min(size - pad for size, pad in zip(signal.shape[1:], reversed(sides), strict=True))
@@ -158,7 +168,10 @@ def wrong_module(type: str, module: nn.Module, signal: Signal) -> Mistake | None
             value = getattr(module, name, 1)
             if not value % dimensions >= 1 or not -dimensions < value < dimensions:
                 fix = f"Write 1 to {dimensions - 1}, or -1 for the last; 0 is the batch."
-                return Mistake(f".{name}", f"found {value}", f"{signal.origin} gives {signal}", fix, type)
+                remedy = None if name == "dim" and type == "Unflatten" else drop()
+                return Mistake(
+                    f".{name}", f"found {value}", f"{signal.origin} gives {signal}", fix, type, remedy=remedy
+                )
         if isinstance(module, nn.Flatten) and module.start_dim % dimensions > module.end_dim % dimensions:
             found = f"start_dim {module.start_dim} lies after end_dim {module.end_dim}"
             return Mistake("", found, f"{signal.origin} gives {signal}", "Remove both to flatten everything.", type)
@@ -192,7 +205,7 @@ def _wrong_spread(type: str, module: Any, signal: Signal) -> Mistake | None:
     if any(more >= max(stride, dilation) for more, stride, dilation in each):
         expected = "expected less than stride or dilation"
         found = f"output_padding is {size_text(module.output_padding)}"
-        return Mistake(".output_padding", found, expected, "Make it smaller, or remove it.", type)
+        return Mistake(".output_padding", found, expected, "Make it smaller, or remove it.", type, remedy=drop())
     if min(sizes.output_shape(module, signal.shape)) < 1:
         found = f"padding is {size_text(module.padding)}"
         return Mistake(".padding", found, f"nothing is left of {signal}", "Make it smaller.", type)

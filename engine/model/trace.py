@@ -21,7 +21,7 @@ from engine.catalog import SINGULAR, catalog
 from engine.catalog.choices import blame, check_parameters
 from engine.catalog.value_types import as_tuples
 from engine.experiment.document import Layer
-from engine.experiment.mistakes import Mistake, unknown_name
+from engine.experiment.mistakes import Mistake, drop, put, unknown_name
 from engine.experiment.tree import HELD
 from engine.model import backbone_mistakes, sizes
 from engine.model.arguments import SIZE_PARAMETER, Facts, arguments, layer_class, size_before
@@ -67,7 +67,10 @@ def trace_leaf(layer: Layer, signal: Signal | None, facts: Facts, path: str = ""
     mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
     for name in HELD:
         if getattr(layer, name) is not None:
-            mistakes.append(Mistake(f"{path}.{name}", f"{layer.type} holds no layers", "", "Remove it.", layer.type))
+            wrong = Mistake(
+                f"{path}.{name}", f"{layer.type} holds no layers", "", "Remove it.", layer.type, remedy=drop()
+            )
+            mistakes.append(wrong)
     signal = found.signal
     if signal is not None and layer.type in RECURRENT and signal.kind == "vector":
         signal = replace(signal, summed_up_by=path)
@@ -213,19 +216,22 @@ def _contradictions(
                 f"{signal.origin} gives {size}",
                 f"Remove {name} (it is inferred), or set it to {size}.",
                 type,
+                remedy=drop(f".{name}"),
             )
         )
     channels = signal.shape[0]
     if type == "PReLU" and right.get("num_parameters", 1) not in (1, channels):
         found = f"num_parameters is {right.pop('num_parameters')}"
         fix = f"Remove num_parameters for one slope in all, or set it to {channels} for one a channel."
-        mistakes.append(Mistake("", found, f"{signal.origin} gives {channels}", fix, type))
+        expected = f"{signal.origin} gives {channels}"
+        mistakes.append(Mistake("", found, expected, fix, type, remedy=drop(".num_parameters")))
     if "normalized_shape" in right:
         shape = sizes.per_dimension(as_tuples(right["normalized_shape"]), 1)
         if signal.shape[-len(shape) :] != shape:
             found = f"normalized_shape is {size_text(shape)}"
             fix = "Remove normalized_shape (it is inferred), or set it to the last dimensions of that."
-            mistakes.append(Mistake("", found, f"{signal.origin} gives {size_text(signal.shape)}", fix, type))
+            expected = f"{signal.origin} gives {size_text(signal.shape)}"
+            mistakes.append(Mistake("", found, expected, fix, type, remedy=drop(".normalized_shape")))
             del right["normalized_shape"]
     vocabulary = facts.vocabulary_size
     if "num_embeddings" in right and vocabulary is not None and right["num_embeddings"] < vocabulary:
@@ -253,9 +259,17 @@ def _warnings(type: str, parameters: Mapping[str, Any], signal: Signal, facts: F
     """What runs, but not as a person may think."""
     found = []
     if type in RECURRENT and parameters.get("dropout") and parameters.get("num_layers", 1) == 1:
-        fix = "Put a Dropout layer after it, or raise num_layers."
+        fix = "Set num_layers = 2, or put a Dropout layer after it instead."
         found.append(
-            Mistake(".dropout", "it does nothing", "it stands between stacked layers only", fix, type, "warning")
+            Mistake(
+                ".dropout",
+                "it does nothing",
+                "it stands between stacked layers only",
+                fix,
+                type,
+                "warning",
+                remedy=put(2, "^.num_layers"),
+            )
         )
     # Where a padded sequence is turned or laid out flat, what follows cannot tell padding from words.
     if facts.padded and signal.kind == "sequence" and type in ("Permute", "Flatten"):

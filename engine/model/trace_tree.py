@@ -13,7 +13,7 @@ from typing import Any
 from engine.catalog import catalog
 from engine.catalog.choices import check_parameters
 from engine.experiment.document import Layer
-from engine.experiment.mistakes import Mistake
+from engine.experiment.mistakes import LAST_LAYER, Mistake, append, put
 from engine.experiment.tree import DEEPEST, HELD, backwards
 from engine.model.arguments import Facts
 from engine.model.backbone import TYPE as BACKBONE
@@ -223,17 +223,20 @@ def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mi
         gives = f"the network ends with {signal}"
         recurrent = next((place for place in (last, *before) if place.layer.type in RECURRENT), None)
         if signal.kind == "sequence" and recurrent is not None:
-            fix = f'Set output = "last" in {recurrent.path}.'
+            fix, remedy = f'Set output = "last" in {recurrent.path}.', put("last", f"{recurrent.path}.output")
         else:
             fix = 'End with Flatten and {type = "Linear", out_features = "auto"}.'
-        return Mistake(last.path, gives, facts.wants, fix, last.layer.type)
+            remedy = append("Flatten", LAST_LAYER)
+        return Mistake(last.path, gives, facts.wants, fix, last.layer.type, remedy=remedy)
     place = next((p for p in (last, *before) if not keeps_shape(p.layer.type)), last)
     if place.layer.type == "Linear":
         fix = 'Write out_features = "auto".'
         if signal.shape == (1,) and facts.one_of_two:
             fix = f'Write out_features = "auto", or use {facts.one_of_two}, which takes one output.'
-        return Mistake(place.path, f"out_features is {signal.shape[0]}", facts.wants, fix, "Linear")
+        found, auto = f"out_features is {signal.shape[0]}", put("auto", ".out_features")
+        return Mistake(place.path, found, facts.wants, fix, "Linear", remedy=auto)
     if place.layer.type == BACKBONE and place.layer.parameters.get("features") is False:
         return Mistake(place.path, f"it gives {signal.shape[0]} numbers", facts.wants, _AS_MANY, BACKBONE)
     fix = 'Add {type = "Linear", out_features = "auto"} at the end.'
-    return Mistake(last.path, f"it gives {signal.shape[0]} numbers", facts.wants, fix, last.layer.type)
+    found = f"it gives {signal.shape[0]} numbers"
+    return Mistake(last.path, found, facts.wants, fix, last.layer.type, remedy=append(LAST_LAYER))

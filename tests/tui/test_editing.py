@@ -13,7 +13,7 @@ from screen_text import screen_text
 from test_home_screen import settle
 from textual.widgets import Input
 
-from engine.editing.text import value_at
+from engine.editing.text import set_value, value_at
 from engine.experiment import preset_text, read, reads
 from tui.app import Deck
 from tui.producer import Producer
@@ -297,3 +297,17 @@ def test_the_command_that_trains_just_this_is_shown(tmp_path: Path) -> None:
 def test_presets_open_unchanged(tmp_path: Path) -> None:
     for name in ("digits-cnn", "resnet-digits", "lenet"):
         assert read(name).text == preset_text(name)
+
+
+def test_one_key_applies_the_fix_of_the_mistake_under_the_cursor(tmp_path: Path) -> None:
+    async def flow(pilot: Any, screen: DesignScreen) -> None:
+        assert "f Fix" in screen_text(pilot.app)
+        await press(pilot, screen, "f")
+        assert screen.draft.text == wrong.replace("in_features = 100, ", "").replace(", in_features = 100", "")
+        await press(pilot, screen, "f")
+        assert screen.draft.text == TEXT and "f Fix" not in screen_text(pilot.app)
+        await press(pilot, screen, "u", "u")
+        assert screen.draft.text == wrong
+
+    wrong = set_value(set_value(TEXT, "model.layers[9].in_features", 100), "loss.type", "CrossEntropyLos")
+    at_the_keys(flow, tmp_path, text=wrong)

@@ -52,6 +52,7 @@ from tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from engine.editing.form import Field
+    from engine.experiment import Mistake
     from engine.plan import Plan
     from tui.app import Deck
     from tui.design import Design
@@ -177,6 +178,7 @@ class DesignScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("u", "undo", "Undo", id="design.undo", tooltip="Take the last change back"),
         Binding("r,ctrl+r", "redo", "Redo", show=False, key_display="r", id="design.redo", tooltip="Make it again"),
+        Binding("f", "fix", "Fix", id="design.fix", tooltip="Apply the fix of the mistake here, or of the first one"),
         Binding("t", "train", "Train", id="design.train", tooltip="Train this experiment"),
         Binding(
             "l",
@@ -693,6 +695,26 @@ class DesignScreen(Screen[None]):
 
     # The document.
 
+    def action_fix(self) -> None:
+        """Apply the fix of the mistake under the cursor, or of the first one that has one."""
+        if self.design is None or not self._ready():
+            return
+        mistake = self._fixable()
+        text = self.app.producer.remedied(self.design.text, mistake) if mistake is not None else None
+        if mistake is None or text is None:
+            self.notify("No fix here that one key could apply.", timeout=3, markup=False)
+        else:
+            self.change(text, f"fix {mistake.path}", at=self.path if self.selection.path else None)
+
+    def _fixable(self) -> Mistake | None:
+        """The mistake that a key would mend: one where the cursor is, or else the first one."""
+        if self.design is None:
+            return None
+        mistakes = [m for m in mistakes_of(self.draft, self.design.plan) if m.remedy is not None]
+        place = self.selection.place
+        here = [m for m in mistakes if m.path == place or m.path.startswith((f"{place}.", f"{place}["))]
+        return next(iter(here or mistakes), None)
+
     def action_train(self) -> None:
         if self.design is not None:
             self.app.train(self.design)
@@ -770,6 +792,8 @@ class DesignScreen(Screen[None]):
         if action == "train" and self.design is not None:
             plan = self.design.plan
             return None if plan is not None and not plan.ok else True
+        if action == "fix":
+            return self._fixable() is not None
         if action == "undo" and self.design is not None:
             return True if self.design.history.can_undo else None
         return True

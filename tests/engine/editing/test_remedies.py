@@ -1,0 +1,127 @@
+"""Fixes applied: the mistake is gone, no other error came of it, and comments stay."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from engine.editing.remedies import remedied
+from engine.editing.text import set_value
+from engine.experiment import preset_names, preset_text, reads
+from engine.plan import check
+
+BROKEN = sorted((Path(__file__).parents[1] / "checks" / "broken").glob("*.toml"))
+WITHOUT = {
+    "dropout_drops_answers": "whether it is moved or removed is for a person to say",
+    "norm_after_dropout": "the two change places",
+}
+"""Broken documents that no single change surely mends."""
+
+
+def errors(text: str) -> list[str]:
+    return [str(m) for m in check(reads(text)).mistakes if m.severity == "error"]
+
+
+@pytest.mark.parametrize("document", BROKEN, ids=lambda path: path.stem)
+def test_the_fix_of_a_broken_document_mends_it(document):
+    text = document.read_text(encoding="utf-8")
+    mistakes = check(reads(text)).mistakes
+    with_fix = [m for m in mistakes if m.remedy is not None]
+    if document.stem in WITHOUT:
+        assert not with_fix
+        return
+    assert with_fix, mistakes
+    new = remedied(text, with_fix[0])
+    assert new is not None and new != text
+    after = [str(m) for m in check(reads(new)).mistakes]
+    assert str(with_fix[0]) not in after
+    assert not set(errors(new)) - set(errors(text))
+
+
+CNN, LSTM = preset_text("digits-cnn"), preset_text("mackey-glass-lstm")
+CONV = {"type": "Conv2d", "kernel_size": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "value", "mended"),
+    [
+        (CNN, "optimizer.type", "Adma", "Adam"),
+        (CNN, "optimizer.lrr", 0.1, None),
+        (CNN, "optimizer.lr", "fast", None),
+        (CNN, "optimizer.betas", [0.9, 1.5], None),
+        (CNN, "training.amp", "float16", "bfloat16"),
+        (CNN, "training.device", "cuda:7", "auto"),
+        (CNN, "model.layers[0].padding", "sme", "same"),
+        (CNN, "model.layers[0].in_channels", 3, None),
+        (CNN, "model.layers[0].kernel_size", 9, 9),
+        (CNN, "model.layers[7].kernel_size", 64, 4),
+        (CNN, "model.layers[1]", "BatchNorm1d", "BatchNorm2d"),
+        (CNN, "model.layers[12].out_features", 7, "auto"),
+        (CNN, "loss.type", "MSELoss", "CrossEntropyLoss"),
+        (CNN, "scheduler.T_max", 0, None),
+        (CNN, "regularization.mixup", 0.001, 0.2),
+        (CNN, "model.layers[0]", CONV, CONV | {"out_channels": 16}),
+        (LSTM, "regularization.cutmix", 1.0, None),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_mended_where_it_stands(text, path, value, mended):
+    from engine.editing.text import value_at
+
+    wrong = set_value(text, path, value)
+    plan = check(reads(wrong))
+    fixes = [m for m in plan.mistakes if m.remedy is not None]
+    new = remedied(wrong, fixes[0]) if fixes else wrong
+    assert new is not None
+    assert value_at(new, path) == mended, plan.mistakes
+    assert not errors(new)
+
+
+def test_layers_are_put_where_they_are_missing():
+    flat = CNN.replace('  "Flatten",\n', "")
+    mistake = next(m for m in check(reads(flat)).mistakes if m.remedy is not None)
+    assert remedied(flat, mistake) == CNN
+    image = CNN.partition('  "Flatten",')[0] + CNN[CNN.index("]\n\n[loss]") :]
+    mistake = next(m for m in check(reads(image)).mistakes if m.remedy is not None)
+    new = remedied(image, mistake)
+    assert new is not None and not errors(new) and '  "Flatten",\n  {type = "Linear", out_features = "auto"},\n]' in new
+
+
+def test_the_fix_is_among_the_data_of_a_mistake():
+    (mistake,) = check(reads(set_value(CNN, "model.layers[9].in_features", 100))).mistakes
+    said = json.loads(json.dumps(mistake.as_dict()))
+    assert said["remedy"] == {"do": "drop", "path": "model.layers[9].in_features", "value": None}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_fixes_of_any_mutation_come_to_an_end_and_never_break_the_document(seed):
+    chosen = random.Random(seed)
+    text = preset_text(chosen.choice(preset_names()))
+    if "torchvision" in text:
+        text = CNN
+    for _ in range(3):
+        path = chosen.choice(
+            ["optimizer.lr", "model.layers[0]", "model.layers[1]", "loss.type", "data.batch_size", "scheduler.type",
+             "training.early_stopping.patience", "regularization.l2", "model.layers[0].kernel_size", "optimizer.foo"]
+        )  # fmt: skip
+        text = set_value(text, path, chosen.choice([0, -1, 3, "Adam", "ReLU", "Flatten", True, [1, 2], 1e9]))
+    for _ in range(30):
+        fixes = [m for m in check(reads(text)).mistakes if m.severity == "error" and m.remedy is not None]
+        new = next((n for m in fixes if (n := remedied(text, m)) is not None and n != text), None)
+        if new is None:
+            break
+        assert reads(new).experiment is not None
+        text = new
+    else:
+        pytest.fail(f"fixes do not come to an end: {errors(text)}")
+
+
+def test_a_key_is_renamed_where_it_stands_its_comment_kept():
+    text = CNN.replace("lr = 3e-3", "lrr = 3e-3  # tuned by hand, not lrr = 1")
+    mistake = next(m for m in check(reads(text)).mistakes if m.remedy is not None)
+    assert remedied(text, mistake) == CNN.replace("lr = 3e-3", "lr = 3e-3  # tuned by hand, not lrr = 1")
+    section = CNN.replace("[optimizer]", "[optimiser]  # British")
+    mistake = next(m for m in check(reads(section)).mistakes if m.remedy is not None)
+    assert remedied(section, mistake) == CNN.replace("[optimizer]", "[optimizer]  # British")
