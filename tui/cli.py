@@ -151,9 +151,7 @@ def check(
     set_: Set = None,
     as_json: Json = False,
     weights: Annotated[bool, typer.Option("--weights", help="Also what the weights start as.")] = False,
-    fix: Annotated[
-        bool, typer.Option("--fix", help="Apply the fixes that need no thought to the file first.")
-    ] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Apply the fixes that need no thought to the file first.")] = False,
 ) -> None:
     """The plan of an experiment, without training: data, layer table, parameters, FLOPs, memory; or every mistake."""
     from engine.experiment import read

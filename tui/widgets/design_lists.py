@@ -1,0 +1,121 @@
+"""The lists of the design screen: the parts of the experiment, and the layers with their keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from engine.experiment import Draft
+from tui.design_rows import (
+    layer_heading,
+)
+from tui.widgets.row_list import RowList
+
+if TYPE_CHECKING:
+    from engine.plan import Plan
+
+
+class PartList(RowList):
+    """The parts of the experiment."""
+
+    HELP = "What the run is made of. ✗ marks a mistake; below it stands what to do."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Change this part in its form"
+        ),
+        Binding("right", "screen.edit", "Form", show=False, id="design.form", tooltip="Go to the form"),
+    ]
+
+
+class LayerList(RowList):
+    """The layers, in the order of the forward pass."""
+
+    HELP = "The layers, each with the shape of its output (without the batch) and its parameters. ✗ marks a mistake."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "screen.add", "Add", id="design.add", tooltip="Add a layer behind this one"),
+        Binding(
+            "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Change this layer in its form"
+        ),
+        Binding("right", "screen.edit", "Form", show=False, id="design.form", tooltip="Go to the form"),
+        Binding(
+            "x,delete",
+            "screen.delete",
+            "Delete",
+            key_display="x",
+            id="design.delete",
+            tooltip="Delete the layer, or the marked ones",
+        ),
+        Binding(
+            "D",
+            "screen.duplicate",
+            "Duplicate",
+            show=False,
+            id="design.duplicate",
+            tooltip="Put a copy of the layer behind it",
+        ),
+        Binding(
+            "K",
+            "screen.move(-1)",
+            "Move up",
+            show=False,
+            id="design.move_up",
+            tooltip="Move the layer up; out of a container at its top",
+        ),
+        Binding("J", "screen.move(1)", "Move down", show=False, id="design.move_down", tooltip="Move the layer down"),
+        Binding("c", "screen.copy", "Copy", show=False, id="design.copy", tooltip="Copy the layer, or the marked ones"),
+        Binding("X", "screen.cut", "Cut", show=False, id="design.cut", tooltip="Cut the layer, or the marked ones"),
+        Binding("v", "screen.paste", "Paste", show=False, id="design.paste", tooltip="Paste behind this layer"),
+        Binding(
+            "w",
+            "screen.wrap",
+            "Wrap",
+            id="design.wrap",
+            tooltip="Put the layer, or the marked ones, into a Residual, Repeat, …",
+        ),
+        Binding(
+            "W",
+            "screen.unwrap",
+            "Unwrap",
+            show=False,
+            id="design.unwrap",
+            tooltip="Put what a container holds in its place",
+        ),
+        Binding("space", "screen.fold", "Fold", show=False, id="design.fold", tooltip="Fold or unfold a container"),
+        Binding(
+            "shift+down",
+            "screen.mark(1)",
+            "Mark",
+            show=False,
+            id="design.mark_down",
+            tooltip="Mark this layer and the next one",
+        ),
+        Binding(
+            "shift+up",
+            "screen.mark(-1)",
+            "Mark",
+            show=False,
+            id="design.mark_up",
+            tooltip="Mark this layer and the one before",
+        ),
+    ]
+
+
+class PanelResized(Message):
+    """A panel has another width: what was written for the old one does not fit."""
+
+
+class LayerHeading(Widget):
+    """The names of the layer table's columns, where the rows below have them."""
+
+    shown: reactive[tuple[Draft, Plan | None] | None] = reactive(None)
+
+    def render(self) -> Content:
+        return Content("") if self.shown is None else layer_heading(*self.shown, self.content_size.width)
+
+    def on_resize(self) -> None:
+        self.post_message(PanelResized())
