@@ -67,16 +67,25 @@ def test_every_panel_looks_as_it_was_judged(tmp_path: Path, size: tuple[int, int
             assert isinstance(screen, DesignScreen) and screen.design is not None
             design = screen.design
             await settle(pilot, lambda: design.plan is not None)
+
+            async def at_rest() -> str:
+                """The panel once it looks the same twice: what is written waits for the layout."""
+                before, now = "", panel_of(screen)
+                while now != before:
+                    await pilot.pause(0.1)
+                    before, now = now, panel_of(screen)
+                return now
+
             for row in (1, 10):
                 screen.layer_list.highlighted = row
                 await settle(pilot)
-                shown.append(panel_of(screen))
+                shown.append(await at_rest())
             screen.part_list.focus()
             for index, part in enumerate(PARTS):
                 screen.part_list.highlighted = index
                 await settle(pilot, lambda part=part: part in design.findings)  # type: ignore[misc]
                 await settle(pilot)
-                shown.append(panel_of(screen))
+                shown.append(await at_rest())
         return "\n".join(shown) + "\n"
 
     assert_golden(f"panels-{state}-{size[0]}x{size[1]}", asyncio.run(run()))
