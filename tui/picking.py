@@ -32,30 +32,35 @@ class Row:
 
 
 def rows(items: Sequence[Item], typed: str, unfit: Mapping[str, str], width: int) -> list[Row]:
-    """The items that what was typed leaves, under their headings; those that do not fit come last, with the reason."""
+    """The items that what was typed leaves, under their headings.
+
+    Those that do not fit come last, with the reason; but what is called as was typed comes first, fit or not.
+    """
     kept = [item for item in items if _matches(item, typed)]
-    if typed:
-        kept.sort(key=lambda item: _rank(item, typed))
     name_width = min(28, max((len(i.title or i.name) for i in kept), default=0) + 2)
-    found: list[Row] = []
-    fits = [item for item in kept if not unfit.get(item.name)]
+
+    def row(item: Item) -> Row:
+        name, reason = left(item.title or item.name, name_width), unfit.get(item.name, "")
+        said = left(reason or item.summary, max(0, width - name_width)).rstrip()
+        return Row(Content.assemble((name, MUTED if reason else ""), (said, MUTED)), item)
+
+    called = sorted((i for i in kept if typed and _rank(i, typed)[0] < _ELSEWHERE), key=lambda i: _rank(i, typed))
+    found = [row(item) for item in called]
     heading = ""
-    for item in fits:
+    for item in (i for i in kept if i not in called and not unfit.get(i.name)):
         if item.group != heading and not typed:
             heading = item.group
             found += [Row(Content.styled(heading, f"bold {MUTED}"))] if heading else []
-        line = Content.assemble(
-            left(item.title or item.name, name_width),
-            (left(item.summary, max(0, width - name_width)).rstrip(), MUTED),
-        )
-        found.append(Row(line, item))
-    misfits = [item for item in kept if unfit.get(item.name)]
+        found.append(row(item))
+    misfits = [i for i in kept if i not in called and unfit.get(i.name)]
     if misfits:
         found.append(Row(Content.styled("do not fit here", f"bold {MUTED}")))
-        for item in misfits:
-            reason = left(unfit[item.name], max(0, width - name_width)).rstrip()
-            found.append(Row(Content.styled(left(item.title or item.name, name_width) + reason, MUTED), item))
+        found += [row(item) for item in misfits]
     return found
+
+
+_ELSEWHERE = 3
+"""The rank of an item that was not found by its name."""
 
 
 def _plain(text: str) -> str:
@@ -70,4 +75,4 @@ def _matches(item: Item, typed: str) -> bool:
 
 def _rank(item: Item, typed: str) -> tuple[int, int]:
     name, sought = _plain(item.name), _plain(typed)
-    return (0 if name == sought else 1 if name.startswith(sought) else 2 if sought in name else 3, len(name))
+    return (0 if name == sought else 1 if name.startswith(sought) else 2 if sought in name else _ELSEWHERE, len(name))

@@ -88,15 +88,22 @@ def test_a_layer_is_added_from_a_list_that_typing_makes_shorter(tmp_path: Path) 
     at_the_keys(flow, tmp_path)
 
 
-def test_what_does_not_fit_is_listed_last_with_the_reason(tmp_path: Path) -> None:
-    async def flow(pilot: Any, screen: DesignScreen) -> str:
+def test_what_does_not_fit_is_listed_last_with_the_reason_but_what_was_named_comes_first(tmp_path: Path) -> None:
+    async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "a")
         await settle(pilot, lambda: "gets an image" in screen_text(pilot.app))
-        await type_(pilot, "conv1d")
-        return screen_text(pilot.app)
+        await type_(pilot, "signal")
+        text = screen_text(pilot.app)
+        assert text.index("do not fit here") < text.index("Conv1d")
+        await pilot.press(*["backspace"] * 6)
+        await type_(pilot, "linear")
+        assert "does not fit here: it needs a vector" in screen_text(pilot.app)
+        await press(pilot, screen, "enter")
+        assert screen.path == "model.layers[1]" and layers(screen)[1] == "Linear"
+        await press(pilot, screen, "f")
+        assert layers(screen)[1:3] == ["Flatten", "Linear"]
 
-    text = at_the_keys(flow, tmp_path, size=(120, 36))
-    assert "do not fit here" in text and "does not fit here: " in text
+    at_the_keys(flow, tmp_path, size=(120, 36))
 
 
 def test_layers_are_deleted_duplicated_moved_cut_and_pasted(tmp_path: Path) -> None:

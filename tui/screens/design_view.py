@@ -170,7 +170,7 @@ class DesignView(Screen[None]):
         assert self.design is not None
         draft, plan = self.design.draft, self.design.plan
         model = self.query_one("#model", Vertical)
-        said, rest = totals(plan, max(0, model.size.width - 10))
+        said, rest = totals(plan, max(0, model.size.width - 14))
         if plan is None:
             said = "the check broke" if self.design.failure else LOADING if not self.app.torch_is_there else ""
         model.border_title = f"Model ─ {said}" if said else "Model"
