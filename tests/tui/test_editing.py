@@ -318,3 +318,38 @@ def test_one_key_applies_the_fix_of_the_mistake_under_the_cursor(tmp_path: Path)
 
     wrong = set_value(set_value(TEXT, "model.layers[9].in_features", 100), "loss.type", "CrossEntropyLos")
     at_the_keys(flow, tmp_path, text=wrong)
+
+
+ODD = {
+    "line ends of Windows": TEXT.replace("\n", "\r\n"),
+    "no line end at the end": TEXT.rstrip("\n"),
+    "tabs, blanks, comments": TEXT.replace("lr = 3e-3", "lr\t=   3e-3   # by hand").replace("[loss]", "\n# \n[loss]"),
+    "dotted keys": """data.source = "digits"
+model.layers = ["Flatten", {type = "Linear", out_features = "auto"}]
+optimizer.lr = 0.1
+""",
+    "names in quotes": TEXT.replace('name = "digits-cnn"', "\"name\" = 'digits-cnn'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ODD)
+def test_any_layout_is_saved_byte_for_byte_and_a_change_alters_its_line_alone(tmp_path: Path, layout: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(ODD[layout].encode())
+
+    async def flow() -> None:
+        deck = Deck(tmp_path / "runs", read(str(file)), source=str(file), producer=Producer())
+        async with deck.run_test(size=(80, 24)) as pilot:
+            await settle(pilot, lambda: isinstance(deck.screen, DesignScreen) and planned(deck.screen))
+            screen = deck.screen
+            assert isinstance(screen, DesignScreen) and screen.design is not None
+            await press(pilot, screen, "s")
+            assert file.read_bytes() == ODD[layout].encode()
+            screen.part_list.focus()
+            await press(pilot, screen, "home", "down", "down", "down", "enter", "right", "s")
+            before, after = ODD[layout].splitlines(), file.read_bytes().decode().splitlines()
+            changed = [new for old, new in zip(before, after, strict=True) if old != new]
+            assert len(changed) == 1 and "lr" in changed[0]
+            assert ("by hand" in changed[0]) == ("by hand" in ODD[layout])
+
+    asyncio.run(flow())
