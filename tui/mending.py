@@ -6,14 +6,15 @@ import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.editing.remedies import remedied
 from engine.experiment import is_file, read, reads
 from tui.design import write_aside
 from tui.printing.text import plain
 
-MOST = 200
-"""Fixes after which it is given up: one that brings back what another mended would go on for ever."""
+if TYPE_CHECKING:
+    from engine.experiment import Mistake
 
 
 def mend(source: str, overrides: Sequence[str]) -> str:
@@ -28,15 +29,10 @@ def mend(source: str, overrides: Sequence[str]) -> str:
     text = before = read(source).text
     if not text:
         return ""  # the check itself says that it cannot be read
-    from engine.plan import check
-
-    for _ in range(MOST):
-        fixes = [m for m in check(reads(text)).mistakes if m.remedy is not None and m.severity == "error"]
-        mended = next(((m, new) for m in fixes if (new := remedied(text, m)) not in (None, text)), None)
-        if mended is None:
-            break
+    seen = {text}
+    while (mended := _mended(text, seen)) is not None:
         mistake, new = mended
-        assert new is not None
+        seen.add(new)
         print(plain(f"fixed {mistake}"), file=sys.stderr)
         for line in difflib.ndiff(text.splitlines(), new.splitlines()):
             if line[0] in "+-":
@@ -48,3 +44,19 @@ def mend(source: str, overrides: Sequence[str]) -> str:
         except OSError as error:
             return f"{source} cannot be written: {error.strerror or error}."
     return ""
+
+
+def _mended(text: str, seen: set[str]) -> tuple[Mistake, str] | None:
+    """The first mistake whose fix takes it away, with the text without it.
+
+    Args:
+        seen: what the text has been: a fix that leads back there undoes another one.
+    """
+    from engine.plan import check
+
+    for mistake in check(reads(text)).mistakes:
+        if mistake.severity != "error" or (new := remedied(text, mistake)) is None or new in seen:
+            continue
+        if str(mistake) not in map(str, check(reads(new)).mistakes):
+            return mistake, new
+    return None

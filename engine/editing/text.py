@@ -225,7 +225,8 @@ def _changed(text: str, change: Callable[[Any, Make], None]) -> str:
         new = tomlkit.dumps(document)
         if tomllib.loads(new) == meant:
             return new
-    except (TOMLKitError, tomllib.TOMLDecodeError, KeyError, IndexError, TypeError, ValueError):
+    except (TOMLKitError, tomllib.TOMLDecodeError, LookupError, TypeError, ValueError, AttributeError):
+        # AttributeError: tomlkit does not write out a bare name among [[model.layers]]
         pass
     return _rewritten(text, meant)
 

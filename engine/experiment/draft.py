@@ -84,8 +84,11 @@ def from_document(document: dict[str, Any], mistakes: Sequence[Mistake] = ()) ->
             return Draft(Experiment.model_validate(document), tuple(said))
         except ValidationError as error:
             said += mistakes_of(error, document, Experiment)
-            for where in by_place(error, document):
-                _set_aside(document, where)
+            for where, errors in by_place(error, document).items():
+                if where[-1:] == ("type",) and errors[0]["type"] == "extra_forbidden":
+                    _take_out(document, where)  # of a part that has no type: the rest of it stays
+                else:
+                    _set_aside(document, where)
 
 
 _PLACEHOLDERS: dict[Location, Any] = {
@@ -115,6 +118,13 @@ def _set_aside(document: dict[str, Any], where: Location) -> None:
         _set_aside(document, where[:-1])
     else:
         holder.pop(last, None)
+
+
+def _take_out(document: dict[str, Any], where: Location) -> None:
+    holder: Any = document
+    for step in where[:-1]:
+        holder = holder[step]
+    del holder[where[-1]]
 
 
 def _is_layer(where: Location) -> bool:
