@@ -30,13 +30,17 @@ def choose(text: str, field: Field, name: str) -> str:
         return unset(text, field.path)
     if not field.names:
         return set_value(text, field.path, name)
-    place = field.path.removesuffix(".type")
-    if name not in catalog(field.names):
+    return take(text, field.path.removesuffix(".type"), field.names, name)
+
+
+def take(text: str, place: str, kind: str, name: str) -> str:
+    """The document with another choice of a kind at a place: `optimizer`, `model.layers[3]`."""
+    if name not in catalog(kind):
         return change_type(text, place, name)
     old = value_at(text, place)
     given = old if isinstance(old, dict) else {}
-    begun = beginning(field.names, name)
-    known = set(catalog(field.names)[name].parameters) | _declared(field.names)
+    begun = beginning(kind, name)
+    known = set(catalog(kind)[name].parameters) | _declared(kind)
     values = (begun if isinstance(begun, dict) else {}) | {k: v for k, v in given.items() if k in known}
     values.pop("type", None)
     if old is None and place in Experiment.model_fields:

@@ -7,7 +7,9 @@ import re
 import tomllib
 from contextlib import suppress
 
+from engine.catalog import catalog
 from engine.editing import text as edit
+from engine.editing.choosing import take
 from engine.editing.text import Span
 from engine.experiment.mistakes import Mistake
 from engine.experiment.overrides import parse_path
@@ -37,11 +39,38 @@ def remedied(text: str, mistake: Mistake) -> str | None:
         return None  # what stands there is not what the mistake was made of: an override, say
 
 
+_KINDS = {
+    "loss": "losses",
+    "optimizer": "optimizers",
+    "optimizer.others": "optimizers",
+    "scheduler": "schedulers",
+    "model.init": "initializers",
+}
+
+
 def _put(text: str, path: str, value: object) -> str:
-    holder, _, name = path.rpartition(".")
-    if name == "type" and isinstance(edit.value_at(text, holder), str):
-        return edit.set_value(text, holder, value)
+    """Put a value; another type of a choice takes along what it has of the old one's parameters."""
+    place = path.removesuffix(".type")
+    kind = "layers" if place.startswith("model.layers[") and place.endswith("]") else _KINDS.get(place, "")
+    if kind and isinstance(value, str) and (place != path or kind == "layers") and _is_choice(text, place):
+        return _take(text, place, kind, value)
     return edit.set_value(text, path, value)
+
+
+def _take(text: str, place: str, kind: str, name: str) -> str:
+    """Another type at a place. Keys that the old one has not either stay: they are misspelt, and said to be."""
+    old, entries = edit.value_at(text, place), catalog(kind)
+    if not isinstance(old, dict):
+        return take(text, place, kind, name)
+    before = entries.get(str(old.get("type", "")))
+    for key in set(before.parameters) - set(entries[name].parameters) if before is not None else ():
+        if key in old:
+            text = edit.unset(text, f"{place}.{key}")
+    return edit.set_value(text, f"{place}.type", name)
+
+
+def _is_choice(text: str, place: str) -> bool:
+    return isinstance(edit.value_at(text, place), (str, dict))
 
 
 def _drop(text: str, path: str) -> str | None:
@@ -56,9 +85,9 @@ def _rename(text: str, path: str, name: str) -> str | None:
     value = edit.value_at(text, path, _ABSENT)
     holder, _, old = path.rpartition(".")
     new = f"{holder}.{name}" if holder else name
-    without = edit.unset(text, path)
     if value is _ABSENT or edit.value_at(text, new, _ABSENT) is not _ABSENT:
-        return None if value is _ABSENT else without
+        return None  # both are there: which one is meant is for a person to say
+    without = edit.unset(text, path)
     moved = edit.set_value(without, new, value)
     meant = tomllib.loads(moved)
     for place in re.finditer(rf"(?<![\w-]){re.escape(old)}(?=\s*=|\s*\])", text):

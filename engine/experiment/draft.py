@@ -148,7 +148,7 @@ def source_text(preset_or_file: str | Path) -> str | Mistake:
         names = preset_names()
         if name in names:
             return preset_text(name)
-        return unknown_name("preset", name, names, "a preset or a file")
+        return replace(unknown_name("preset", name, names, "a preset or a file"), remedy=None)
     try:
         if path.is_dir():
             return Mistake(name, "it is a folder", "expected a TOML file", "Name the file in it.")

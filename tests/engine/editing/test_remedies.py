@@ -49,7 +49,6 @@ CONV = {"type": "Conv2d", "kernel_size": 3}
     ("text", "path", "value", "mended"),
     [
         (CNN, "optimizer.type", "Adma", "Adam"),
-        (CNN, "optimizer.lrr", 0.1, None),
         (CNN, "optimizer.lr", "fast", None),
         (CNN, "optimizer.betas", [0.9, 1.5], None),
         (CNN, "training.amp", "float16", "bfloat16"),
@@ -125,3 +124,17 @@ def test_a_key_is_renamed_where_it_stands_its_comment_kept():
     section = CNN.replace("[optimizer]", "[optimiser]  # British")
     mistake = next(m for m in check(reads(section)).mistakes if m.remedy is not None)
     assert remedied(section, mistake) == CNN.replace("[optimizer]", "[optimizer]  # British")
+
+
+def test_another_type_takes_no_parameter_along_that_it_has_not():
+    series = preset_text("mackey-glass-lstm")
+    wrong = set_value(set_value(series, "loss.type", "CrossEntropyLoss"), "loss.label_smoothing", 0.1)
+    mistake = next(m for m in check(reads(wrong)).mistakes if m.remedy is not None)
+    new = remedied(wrong, mistake)
+    assert new is not None and not errors(new) and "label_smoothing" not in new
+
+
+def test_where_both_the_wrong_and_the_right_key_are_there_a_person_must_choose():
+    both = CNN.replace("lr = 3e-3", "lr = 3e-3\nlrr = 1.0")
+    mistake = next(m for m in check(reads(both)).mistakes if "lrr" in m.path)
+    assert remedied(both, mistake) is None
