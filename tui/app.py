@@ -150,6 +150,8 @@ class Deck(MeteredApp):
         self.design: Design | None = None
         """What the design screen shows."""
         self.documents = Documents(self)
+        self.designs: list[Design] = []
+        """The documents that were opened, the newest last; those of presets are kept once they were changed."""
         self.clipboard_layers: list[Any] = []
         """The layers that were cut or copied last, as values of a document."""
         self.torch_is_there = False
@@ -286,8 +288,9 @@ class Deck(MeteredApp):
         self._looks.submit(work, done)
 
     def open_design(self, design: Design) -> None:
-        """Show the plan of a document."""
+        """Show a document. One that was left with changes stays open behind it."""
         self.design = design
+        self.designs = [d for d in self.designs if d is not design and d.unsaved] + [design]
         self.switch_mode("design")
         screen = self.screen_stack[0]
         if isinstance(screen, DesignScreen) and screen.is_mounted:
@@ -327,8 +330,7 @@ class Deck(MeteredApp):
     @property
     def unsaved(self) -> list[Design]:
         """The documents that were changed and not saved."""
-        known = {id(d): d for d in (self._given, self.design, *self._designs.values()) if d is not None}
-        return [design for design in known.values() if design.unsaved]
+        return [design for design in self.designs if design.unsaved]
 
     # Runs.
 
@@ -410,9 +412,7 @@ class Deck(MeteredApp):
 
     def action_design(self) -> None:
         home = self.screen
-        if isinstance(home, HomeScreen) and home.preset is not None and home.focused is home.preset_list:
-            self.open_design(self.design_of(home.preset.name))
-        elif self.design is not None:
+        if self.design is not None:
             self.open_design(self.design)
         elif isinstance(home, HomeScreen) and home.preset is not None:
             self.open_design(self.design_of(home.preset.name))

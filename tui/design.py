@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Callable
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from tui.pictures import Findings
 
 
+_NUMBERS = itertools.count(1)
+
+
 class Design:
     """One document, being edited.
 
@@ -28,8 +32,11 @@ class Design:
     """
 
     def __init__(self, draft: Draft, source: str = "", path: Path | None = None) -> None:
+        self.number = next(_NUMBERS)
+        """Tells it from every other one of this process."""
         self.source = source
         self.path = path
+        self._name = ""
         self.base = draft.text
         """What stands at `source`, without what `--set` changed."""
         self.history = History(_with_overrides(draft))
@@ -45,8 +52,10 @@ class Design:
 
     @property
     def name(self) -> str:
-        """The experiment's name."""
-        return self.draft.experiment.name if self.draft.experiment else self.source
+        """The experiment's name; while it cannot be read, the last one that it had."""
+        if self.draft.experiment is not None:
+            self._name = self.draft.experiment.name
+        return self._name or self.source
 
     @property
     def text(self) -> str:
@@ -77,6 +86,15 @@ class Design:
     def redo(self) -> str:
         """Make the change again that was taken back last."""
         return self._moved(self.history.redo)
+
+    def changed_outside(self, path: Path) -> bool:
+        """Whether a file holds what this deck has neither read from it nor written to it."""
+        try:
+            there = path.expanduser().read_bytes()
+        except OSError:
+            return False  # there is none, or writing it will say what is wrong
+        known = self.path is not None and path.expanduser().resolve() == self.path.expanduser().resolve()
+        return there != (self.base if known else self.text).encode()
 
     def save(self, path: Path) -> None:
         """Write it to a file: aside, then renamed, so that a full disk costs nothing.

@@ -23,6 +23,7 @@ from tui.quantities import ago_text
 from tui.screens.ask import AskScreen
 from tui.screens.command import CommandScreen
 from tui.screens.picker import PickerScreen
+from tui.screens.quit import ANOTHER, OF_A_FILE, REPLACE, QuitScreen
 from tui.unsaved import Leftover, RecentFiles, UnsavedFiles
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Documents:
         """Keep what was changed on disk until it is saved; a document that is as it was saved needs no keeping."""
         try:
             if design.unsaved:
-                self.unsaved.keep(design.name, design.source, design.path, design.text)
+                self.unsaved.keep(design)
             else:
-                self.unsaved.drop(design.source)
+                self.unsaved.drop(design)
         except OSError as error:
             if not self._refused:  # say it once: every key would say it again
                 self._refused = True
@@ -53,30 +54,45 @@ class Documents:
 
     def give_up(self, design: Design) -> None:
         """Forget what was changed and not saved."""
-        self.unsaved.drop(design.source)
+        self.unsaved.drop(design)
 
     def save(self, design: Design, *, ask: bool = False, then: Callable[[], None] | None = None) -> None:
         """Write a document to its file; one that has none, or on request, to a file that is asked for."""
         if design.path is not None and not ask:
-            self._write(design, design.path, then)
+            self._write_if_meant(design, design.path, then)
             return
         path = design.path or Path(f"{design.name or 'experiment'}.toml")
 
         def answered(line: str | None) -> None:
             if line:
-                self._write(design, Path(line.strip()), then)
+                self._write_if_meant(design, Path(line.strip()), then)
 
         about = "A TOML file; torchdeck train FILE trains it without the deck."
         self._deck.push_screen(AskScreen("Save as", str(path), about, _refuse_path), answered)
 
+    def _write_if_meant(self, design: Design, path: Path, then: Callable[[], None] | None) -> None:
+        """Write a document, after asking where that would lose what something else has written there."""
+        if not design.changed_outside(path):
+            self._write(design, path, then)
+            return
+
+        def answered(choice: str | None) -> None:
+            if choice == REPLACE.name:
+                self._write(design, path, then)
+            elif choice == ANOTHER.name:
+                self.save(design, ask=True, then=then)
+
+        same = design.path is not None and path.expanduser().resolve() == design.path.expanduser().resolve()
+        is_ = " was changed by something else since it was read." if same else " is there already."
+        self._deck.push_screen(QuitScreen(path.name, is_, OF_A_FILE, title="Replace the file?"), answered)
+
     def _write(self, design: Design, path: Path, then: Callable[[], None] | None) -> None:
-        before = design.source
         try:
             design.save(path)
         except OSError as error:
             self._deck.notify(f"{path} cannot be written: {error.strerror or error}.", severity="error", markup=False)
             return
-        self.unsaved.drop(before)
+        self.unsaved.drop(design)
         self.recent.add(path)
         self._deck.notify(f"Saved {path}", timeout=3, markup=False)
         self._deck.document_saved(design)
@@ -86,8 +102,13 @@ class Documents:
     def ask_open(self) -> None:
         """Open a file, or what an earlier deck left unsaved."""
         leftovers = {f"unsaved {i}": left for i, left in enumerate(self.unsaved.leftovers())}
+        open_here = {f"open {d.number}": d for d in self._deck.unsaved if d is not self._deck.design}
         now = time.time()
         items = [
+            Item(name, str(d.path) if d.path else "in no file yet", "Open here, and not saved", d.name)
+            for name, d in open_here.items()
+        ]
+        items += [
             Item(name, f"{_about(left)}, {ago_text(left.time, now)}", "Not saved by a deck that is gone", left.name)
             for name, left in leftovers.items()
         ]
@@ -97,7 +118,9 @@ class Documents:
         items += [Item(str(path), str(path.parent), "In this folder", path.name) for path in here if path not in recent]
 
         def answered(name: str | None) -> None:
-            if name in leftovers:
+            if name in open_here:
+                self._deck.open_design(open_here[name])
+            elif name in leftovers:
                 self._recover(leftovers[name])
             elif name is not None:
                 self.open(Path(name))
@@ -108,6 +131,11 @@ class Documents:
     def open(self, path: Path) -> None:
         """Open a file; one that cannot be read says why on the design screen."""
         path = path.expanduser()
+        already = next((d for d in self._deck.designs if d.path and d.path.resolve() == path.resolve()), None)
+        if already is not None and already.unsaved:
+            self._deck.open_design(already)
+            self._deck.notify("It is open here, with changes that are not saved.", markup=False)
+            return
         design = Design(self._deck.producer.read(str(path)), str(path), path)
         if design.draft.text:
             self.recent.add(path)
@@ -116,8 +144,8 @@ class Documents:
     def _recover(self, leftover: Leftover) -> None:
         draft = reads(leftover.text, origin=leftover.source)
         design = Design(draft, leftover.source, leftover.path)
-        design.saved = ""
-        self.unsaved.keep(design.name, design.source, design.path, design.text)
+        design.saved, design.base = "", leftover.base
+        self.unsaved.keep(design)
         with suppress(OSError):
             leftover.file.unlink()
         self._deck.open_design(design)
@@ -148,15 +176,13 @@ class Documents:
             file = Path(folder, f"{design.name or 'experiment'}.toml")
             file.write_bytes(design.text.encode("utf-8"))
             try:
-                # Standard output is the deck's log: the editor gets the terminal itself.
-                with self._deck.suspend(), open("/dev/tty", "r+b", buffering=0) as tty:
-                    command = [*shlex.split(editor), str(file)]
-                    status = subprocess.call(command, stdin=tty, stdout=tty, stderr=tty)
+                status = self._call([*shlex.split(editor), str(file)])
             except SuspendNotSupported:
                 self._deck.notify("This terminal cannot be handed to an editor.", severity="warning", markup=False)
                 return
-            except OSError as error:
-                said = f"{editor} cannot be started: {error.strerror}. Set $EDITOR to your editor."
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+                said = f"{editor} cannot be started: {why}. Set $EDITOR to your editor."
                 self._deck.notify(said, severity="error", markup=False)
                 return
             if status != 0:
@@ -168,6 +194,25 @@ class Documents:
                 self._deck.notify("What the editor left is no UTF-8 text; nothing was changed.", severity="error")
                 return
         self._deck.document_edited(design, text, "edit in an editor")
+
+    def _call(self, command: list[str]) -> int:
+        """Run a program in the terminal, the deck put aside; its exit status.
+
+        Raises:
+            SuspendNotSupported: the deck has no terminal of its own.
+            OSError: the program cannot be started.
+        """
+        # Standard output is the deck's log: the program gets the terminal itself. The deck comes back whatever happens.
+        failed: OSError | None = None
+        status = 0
+        with open("/dev/tty", "r+b", buffering=0) as tty, self._deck.suspend():
+            try:
+                status = subprocess.call(command, stdin=tty, stdout=tty, stderr=tty)
+            except OSError as error:
+                failed = error
+        if failed is not None:
+            raise failed
+        return status
 
     def show_command(self, design: Design) -> None:
         """Show the command that trains just this document."""

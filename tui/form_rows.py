@@ -78,7 +78,7 @@ def _toml(value: Any) -> str:
     return text[1:-1] if flat else text
 
 
-def field_about(field: Field) -> Content:
+def field_about(field: Field, *, typing: bool = False) -> Content:
     """What a field is: its help, what it may hold, its default, and the keys that change it."""
     lines: list[Content] = [Content(field.help)] if field.help else []
     if not field.names and not field.switch:
@@ -90,7 +90,8 @@ def field_about(field: Field) -> Content:
     elif not field.required and field.given:
         default = value_text(field.default) if field.default not in (None, []) else field.off or "none"
         lines.append(Content.styled(f"Default: {default}.", MUTED))
-    lines.append(Content.styled(keys_of(field), MUTED))
+    keys = "⏎ takes it, ↑↓ step, esc leaves it as it was." if typing else keys_of(field)
+    lines.append(Content.styled(keys, MUTED))
     return Content("\n").join(lines)
 
 

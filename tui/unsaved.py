@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -13,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from tui.design import write_aside
+from tui.design import Design, write_aside
 from tui.state import state_dir
 
 
@@ -27,6 +26,8 @@ class Leftover:
     """The preset or file that it was made from."""
     path: Path | None
     """Where it was saved last."""
+    base: str
+    """What stood there when it was read or saved."""
     time: float
     text: str
 
@@ -45,30 +46,30 @@ class UnsavedFiles:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
-    def keep(self, name: str, source: str, path: Path | None, text: str) -> None:
+    def keep(self, design: Design) -> None:
         """Keep a document until it is saved.
 
         Raises:
             OSError: it cannot be written.
         """
-        file = self._file(source)
-        record = {"pid": os.getpid(), "started": _started(os.getpid()), "name": name, "source": source}
-        record |= {"path": str(path) if path else None, "time": time.time(), "text": text}
+        file, text = self._file(design), design.text
+        record = {"pid": os.getpid(), "started": _started(os.getpid()), "name": design.name, "source": design.source}
+        record |= {"path": str(design.path) if design.path else None, "base": design.base}
+        record |= {"time": time.time(), "text": text}
         if self._written.get(file) != text:
             write_aside(file, json.dumps(record, ensure_ascii=False))
             os.chmod(file, 0o600)
             self._written[file] = text
 
-    def drop(self, source: str) -> None:
+    def drop(self, design: Design) -> None:
         """A document was saved, or is given up."""
-        file = self._file(source)
+        file = self._file(design)
         self._written.pop(file, None)
         with suppress(OSError):
             file.unlink(missing_ok=True)
 
-    def _file(self, source: str) -> Path:
-        key = hashlib.sha256(source.encode()).hexdigest()[:12]
-        return self.folder / f"{os.getpid()}-{key}.json"
+    def _file(self, design: Design) -> Path:
+        return self.folder / f"{os.getpid()}-{design.number}.json"
 
     def leftovers(self) -> list[Leftover]:
         """What decks that are gone have left, the newest first; files that are no such record are passed over."""
@@ -78,12 +79,13 @@ class UnsavedFiles:
             if record is None or _started(int(record["pid"])) == record["started"]:
                 continue
             path = Path(record["path"]) if record["path"] else None
-            found.append(Leftover(file, record["name"], record["source"], path, record["time"], record["text"]))
+            base = record["base"]
+            found.append(Leftover(file, record["name"], record["source"], path, base, record["time"], record["text"]))
         return sorted(found, key=lambda leftover: -leftover.time)
 
 
 def _read(file: Path) -> dict[str, Any] | None:
-    types = {"pid": int, "started": float, "name": str, "source": str, "time": float, "text": str}
+    types = {"pid": int, "started": float, "name": str, "source": str, "base": str, "time": float, "text": str}
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
         right = all(isinstance(record[key], type) for key, type in types.items())

@@ -156,6 +156,9 @@ def source_text(preset_or_file: str | Path) -> str | Mistake:
             content = file.read(MAX_DOCUMENT_BYTES + 1)
         if len(content) > MAX_DOCUMENT_BYTES:
             return Mistake(name, "it is larger than that", "an experiment has at most 1 MiB", "Name another file.")
+        if content.startswith(b"\xef\xbb\xbf"):
+            found = "it begins with a byte order mark"
+            return Mistake(name, found, "TOML is UTF-8 without one", "Save the file without it.")
         return content.decode("utf-8")
     except FileNotFoundError:
         return Mistake(

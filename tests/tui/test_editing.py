@@ -267,7 +267,8 @@ def test_the_screen_is_a_function_of_the_document_its_plan_and_what_is_selected(
 
     text, shown = at_the_keys(edit, tmp_path, size=(120, 36))
     again = at_the_keys(look, tmp_path, text=text, size=(120, 36))
-    assert shown.splitlines()[1:] == again.splitlines()[1:]
+    # The heading and the footer also know what is saved.
+    assert shown.splitlines()[1:-1] == again.splitlines()[1:-1]
 
 
 def test_the_model_of_a_preset_is_taken_on_the_data_chosen(tmp_path: Path) -> None:
@@ -353,3 +354,83 @@ def test_any_layout_is_saved_byte_for_byte_and_a_change_alters_its_line_alone(tm
             assert ("by hand" in changed[0]) == ("by hand" in ODD[layout])
 
     asyncio.run(flow())
+
+
+def test_a_draft_that_another_one_followed_is_asked_about_and_can_be_opened_again(tmp_path: Path) -> None:
+    async def flow(pilot: Any, screen: DesignScreen) -> None:
+        for layer in ("conv2d", "flatten"):
+            await press(pilot, screen, "n")
+            await type_(pilot, "empty")
+            await press(pilot, screen, "enter", "a")
+            await type_(pilot, layer)
+            await press(pilot, screen, "enter")
+        assert layers(screen) == ["Flatten"]
+        assert len(list((tmp_path / "state" / "torchdeck" / "unsaved").iterdir())) == 2
+        await press(pilot, screen, "ctrl+o")
+        assert "Open here, and not saved" in screen_text(pilot.app)
+        await press(pilot, screen, "enter")
+        assert layers(screen) == ["Conv2d"]
+        await press(pilot, screen, "q")
+        assert "experiment, experiment are not saved" in screen_text(pilot.app)
+
+    at_the_keys(flow, tmp_path)
+
+
+def test_a_file_that_something_else_changed_or_that_is_there_already_is_not_replaced_unasked(tmp_path: Path) -> None:
+    async def flow(pilot: Any, screen: DesignScreen) -> None:
+        mine, other = tmp_path / "mine.toml", tmp_path / "other.toml"
+        other.write_text("precious")
+        await press(pilot, screen, "S")
+        pilot.app.screen.query_one(Input).value = "other.toml"
+        await press(pilot, screen, "enter")
+        assert "is there already" in screen_text(pilot.app)
+        await press(pilot, screen, "escape")
+        assert other.read_text() == "precious"
+        await press(pilot, screen, "S")
+        pilot.app.screen.query_one(Input).value = "mine.toml"
+        await press(pilot, screen, "enter")
+        mine.write_text(TEXT.replace("batch_size = 64", "batch_size = 16"))
+        await press(pilot, screen, "D", "s")
+        assert "was changed by something else" in screen_text(pilot.app)
+        await press(pilot, screen, "escape")
+        assert "batch_size = 16" in mine.read_text()
+        await press(pilot, screen, "s", "down", "down", "enter")
+        assert mine.read_text() == screen.draft.text
+
+    at_the_keys(flow, tmp_path)
+
+
+def test_a_file_that_is_open_with_changes_is_not_read_again(tmp_path: Path) -> None:
+    async def flow(pilot: Any, screen: DesignScreen) -> None:
+        await press(pilot, screen, "S")
+        pilot.app.screen.query_one(Input).value = "mine.toml"
+        await press(pilot, screen, "enter", "x")
+        pilot.app.documents.open(tmp_path / "mine.toml")
+        await press(pilot, screen)
+        assert layers(screen)[0] == "BatchNorm2d" and len(pilot.app.unsaved) == 1
+
+    at_the_keys(flow, tmp_path)
+
+
+def test_digits_that_come_in_a_burst_are_one_number(tmp_path: Path) -> None:
+    async def flow(pilot: Any, screen: DesignScreen) -> None:
+        await press(pilot, screen, "enter")
+        for key in ("1", "2", "8"):
+            pilot.app.simulate_key(key)
+        await settle(pilot)
+        await press(pilot, screen, "enter")
+        assert value_at(screen.draft.text, "model.layers[0].out_channels") == 128
+
+    at_the_keys(flow, tmp_path)
+
+
+def test_a_text_that_is_no_toml_shows_the_key_that_mends_it(tmp_path: Path) -> None:
+    async def flow(pilot: Any, screen: DesignScreen) -> None:
+        screen.change("[broken", "edit")
+        await press(pilot, screen)
+        foot = screen_text(pilot.app).splitlines()[-1]
+        assert "e Editor" in foot and "Train" not in foot and "digits-cnn •" in screen_text(pilot.app)
+        await press(pilot, screen, "u")
+        assert "Train" in screen_text(pilot.app).splitlines()[-1]
+
+    at_the_keys(flow, tmp_path, size=(120, 36))

@@ -56,3 +56,18 @@ def test_an_editor_that_fails_changes_nothing(with_editor: Opened) -> None:
     terminal.press("e")
     terminal.until("ended with status 3")
     assert "digits-cnn •" not in terminal.text
+
+
+@pytest.mark.parametrize("editor", ["vi '", "/nowhere/editor"])
+def test_an_editor_that_cannot_be_started_is_said_and_the_deck_stands(tmp_path: Path, editor: str) -> None:
+    terminal = Terminal(tmp_path, size=(80, 24), program=DECK, EDITOR=editor, VISUAL="")
+    try:
+        terminal.until("18,602")
+        terminal.press("\r")
+        terminal.until("Conv2d 32, 3×3 same")
+        terminal.press("e")
+        terminal.until("cannot be started")
+        terminal.press("q")
+        assert terminal.status() == 0
+    finally:
+        terminal.end()

@@ -292,6 +292,9 @@ class DesignScreen(LayerEditing):
             self.notify(f"Set optimizer.lr to {rate:g}", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        of_a_plan = action in ("train", "rate_finder", "gradients", "one_batch")
+        if of_a_plan and self.design is not None and not self.design.editable:
+            return False
         if action == "train" and self.design is not None:
             plan = self.design.plan
             return None if plan is not None and not plan.ok else True

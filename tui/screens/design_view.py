@@ -63,7 +63,7 @@ class DesignView(Screen[None]):
         self.marked_from = ""
         """The layer that marking began at."""
         self._tried: Draft | None = None
-        self._can: tuple[bool | None, ...] = ()
+        self._can: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield DeckHeader("Design")
@@ -139,12 +139,20 @@ class DesignView(Screen[None]):
             part, path = self.selection.part, self.selection.path
             self.app.memory.keep_document(self.design.source, part=part, path=path, folded=self.folded)
 
+    @property
+    def shown_now(self) -> frozenset[str]:
+        """What the footer shows beside its own keys: what saves changes, and what mends a text that is no TOML."""
+        if self.design is None:
+            return frozenset()
+        shown = {"save"} if self.design.unsaved else set()
+        return frozenset(shown if self.design.editable else {*shown, "editor"})
+
     def _refresh_keys(self) -> None:
         """Write the footer anew where a key can be pressed now that could not before, or the other way round.
 
         A footer that is written anew costs more than all the rest of a key.
         """
-        can = tuple(self.check_action(action, ()) for action in ("train", "undo", "fix"))
+        can = (*(self.check_action(action, ()) for action in ("train", "undo", "fix")), self.shown_now)
         if can != self._can:
             self._can = can
             self.refresh_bindings()

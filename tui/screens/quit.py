@@ -41,6 +41,12 @@ DISCARD = Leave("discard", "Leave without saving", "the changes are gone")
 OF_CHANGES = (Leave("stay", "Stay", "nothing is saved, nothing is lost"), SAVE, DISCARD)
 
 
+REPLACE = Leave("replace", "Replace it", "what stands there is gone")
+ANOTHER = Leave("another", "Save as …", "under another name")
+
+OF_A_FILE = (Leave("stay", "Back", "nothing is written"), ANOTHER, REPLACE)
+
+
 class ChoiceList(RowList):
     """The ways to leave."""
 
@@ -69,14 +75,15 @@ class QuitScreen(ModalScreen[str]):
         ),
     ]
 
-    def __init__(self, what: str, is_: str, choices: Sequence[Leave]) -> None:
+    def __init__(self, what: str, is_: str, choices: Sequence[Leave], *, title: str = "Leave the deck?") -> None:
         super().__init__()
+        self._title = title
         self._said = Content.assemble((what, "bold"), is_)
         self._choices = tuple(choices)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="quit") as panel:
-            panel.border_title = "Leave the deck?"
+            panel.border_title = self._title
             yield Static(self._said)
             yield ChoiceList(id="choices")
         yield Footer(show_command_palette=False)

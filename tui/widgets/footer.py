@@ -105,9 +105,10 @@ class Footer(Widget):
     def _keys(self) -> tuple[FooterKey, ...]:
         """The keys that are shown, one an action."""
         found: dict[str, FooterKey] = {}
+        also: frozenset[str] = getattr(self.screen, "shown_now", frozenset())
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if binding.show:
+            if binding.show or binding.action in also:
                 display = self.app.get_key_display(binding)
                 key = FooterKey(binding.key, display, binding.description, binding.action, active.enabled)
                 found.setdefault(binding.action, key)

@@ -129,9 +129,10 @@ class FieldList(RowList):
 
     def on_key(self, event: Key) -> None:
         field = self.field
-        if field is not None and field.number and not field.options and event.key.isdigit():
+        typed_key = event.character or ""
+        if field is not None and field.number and not field.options and typed_key and typed_key in "0123456789.-":
             event.stop()
-            self.post_message(EditField(field, event.key, begun=True))
+            self.post_message(EditField(field, typed_key, begun=True))
 
 
 class EditField(Message):
@@ -271,7 +272,8 @@ class FormPanel(Vertical):
         if self.typing and self.input.field is not None:
             complaint = self.input.complaint
             found = Content.styled(complaint, WRONG) if complaint else self._found
-            text.update(Content("\n").join([*([found] if found.plain else []), field_about(self.input.field)]))
+            about = field_about(self.input.field, typing=True)
+            text.update(Content("\n").join([*([found] if found.plain else []), about]))
         elif self.rows.has_focus and field is not None:
             text.update(Content("\n\n").join([field_about(field), *self._picture(), self._about]))
         else:
@@ -289,6 +291,9 @@ class FormPanel(Vertical):
     def _edit(self, event: EditField) -> None:
         event.stop()
         entry = self.input
+        if event.begun and self.typing and entry.field == event.field:
+            entry.insert_text_at_cursor(event.text)  # it came before the line had the focus
+            return
         entry.field, self._found = event.field, Content("")
         entry.display = True
         entry.border_title = event.field.name
