@@ -12,7 +12,16 @@ def state_dir() -> Path:
     Raises:
         OSError: it cannot be made.
     """
-    base = os.environ.get("XDG_STATE_HOME", "")
-    folder = (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "torchdeck"
+    folder = state_path()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
+
+
+def state_path() -> Path:
+    """The same, made or not.
+
+    Raises:
+        RuntimeError: there is no home folder.
+    """
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "torchdeck"

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from tui.state import state_path
+
 LOG_BYTES = 1 << 20
 """A log that has grown beyond this is begun anew."""
 
@@ -27,8 +29,7 @@ def terminal_problem() -> str | None:
 
 def log_path() -> Path:
     """Where the deck writes what is not for the screen: `deck.log` in the user's state folder."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "torchdeck" / "deck.log"
+    return state_path() / "deck.log"
 
 
 def open_log() -> tuple[int, str]:

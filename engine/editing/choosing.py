@@ -43,12 +43,8 @@ def take(text: str, place: str, kind: str, name: str) -> str:
     known = set(catalog(kind)[name].parameters) | _declared(kind)
     values = (begun if isinstance(begun, dict) else {}) | {k: v for k, v in given.items() if k in known}
     values.pop("type", None)
-    if old is None and place in Experiment.model_fields:
-        text = set_value(text, f"{place}.type", name)
-        for key, value in values.items():
-            text = set_value(text, f"{place}.{key}", value)
-        return text
-    text = change_type(text, place, name, values)
+    begins = old is None and place in Experiment.model_fields  # a part that was not there becomes a section
+    text = set_value(text, f"{place}.type", name) if begins else change_type(text, place, name, values)
     for key, value in values.items():
         if _missing(text, f"{place}.{key}"):
             text = set_value(text, f"{place}.{key}", value)

@@ -17,7 +17,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from engine.catalog import KINDS, catalog
+from engine.catalog import catalog
 from engine.catalog.entry import Entry
 from engine.catalog.optimizers import HIDDEN_ONLY
 from engine.catalog.value_types import LAYERS, choices, holds, members, type_words
@@ -266,6 +266,20 @@ def _kind_of(info: FieldInfo) -> str:
     return next((m.kind for m in info.metadata if isinstance(m, Names)), "")
 
 
+def kind_at(path: str) -> str:
+    """The kind of the catalog that a choice is of, by its path: `optimizer`, `model.layers[3]`; or empty."""
+    if path.endswith("]"):
+        return "layers" if path.startswith("model.layers[") else ""
+    model: type[BaseModel] = Experiment
+    *around, name = path.split(".")
+    for step in around:
+        models = _models_of(model.model_fields[step]) if step in model.model_fields else []
+        if not models:
+            return ""
+        model = models[0]
+    return _kind_of(model.model_fields[name]) if name in model.model_fields else ""
+
+
 def _models_of(info: FieldInfo) -> list[type[BaseModel]]:
     return [m for m in members(info.annotation) if isinstance(m, type) and issubclass(m, BaseModel)]
 
@@ -382,8 +396,3 @@ def _one_two_five(value: float, by: int) -> float:
     if by > 0:
         return next((s for s in series if s > value + near), value)
     return next((s for s in reversed(series) if s < value - near), value)
-
-
-def kinds_of_names() -> tuple[str, ...]:
-    """The kinds whose names a field may take."""
-    return (*KINDS, "sources")

@@ -7,9 +7,10 @@ import re
 import tomllib
 from contextlib import suppress
 
-from engine.catalog import catalog
+from engine.catalog import KINDS, catalog
 from engine.editing import text as edit
 from engine.editing.choosing import take
+from engine.editing.form import kind_at
 from engine.editing.text import Span
 from engine.experiment.mistakes import Mistake
 from engine.experiment.overrides import parse_path
@@ -39,20 +40,11 @@ def remedied(text: str, mistake: Mistake) -> str | None:
         return None  # what stands there is not what the mistake was made of: an override, say
 
 
-_KINDS = {
-    "loss": "losses",
-    "optimizer": "optimizers",
-    "optimizer.others": "optimizers",
-    "scheduler": "schedulers",
-    "model.init": "initializers",
-}
-
-
 def _put(text: str, path: str, value: object) -> str:
     """Put a value; another type of a choice takes along what it has of the old one's parameters."""
     place = path.removesuffix(".type")
-    kind = "layers" if place.startswith("model.layers[") and place.endswith("]") else _KINDS.get(place, "")
-    if kind and isinstance(value, str) and (place != path or kind == "layers") and _is_choice(text, place):
+    kind = kind_at(place)
+    if kind in KINDS and isinstance(value, str) and (place != path or kind == "layers") and _is_choice(text, place):
         return _take(text, place, kind, value)
     return edit.set_value(text, path, value)
 

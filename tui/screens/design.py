@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -22,7 +21,6 @@ from tui.design_rows import (
 from tui.explanations import LOADING
 from tui.form_rows import mistakes_at
 from tui.picking import Item
-from tui.pictures import NOTHING_YET, look, picture
 from tui.screens.gradient_check import GradientCheckScreen
 from tui.screens.layer_editing import LayerEditing
 from tui.screens.one_batch import OneBatchScreen
@@ -124,12 +122,11 @@ class DesignScreen(LayerEditing):
         if self.design is None:
             return
         part = self.selection.part or "data"
-        design, style = self.design, look(self.app.theme, os.environ)
+        design = self.design
         self.app.find_out(design, part)
 
         def draw(width: int, height: int) -> Content:
-            _, findings = design.findings.get(part, (None, NOTHING_YET))
-            drawn = picture(part, design.draft, design.plan, width, height, findings=findings, look=style)
+            drawn = self.picture_of(design, part, width, height)
             return drawn if drawn.plain.strip() else Content("There is no picture of this part.")
 
         self.app.push_screen(PictureScreen(PARTS[part].rstrip("."), draw))

@@ -204,19 +204,18 @@ class DesignView(Screen[None]):
             self.app.find_out(self.design, self.selection.part)
 
     def _draws(self) -> Callable[[int, int], Content] | None:
-        """What draws the picture of the part that is selected, of the document, its plan and what was found out."""
+        """What draws the picture of the part that is selected, beside its form."""
         part, design = self.selection.part, self.design
         if not part or design is None:
             return None
-        draft, plan = design.draft, design.plan
+        highest = WORDS if part in ("regularization", "training", "device") else PLOT
+        return lambda width, height: self.picture_of(design, part, width, min(height, highest))
+
+    def picture_of(self, design: Design, part: str, width: int, height: int) -> Content:
+        """The picture of a part, of the document, its plan and what was found out by now."""
         _, findings = design.findings.get(part, (None, NOTHING_YET))
         style = look(self.app.theme, os.environ)
-        highest = WORDS if part in ("regularization", "training", "device") else PLOT
-
-        def draw(width: int, height: int) -> Content:
-            return picture(part, draft, plan, width, min(height, highest), findings=findings, look=style)
-
-        return draw
+        return picture(part, design.draft, design.plan, width, height, findings=findings, look=style)
 
     def _fields(self) -> tuple[Field, ...]:
         assert self.design is not None
