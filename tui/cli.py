@@ -51,10 +51,20 @@ RunsDir = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, and nothing else there.")]
+Detach = Annotated[
+    bool,
+    typer.Option("--detach", help="Train in a process of its own, whatever becomes of this terminal; attach shows it."),
+]
 Headless = Annotated[bool, typer.Option("--headless", help="No deck: progress on stderr.")]
 Run = Annotated[
     str | None, typer.Argument(metavar="RUN", help="A run's name, or its beginning; by default the newest.")
 ]
+
+LiveRun = Annotated[
+    str | None,
+    typer.Argument(metavar="RUN", help="A run's name, or its beginning; by default the newest that is going."),
+]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait for its answer.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -83,10 +93,18 @@ def train(
     set_: Set = None,
     headless: Headless = False,
     as_json: Json = False,
+    detach: Detach = False,
     name: Annotated[str | None, typer.Option("--name", metavar="N", help="Name the run.")] = None,
     runs_dir: RunsDir = None,
 ) -> None:
     """Train an experiment: in the deck, or without a terminal (or with --headless, --json) with progress on stderr."""
+    if detach:
+        named = [] if name is None else ["--name", name]
+        changes = [part for change in set_ or [] for part in ("--set", change)]
+        _detach(
+            ["train", "--headless", *changes, *named, "--runs-dir", str(_runs_dir(runs_dir)), "--", experiment],
+            as_json=as_json,
+        )
     from engine.experiment import read
 
     overrides = [*(set_ or []), *([f"name={json.dumps(name)}"] if name is not None else [])]
@@ -118,11 +136,19 @@ def design(experiment: PresetOrFile, set_: Set = None, runs_dir: RunsDir = None)
 
 
 @app.command()
-def resume(run: Run = None, headless: Headless = False, as_json: Json = False, runs_dir: RunsDir = None) -> None:
+def resume(
+    run: Run = None,
+    headless: Headless = False,
+    as_json: Json = False,
+    detach: Detach = False,
+    runs_dir: RunsDir = None,
+) -> None:
     """Go on with a run from its last checkpoint, exactly as if it had never ended."""
     from engine.runs import find_run
 
     path = find_run(_runs_dir(runs_dir), run)
+    if detach:
+        _detach(["resume", "--headless", "--", str(path)], as_json=as_json)
     if headless or as_json or _terminal_problem():
         from tui.headless import resume_headless
 
@@ -143,6 +169,24 @@ def attach(run: Run = None, runs_dir: RunsDir = None) -> None:
     if problem := _terminal_problem():
         _refuse([f"The deck needs a terminal: {problem}. torchdeck runs show {path.name} prints the run."])
     raise typer.Exit(run_deck(runs_dir=directory, open_run=path))
+
+
+@app.command()
+def stop(run: LiveRun = None, runs_dir: RunsDir = None, timeout: Timeout = 60.0) -> None:
+    """Stop a run at its next step, keep the model, and wait until everything is saved."""
+    _ask("stop", run, runs_dir, timeout)
+
+
+@app.command()
+def pause(run: LiveRun = None, runs_dir: RunsDir = None, timeout: Timeout = 60.0) -> None:
+    """Hold a run at its next step; it stays where it is until it is told to continue."""
+    _ask("pause", run, runs_dir, timeout)
+
+
+@app.command("continue")
+def continue_(run: LiveRun = None, runs_dir: RunsDir = None, timeout: Timeout = 60.0) -> None:
+    """Let a run that is paused go on."""
+    _ask("continue", run, runs_dir, timeout)
 
 
 @app.command()
@@ -374,6 +418,31 @@ def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set
         return print_probe(probe_records(kind, plan)(lambda: False), as_json=json) if plan.ok else 2
     except KeyboardInterrupt:
         return interrupted()
+
+
+def _ask(command: Literal["stop", "pause", "continue"], run: str | None, runs_dir: str | None, timeout: float) -> None:
+    from engine.experiment.mistakes import Refused
+    from engine.runs import ask, find_run
+    from engine.training.commands import Simple
+    from engine.training.events import Finished
+
+    path = find_run(_runs_dir(runs_dir), run, live=True)
+    try:
+        answer = ask(path, Simple(command=command), timeout_s=timeout)
+    except Refused as refused:
+        _print_mistakes(refused.mistakes)
+        raise typer.Exit(1) from refused
+    if isinstance(answer, Finished):
+        said = answer.message
+    else:
+        said = f"{answer.outcome} at step {answer.step}, in epoch {answer.epoch}."
+    print(plain(f"{path.name}: {said}"), file=sys.stderr)
+
+
+def _detach(arguments: list[str], *, as_json: bool) -> NoReturn:
+    from tui.detach import begin_detached
+
+    raise typer.Exit(begin_detached(arguments, as_json=as_json))
 
 
 def _terminal_problem() -> str | None:

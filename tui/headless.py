@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING
 from engine.experiment import Draft
 from engine.training.commands import Command
 from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
+from tui.command_line import command_on
+from tui.detach import Announcement, write_to_console_log
 from tui.feed import Feed, RunView
 from tui.printing.text import bar, plain
 from tui.quantities import left, number_text, span_text
@@ -70,23 +71,18 @@ def resume_headless(run: Path, *, as_json: bool = False) -> int:
     return _watch(begin, as_json=as_json)
 
 
-def resume_command(run: str | Path) -> str:
-    """What a person types to go on with a run."""
-    path = Path(run)
-    if path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    name = path.name if path.parent == Path("runs") and "TORCHDECK_RUNS" not in os.environ else str(path)
-    if path.parent == Path():
-        name = f"./{name}"  # A name alone is looked for among the runs.
-    return f"torchdeck resume {shlex.quote(name)}"
-
-
 def _watch(begin: Callable[[], Session], *, as_json: bool) -> int:
     from engine.training.allocator import keep_freed_memory
 
     keep_freed_memory()  # before the first tensor, which `begin` makes
+    announcement = Announcement.expected()
     session = begin()
-    screen = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
+    screen: _Json | _Lines
+    if announcement is not None:
+        write_to_console_log(session.directory)
+        screen = _Announced(announcement)
+    else:
+        screen = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
     feed = Feed(_Shown(session, screen.show))
     _answer_signals(session)
     session.start()
@@ -162,7 +158,7 @@ class _Json:
 
     def end(self, finished: Finished, directory: Path) -> None:
         if finished.reason is Reason.INTERRUPTED:
-            _tell(f"Go on with: {resume_command(directory)}")
+            _tell(f"Go on with: {command_on(directory, 'resume')}")
 
 
 class _Lines:
@@ -186,7 +182,19 @@ class _Lines:
         _tell(f"{self.clear}{plain(finished.message)} {span_text(finished.seconds)} in all.")
         _tell(plain(f"The run is in {directory}"))
         if finished.reason is Reason.INTERRUPTED:
-            _tell(f"Go on with: {resume_command(directory)}")
+            _tell(f"Go on with: {command_on(directory, 'resume')}")
+
+
+class _Announced(_Lines):
+    """The same for the console.log of a detached run; who began it hears how it begins."""
+
+    def __init__(self, announcement: Announcement) -> None:
+        super().__init__()
+        self._announcement = announcement
+
+    def show(self, event: Event) -> None:
+        super().show(event)
+        self._announcement.write(event)
 
 
 class _Progress(_Lines):

@@ -11,7 +11,7 @@ from engine.experiment import Preset
 from tui.design_rows import MUTED, PARTS, WRONG, general_mistakes, mistakes_of, part_text, totals
 from tui.explanations import LOADING
 from tui.quantities import ago_text, left, number_text, right, span_text
-from tui.run_status import STATUS
+from tui.run_status import shown
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
@@ -38,7 +38,7 @@ def run_rows(runs: Sequence[RunSummary], now: float, width: int) -> list[Content
     name_width = max(8, width - 2 - 7 - best_width - 12)
     rows = []
     for run in runs:
-        mark, colour, _ = STATUS[run.status]
+        mark, colour, _ = shown(run)
         best = ""
         if run.best is not None and best_width:
             best = f"{run.monitor} {number_text(run.best)}" if best_width >= 17 else number_text(run.best)
@@ -97,7 +97,7 @@ def flowed(items: Sequence[str], width: int) -> list[str]:
 
 def run_panel(run: RunSummary, width: int) -> Content:
     """What became of a run: how it ended and why, its best value, how long it took, where it lies."""
-    mark, colour, word = STATUS[run.status]
+    mark, colour, word = shown(run)
     lines: list[Content | str] = [Content.assemble((f"{mark} {word}", colour), f"  {run.experiment_name}")]
     lines += [run.message] if run.message else []
     rows = [("epochs", f"{run.epoch} of {run.epochs}" if run.epochs else "")]

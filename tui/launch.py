@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from tui.command_line import command_on
 from tui.terminal import Terminal, terminal_problem
 
 if TYPE_CHECKING:
@@ -186,7 +187,6 @@ def _wait(run: Run, signals: _Signals) -> None:
 
 def _say_end(run: Run) -> None:
     from engine.training.events import Reason
-    from tui.headless import resume_command
 
     finished = run.finished
     if finished is None:
@@ -194,7 +194,7 @@ def _say_end(run: Run) -> None:
     _say(f"{run.directory.name}: {finished.message}")
     _say(f"The run is in {run.directory}")
     if finished.reason in (Reason.INTERRUPTED, Reason.STOPPED):
-        _say(f"Go on with: {resume_command(run.directory)}")
+        _say(f"Go on with: {command_on(run.directory, 'resume')}")
 
 
 def _status(run: Run) -> int:

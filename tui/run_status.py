@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from engine.runs import RunSummary
 
 
 class Shown(NamedTuple):
@@ -19,7 +22,13 @@ STATUS = {
     "completed": Shown("✓", "$text-success", "completed"),
     "early_stopped": Shown("✓", "$text-success", "stopped early"),
     "stopped": Shown("■", "$text-warning", "stopped"),
-    "interrupted": Shown("‖", "$text-warning", "interrupted"),
+    "interrupted": Shown("■", "$text-warning", "interrupted"),
     "failed": Shown("✗", "$text-error", "failed"),
-    "stale": Shown("?", "$text-warning", "vanished"),
+    "stale": Shown("?", "$text-warning", "stale"),
 }
+PAUSED = Shown("‖", "$text-warning", "paused")
+
+
+def shown(run: RunSummary) -> Shown:
+    """How the state of a run is shown."""
+    return PAUSED if run.paused else STATUS[run.status]

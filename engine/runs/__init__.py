@@ -1,5 +1,6 @@
 """The run directory: written by the session that trains, read and steered by whoever can reach it. No torch here."""
 
+from engine.runs.asking import ask
 from engine.runs.commands import RejectedLine
 from engine.runs.directory import RunDirectory, runs_dir
 from engine.runs.follower import Follower
@@ -10,6 +11,7 @@ __all__ = [
     "RejectedLine",
     "RunDirectory",
     "RunSummary",
+    "ask",
     "find_run",
     "list_runs",
     "runs_dir",

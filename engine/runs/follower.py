@@ -19,15 +19,16 @@ class Follower:
 
     Args:
         path: The run's directory; it need not hold events yet.
+        skip_existing: Begin after what has happened by now.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, skip_existing: bool = False) -> None:
         self.path = path
         self.skipped_lines = 0
         """Lines that are no event: torn, damaged, or of a later version."""
         self.caught_up = False
         """Whether the last `drain` came to the end of what there is."""
-        self._offset = 0
+        self._offset = _size(path / _EVENTS) if skip_existing else 0
         self._pieces: list[bytes] = []
         self._too_long = False
 
@@ -91,3 +92,10 @@ class Follower:
         if sum(map(len, self._pieces)) > _LINE_MAX_BYTES:
             self._pieces, self._too_long = [], True
             self.skipped_lines += 1
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

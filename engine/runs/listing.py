@@ -34,6 +34,8 @@ class RunSummary:
     path: Path
     status: Status
     """How it ended; `live` while its process is there; `stale` when that is gone and the run has no end."""
+    paused: bool
+    """Whether it is live, and holds until it is told to go on."""
     started: float
     """Seconds since the epoch."""
     experiment_name: str
@@ -58,8 +60,11 @@ def list_runs(runs_dir: Path) -> list[RunSummary]:
     return sorted(runs, key=lambda run: (run.started, run.name), reverse=True)
 
 
-def find_run(runs_dir: Path, text: str | None) -> Path:
+def find_run(runs_dir: Path, text: str | None, *, live: bool = False) -> Path:
     """The run that is meant: by its name, a beginning of it, the experiment's name, or a path; the newest without one.
+
+    Args:
+        live: without a text, the newest of those that are going.
 
     Raises:
         Refused: there is none, or several; names them.
@@ -71,6 +76,10 @@ def find_run(runs_dir: Path, text: str | None) -> Path:
                 "Train something: torchdeck train digits-cnn. Or say where runs are with --runs-dir or TORCHDECK_RUNS."
             )
             raise Refused(Mistake(str(runs_dir), "there is no run", "", fix))
+        if live:
+            runs = [run for run in runs if run.status == "live"]
+            if not runs:
+                raise Refused(Mistake(str(runs_dir), "no run is going", "", "See `torchdeck runs`."))
         return runs[0].path
     if os.sep in text or text in ("", ".", ".."):
         path = Path(text)
@@ -114,6 +123,7 @@ def summarize(path: Path) -> RunSummary | None:
         name=path.name,
         path=path,
         status=status,
+        paused=status == "live" and _holds(ends),
         started=started,
         experiment_name=str(experiment.get("name") or _TIME_PREFIX.sub("", path.name, count=1)),
         epoch=_count(latest.get("epoch")) or 0,
@@ -136,8 +146,19 @@ def _status(finished: dict[str, Any], path: Path, written: float) -> Status:
     return "live" if alive else "stale"
 
 
+def _holds(ends: dict[str, dict[str, Any]]) -> bool:
+    """Whether nothing was trained since the run was told to pause."""
+    asked = ends.get("command", {})
+    return asked.get("command") == "pause" and (_count(ends.get("step", {}).get("step")) or 0) <= (
+        _count(asked.get("step")) or 0
+    )
+
+
 def _ends(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], float]:
-    """The first `run_started`; the last event of each kind since the last one; when the file was written to."""
+    """The first `run_started`; the last event of each kind since the last one; when the file was written to.
+
+    Of commands that is the last `pause` or `continue`.
+    """
     try:
         with path.open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())
@@ -170,7 +191,9 @@ def _last_events(descriptor: int, size: int) -> dict[str, dict[str, Any]]:
         for line in reversed(lines[1 if offset else 0 : -1]):
             event = _event(line)
             kind = event.get("event")
-            if kind in ("finished", "epoch", "step", "run_started") and kind not in last:
+            if kind == "command" and event.get("command") not in ("pause", "continue"):
+                continue
+            if kind in ("finished", "epoch", "step", "command", "run_started") and kind not in last:
                 if kind == "finished" and last:
                     continue  # the end of an earlier part: the run was gone on with
                 last[kind] = event

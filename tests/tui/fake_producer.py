@@ -144,6 +144,7 @@ def summary(status: str, name: str, **fields: Any) -> RunSummary:
         "name": f"2026-11-23T16-15-30-{name}",
         "path": Path("/home/ada/runs") / f"2026-11-23T16-15-30-{name}",
         "status": status,
+        "paused": False,
         "started": NOW - 9000,
         "experiment_name": name,
         "epoch": 12,

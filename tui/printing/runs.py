@@ -9,9 +9,13 @@ from pathlib import Path
 
 from engine.runs import Follower, RunSummary, list_runs
 from engine.training.events import Epoch
+from tui.command_line import command_on
 from tui.printing.text import columns, plain
 from tui.quantities import ago_text, number_text, span_text
-from tui.run_status import STATUS
+from tui.run_status import shown
+
+STALE = "its process has gone without a word."
+RESUMES_SHOWN = 3
 
 
 def runs_as_text(runs_dir: Path) -> str:
@@ -21,7 +25,12 @@ def runs_as_text(runs_dir: Path) -> str:
         return f"No runs in {runs_dir} yet. torchdeck train digits-cnn makes one."
     rows: list[tuple[str, ...]] = [("", "run", "state", "epochs", "best", "took", "when")]
     rows += [_row(run) for run in runs]
-    return columns(rows, right=(3, 5))
+    stale = [plain(command_on(run.path, "resume")) for run in runs if run.status == "stale"]
+    said = [columns(rows, right=(3, 5))]
+    if stale:
+        more = f"\n  and {len(stale) - RESUMES_SHOWN} more" if len(stale) > RESUMES_SHOWN else ""
+        said.append("\n  ".join([f"Stale: {STALE} Go on with", *stale[:RESUMES_SHOWN]]) + more)
+    return "\n\n".join(said)
 
 
 def runs_as_json(runs_dir: Path) -> str:
@@ -39,11 +48,9 @@ def run_as_text(path: Path) -> str:
         values = [number_text(e.metrics.get(name)) for name in names]
         mark = "◆ best" if run and e.epoch == epochs[-1].best_epoch else ""
         rows.append([str(e.epoch), *values, f"{e.lr:.2e}", f"{e.samples_per_s:,.0f}", mark])
-    state = (
-        f"{STATUS[run.status].mark} {path.name}: {STATUS[run.status].word}. {run.message or ''}".rstrip()
-        if run
-        else path.name
-    )
+    state = f"{shown(run).mark} {path.name}: {shown(run).word}. {run.message or ''}".rstrip() if run else path.name
+    if run and run.status == "stale":
+        state += f" {STALE} Go on with: {command_on(path, 'resume')}"
     experiment = plain((path / "experiment.toml").read_text(encoding="utf-8", errors="replace"))
     table = columns(rows, right=tuple(range(len(names) + 3))) if epochs else "No epoch was finished."
     return "\n\n".join([plain(state), experiment.rstrip(), table])
@@ -70,4 +77,5 @@ def _row(run: RunSummary) -> tuple[str, ...]:
     epochs = f"{run.epoch}/{run.epochs}" if run.epochs else ""
     took = span_text(run.seconds) if run.seconds is not None else ""
     when = ago_text(run.started, time.time()) if run.started else ""
-    return (STATUS[run.status].mark, run.name, STATUS[run.status].word, epochs, best, took, when)
+    state = shown(run)
+    return (state.mark, run.name, state.word, epochs, best, took, when)

@@ -36,7 +36,10 @@ class PresetList(RowList):
 class RunList(RowList):
     """The runs of the run directory, the newest first."""
 
-    HELP = "Runs in the run directory. ● training  ✓ completed  ■ stopped  ✗ failed  ? ended without a word."
+    HELP = (
+        "Runs in the run directory. ● training  ‖ paused  ✓ completed  ■ stopped  ✗ failed  ? stale: its process has "
+        "gone without a word."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter", "select", "Open", id="home.open_run", tooltip="See this run's curves; steer it while it is going"

@@ -1,0 +1,168 @@
+"""Leaving a run and coming back to it from the command line, each in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+COMMAND = [sys.executable, "-m", "tui.cli"]
+UNENDING = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]
+PATIENCE_S = 60
+
+
+def torchdeck(*arguments, cwd):
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+
+
+def detached(cwd, *more, preset="digits-cnn"):
+    """Train detached; the run's directory."""
+    result = torchdeck("train", preset, "--detach", *more, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    return cwd / "runs" / result.stdout.strip()
+
+
+def begin_detached(cwd):
+    """The process that begins a detached run, while it waits for that."""
+    command = [*COMMAND, "train", "digits-cnn", "--detach", *UNENDING]
+    return subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, text=True)
+
+
+def children_of(process):
+    wait_for(lambda: psutil.Process(process.pid).children())
+    return psutil.Process(process.pid).children()
+
+
+def events(run, kind=None):
+    lines = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    return [event for event in lines if kind in (None, event["event"])]
+
+
+def listed(cwd, run):
+    return next(r for r in json.loads(torchdeck("runs", "--json", cwd=cwd).stdout) if r["name"] == run.name)
+
+
+def process_of(run):
+    return psutil.Process(json.loads((run / "environment.json").read_text())["pid"])
+
+
+def wait_for(condition):
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to train in; what still goes at the end is ended."""
+    monkeypatch.delenv("TORCHDECK_RUNS", raising=False)
+    yield tmp_path
+    for environment in tmp_path.glob("runs/*/environment.json"):
+        pid = json.loads(environment.read_text())["pid"]
+        if pid != os.getpid() and psutil.pid_exists(pid) and "tui.cli" in psutil.Process(pid).cmdline():
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_detached_run_has_begun_when_its_name_is_printed_and_belongs_to_no_terminal(here):
+    result = torchdeck("train", "digits-cnn", "--detach", *UNENDING, cwd=here)
+    assert result.returncode == 0, result.stderr
+    run = here / "runs" / result.stdout.strip()
+    assert events(run, "run_started")
+    assert f"torchdeck attach {run.name}" in result.stderr and f"torchdeck stop {run.name}" in result.stderr
+    process = process_of(run)
+    assert os.getsid(process.pid) == os.getpgid(process.pid) == process.pid
+    assert process.terminal() is None
+    standard = [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in (0, 1, 2)]
+    assert standard == ["/dev/null", str(run / "console.log"), str(run / "console.log")]
+    assert (run / "console.log").stat().st_mode & 0o777 == 0o600
+    wait_for(lambda: events(run, "epoch"))
+    wait_for(lambda: "epoch " in (run / "console.log").read_text())
+
+
+def test_what_is_wrong_with_a_detached_run_is_said_at_once_all_of_it(here):
+    wrong = ["--set", "training.epochs=-1", "--set", "optimizer.type=Adma"]
+    result = torchdeck("train", "digits-cnn", "--detach", *wrong, cwd=here)
+    assert result.returncode == 2 and result.stdout == ""
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["training.epochs", "optimizer.type"]
+    assert not (here / "runs").exists()
+
+
+def test_a_detached_process_that_is_killed_before_it_trains_is_said_to_be(here):
+    process = begin_detached(here)
+    (child,) = children_of(process)
+    child.kill()
+    assert process.wait(PATIENCE_S) == 1
+    assert process.stderr.read() == "The run did not begin: its process was ended by SIGKILL.\n"
+
+
+def test_detached_with_json_prints_the_event_that_it_began_with(here):
+    result = torchdeck("train", "digits-cnn", "--detach", "--json", "--set", "training.epochs=1", cwd=here)
+    assert json.loads(result.stdout)["event"] == "run_started"
+
+
+def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
+    run = detached(here, *UNENDING)
+    paused = torchdeck("pause", cwd=here)
+    assert (paused.returncode, paused.stdout) == (0, "")
+    (asked,) = events(run, "command")
+    assert paused.stderr == f"{run.name}: paused at step {asked['step']}, in epoch {asked['epoch']}.\n"
+    assert listed(here, run)["paused"] is True
+    assert "‖" in torchdeck("runs", cwd=here).stdout
+    steps = len(events(run, "step"))
+    time.sleep(1)
+    assert len(events(run, "step")) == steps
+    assert torchdeck("continue", run.name, cwd=here).returncode == 0
+    wait_for(lambda: len(events(run, "step")) > steps)
+    assert listed(here, run)["paused"] is False
+    stopped = torchdeck("stop", run.name, cwd=here)
+    assert stopped.returncode == 0 and "Stopped by hand at step" in stopped.stderr
+    assert events(run)[-1]["event"] == "finished" and listed(here, run)["status"] == "stopped"
+    wait_for(lambda: not psutil.pid_exists(json.loads((run / "environment.json").read_text())["pid"]))
+    again = torchdeck("stop", run.name, cwd=here)
+    assert again.returncode == 1 and len(again.stderr.splitlines()) == 1 and "the run is over" in again.stderr
+    nothing = torchdeck("stop", cwd=here)
+    assert nothing.returncode == 2 and "no run is going" in nothing.stderr
+
+
+def test_what_asks_a_run_that_does_not_answer_gives_up_in_time(here):
+    run = detached(here, *UNENDING)
+    process_of(run).suspend()
+    result = torchdeck("pause", "--timeout", "1", cwd=here)
+    assert result.returncode == 1
+    assert "did not answer 'pause' within 1 s" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_a_run_whose_process_was_killed_is_stale_and_offered_for_resuming(here):
+    run = detached(here, *UNENDING)
+    process_of(run).kill()
+    wait_for(lambda: listed(here, run)["status"] == "stale")
+    text = torchdeck("runs", cwd=here).stdout
+    assert "stale" in text and f"torchdeck resume {run.name}" in text
+    asked = torchdeck("pause", run.name, cwd=here)
+    assert asked.returncode == 1 and "torchdeck resume" in asked.stderr
+    resumed = torchdeck("resume", run.name, "--detach", cwd=here)
+    assert resumed.returncode == 0 and resumed.stdout.strip() == run.name
+    assert listed(here, run)["status"] == "live"
+    assert events(run, "run_started")[-1]["resumed_from"]
+
+
+def test_ctrl_c_before_a_detached_run_has_begun_leaves_no_process(here):
+    process = begin_detached(here)
+    (child,) = children_of(process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_S) == 130
+    assert process.stderr.read() == "Interrupted before the run had begun.\n"
+    assert not child.is_running()
