@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterable
@@ -364,7 +363,7 @@ def runs_rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove runs with their checkpoints, for good. A run that is going is not removed."""
-    from engine.runs import find_run, list_runs
+    from engine.runs import find_run, list_runs, remove_run
 
     directory = _runs_dir(context.obj[0])
     paths = list(dict.fromkeys(find_run(directory, run) for run in runs_))
@@ -376,11 +375,7 @@ def runs_rm(
     if not yes and not typer.confirm(f"Remove {', '.join(p.name for p in paths)} for good?", err=True):
         raise typer.Exit(1)
     for path in paths:
-        try:
-            shutil.rmtree(path)
-        except OSError as error:
-            why = "it is a link" if path.is_symlink() else error.strerror or str(error)
-            _refuse([f"{path}: it cannot be removed ({why})."])
+        remove_run(path)
 
 
 def main() -> None:

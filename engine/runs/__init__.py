@@ -5,6 +5,7 @@ from engine.runs.commands import RejectedLine
 from engine.runs.directory import RunDirectory, runs_dir
 from engine.runs.follower import Follower
 from engine.runs.listing import RunSummary, find_run, list_runs, summarize
+from engine.runs.removal import remove_run
 
 __all__ = [
     "Follower",
@@ -14,6 +15,7 @@ __all__ = [
     "ask",
     "find_run",
     "list_runs",
+    "remove_run",
     "runs_dir",
     "summarize",
 ]

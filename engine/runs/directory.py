@@ -5,6 +5,7 @@
     events.jsonl         what happened, one event a line
     commands.jsonl       what viewers asked for, one command a line
     checkpoints/         see engine/training/checkpoint.py
+    lock                 held by the session that trains, see engine/runs/hold.py
     console.log          what is for whoever looks for the cause of a failure: tracebacks, a detached session's output
 
 Files are the owner's alone: 0600 in a 0700 directory.
@@ -26,6 +27,7 @@ from typing import Any
 
 from engine.experiment.mistakes import Mistake, Refused
 from engine.runs.commands import COMMANDS, CommandReader, RejectedLine, send_command
+from engine.runs.hold import Hold
 from engine.runs.process import this_process
 from engine.training.commands import Command
 from engine.training.events import Device, Event, Step
@@ -53,8 +55,9 @@ def runs_dir(option: str | Path | None = None) -> Path:
 class RunDirectory:
     """One run's directory, open for writing by the one session that trains it. Methods may be called by any thread."""
 
-    def __init__(self, path: Path, *, skip_commands: bool) -> None:
+    def __init__(self, path: Path, hold: Hold, *, skip_commands: bool) -> None:
         self.path = path
+        self._hold = hold
         self.name = path.name
         self.failure: str | None = None
         """Why events cannot be written at present, as a sentence; None while they can."""
@@ -85,10 +88,11 @@ class RunDirectory:
         except UnicodeEncodeError as error:
             found = f"{experiment_toml[error.start : error.end]!r} is no character that a file can hold"
             raise Refused(Mistake(EXPERIMENT, found, "", "Take it out of the experiment.")) from error
-        path = None
+        path = hold = None
         try:
             runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = _make_folder(runs_dir, f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{name}")
+            hold = Hold(path)
             (path / CHECKPOINTS).mkdir(mode=0o700)
             _write_new(path / EXPERIMENT, experiment_toml)
             _write_new(path / COMMANDS, "")
@@ -96,36 +100,46 @@ class RunDirectory:
             # The last one: a folder that has it is complete.
             _write_new(path / ENVIRONMENT, _environment_text(environment))
         except OSError as error:
+            if hold is not None:
+                hold.release()
             if path is not None:
                 shutil.rmtree(path, ignore_errors=True)
             found = f"no run can be written there ({error.strerror or error})"
             raise Refused(Mistake(str(runs_dir), found, "", _CHOOSE_ANOTHER)) from error
-        return cls(path, skip_commands=False)
+        return cls(path, hold, skip_commands=False)
 
     @classmethod
-    def open(cls, path: Path, environment: Mapping[str, Any] | None = None) -> RunDirectory:
+    def open(cls, path: Path) -> RunDirectory:
         """Take over a run that is there, to go on with it. Commands that were sent before are not acted on.
 
-        Args:
-            environment: Replaces what `environment.json` says; left out, that is kept. The process is written anew.
-
         Raises:
-            Refused: this is not a run's directory, or nothing can be written there.
+            Refused: this is not a run's directory, a session has it already, or nothing can be written there.
         """
         if not (path / EXPERIMENT).is_file():
             raise Refused(Mistake(str(path), "this is not a run", f"a run holds {EXPERIMENT}", "See `torchdeck runs`."))
         try:
-            text = _environment_text(read_environment(path) if environment is None else environment)
-            aside = path / f".{ENVIRONMENT}-{os.getpid()}"
+            hold = Hold(path)
+        except OSError as error:
+            raise _not_writable(path, error) from error
+        return cls(path, hold, skip_commands=True)
+
+    def take_over(self, environment: Mapping[str, Any] | None = None) -> None:
+        """Let `environment.json` name this process as the one that trains.
+
+        Args:
+            environment: Replaces what it says beside; left out, that is kept.
+
+        Raises:
+            Refused: it cannot be written.
+        """
+        try:
+            text = _environment_text(self.environment if environment is None else environment)
+            aside = self.path / f".{ENVIRONMENT}-{os.getpid()}"
             aside.unlink(missing_ok=True)
             _write_new(aside, text)
-            aside.replace(path / ENVIRONMENT)
+            aside.replace(self.path / ENVIRONMENT)
         except OSError as error:
-            found = f"the run cannot be written to ({error.strerror or error})"
-            raise Refused(
-                Mistake(str(path), found, "", "Check that it is yours, and that the disk is not full.")
-            ) from error
-        return cls(path, skip_commands=True)
+            raise _not_writable(self.path, error) from error
 
     @property
     def checkpoints(self) -> Path:
@@ -187,8 +201,15 @@ class RunDirectory:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text if text.endswith("\n") else f"{text}\n")
 
+    def ending(self) -> None:
+        """The next event is the last one: no heartbeat comes after it, by which a run is told that was gone on with."""
+        self._hold.still()
+
     def close(self) -> bool:
-        """Put the events on the disk, with those that had to be kept. False when that is not possible."""
+        """Put the events on the disk, with those that had to be kept, and let others have the run.
+
+        False when they could not be written.
+        """
         with self._lock:
             try:
                 self._flush()
@@ -198,6 +219,7 @@ class RunDirectory:
                 return False
             finally:
                 self._close()
+                self._hold.release()
             return True
 
     def _flush(self) -> None:
@@ -246,6 +268,11 @@ def read_environment(path: Path) -> dict[str, Any]:
 
 def _environment_text(environment: Mapping[str, Any]) -> str:
     return json.dumps({**environment, **this_process()}, indent=2, default=str) + "\n"
+
+
+def _not_writable(path: Path, error: OSError) -> Refused:
+    found = f"the run cannot be written to ({error.strerror or error})"
+    return Refused(Mistake(str(path), found, "", "Check that it is yours, and that the disk is not full."))
 
 
 def _make_folder(runs_dir: Path, name: str) -> Path:

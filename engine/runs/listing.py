@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
-from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
-from engine.runs.process import is_alive
+from engine.runs.directory import EVENTS, EXPERIMENT
+from engine.runs.hold import holder
 
 Status = Literal["live", "completed", "early_stopped", "stopped", "interrupted", "failed", "stale"]
 
@@ -21,8 +21,6 @@ _HEAD_BYTES = 16 << 10
 _HEAD_MAX_BYTES = 1 << 20
 _TAIL_BYTES = 8 << 10
 _TAIL_MAX_BYTES = 4 << 20
-# A session says something every two seconds; clocks of hosts that share a file system differ.
-_SILENT_AFTER_S = 120.0
 _TIME_PREFIX = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-", re.ASCII)
 
 
@@ -33,7 +31,7 @@ class RunSummary:
     name: str
     path: Path
     status: Status
-    """How it ended; `live` while its process is there; `stale` when that is gone and the run has no end."""
+    """How it ended; `live` while a process has it; `stale` when none has and the run has no end."""
     paused: bool
     """Whether it is live, and holds until it is told to go on."""
     started: float
@@ -114,7 +112,7 @@ def summarize(path: Path) -> RunSummary | None:
     epoch, finished = ends.get("epoch", {}), ends.get("finished", {})
     latest = finished or ends.get("step") or epoch
     started = _finite(start.get("time")) or _modified(path / EXPERIMENT)
-    status = _status(finished, path, written)
+    status = _status(finished, path)
     best_of = finished if finished.get("best") is not None else epoch
     seconds = _finite(finished.get("seconds"))
     if seconds is None:
@@ -136,14 +134,14 @@ def summarize(path: Path) -> RunSummary | None:
     )
 
 
-def _status(finished: dict[str, Any], path: Path, written: float) -> Status:
+def _status(finished: dict[str, Any], path: Path) -> Status:
+    process = holder(path)
     reason = finished.get("reason")
     if reason in ("completed", "early_stopped", "stopped", "interrupted", "failed"):
-        return reason
-    alive = is_alive(read_environment(path))
-    if alive is None:
-        alive = time.time() - written < _SILENT_AFTER_S
-    return "live" if alive else "stale"
+        # A session that goes on with a run has it from the first moment on, and says so when its model stands.
+        gone_on_with = process is not None and process["heartbeat"] > (_finite(finished.get("time")) or math.inf)
+        return "live" if gone_on_with else reason
+    return "live" if process is not None else "stale"
 
 
 def _holds(ends: dict[str, dict[str, Any]]) -> bool:

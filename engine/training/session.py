@@ -14,8 +14,7 @@ from engine.data import Dataset, baseline, load_data
 from engine.experiment import Draft, Mistake, Refused, dumps, load
 from engine.model.pretrained import fetch
 from engine.plan import Plan, check
-from engine.runs import RunDirectory, summarize
-from engine.runs.directory import read_environment
+from engine.runs import RunDirectory
 from engine.training import faults
 from engine.training.allocator import keep_freed_memory
 from engine.training.assemble import assemble
@@ -43,14 +42,15 @@ class Session:
     Args:
         plan: what `check` made of an experiment; without mistakes.
         runs_dir: where the run's own directory is made.
-        resume: the directory of a run to go on with from its newest whole checkpoint, instead of a new one.
+        resume: a run to go on with from its newest whole checkpoint, instead of a new one: its path, or its directory
+            taken over already.
 
     Raises:
         Refused: the plan has mistakes, published weights cannot be had, the directory cannot be written, or there is
             nothing to go on from.
     """
 
-    def __init__(self, plan: Plan, *, runs_dir: Path = Path("runs"), resume: Path | None = None) -> None:
+    def __init__(self, plan: Plan, *, runs_dir: Path = Path("runs"), resume: Path | RunDirectory | None = None) -> None:
         if not plan.ok:
             raise Refused(m for m in plan.mistakes if m.severity == "error")
         self.plan = plan
@@ -63,14 +63,15 @@ class Session:
             text = dumps(plan.experiment)
             self._run = RunDirectory.create(runs_dir, plan.experiment.name, text, describe_environment(plan))
         else:
+            self._run = resume if isinstance(resume, RunDirectory) else RunDirectory.open(resume)
             damaged: list[str] = []
-            self._resume_from = newest_checkpoint(resume / "checkpoints", on_damaged=damaged.append)
+            self._resume_from = newest_checkpoint(self._run.checkpoints, on_damaged=damaged.append)
             self._passed_over = tuple(damaged)
             if self._resume_from is None:
-                raise Refused(
-                    Mistake(str(resume), "it has no whole checkpoint to go on from", "", "Start the run anew.")
-                )
-            self._run = RunDirectory.open(resume)
+                self._run.close()
+                found = "it has no whole checkpoint to go on from"
+                raise Refused(Mistake(str(self._run.path), found, "", "Start the run anew."))
+            self._run.take_over()
         self._events: deque[Event] = deque(maxlen=EVENTS_HELD)
         self._saying = threading.Lock()
         self._loop: Loop | None = None
@@ -90,13 +91,15 @@ class Session:
         Raises:
             Refused: there is no such run, it is still going, it has no whole checkpoint, or an override is wrong.
         """
-        summary = summarize(run)
-        if summary is not None and summary.status == "live":
-            fix = f"Watch it with torchdeck attach {run.name}, or stop it first."
-            raise Refused(Mistake(str(run), "the run is still going", "resuming is for one that has ended", fix))
-        threads = read_environment(run).get("threads")
-        recorded = [] if threads is None else [f"training.threads={threads}"]
-        return cls(check(Draft(load(run / "experiment.toml", (*recorded, *overrides)))), resume=run)
+        directory = RunDirectory.open(run)  # from here on nobody else goes on with it
+        try:
+            threads = directory.environment.get("threads")
+            recorded = [] if threads is None else [f"training.threads={threads}"]
+            plan = check(Draft(load(run / "experiment.toml", (*recorded, *overrides))))
+            return cls(plan, resume=directory)
+        except BaseException:
+            directory.close()
+            raise
 
     # For viewers in this process.
 
@@ -184,6 +187,7 @@ class Session:
         if self._keeper is not None:
             self._keeper.close()
         stopping = self._loop.stopping if self._loop else None
+        self._run.ending()
         self.finished = Finished(
             reason=reason,
             epoch=self._loop.position.epochs_begun if self._loop else 0,

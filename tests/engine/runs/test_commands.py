@@ -129,6 +129,7 @@ def test_no_bytes_make_reading_raise(tmp_path_factory: pytest.TempPathFactory, p
 
 def test_a_run_that_is_gone_on_with_ignores_what_was_asked_of_it_before(run: RunDirectory) -> None:
     run.send(STOP)
+    run.close()
     again = RunDirectory.open(run.path)
     assert again.new_commands() == []
     again.send(PAUSE)

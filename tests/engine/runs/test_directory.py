@@ -41,6 +41,7 @@ def test_a_run_is_a_folder_named_by_its_second_and_its_experiment(run: RunDirect
         "environment.json",
         "events.jsonl",
         "experiment.toml",
+        "lock",
     ]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-digits-cnn", run.name)
     assert (run.path / "experiment.toml").read_text() == 'name = "digits-cnn"\n'
@@ -237,10 +238,13 @@ def test_an_events_file_that_is_a_link_is_not_written_through(run: RunDirectory,
 
 def test_opening_takes_a_run_over_and_keeps_what_its_environment_said(run: RunDirectory) -> None:
     (run.path / "environment.json").write_text('{"torch": "2.10", "pid": 1, "host": "elsewhere", "process_started": 1}')
+    run.close()
     again = RunDirectory.open(run.path)
+    again.take_over()
     assert again.environment["torch"] == "2.10"
     assert again.environment["pid"] == os.getpid() and again.environment["host"] != "elsewhere"
-    assert RunDirectory.open(run.path, {"torch": "2.15"}).environment["torch"] == "2.15"
+    again.take_over({"torch": "2.15"})
+    assert again.environment["torch"] == "2.15"
 
 
 def test_opening_what_is_no_run_is_refused(tmp_path: Path) -> None:

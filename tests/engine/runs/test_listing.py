@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -64,9 +65,10 @@ def make(runs: Path, *events: Event, name: str = "digits-cnn") -> RunDirectory:
 
 
 def disown(run: RunDirectory, **named: Any) -> None:
-    """Make the run look as if another process had written it."""
-    environment = run.environment | named
-    (run.path / "environment.json").write_text(json.dumps(environment))
+    """Make the run look as if another process had held it, without a lock that can be seen from here."""
+    process = json.loads((run.path / "lock").read_text()) | {"flock": False} | named
+    run.close()
+    (run.path / "lock").write_text(json.dumps(process))
 
 
 def test_a_run_that_ended_says_how(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_a_run_whose_process_was_killed_is_stale(tmp_path: Path) -> None:
 
 def test_a_pid_that_another_process_has_now_does_not_make_a_run_live(tmp_path: Path) -> None:
     run = make(tmp_path)
-    disown(run, process_started=run.environment["process_started"] - 3600)
+    disown(run, process_started=0.0)
     assert [r.status for r in list_runs(tmp_path)] == ["stale"]
 
 
@@ -133,7 +135,7 @@ def test_a_run_on_another_host_is_live_while_it_says_something(tmp_path: Path) -
     disown(run, host="gpu-box-7", pid=1)
     assert [r.status for r in list_runs(tmp_path)] == ["live"]
     an_hour_ago = time.time() - 3600
-    os.utime(run.path / "events.jsonl", (an_hour_ago, an_hour_ago))
+    os.utime(run.path / "lock", (an_hour_ago, an_hour_ago))
     assert [r.status for r in list_runs(tmp_path)] == ["stale"]
 
 
@@ -185,16 +187,32 @@ def test_values_that_are_not_finite_are_numbers_again(tmp_path: Path) -> None:
 def test_damaged_events_never_keep_a_list_from_showing(tmp_path: Path, content: bytes) -> None:
     run = make(tmp_path)
     (run.path / "events.jsonl").write_bytes(content)
-    disown(run, pid="x")
+    run.close()
     (summary,) = list_runs(tmp_path)
     assert summary.status == "stale" and summary.experiment_name == "digits-cnn"
 
 
-def test_a_damaged_environment_makes_a_run_stale(tmp_path: Path) -> None:
+def test_a_damaged_lock_makes_a_run_stale_and_no_process_of_it_live(tmp_path: Path) -> None:
     run = make(tmp_path)
-    for content in (b"", b"[]", b"\xff", b'{"pid": 1e400}', b'{"pid": -1, "process_started": 1}', b"[" * 100_000):
-        (run.path / "environment.json").write_bytes(content)
+    run.close()
+    here = socket.gethostname()
+    for process in (b"", b"[]", b"\xff", b'{"pid": 1e400, "host": "%s"}', b'{"pid": -1, "host": "%s"}', b"[" * 100_000):
+        (run.path / "lock").write_bytes(process.replace(b"%s", here.encode()))
         assert [r.status for r in list_runs(tmp_path)] == ["stale"]
+
+
+def test_a_run_that_is_gone_on_with_is_live_before_its_model_stands(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.append(started(run))
+    run.ending()
+    run.append(finished(Reason.INTERRUPTED))
+    assert [r.status for r in list_runs(tmp_path)] == ["interrupted"]  # Though the session has not let go of it yet.
+    run.close()
+    time.sleep(0.05)
+    again = RunDirectory.open(run.path)
+    assert [r.status for r in list_runs(tmp_path)] == ["live"]
+    again.close()
+    assert [r.status for r in list_runs(tmp_path)] == ["interrupted"]
 
 
 def test_what_is_no_run_is_left_out(tmp_path: Path) -> None:

@@ -1,0 +1,244 @@
+"""A run belongs to one session at a time, wherever it lies and however the one before it ended."""
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.experiment.mistakes import Refused
+from engine.runs import RunDirectory, list_runs, remove_run
+from engine.runs import hold as holding
+from engine.runs.hold import Hold, holder
+
+HOLDER = """
+    import os, sys, time
+    from pathlib import Path
+    from engine.runs import RunDirectory
+    run = RunDirectory.create(Path(sys.argv[1]), "x", "", {})
+    if sys.argv[2:]:
+        if not os.fork():
+            time.sleep(60)
+    print(run.path, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory.create(tmp_path / "runs", "x", "", {})
+
+
+@pytest.fixture
+def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that knows no locks."""
+
+    def flock(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+def other_process(runs: Path, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(HOLDER), str(runs), *arguments], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_a_run_that_a_session_has_is_refused_to_a_second_one_in_one_sentence(run: RunDirectory) -> None:
+    for take in (RunDirectory.open, Hold, remove_run):
+        with pytest.raises(Refused) as refused:
+            take(run.path)
+        (mistake,) = refused.value.mistakes
+        assert "the run is still going" in mistake.found and f"in process {os.getpid()}" in mistake.expected
+        assert run.name in mistake.fix and "\n" not in str(mistake)
+    run.close()
+    again = RunDirectory.open(run.path)
+    again.close()
+    remove_run(run.path)
+    assert list(run.path.parent.iterdir()) == []
+
+
+def test_of_many_that_want_a_run_at_once_one_gets_it(run: RunDirectory) -> None:
+    run.close()
+    got: list[RunDirectory] = []
+    refused: list[Refused] = []
+
+    def take() -> None:
+        try:
+            got.append(RunDirectory.open(run.path))
+        except Refused as refusal:
+            refused.append(refusal)
+
+    threads = [threading.Thread(target=take) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1 and len(refused) == 11
+
+
+def test_those_who_look_whether_a_run_is_live_keep_nobody_from_it(run: RunDirectory) -> None:
+    run.close()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            holder(run.path)
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for thread in lookers:
+        thread.start()
+    try:
+        for _ in range(20):
+            RunDirectory.open(run.path).close()
+    finally:
+        ended.set()
+        for thread in lookers:
+            thread.join()
+
+
+def test_a_run_whose_process_was_killed_can_be_had_at_once(tmp_path: Path) -> None:
+    process, path = other_process(tmp_path)
+    with pytest.raises(Refused, match=f"in process {process.pid}"):
+        RunDirectory.open(path)
+    process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert holder(path) is None
+    RunDirectory.open(path).close()
+    process.wait()
+
+
+def test_a_worker_that_outlives_the_session_does_not_hold_its_run(tmp_path: Path) -> None:
+    process, path = other_process(tmp_path, "fork")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    RunDirectory.open(path).close()
+
+
+def test_a_stopped_process_keeps_its_run(tmp_path: Path) -> None:
+    process, path = other_process(tmp_path)
+    process.send_signal(signal.SIGSTOP)
+    an_hour_ago = time.time() - 3600
+    os.utime(path / "lock", (an_hour_ago, an_hour_ago))
+    assert [run.status for run in list_runs(tmp_path)] == ["live"]
+    with pytest.raises(Refused, match="still going"):
+        RunDirectory.open(path)
+    process.kill()
+    process.wait()
+
+
+def test_a_session_that_is_forgotten_lets_go_of_its_run(tmp_path: Path) -> None:
+    path = RunDirectory.create(tmp_path, "x", "", {}).path
+    RunDirectory.open(path).close()
+
+
+def test_the_heartbeat_goes_on_while_training_is_in_one_long_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "BEAT_S", 0.05)
+    run = RunDirectory.create(tmp_path, "x", "", {})
+    an_hour_ago = time.time() - 3600
+    os.utime(run.path / "lock", (an_hour_ago, an_hour_ago))
+    time.sleep(0.5)
+    beat = (run.path / "lock").stat().st_mtime
+    assert time.time() - beat < 5
+    run.ending()
+    os.utime(run.path / "lock", (an_hour_ago, an_hour_ago))
+    time.sleep(0.2)
+    assert (run.path / "lock").stat().st_mtime == pytest.approx(an_hour_ago)
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_locks_the_process_that_is_named_decides(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path, "x", "", {})
+    with pytest.raises(Refused, match=f"in process {os.getpid()}"):
+        RunDirectory.open(run.path)
+    assert [r.status for r in list_runs(tmp_path)] == ["live"]
+    process = json.loads((run.path / "lock").read_text())
+    assert process["flock"] is False
+    run.close()
+    assert [r.status for r in list_runs(tmp_path)] == ["stale"]
+    (run.path / "lock").write_text(json.dumps(process | {"pid": 2**22 + 1}))  # a process that is gone
+    assert [r.status for r in list_runs(tmp_path)] == ["stale"]
+    RunDirectory.open(run.path).close()
+
+
+def test_without_locks_one_of_two_processes_that_begin_at_once_gets_the_run(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path, "x", "", {})
+    run.close()
+    code = """
+        import errno, fcntl, sys, time
+        from pathlib import Path
+        from engine.experiment.mistakes import Refused
+        from engine.runs import RunDirectory
+        def flock(descriptor, how):
+            raise OSError(errno.ENOLCK, "No locks available")
+        fcntl.flock = flock
+        time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
+        try:
+            run = RunDirectory.open(Path(sys.argv[1]))
+        except Refused:
+            print("refused", flush=True)
+        else:
+            print("got", flush=True)
+            time.sleep(2)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(run.path), str(time.time() + 2)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate(timeout=60)[0] for process in both) == ["got\n", "refused\n"]
+
+
+@pytest.mark.parametrize("locks_work", [True, False])
+def test_a_run_of_another_host_is_had_only_when_its_heartbeat_has_stopped(
+    run: RunDirectory, locks_work: bool, request: pytest.FixtureRequest
+) -> None:
+    run.close()
+    if not locks_work:
+        request.getfixturevalue("no_locks")
+    lock = run.path / "lock"
+    lock.write_text(json.dumps({"host": "gpu-box-7", "pid": 12, "process_started": 1.0, "flock": locks_work}))
+    with pytest.raises(Refused, match="in process 12 on gpu-box-7"):
+        RunDirectory.open(run.path)
+    an_hour_ago = time.time() - 3600
+    os.utime(lock, (an_hour_ago, an_hour_ago))
+    RunDirectory.open(run.path).close()
+
+
+def test_a_run_is_removed_from_a_full_disk(run: RunDirectory) -> None:
+    run.close()
+    code = """
+        import resource, sys
+        from pathlib import Path
+        from engine.runs import remove_run
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        remove_run(Path(sys.argv[1]))
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(run.path)], check=True, timeout=60)
+    assert not run.path.exists()
+
+
+def test_a_lock_that_is_a_link_or_a_pipe_is_not_followed(run: RunDirectory, tmp_path: Path) -> None:
+    run.close()
+    lock, precious = run.path / "lock", tmp_path / "precious"
+    precious.write_text("mine")
+    lock.unlink()
+    lock.symlink_to(precious)
+    with pytest.raises(Refused, match="cannot be written to"):
+        RunDirectory.open(run.path)
+    assert precious.read_text() == "mine" and holder(run.path) is None
+    lock.unlink()
+    os.mkfifo(lock)
+    with pytest.raises(Refused, match="cannot be written to"):
+        RunDirectory.open(run.path)
+    assert holder(run.path) is None
