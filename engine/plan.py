@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,7 @@ from engine.catalog.suitability import (
     state_numbers,
 )
 from engine.checks import Subject, every_mistake
-from engine.data import load_data, with_defaults
+from engine.data import describe, with_defaults
 from engine.data.description import Description
 from engine.devices import Precision, devices, resolve_device, resolve_precision, resolve_threads
 from engine.experiment.document import Choice, Data, Experiment, Layer, Model, Optimizer
@@ -253,19 +252,10 @@ def _without_nones(experiment: Experiment) -> Experiment:
 
 
 def _description(experiment: Experiment) -> tuple[Description | None, list[Mistake]]:
-    data = experiment.data
     try:
-        path = data.parameters.get("path")
-        changed = os.stat(path).st_mtime_ns if isinstance(path, str) and os.path.exists(path) else 0
-        return _load_description(data.model_dump_json(), experiment.seed, changed), []
+        return describe(experiment.data, experiment.seed), []
     except Refused as refused:
         return None, list(refused.mistakes)
-
-
-@lru_cache(maxsize=8)
-def _load_description(data: str, seed: int, _changed: int) -> Description:
-    """Remembered, so that checking again after an edit of the model costs no loading."""
-    return load_data(Data.model_validate_json(data), seed).description
 
 
 def _trace(

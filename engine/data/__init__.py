@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.data.baselines import Baseline, baseline
     from engine.data.dataset import Dataset
     from engine.data.description import Description, Task
-    from engine.data.load import load_data
+    from engine.data.load import describe, load_data
     from engine.data.parameters import source_mistakes, with_defaults
     from engine.data.sources import SOURCES, Source
 
@@ -22,6 +22,7 @@ _HOME = {
     "Source": "engine.data.sources",
     "Task": "engine.data.description",
     "baseline": "engine.data.baselines",
+    "describe": "engine.data.load",
     "load_data": "engine.data.load",
     "source_mistakes": "engine.data.parameters",
     "with_defaults": "engine.data.parameters",
@@ -35,6 +36,7 @@ __all__ = [
     "Source",
     "Task",
     "baseline",
+    "describe",
     "load_data",
     "source_mistakes",
     "with_defaults",

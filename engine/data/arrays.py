@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset, dataset
 from engine.data.description import InputKind, Task
-from engine.data.splits import Parts, shuffled, stratified
+from engine.data.splits import Parts, Split
 from engine.experiment.mistakes import Mistake, Refused, nearest
 
 Array = NDArray[Any]
@@ -25,7 +25,7 @@ _SAVE = "Save it with numpy.savez(path, x=x, y=y)."
 _RENUMBER = "Renumber them with y = numpy.unique(y, return_inverse=True)[1]; if y is a quantity, save it as float."
 
 
-def load_arrays(path: str, validation: float, test: float, seed: int) -> Dataset:
+def load_arrays(path: str, split: Split) -> Dataset:
     """The data set of an .npz file; a relative path starts at the current folder.
 
     Raises:
@@ -44,7 +44,7 @@ def load_arrays(path: str, validation: float, test: float, seed: int) -> Dataset
         mistakes = [wrong.mistake(path) for wrong in _disagreements(arrays, kinds)]
     if mistakes:
         raise Refused(mistakes)
-    return _split(arrays, kinds["x"], kinds["y"], validation, test, seed)  # type: ignore[arg-type]
+    return _parted(arrays, kinds["x"], kinds["y"], split)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _read(path: str) -> dict[str, Array]:
 
 
 def _input(name: str, x: Array) -> tuple[InputKind, Array] | _Wrong:
-    """What x is, and x as float32, or as int64 where it holds tokens."""
+    """What x is, and x as float32; as int64 where it holds tokens, as uint8 where it holds pixels."""
     if wrong := _unusable(name, x):
         return wrong
     if x.ndim not in (2, 3, 4):
@@ -118,10 +118,10 @@ def _input(name: str, x: Array) -> tuple[InputKind, Array] | _Wrong:
             fix = "Number tokens from 0, which is padding; if these are quantities, save them as float."
             return _Wrong(f"{name} holds the token {x.min()}", "expected whole numbers from 0", fix)
         return "tokens", x.astype(np.int64, order="C", copy=False)
+    if x.ndim == 4 and x.dtype == np.uint8:
+        return "image", np.ascontiguousarray(x)
     with np.errstate(over="ignore"):
         values = x.astype(np.float32, order="C", copy=False)
-    if x.ndim == 4 and x.dtype == np.uint8:
-        values /= 255
     kind: InputKind = "vector" if x.ndim == 2 else "sequence" if x.ndim == 3 else "image"
     return _not_finite(name, x, values) or (kind, values)
 
@@ -209,14 +209,12 @@ def _wrong_labels(arrays: dict[str, Array], kinds: dict[str, Task | InputKind]) 
     return []
 
 
-def _split(arrays: dict[str, Array], kind: InputKind, task: Task, validation: float, test: float, seed: int) -> Dataset:
+def _parted(arrays: dict[str, Array], kind: InputKind, task: Task, split: Split) -> Dataset:
     x, y = arrays["x"], arrays["y"]
     own_validation = "x_val" in arrays
     if own_validation:
-        validation = 0.0
-    parts = (
-        stratified(y, validation, test, seed) if task == "classification" else shuffled(len(x), validation, test, seed)
-    )
+        split = replace(split, validation=0.0, fold=None)
+    parts = split.by_class(y) if task == "classification" else split.at_random(len(x))
     notes: list[str] = []
     if own_validation:
         after = np.arange(len(x), len(x) + len(arrays["x_val"]), dtype=np.int64)

@@ -38,8 +38,11 @@ def baseline(dataset: Dataset) -> Baseline:
                 f"Naive baseline: always the largest class ({name}) reaches {part}_accuracy {accuracy:.4f}.",
             )
         case "forecasting":
-            what, predicted = "the last value again", dataset.x[indices, -1, :1]
+            what, predicted = "the last value again", dataset.x[indices][:, -1, :1]
         case "regression":
             what, predicted = "always the mean of the training part", dataset.y[dataset.train].double().mean(0)
+    predicted = predicted.expand(targets.shape)
+    if dataset.units is not None:
+        targets, predicted = dataset.units.of(targets), dataset.units.of(predicted)
     rmse = (targets.double() - predicted).square().mean().sqrt().item()
     return Baseline("rmse", rmse, f"Naive baseline: {what} gives {part}_rmse {rmse:.4g}.")

@@ -22,13 +22,19 @@ class Description:
     outputs: int
     """What `out_features = "auto"` becomes: the number of classes, or of values to predict."""
     classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    """Names of the F features, where they have any."""
+    targets: tuple[str, ...] = ()
+    """Names of what is to be predicted, where they have any."""
     vocabulary_size: int | None = None
     """Token numbers lie below it; padding (0) and the unknown word are counted."""
     has_lengths: bool = False
     train_samples: int
     val_samples: int
     test_samples: int
+    stored: str = "float32"
+    """The type that the input is kept in; it becomes `input_dtype` batch by batch."""
     bytes: int
-    """Of the tensors in host memory."""
+    """Of the samples as they are kept."""
     notes: tuple[str, ...] = ()
     """Sentences on what was done to the data, for the person who trains on it."""

@@ -2,19 +2,115 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from engine.data.balance import imbalance_note
 from engine.data.dataset import Dataset
+from engine.data.description import Description
 from engine.data.parameters import parsed
+from engine.data.samples import take
+from engine.data.splits import Split
 from engine.experiment.document import Data
-from engine.experiment.mistakes import Refused
+from engine.experiment.mistakes import Mistake, Refused
+
+ON_THE_WAY = ("batch_size", "sampler", "memory_share", "workers")
+"""What [data] says on how samples get to the device; which samples they are does not depend on it."""
+
+DESCRIBED = 8
+_described: dict[tuple[object, ...], Description] = {}
+_lock = threading.Lock()
+_last: tuple[tuple[object, ...], Dataset] | None = None
 
 
 def load_data(data: Data, seed: int) -> Dataset:
-    """Every sample of the source that `data` names, split by `seed`.
+    """Every sample of the source that `data` names, parted by `seed`, and what is done to each batch.
+
+    The last one is remembered until a file behind it changes: checking, looking at and training on it load it once.
 
     Raises:
         Refused: with every mistake in [data], or with what is wrong with the files that it names.
     """
+    global _last
+    key = fingerprint(data, seed)
+    with _lock:
+        if _last is None or _last[0] != key:
+            _last = None  # before the next one is read: two may be more than fit
+            _last = (key, _load(data, seed))
+        return _last[1]
+
+
+def forget() -> None:
+    """Load anew the next time, whatever the files say."""
+    global _last
+    with _lock:
+        _last = None
+        _described.clear()
+
+
+def describe(data: Data, seed: int) -> Description:
+    """What the data is. The last few answers are remembered, so that checking after an edit elsewhere loads nothing.
+
+    Raises:
+        Refused: as `load_data`.
+    """
+    key = fingerprint(data, seed)
+    description = _described.get(key)
+    if description is None:
+        description = load_data(data, seed).description
+        while len(_described) >= DESCRIBED:
+            _described.pop(next(iter(_described)), None)
+        _described[key] = description
+    return description
+
+
+def fingerprint(data: Data, seed: int) -> tuple[object, ...]:
+    """What decides on the samples: the document's words, the seed, and the state of the files that are named."""
+    said = data.model_dump(mode="json", exclude=set(ON_THE_WAY))
+    source, _ = parsed(data)
+    files = source.files() if source is not None else ()
+    return (repr(sorted(said.items())), seed, str(Path.cwd()), *map(_state, files))
+
+
+def _state(path: str) -> tuple[int, int, int]:
+    try:
+        status = os.stat(os.path.expanduser(path))
+    except (OSError, ValueError):
+        return (0, 0, 0)
+    return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _load(data: Data, seed: int) -> Dataset:
     source, mistakes = parsed(data)
     if source is None or mistakes:
         raise Refused(mistakes)
-    return source.load(data.validation, data.test, seed)
+    loaded = source.load(Split.of(data, seed))
+    _refuse_nothing_to_train_on(data, loaded)
+    preparation = loaded.preparation
+    if data.normalize and loaded.description.input_kind == "image" and loaded.description.stored == "uint8":
+        x, channels = loaded.x, loaded.description.input_shape[0]
+        preparation = preparation.with_statistics(lambda some: take(x, some), loaded.train, channels)
+    notes = (*loaded.description.notes, *imbalance_note(loaded))
+    return replace(loaded, preparation=preparation, description=replace(loaded.description, notes=notes))
+
+
+def _refuse_nothing_to_train_on(data: Data, loaded: Dataset) -> None:
+    """Refuse numbers of samples that are held back where so many are not there."""
+    given = len(loaded.train) + len(loaded.validation) + len(loaded.test)
+    mistakes = [
+        Mistake(
+            f"data.{part}",
+            f"{int(asked):,} samples are to be held back",
+            f"the source has {given:,}",
+            "Hold back fewer, or a share below 1.",
+        )
+        for part, asked in (
+            ("validation", 0 if data.fold else data.validation),
+            ("test", data.test),
+        )
+        if asked >= given > 0
+    ]
+    if mistakes:
+        raise Refused(mistakes)

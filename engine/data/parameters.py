@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from engine.data.sources import SOURCES, Source
+from engine.data.spans import Fold
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, unknown_name
 from engine.experiment.validation import mistakes_of
@@ -26,8 +27,8 @@ def with_defaults(data: Data) -> Data:
 
 def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
     """The source as far as its parameters allow, None where they do not, and every mistake."""
-    mistakes = []
-    if data.validation + data.test >= 1:
+    mistakes = _fold_mistakes(data)
+    if max(data.validation, data.test) < 1 <= data.validation + data.test and data.fold is None:
         mistakes.append(
             Mistake(
                 "data.test",
@@ -60,5 +61,17 @@ def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
         except ValidationError:
             return None, mistakes
     if not mistakes:
-        mistakes += source.contradictions(data.validation, data.test)
+        mistakes += source.contradictions(data)
     return source, mistakes
+
+
+def _fold_mistakes(data: Data) -> list[Mistake]:
+    if data.fold is None:
+        return []
+    fold = Fold.of(data.fold)
+    if fold.folds < 2:
+        return [Mistake("data.fold", data.fold, "expected at least two folds", "Write 1/5 for the first of five.")]
+    if fold.number > fold.folds:
+        fix = f"Write a number from 1 to {fold.folds} before the slash."
+        return [Mistake("data.fold", data.fold, f"there is no {fold.number} of {fold.folds}", fix)]
+    return []

@@ -6,20 +6,18 @@ C channels, H W, T time, F features, K classes.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.data.dataset import Dataset
 from engine.data.description import Description
-from engine.data.load import load_data
+from engine.data.load import fingerprint, load_data
+from engine.data.samples import take
 from engine.data.text import PADDING, UNKNOWN
 from engine.experiment.document import Data
 
@@ -32,6 +30,9 @@ LARGEST_SIDE = 64
 MOST_STEPS = 512
 MOST_FEATURES = 8
 _AT_ONCE = 4096
+
+Gather = Callable[[Tensor], Tensor]
+"""From indices (M,) to values (M, …)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,71 +93,94 @@ def preview(data: Data, seed: int) -> Preview:
     Raises:
         Refused: the data cannot be had.
     """
-    path = data.parameters.get("path")
-    changed = os.stat(path).st_mtime_ns if isinstance(path, str) and os.path.exists(path) else 0
-    same_for_any_batch = data.model_copy(update={"batch_size": 1})
-    return _preview(same_for_any_batch.model_dump_json(), seed, changed)
+    key = fingerprint(data, seed)
+    found = _previewed.get(key)
+    if found is None:
+        found = preview_of(load_data(data, seed))
+        while len(_previewed) >= PREVIEWED:
+            _previewed.pop(next(iter(_previewed)), None)
+        _previewed[key] = found
+    return found
 
 
-@lru_cache(maxsize=4)
-def _preview(data: str, seed: int, _changed: int) -> Preview:
-    return preview_of(load_data(Data.model_validate_json(data), seed))
+PREVIEWED = 4
+_previewed: dict[tuple[object, ...], Preview] = {}
 
 
 def preview_of(dataset: Dataset) -> Preview:
     """A data set that is loaded, at a glance."""
     description = dataset.description
-    x, y, train = dataset.x.numpy(), dataset.y.numpy(), dataset.train.numpy()
+    train = dataset.train
     classes = len(description.classes) if description.task == "classification" else 0
     tokens = description.input_kind == "tokens"
-    inputs = None if tokens else spread(x, train)
+    shown = _values(dataset)
+    inputs = None if tokens else spread(shown, train)
     return Preview(
         description=description,
         samples=tuple(_sample(dataset, index, inputs) for index in _chosen(dataset)),
-        train_counts=_counts(y, train, classes),
-        val_counts=_counts(y, dataset.validation.numpy(), classes),
+        train_counts=_counts(dataset, train, classes),
+        val_counts=_counts(dataset, dataset.validation, classes),
         inputs=inputs,
-        targets=None if classes else spread(y, train),
-        target_dtype=str(y.dtype),
-        features=spreads(x, train) if description.input_kind == "vector" else (),
-        lengths=None if dataset.lengths is None else spread(dataset.lengths.numpy(), train),
-        unknown=_unknown(x, train, dataset.vocabulary) if tokens else None,
+        targets=None if classes else spread(lambda some: take(dataset.y, some), train),
+        target_dtype=str(dataset.y.dtype).removeprefix("torch."),
+        features=spreads(shown, train) if description.input_kind == "vector" else (),
+        lengths=None if dataset.lengths is None else spread(dataset.lengths.__getitem__, train),
+        unknown=_unknown(dataset) if tokens else None,
     )
 
 
-def spread(values: NDArray[Any], indices: NDArray[np.int64]) -> Spread:
+def _values(dataset: Dataset) -> Gather:
+    """Samples as they are shown: pixels from 0 to 1, however they are standardised for the network."""
+
+    def values(indices: Tensor) -> Tensor:
+        x = take(dataset.x, indices)
+        return x.float() / 255 if x.dtype is torch.uint8 and x.ndim == 4 else x
+
+    return values
+
+
+def spread(values: Gather, indices: Tensor) -> Spread:
     """What the numbers of these samples are like, in double precision and without a copy of them all."""
-    (whole,) = spreads(values.reshape(len(values), 1, -1), indices)
+    (whole,) = spreads(lambda some: values(some).reshape(len(some), 1, -1), indices)
     return whole
 
 
-def spreads(values: NDArray[Any], indices: NDArray[np.int64]) -> tuple[Spread, ...]:
+def spreads(values: Gather, indices: Tensor) -> tuple[Spread, ...]:
     """What each of F features is like, of values (N, F, …)."""
-    values = values.reshape(len(values), values.shape[1], -1)
-    parts = [indices[at : at + _AT_ONCE] for at in range(0, len(indices), _AT_ONCE)]
-    count = max(1, len(indices) * values.shape[2])
-    over = (0, 2)
-    mean = sum(values[part].sum(axis=over, dtype=np.float64) for part in parts) / count
-    column = np.reshape(mean, (1, -1, 1))
-    squares = (np.square(np.subtract(values[part], column, dtype=np.float64)).sum(axis=over) for part in parts)
-    std = np.sqrt(sum(squares) / count)
-    lowest = np.min([values[part].min(axis=over) for part in parts], axis=0)
-    highest = np.max([values[part].max(axis=over) for part in parts], axis=0)
-    figures = zip(lowest.tolist(), highest.tolist(), np.atleast_1d(mean).tolist(), std.tolist(), strict=True)
-    return tuple(
-        Spread(minimum=float(low), maximum=float(high), mean=mean, std=std) for low, high, mean, std in figures
-    )
+    parts = indices.split(_AT_ONCE)
+
+    def gathered(some: Tensor) -> Tensor:
+        found = values(some)
+        return found.reshape(len(found), found.shape[1], -1).double()
+
+    count, total = 0, torch.zeros(())
+    lowest, highest = torch.tensor(torch.inf), torch.tensor(-torch.inf)
+    for part in parts:
+        found = gathered(part)
+        count += len(found) * found.shape[2]
+        total = total + found.sum((0, 2))
+        lowest = torch.minimum(lowest, found.amin((0, 2)))
+        highest = torch.maximum(highest, found.amax((0, 2)))
+    mean = total / max(1, count)
+    squares = sum((gathered(part) - mean[:, None]).square().sum((0, 2)) for part in parts)
+    std = (torch.as_tensor(squares) / max(1, count)).sqrt()
+    figures = zip(lowest.tolist(), highest.tolist(), mean.tolist(), std.tolist(), strict=True)
+    return tuple(Spread(minimum=low, maximum=high, mean=mean, std=std) for low, high, mean, std in figures)
 
 
-def _counts(y: NDArray[Any], indices: NDArray[np.int64], classes: int) -> tuple[int, ...]:
-    return tuple(np.bincount(y[indices], minlength=classes).tolist()) if classes else ()
+def _counts(dataset: Dataset, indices: Tensor, classes: int) -> tuple[int, ...]:
+    return tuple(torch.bincount(dataset.y[indices], minlength=classes).tolist()) if classes else ()
 
 
-def _unknown(x: NDArray[Any], train: NDArray[np.int64], vocabulary: Sequence[str]) -> float | None:
-    if not vocabulary:
+def _unknown(dataset: Dataset) -> float | None:
+    if not dataset.vocabulary:
         return None
-    seen = x[train]
-    return float((seen == UNKNOWN).sum() / max(1, (seen != PADDING).sum()))
+    unknown = known = 0
+    for some in dataset.train.split(_AT_ONCE):
+        seen = take(dataset.x, some)
+        unknown += int((seen == UNKNOWN).sum())
+        known += int((seen != PADDING).sum())
+    return unknown / max(1, known)
 
 
 def _chosen(dataset: Dataset) -> list[int]:
@@ -167,7 +191,7 @@ def _chosen(dataset: Dataset) -> list[int]:
         return [int(index) for index in train[places]]
     if dataset.description.task == "regression":
         return [int(index) for index in train[:SAMPLES]]
-    labels = dataset.y.numpy()[train]
+    labels = dataset.y[dataset.train].numpy()
     rank = np.empty(len(train), dtype=np.int64)
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
@@ -183,7 +207,7 @@ def _sample(dataset: Dataset, index: int, inputs: Spread | None) -> Sample:
     match description.input_kind:
         case "image":
             assert inputs is not None
-            shown = {"image": _image(x, inputs)}
+            shown = {"image": _image(x.float() / 255 if x.dtype is torch.uint8 else x, inputs)}
         case "tokens":
             shown = {"text": _text(dataset, index)}
         case "sequence":

@@ -12,7 +12,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.spans import Spans, held_back
+from engine.data.spans import Fold, Spans, held_back
+from engine.experiment.document import Data
 
 Indices = NDArray[np.int64]
 
@@ -25,6 +26,95 @@ class Parts:
     validation: Indices
     test: Indices
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """What [data] says on parts: how a source parts its samples, however it does it."""
+
+    validation: float = 0.0
+    test: float = 0.0
+    """Shares, or from 1 on numbers of samples."""
+    seed: int = 0
+    fold: Fold | None = None
+    """Which of the ways to take a validation part; then `validation` is not used."""
+    stratify: bool = True
+
+    @classmethod
+    def of(cls, data: Data, seed: int) -> Split:
+        """As a document says it."""
+        fold = Fold.of(data.fold) if data.fold is not None else None
+        return cls(validation=data.validation, test=data.test, seed=seed, fold=fold, stratify=data.stratify)
+
+    def by_class(self, labels: NDArray[np.integer], groups: NDArray[np.integer] | None = None) -> Parts:
+        """Parts in which each class has its share, unless that is not wanted, or whole groups are to stay together."""
+        if groups is not None:
+            return self.by_group(groups)
+        if not self.stratify:
+            return self.at_random(len(labels))
+        if self.fold is None:
+            return stratified(labels, self.validation, self.test, self.seed)
+        return folded(labels, self.test, self.seed, self.fold)
+
+    def at_random(self, samples: int, groups: NDArray[np.integer] | None = None) -> Parts:
+        """Parts drawn without regard to the targets; groups, where there are any, stay together."""
+        if groups is not None:
+            return self.by_group(groups)
+        if self.fold is None:
+            return shuffled(samples, self.validation, self.test, self.seed)
+        return folded(np.zeros(samples, dtype=np.int64), self.test, self.seed, self.fold)
+
+    def by_group(self, groups: NDArray[np.integer]) -> Parts:
+        """Parts of whole groups: no group has samples in two of them."""
+        return grouped(groups, self.validation, self.test, self.seed, self.fold)
+
+    def spans(self, length: int) -> Spans:
+        """Where a series of `length` values is cut in time."""
+        return Spans.of(length, self.validation, self.test, self.fold)
+
+
+def folded(labels: NDArray[np.integer], test: float, seed: int, fold: Fold) -> Parts:
+    """The test part as `stratified` takes it, and of the rest one of `folds` parts for validation, class by class.
+
+    The validation parts of all folds together are the rest, each of its samples once.
+    """
+    apart = stratified(labels, 0.0, test, seed)
+    rest = apart.train
+    shuffled = np.random.default_rng(seed).permutation(len(rest))
+    by_class = shuffled[np.argsort(labels[rest][shuffled], kind="stable")]
+    # Dealt out like cards, one class after the other, so that folds differ by one sample at most.
+    held = np.arange(len(rest)) % fold.folds == fold.number - 1
+    return Parts(np.sort(rest[by_class[~held]]), np.sort(rest[by_class[held]]), apart.test)
+
+
+def grouped(groups: NDArray[np.integer], validation: float, test: float, seed: int, fold: Fold | None = None) -> Parts:
+    """Whole groups in random order: first for the test part, then for validation, until each has its share of samples.
+
+    Args:
+        groups: (N,) number of the group of each sample, from 0.
+    """
+    sizes = np.bincount(groups)
+    present = np.flatnonzero(sizes)
+    order = np.random.default_rng(seed).permutation(present)
+    in_test, order = _first_groups(order, sizes, held_back(len(groups), test))
+    if fold is None:
+        in_val, order = _first_groups(order, sizes, held_back(len(groups), validation))
+    else:
+        in_val = order[np.arange(len(order)) % fold.folds == fold.number - 1]
+        order = np.setdiff1d(order, in_val)
+    train, val, tests = (np.flatnonzero(np.isin(groups, some)) for some in (order, in_val, in_test))
+    notes = (
+        f"{len(present):,} groups stay together: {len(order):,} to train on, {len(in_val):,} to validate"
+        + (f", {len(in_test):,} to test." if len(in_test) else "."),
+    )
+    return _parts(train, val, tests, 1.0 if fold else validation, test, notes)
+
+
+def _first_groups(order: Indices, sizes: Indices, samples: int) -> tuple[Indices, Indices]:
+    """As many of the groups as have that many samples together, one group at least being left; and the others."""
+    count = int(np.searchsorted(np.cumsum(sizes[order]), samples)) + 1 if samples else 0
+    count = min(count, len(order) - 1)
+    return order[:count], order[count:]
 
 
 def stratified(labels: NDArray[np.integer], validation: float, test: float, seed: int) -> Parts:
@@ -78,8 +168,8 @@ def in_time(spans: Spans, reach: int, stride: int) -> tuple[Indices, Parts]:
     Returns:
         The first value of each window, (N,) ascending; and the parts, which index these N windows.
     """
-    edges = (0, spans.train_end, spans.validation_end, spans.end)
-    starts = [np.arange(begin, max(begin, end - reach + 1), stride, dtype=np.int64) for begin, end in pairwise(edges)]
+    edges = ((0, spans.train_end), (spans.train_end, spans.validation_end), (spans.test_begin, spans.end))
+    starts = [np.arange(begin, max(begin, end - reach + 1), stride, dtype=np.int64) for begin, end in edges]
     first = np.cumsum([0, *map(len, starts)])
     train, validation, test = (np.arange(begin, end, dtype=np.int64) for begin, end in pairwise(first))
     return np.concatenate(starts), Parts(train, validation, test)
@@ -90,7 +180,7 @@ def _apportion(counts: Indices, share: float, room: Indices) -> Indices:
 
     Largest remainder (Hamilton's method): quotas are rounded down, and the largest fractions get what is left.
     """
-    quotas = counts * share
+    quotas = counts * (share if share < 1 else min(1.0, share / counts.sum()))
     given = np.minimum(np.floor(quotas).astype(np.int64), room)
     left = min(held_back(int(counts.sum()), share), int(room.sum())) - int(given.sum())
     by_remainder = np.argsort(given - quotas, kind="stable")

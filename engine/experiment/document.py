@@ -9,9 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Lt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Ge(0), Lt(1)]
+
+
+Held = Fraction | Annotated[int, Ge(1)]
+"""Samples that are held back: a share below 1, or from 1 on a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,48 @@ class Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     source: Annotated[str, Field(description="Name of the data source."), Names("sources")]
-    validation: Annotated[Fraction, Field(description="Share of the samples that is held back to validate on.")] = 0.2
-    test: Annotated[Fraction, Field(description="Share of the samples that is never looked at while training.")] = 0.0
+    validation: Annotated[
+        Held, Field(description="What is held back to validate on: a share below 1, or that many samples.")
+    ] = 0.2
+    test: Annotated[
+        Held, Field(description="What is never looked at while training: a share below 1, or that many samples.")
+    ] = 0.0
+    fold: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[1-9]\d{0,2}/[1-9]\d{0,2}$",
+            description="2/5 validates on the second of five equal parts, each of which is validated on once; "
+            "validation is not used then. In a series, each fold is trained on what lies before it.",
+        ),
+    ] = None
+    stratify: Annotated[bool, Field(description="Each class has its share of every part.")] = True
+    sampler: Annotated[
+        Literal["shuffled", "balanced"],
+        Field(
+            description="shuffled: every training sample once an epoch. balanced: as many draws, each from a class "
+            "drawn first, so that rare classes are seen as often as others."
+        ),
+    ] = "shuffled"
+    normalize: Annotated[
+        bool,
+        Field(
+            description="Pixels of whole numbers are standardised for each channel, by mean and deviation of the "
+            "training part; otherwise they are scaled to 0 to 1."
+        ),
+    ] = True
     batch_size: Annotated[int, Field(gt=0, description="Samples in one step of the optimizer.")] = 64
+    memory_share: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="Share of the device's free memory that samples may take; with more, they come from a loader.",
+        ),
+    ] = 0.5
+    workers: Annotated[
+        Annotated[int, Field(ge=0, le=256)] | Literal["auto"],
+        Field(description="Processes that read samples which do not fit on the device; 0 reads between the steps."),
+    ] = "auto"
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _check(plan: Plan, stop: Stop) -> Iterator[LayerChecked | GradientsChecked]:
     aside = Aside()
     with aside:
         trial = Trial(replace(plan, device="cpu", precision="float32", threads=1))
-        batches = Batches(trial.dataset, "cpu")
+        batches = Batches(trial.dataset, "cpu", plan.experiment.data)
         batch = next(batches.training(SAMPLES, plan.experiment.seed, 1))
         parts = [
             Part(layer.number + ("" if len(modules) == 1 else f" copy {copy}"), layer.label, module)

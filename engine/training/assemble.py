@@ -47,7 +47,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, resumed: bool = Fals
     return Loop(
         experiment,
         network=network,
-        batches=Batches(dataset, device, channels_last=channels_last),
+        batches=Batches(dataset, device, experiment.data, channels_last=channels_last),
         criterion=build_loss(experiment.loss, _class_counts(dataset)).to(device),
         optimizer=optimizer,
         rate=LearningRate(
@@ -58,7 +58,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, resumed: bool = Fals
         average=average_of(experiment.regularization, network, epochs=experiment.training.epochs),
         mixing=_mixing(experiment.regularization, numbers=task != "classification"),
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
-        metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities),
+        metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities, units=dataset.units),
         watch=watch,
     )
 

@@ -1,4 +1,4 @@
-"""From a data set on the device to batches: gathered there by index, no loader in between.
+"""From a data set to batches on the device: gathered there by index where the samples lie there, else read ahead.
 
 N batch, C channels, H W, T time, F features.
 """
@@ -12,6 +12,14 @@ import torch
 from torch import Tensor
 
 from engine.data import Dataset
+from engine.data.samples import Ragged, Samples, take
+from engine.experiment.document import Data
+from engine.training.loader import Loader
+from engine.training.order import order_of
+from engine.training.placement import Placement, place
+
+SLOW = 0.2
+"""Share of an epoch that the device may wait for data before it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +35,6 @@ class Batch:
         return criterion(output, self.target)
 
 
-def epoch_order(samples: int, seed: int, epoch: int) -> Tensor:
-    """The order of an epoch's training samples: a pure function of seed and epoch, so that there is none to restore."""
-    return torch.randperm(samples, generator=torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**32))
-
-
 class Batches:
     """One data set on the device, and the batches of its parts.
 
@@ -39,43 +42,97 @@ class Batches:
     torch expects and the strides that its convolutions are fastest on, without a copy.
     """
 
-    def __init__(self, dataset: Dataset, device: str, *, channels_last: bool = False) -> None:
+    def __init__(self, dataset: Dataset, device: str, data: Data, *, channels_last: bool = False) -> None:
         self.dataset = dataset
         self.device = device
-        self.channels_last = channels_last and dataset.x.ndim == 4
-        x = dataset.x.permute(0, 2, 3, 1) if self.channels_last else dataset.x
-        self._x = x.contiguous().to(device)
+        self.data = data
+        self.placement: Placement = place(dataset, device, data)
+        self.channels_last = channels_last and len(dataset.x.shape) == 4
+        self._order = order_of(dataset, data)
         self._y = dataset.y.to(device)
         self._lengths = None if dataset.lengths is None else dataset.lengths.to(device)
+        self._loader: Loader | None = None
+        self._x: Samples | None = None
+        if self.placement.resident:
+            self._x = _laid_out(dataset.x, self.channels_last).to(device)
+        else:
+            bytes_ = dataset.x.nbytes // max(1, len(dataset.x)) * data.batch_size
+            pin = device.startswith("cuda")
+            self._loader = Loader(dataset.x, workers=self.placement.workers, pin=pin, batch_bytes=bytes_)
+        self._said_slow = False
 
     def training(self, batch_size: int, seed: int, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch in their order, without the first `skip`."""
-        order = self.dataset.train[epoch_order(len(self.dataset.train), seed, epoch)]
-        return self._batches(order, batch_size, skip)
+        return self._batches(self._order(seed, epoch, batch_size), batch_size, skip, training=True)
 
     def validation(self, batch_size: int) -> Iterator[Batch]:
         """The batches of the validation part, in the data's own order."""
-        return self._batches(self.dataset.validation, batch_size, 0)
+        return self._batches(self.dataset.validation, batch_size, 0, training=False)
 
-    def _batches(self, order: Tensor, batch_size: int, skip: int) -> Iterator[Batch]:
-        longest = self._longest(order, batch_size)
-        order = order.to(self.device)
-        for i in range(skip, -(-len(order) // batch_size)):
-            indices = order[i * batch_size : (i + 1) * batch_size]
-            yield self._gather(indices, longest[i] if longest else None)
+    def slow(self, seconds: float) -> str:
+        """A sentence on the device having waited for data in an epoch of `seconds`, with what to change; once a run."""
+        loader = self._loader
+        if loader is None or seconds <= 0:
+            return ""
+        share, loader.waited_s = loader.waited_s / seconds, 0.0
+        if share < SLOW or self._said_slow:
+            return ""
+        self._said_slow = True
+        read = f"reading alone gives {loader.samples_per_s:,.0f} samples/s"
+        if not loader.workers:
+            fix = "Raise data.memory_share if there is room on the device, or take smaller samples."
+        else:
+            fix = f"Raise data.workers from {loader.workers}, take smaller samples, or move the files to a faster disk."
+        return f"The device waited for data in {share:.0%} of the epoch: {read}. {fix}"
 
-    def _longest(self, order: Tensor, batch_size: int) -> list[int] | None:
+    def close(self) -> None:
+        """Let go of what reads ahead."""
+        if self._loader is not None:
+            self._loader.close()
+
+    def _batches(self, order: Tensor, batch_size: int, skip: int, *, training: bool) -> Iterator[Batch]:
+        parts = order.split(batch_size)[skip:] if len(order) else ()
+        longest = self._longest(parts)
+        if self._loader is not None:
+            for indices, x in zip(parts, self._loader.batches(list(parts)), strict=True):
+                x = x.to(self.device, non_blocking=True)
+                if self.channels_last:
+                    x = x.contiguous(memory_format=torch.channels_last)
+                at = indices.to(self.device, non_blocking=True)
+                yield self._batch(x if longest is None else x[:, : longest[0]], at, training)
+                longest = longest[1:] if longest is not None else None
+            return
+        on_device = order.to(self.device)
+        for i in range(len(parts)):
+            indices = on_device[(skip + i) * batch_size : (skip + i + 1) * batch_size]
+            yield self._batch(self._gather(indices, longest[i] if longest else None), indices, training)
+
+    def _longest(self, parts: tuple[Tensor, ...]) -> list[int] | None:
         """Length of each batch's longest sequence, to cut what is only padding; known on the host: nothing syncs."""
         if self.dataset.lengths is None:
             return None
-        return [int(part.max()) for part in self.dataset.lengths[order].split(batch_size)]
+        return [int(self.dataset.lengths[part].max()) for part in parts]
 
-    def _gather(self, indices: Tensor, longest: int | None) -> Batch:
-        x = self._x if longest is None else self._x[:, :longest]
-        x = x.index_select(0, indices)
-        if self.channels_last:
-            x = x.permute(0, 3, 1, 2)
-        target = self._y.index_select(0, indices)
+    def _gather(self, indices: Tensor, longest: int | None) -> Tensor:
+        assert self._x is not None
+        if longest is None:
+            x = take(self._x, indices)
+            return x.permute(0, 3, 1, 2) if self.channels_last else x
+        if isinstance(self._x, Ragged):
+            return self._x.padded(indices, longest)
+        assert isinstance(self._x, Tensor)
+        return self._x[:, :longest].index_select(0, indices)
+
+    def _batch(self, x: Tensor, indices: Tensor, training: bool) -> Batch:
+        x = self.dataset.preparation(x, training=training)
+        target = take(self._y, indices)
         if self._lengths is None:
             return Batch((x,), target, len(indices))
         return Batch((x, self._lengths.index_select(0, indices)), target, len(indices))
+
+
+def _laid_out(x: Samples, channels_last: bool) -> Samples:
+    """Images (N, C, H, W) as (N, H, W, C) where channels come last: a copy only where they did not lie so already."""
+    if channels_last and isinstance(x, Tensor):
+        return x.permute(0, 2, 3, 1).contiguous()
+    return x.contiguous() if isinstance(x, Tensor) else x

@@ -29,7 +29,7 @@ from engine.experiment.document import Experiment
 from engine.training.averaging import Average, Statistics
 from engine.training.batches import Batch, Batches
 from engine.training.commands import Command
-from engine.training.events import Epoch, Event, Reason, Step
+from engine.training.events import Epoch, Event, Log, Reason, Step
 from engine.training.metrics import Metrics
 from engine.training.mixing import Mixing
 from engine.training.precision import MixedPrecision, evaluation
@@ -199,6 +199,8 @@ class Loop:
             train_s = monotonic() - began - (self.paused_s - paused)
             # An epoch that was gone on with has samples of another process, which cost this one no time.
             samples_per_s = (self.losses.samples - samples) / max(train_s, 1e-9)
+            if slow := self.batches.slow(train_s):
+                self.watch.say(Log(level="warning", message=slow))
             if reason := self._finish_epoch(began, paused, samples_per_s):
                 return reason
         return Reason.COMPLETED

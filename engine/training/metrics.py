@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from engine.data.units import Units
+
 _HELD_ELEMENTS = 1 << 20
 """Outputs that may wait on the device before they are counted, in elements."""
 
@@ -101,10 +103,11 @@ class ClassificationMetrics(_Gathered):
 
 
 class RegressionMetrics(_Gathered):
-    """Mean absolute error, root mean squared error and R² over all targets together."""
+    """Mean absolute error, root mean squared error and R² over all targets together; in units, where they have any."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, units: Units | None = None) -> None:
         self.device = device
+        self.units = units
         self._dtype = torch.float32 if device == "mps" else torch.float64
         super().__init__()
 
@@ -114,8 +117,10 @@ class RegressionMetrics(_Gathered):
         self._sums = torch.zeros(5, dtype=self._dtype, device=self.device)
 
     def _count(self, output: Tensor, target: Tensor) -> None:
-        target = target.to(self._dtype)
-        error = output.to(self._dtype).reshape(target.shape) - target
+        output, target = output.to(self._dtype).reshape(target.shape), target.to(self._dtype)
+        if self.units is not None:
+            output, target = self.units.of(output), self.units.of(target)
+        error = output - target
         count = torch.tensor(float(target.numel()), dtype=self._dtype, device=self.device)
         self._sums += torch.stack([count, error.abs().sum(), error.square().sum(), target.sum(), target.square().sum()])
 
@@ -143,8 +148,10 @@ class RegressionMetrics(_Gathered):
             self.add(state["outputs"].to(self.device), state["targets"].to(self.device))
 
 
-def metrics_for(task: str, outputs: int, device: str, *, probabilities: bool = False) -> Metrics:
+def metrics_for(
+    task: str, outputs: int, device: str, *, probabilities: bool = False, units: Units | None = None
+) -> Metrics:
     """The metrics of a task; `probabilities` says that a single output is a probability, not a logit."""
     if task == "classification":
         return ClassificationMetrics(outputs, device, threshold=0.5 if probabilities else 0.0)
-    return RegressionMetrics(device)
+    return RegressionMetrics(device, units)

@@ -10,6 +10,7 @@ from engine.data.sources.source import Source
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
+    from engine.data.splits import Split
 
 
 class Arrays(Source):
@@ -25,8 +26,8 @@ class Arrays(Source):
 
     path: Annotated[str, Field(min_length=1, description="The .npz file, saved by numpy.savez(path, x=x, y=y).")]
 
-    def load(self, validation: float, test: float, seed: int) -> Dataset:
-        """As the class says; fractional numbers as float32, uint8 images scaled to 0..1."""
+    def load(self, split: Split) -> Dataset:
+        """As the class says; fractional numbers as float32, images of uint8 as they are."""
         from engine.data.arrays import load_arrays
 
-        return load_arrays(self.path, validation, test, seed)
+        return load_arrays(self.path, split)

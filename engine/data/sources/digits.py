@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.data.dataset import Dataset
+    from engine.data.splits import Split
 
 DARKEST = 16  # a pixel counts the dark points of a 4×4 block of the scan
 
@@ -29,12 +30,11 @@ class Digits(Source):
         False
     )
 
-    def load(self, validation: float, test: float, seed: int) -> Dataset:
+    def load(self, split: Split) -> Dataset:
         """Images (1, 8, 8), or sequences (T=8, F=8) of rows from top to bottom; 0 is white, 1 is black."""
         import numpy as np
 
         from engine.data.dataset import dataset
-        from engine.data.splits import stratified
 
         rows = table()
         shape = (-1, 8, 8) if self.as_rows else (-1, 1, 8, 8)
@@ -46,7 +46,7 @@ class Digits(Source):
             "sequence" if self.as_rows else "image",
             x,
             y,
-            stratified(y, validation, test, seed),
+            split.by_class(y),
             classes=tuple("0123456789"),
         )
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.data.sources.source import Source
 from engine.data.spans import Spans
+from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.data.dataset import Dataset
+    from engine.data.splits import Split
 
 BETA, GAMMA, EXPONENT = 0.2, 0.1, 10
 START = 1.2
@@ -41,10 +43,10 @@ class MackeyGlass(Source):
     horizon: Annotated[int, Field(ge=1, description="Samples after the window that it forecasts, all at once.")] = 1
     stride: Annotated[int, Field(ge=1, description="Samples from the start of one window to that of the next.")] = 1
 
-    def contradictions(self, validation: float, test: float) -> list[Mistake]:
+    def contradictions(self, data: Data) -> list[Mistake]:
         """A part of the series that is too short for a single window, and windows that no memory holds."""
         reach = self.window + self.horizon
-        shortest = max(Spans.of(self.length, validation, test).shortest, 0)
+        shortest = max(Spans.asked(self.length, data).shortest, 0)
         size = self.length // self.stride * reach * 4
         if shortest < reach:
             enough = _round_up(self.length * reach / max(shortest, 1))
@@ -68,33 +70,36 @@ class MackeyGlass(Source):
             ]
         return []
 
-    def load(self, validation: float, test: float, seed: int) -> Dataset:
+    def load(self, split: Split) -> Dataset:
         """Sequences (T=window, F=1) and the next `horizon` values, standardised by the training span.
 
         The series is the same for every seed, and its parts follow one another in time. A window belongs to a part
         only if its input and its target both lie in it.
         """
-        import numpy as np
+        import torch
 
         from engine.data.dataset import dataset
+        from engine.data.samples import Windows
         from engine.data.splits import in_time
+        from engine.data.units import Units
 
         values = series(self.length, self.tau)
-        spans = Spans.of(self.length, validation, test)
+        spans = split.spans(self.length)
         fitted = values[: spans.train_end]
         mean, std = float(fitted.mean()), float(fitted.std())
-        standardised = ((values - mean) / std).astype(np.float32)
+        standardised = ((values - mean) / std).astype("float32")
 
         starts, parts = in_time(spans, self.window + self.horizon, self.stride)
-        windows = np.lib.stride_tricks.sliding_window_view(standardised, self.window + self.horizon)[starts]
+        begin, known = torch.from_numpy(starts), torch.from_numpy(standardised)
         return dataset(
             self.name,
             "forecasting",
             "sequence",
-            np.ascontiguousarray(windows[:, : self.window, None]),
-            np.ascontiguousarray(windows[:, self.window :]),
+            Windows(known[:, None], begin, self.window),
+            Windows(known, begin + self.window, self.horizon),
             parts,
             statistics={"mean": mean, "std": std},
+            units=Units(scale=(std,) * self.horizon, offset=(mean,) * self.horizon),
             notes=(
                 f"Standardised by the first {spans.train_end:,} of {self.length:,} values "
                 f"(mean {mean:.4f}, std {std:.4f}); no window reaches over the boundary of a part.",

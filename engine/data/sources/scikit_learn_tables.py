@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.data.dataset import Dataset
-    from engine.data.splits import Indices
+    from engine.data.splits import Indices, Split
 
 
 class _Classes(Source):
@@ -22,16 +22,15 @@ class _Classes(Source):
     loader: ClassVar[str]
     classes: ClassVar[tuple[str, ...]]
 
-    def load(self, validation: float, test: float, seed: int) -> Dataset:
+    def load(self, split: Split) -> Dataset:
         """Vectors of F features, each with mean 0 and standard deviation 1 over the training part."""
         import numpy as np
 
         from engine.data.dataset import dataset
-        from engine.data.splits import stratified
 
         table = read_numbers(self.file, self.loader, skip_lines=1)
         y = table[:, -1].astype(np.int64)
-        parts = stratified(y, validation, test, seed)
+        parts = split.by_class(y)
         x = _standardised(table[:, :-1], parts.train)[0].astype(np.float32)
         notes = (_note(x.shape[1], len(parts.train)),)
         return dataset(self.name, "classification", "vector", x, y, parts, classes=self.classes, notes=notes)
@@ -66,16 +65,16 @@ class Diabetes(Source):
     summary: ClassVar[str] = "442 patients by 10 measures, and how far their diabetes went on in a year."
     when: ClassVar[str] = "To compare losses for numbers: few samples, much noise, and outliers."
 
-    def load(self, validation: float, test: float, seed: int) -> Dataset:
+    def load(self, split: Split) -> Dataset:
         """Vectors (F=10) and one number, all standardised by the training part."""
         import numpy as np
 
         from engine.data.dataset import dataset
-        from engine.data.splits import shuffled
+        from engine.data.units import Units
 
         features = read_numbers("diabetes_data_raw.csv.gz", "load_diabetes", delimiter=None, column="data")
         target = read_numbers("diabetes_target.csv.gz", "load_diabetes", delimiter=None, column="target").reshape(-1, 1)
-        parts = shuffled(len(target), validation, test, seed)
+        parts = split.at_random(len(target))
         x, _, _ = _standardised(features, parts.train)
         y, mean, std = _standardised(target, parts.train)
         notes = (
@@ -89,6 +88,7 @@ class Diabetes(Source):
             x.astype(np.float32),
             y.astype(np.float32),
             parts,
+            units=Units(scale=(float(std[0]),), offset=(float(mean[0]),)),
             statistics={"target_mean": float(mean[0]), "target_std": float(std[0])},
             notes=notes,
         )

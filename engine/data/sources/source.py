@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
+    from engine.data.splits import Split
 
 
 class Source(BaseModel, ABC):
@@ -28,13 +30,18 @@ class Source(BaseModel, ABC):
     when: ClassVar[str]
     """One sentence on when to use it."""
 
-    def contradictions(self, validation: float, test: float) -> list[Mistake]:
+    def contradictions(self, data: Data) -> list[Mistake]:
         """Mistakes that no parameter has alone, found without loading anything."""
         return []
 
+    def files(self) -> tuple[str, ...]:
+        """Files and folders that the samples come from: what was read is read again when one of them has changed."""
+        path = getattr(self, "path", None)
+        return (path,) if isinstance(path, str) else ()
+
     @abstractmethod
-    def load(self, validation: float, test: float, seed: int) -> Dataset:
-        """The samples, with `validation` and `test` as the shares that are held back.
+    def load(self, split: Split) -> Dataset:
+        """The samples, parted as `split` says. Nothing of the other parts reaches what is learned from the first.
 
         Raises:
             Refused: what the parameters ask for cannot be had.

@@ -16,6 +16,7 @@ from engine.experiment.mistakes import Mistake, Refused
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
+    from engine.data.splits import Split
 
 MIN_WORDS = 5
 CACHE_FORMAT = 1
@@ -41,7 +42,7 @@ class StdlibDocs(Source):
         int, Field(ge=1, description="Times that a token must occur in the training part to get a number.")
     ] = 2
 
-    def load(self, validation: float, test: float, seed: int) -> Dataset:
+    def load(self, split: Split) -> Dataset:
         """Tokens (T=max_length,) padded with 0, and the number of the package.
 
         The vocabulary is that of the training part. Equal texts are in the data once, and texts that several of the
@@ -50,7 +51,6 @@ class StdlibDocs(Source):
         import numpy as np
 
         from engine.data.dataset import dataset
-        from engine.data.splits import stratified
         from engine.data.text import numbered, tokens_of, vocabulary
 
         packages = _packages(self.classes)
@@ -61,7 +61,7 @@ class StdlibDocs(Source):
         kept = [text for text, owners in of_text.items() if len(owners) == 1]
         y = np.fromiter((owner for owners in of_text.values() if len(owners) == 1 for owner in owners), dtype=np.int64)
 
-        parts = stratified(y, validation, test, seed)
+        parts = split.by_class(y)
         words = vocabulary((kept[i] for i in parts.train), self.vocabulary_size, self.min_count)
         x, lengths = numbered(kept, words, self.max_length)
         names = tuple(packages)

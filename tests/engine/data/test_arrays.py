@@ -24,8 +24,8 @@ def saved(folder: Path, **arrays: Any) -> Path:
     return file
 
 
-def load(folder: Path, **arrays: Any) -> Dataset:
-    return load_data(data(saved(folder, **arrays)), seed=0)
+def load(folder: Path, normalize: bool = True, **arrays: Any) -> Dataset:
+    return load_data(data(saved(folder, **arrays)).model_copy(update={"normalize": normalize}), seed=0)
 
 
 def refusal(folder: Path, **arrays: Any) -> str:
@@ -72,10 +72,21 @@ def test_whole_numbers_in_y_are_classes_and_fractional_ones_quantities(tmp_path:
     assert several.description.outputs == 3
 
 
-def test_images_of_bytes_are_scaled_to_0_and_1(tmp_path: Path) -> None:
-    x = rng.integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
+def test_images_of_bytes_stay_bytes_and_are_standardised_batch_by_batch(tmp_path: Path) -> None:
+    x = rng.integers(0, 256, (40, 2, 4, 4), dtype=np.uint8)
     loaded = load(tmp_path, x=x, y=labels)
-    assert np.array_equal(loaded.x.numpy(), x.astype(np.float32) / 255)
+    assert np.array_equal(loaded.x[:].numpy(), x) and loaded.description.bytes == x.nbytes + labels.nbytes
+    of_training = x[loaded.train.numpy()].transpose(1, 0, 2, 3).reshape(2, -1) / 255
+    mean, std = of_training.mean(1), of_training.std(1)
+    expected = (x / 255 - mean[:, None, None]) / std[:, None, None]
+    np.testing.assert_allclose(loaded.inputs(torch.arange(40)).numpy(), expected, atol=1e-5)
+    assert loaded.learned["normalization"]["mean"] == pytest.approx(mean.tolist())
+
+
+def test_images_of_bytes_that_are_not_standardised_are_scaled_to_0_and_1(tmp_path: Path) -> None:
+    x = rng.integers(0, 256, (40, 1, 4, 4), dtype=np.uint8)
+    loaded = load(tmp_path, normalize=False, x=x, y=labels)
+    assert np.array_equal(loaded.inputs(torch.arange(40)).numpy(), x.astype(np.float32) / 255)
 
 
 def test_tokens_are_counted_by_the_largest(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from engine.data import Dataset, load_data
 from engine.data.docstrings import largest_packages
+from engine.data.load import forget
 from engine.data.text import PADDING, UNKNOWN, tokens_of
 from engine.experiment import Data, Refused
 
@@ -124,6 +125,7 @@ def test_words_of_the_held_back_part_change_neither_vocabulary_nor_training_text
                 content = content.replace(plain, plain.replace('"""', '"""Zebra zebra zebra ', 1))
         file.write_text(content)
     os.environ["XDG_CACHE_HOME"] += "-other"
+    forget()
     changed = load_data(data(classes=3, min_count=1), seed=0)
     assert not torch.equal(changed.x[changed.validation], original.x[original.validation])
     assert changed.vocabulary == original.vocabulary and "zebra" not in changed.vocabulary
@@ -166,6 +168,7 @@ def test_the_texts_are_cached_for_the_owner_alone_and_read_from_there(library: P
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700 and stat.S_IMODE(file.stat().st_mode) == 0o600
     for source in library.rglob("*.py"):
         source.unlink()
+    forget()
     again = load_data(data(classes=3), seed=0)
     assert torch.equal(again.x, first.x) and again.vocabulary == first.vocabulary
     assert again.description == first.description
@@ -184,6 +187,7 @@ def test_a_damaged_cache_is_rebuilt(library: Path, tmp_path: Path, damage: str) 
         "not ours": json.dumps({"alpha": ["x"]}).encode(),
     }[damage]
     file.write_bytes(broken)
+    forget()
     again = load_data(data(classes=3), seed=0)
     assert torch.equal(again.x, first.x) and again.vocabulary == first.vocabulary
     assert file.read_bytes() == whole
@@ -195,6 +199,7 @@ def test_another_python_or_another_number_of_classes_has_a_cache_of_its_own(
     load_data(data(classes=3), seed=0)
     load_data(data(classes=2), seed=0)
     monkeypatch.setattr(platform, "python_version", lambda: "3.99.0")
+    forget()
     load_data(data(classes=2), seed=0)
     assert len(list((tmp_path / "cache" / "torchdeck").iterdir())) == 3
 

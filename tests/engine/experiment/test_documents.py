@@ -25,7 +25,17 @@ def test_every_preset_has_no_mistake_of_form_and_survives_being_written_and_read
 def test_defaults_are_complete_in_what_is_written():
     written = tomllib.loads(dumps(reads(MINIMAL).experiment))
     assert written["seed"] == 0
-    assert written["data"] == {"source": "digits", "validation": 0.2, "test": 0.0, "batch_size": 64}
+    assert written["data"] == {
+        "source": "digits",
+        "validation": 0.2,
+        "test": 0.0,
+        "stratify": True,
+        "sampler": "shuffled",
+        "normalize": True,
+        "batch_size": 64,
+        "memory_share": 0.5,
+        "workers": "auto",
+    }
     assert written["training"]["epochs"] == 10
     assert written["optimizer"] == {"type": "AdamW", "no_bias_decay": False, "groups": []}
 
@@ -42,7 +52,8 @@ def test_four_different_mistakes_are_all_said_at_once_each_with_its_path():
         '[model]\nlayers = [{out_channels = 3}, "ReLU"]\n[training]\nepocs = 3\n'
     )
     assert mistakes == [
-        "data.validation: found 1.5, expected a number below 1. Correct it, or remove it for the default, 0.2.",
+        "data.validation: found 1.5, expected a number below 1 or a whole number. "
+        "Correct it, or remove it for the default, 0.2.",
         "data.batch_size: found 'many', expected a whole number. Correct it, or remove it for the default, 64.",
         "model.layers[0].type: it is missing, expected here: Its name in the catalog, which is torch's name. Add it.",
         "training.epocs: 'epocs' is not a field of [training], expected one of epochs, device, amp, threads, "

@@ -9,9 +9,9 @@ from torch import nn
 from engine.data import load_data
 from engine.experiment import reads
 from engine.plan import check
-from engine.training.batches import epoch_order
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
 from engine.training.events import Epoch
+from engine.training.order import epoch_order
 from engine.training.session import Session
 
 RUN = """

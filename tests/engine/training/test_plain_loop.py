@@ -74,7 +74,7 @@ class LastOfLSTM(nn.Module):
 def by_hand(text, network, criterion, optimizer_of, *, epochs, batch, seed, scheduler_of=None, clip=None, l1=0.0):
     """The tutorial's loop. Its data, too, is only what `load_data` read: order, batches and steps are its own."""
     data = load_data(reads(text).experiment.data, seed)
-    if data.x.ndim == 4:
+    if len(data.x.shape) == 4:
         network = network.to(memory_format=torch.channels_last)
         data = dataclasses.replace(data, x=data.x.to(memory_format=torch.channels_last))
     x, y = data.x[data.train], data.y[data.train]

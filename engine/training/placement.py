@@ -1,0 +1,104 @@
+"""Where the samples of a run lie while it trains, and why: on the device, or read in batches ahead of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import psutil
+import torch
+from torch import Tensor
+
+from engine.data import Dataset
+from engine.data.samples import Ragged, Windows
+from engine.devices import available_cores
+from engine.experiment.document import Data
+
+MOST_WORKERS = 8
+"""Beyond this many, processes that read wait for one disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """How samples get to the device."""
+
+    resident: bool
+    """Whether all of them are put there once, and batches are gathered where they lie."""
+    workers: int = 0
+    """Processes that read them otherwise; 0 is a thread, which is enough where they only have to be copied."""
+    why: str
+    """A sentence for the log."""
+
+
+def place(dataset: Dataset, device: str, data: Data) -> Placement:
+    """Put what fits into the share of the device's free memory that `data` gives to samples on the device."""
+    bytes_ = dataset.description.bytes
+    free = free_memory(device)
+    room = int(free * data.memory_share)
+    samples = len(dataset.train) + len(dataset.validation) + len(dataset.test)
+    share = f"{data.memory_share:.0%} of the {_size(free)} that are free"
+    in_memory = isinstance(dataset.x, (Tensor, Windows, Ragged))
+    if in_memory and bytes_ <= room:
+        return Placement(
+            resident=True,
+            why=f"All {samples:,} samples ({_size(bytes_)} as {dataset.description.stored}) lie on {device}, within "
+            f"{share}; batches are gathered there.",
+        )
+    if in_memory:
+        return Placement(
+            resident=False,
+            why=f"The {samples:,} samples ({_size(bytes_)}) are more than {share} on {device} "
+            "(data.memory_share): batches are copied to it ahead of the steps.",
+        )
+    workers = resolve_workers(data.workers, device)
+    by = f"{workers} processes" if workers > 1 else "a process" if workers else "a thread"
+    return Placement(
+        resident=False,
+        workers=workers,
+        why=f"The {samples:,} samples ({_size(bytes_)} decoded) are read from their files by {by} (data.workers) "
+        f"ahead of the steps: they are more than is kept in memory.",
+    )
+
+
+def resolve_workers(wanted: int | str, device: str) -> int:
+    """Processes that read: half the cores beside a GPU's work, a quarter where the cores train too, at least one."""
+    if isinstance(wanted, int):
+        return wanted
+    return max(1, min(MOST_WORKERS, available_cores() // (4 if device == "cpu" else 2)))
+
+
+def free_memory(device: str) -> int:
+    """Bytes that are free for samples on a device.
+
+    On a GPU, memory that torch has reserved and does not use is free as well. A container's limit counts.
+    """
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return min(psutil.virtual_memory().available, _left_in_container())
+
+
+def _left_in_container() -> int:
+    """Bytes below the memory limit of the control group that this process is in; very many where there is none."""
+    try:
+        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
+            return max(0, int(limit.read()) - int(used.read()))
+    except (OSError, ValueError):
+        return 1 << 62
+
+
+def shared_memory_room() -> int:
+    """Bytes free where processes hand batches to one another; very many where that is no file system."""
+    try:
+        status = os.statvfs("/dev/shm")
+    except OSError:
+        return 1 << 62
+    return status.f_bavail * status.f_frsize
+
+
+def _size(bytes_: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if bytes_ < 1000:
+            return f"{bytes_:.3g} {unit}"
+        bytes_ /= 1000
+    return f"{bytes_:.3g} GB"
