@@ -19,25 +19,31 @@ from engine.training.metrics import metrics_for
 from engine.training.mixing import Mixing
 from engine.training.optimizer import optimizer_of
 from engine.training.precision import MixedPrecision
+from engine.training.ran_with import RanWith
 from engine.training.regularization import Regularizer
 from engine.training.schedule import LearningRate
 from engine.training.stopping import Stopping
 
 
-def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, resumed: bool = False) -> Loop:
+def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, ran_with: RanWith | None = None) -> Loop:
     """Build everything that the loop works with.
 
     The seed is set first, and the network built on the CPU, so that its weights are those of the same layers made by
     hand after `torch.manual_seed(seed)`, on any device. Published weights of backbones are put in then; a run that is
-    resumed has them in its checkpoint.
+    gone on with has them in its checkpoint.
+
+    Args:
+        ran_with: what a run that is gone on with ran with until now.
     """
     experiment, device = plan.experiment, plan.device
     torch.set_num_threads(plan.threads)
     torch.manual_seed(experiment.seed)
     network: nn.Module = build(experiment, dataset.description)
-    if not resumed:
+    if ran_with is None:
         load_published(network)
     channels_last = wants_channels_last(plan, network)
+    if ran_with is not None and ran_with.device == plan.device:
+        channels_last = ran_with.memory_format == "channels_last"
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
     network = network.to(device)
@@ -59,6 +65,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, resumed: bool = Fals
         mixing=_mixing(experiment.regularization, numbers=task != "classification"),
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
         metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities, units=dataset.units),
+        ran_with=RanWith.of(plan, channels_last=channels_last),
         watch=watch,
     )
 

@@ -116,13 +116,22 @@ def load_checkpoint(folder: Path) -> Loaded:
         DamagedCheckpoint: a file is missing, cut short, changed, or not what a checkpoint holds.
     """
     verify_checkpoint(folder)
+    return Loaded(_load_tensors(folder / MODEL), _load_tensors(folder / TRAINER), read_state(folder))
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What is no tensor in a checkpoint that was verified.
+
+    Raises:
+        DamagedCheckpoint: it is not what a checkpoint holds.
+    """
     try:
         state = json.loads(_read(folder / STATE, _STATE_MAX_BYTES))
     except (ValueError, RecursionError) as error:
         raise _damaged(folder / STATE, "the text is not JSON", "one JSON object") from error
     if not isinstance(state, dict):
         raise _damaged(folder / STATE, f"a JSON {type(state).__name__}", "one JSON object")
-    return Loaded(_load_tensors(folder / MODEL), _load_tensors(folder / TRAINER), state)
+    return state
 
 
 def as_json(value: Any) -> Any:
@@ -281,6 +290,16 @@ def _damaged(path: Path, found: str, expected: str) -> DamagedCheckpoint:
     return DamagedCheckpoint(
         Mistake(str(path), found, expected, "The checkpoint is damaged: delete its folder and go on from another one.")
     )
+
+
+def not_of_this_run(folder: Path, error: BaseException) -> DamagedCheckpoint:
+    """The refusal of a checkpoint that is whole, but holds something else than the run needs; `error` is how it showed.
+
+    Its hashes are right, so it was written so: by another version, for another experiment, or by a stranger.
+    """
+    lines = str(error).strip().splitlines() or [""]
+    found = f"it holds something else than this run needs ({type(error).__name__}: {lines[0][:200]})"
+    return DamagedCheckpoint(Mistake(str(folder), found, "", "Delete its folder to go on from the one before it."))
 
 
 def reason_of(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from engine.training import state
-from engine.training.checkpoint import Kind, load_checkpoint, newest_checkpoint
+from engine.training.checkpoint import Kind, load_checkpoint, newest_checkpoint, not_of_this_run
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.events import Checkpoint, Event, Log
 from engine.training.loop import Loop
@@ -91,10 +91,13 @@ def put_back(loop: Loop, checkpoint: Path) -> None:
     """Make `loop` go on exactly where a checkpoint was taken.
 
     Raises:
-        DamagedCheckpoint: it is not what was written.
+        DamagedCheckpoint: it is not what was written, or of another experiment.
     """
     loaded = load_checkpoint(checkpoint)
-    state.put_back(loop, Snapshot(model=loaded.model, trainer=loaded.trainer, state=loaded.state))
+    try:
+        state.put_back(loop, Snapshot(model=loaded.model, trainer=loaded.trainer, state=loaded.state))
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise not_of_this_run(checkpoint, error) from error
 
 
 def _best_of(checkpoints: Path) -> Snapshot | None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
 from typing import Protocol
@@ -32,7 +31,9 @@ from engine.training.commands import Command
 from engine.training.events import Epoch, Event, Log, Reason, Step
 from engine.training.metrics import Metrics
 from engine.training.mixing import Mixing
+from engine.training.position import Position
 from engine.training.precision import MixedPrecision, evaluation
+from engine.training.ran_with import RanWith
 from engine.training.regularization import Regularizer
 from engine.training.replay import Replay
 from engine.training.schedule import LearningRate
@@ -58,20 +59,6 @@ class NotFinite(Exception):
             f"The loss stopped being finite at step {step}, in epoch {epoch}, with a learning rate of {lr:.3g}. "
             f"Lower optimizer.lr, or set {remedy}"
         )
-
-
-@dataclass(slots=True)
-class Position:
-    """Where a run stands: the epoch under way, the steps taken in it, and in all."""
-
-    epoch: int = 1
-    step_in_epoch: int = 0
-    step: int = 0
-
-    @property
-    def epochs_begun(self) -> int:
-        """The last epoch of which a step was taken; 0 before the first step."""
-        return self.epoch if self.step_in_epoch else self.epoch - 1
 
 
 class Watch(Protocol):
@@ -150,6 +137,7 @@ class Loop:
         average: Average | None,
         stopping: Stopping,
         metrics: Callable[[], Metrics],
+        ran_with: RanWith,
         watch: Watch,
     ) -> None:
         self.seed = experiment.seed
@@ -170,6 +158,7 @@ class Loop:
         self.stopping = stopping
         self.metrics = metrics()
         self.val_metrics = metrics()
+        self.ran_with = ran_with
         self.watch = watch
 
         self.position = Position()

@@ -30,9 +30,12 @@ class LearningRate:
         self, optimizer: torch.optim.Optimizer, choice: Scheduler | None, *, epochs: int, steps_per_epoch: int
     ) -> None:
         self.optimizer = optimizer
+        self.epochs = epochs
         self.factor = 1.0
         self.warmup_steps = round(choice.warmup_epochs * steps_per_epoch) if choice else 0
         self.steps = 0
+        self.moves = 0
+        """How often the scheduler has moved."""
         self.scheduler: Any = None
         self.by_step = False
         self.monitor: str | None = choice.parameters.get("monitor") if choice else None
@@ -83,21 +86,33 @@ class LearningRate:
         """What a resumed run needs, as JSON can hold it; what is a table (milestones) follows from the choice."""
         state = _plain(self.scheduler.state_dict()) if self.scheduler else None
         return {
+            "epochs": self.epochs,
             "factor": self.factor,
             "steps": self.steps,
+            "moves": self.moves,
             "scheduled": list(self._scheduled),
             "last": self._last,
             "scheduler": state,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`."""
+        """Go on from `state_dict()`; the optimizer's own state is loaded by then.
+
+        Where the run is of another length now, a schedule that stretches with it stands where it would stand in a run
+        of this length after as many moves, as it is planned, and not where the old one did.
+        """
         self.factor, self.steps, self._last = state["factor"], state["steps"], state["last"]
-        self._scheduled = list(state["scheduled"])
         if self.scheduler is not None:
-            self.scheduler.load_state_dict(state["scheduler"])
             # The steps before it were taken in another process; torch would warn that there were none.
             self.optimizer._opt_called = True  # type: ignore[attr-defined]
+        planned = self.scheduler is not None and not isinstance(self.scheduler, ReduceLROnPlateau)
+        if planned and state["epochs"] != self.epochs:
+            for _ in range(state["moves"]):
+                self._advance()
+        else:
+            self._scheduled, self.moves = list(state["scheduled"]), state["moves"]
+            if self.scheduler is not None:
+                self.scheduler.load_state_dict(state["scheduler"])
         self._apply()
 
     def _advance(self, *monitored: float) -> None:
@@ -105,6 +120,7 @@ class LearningRate:
             group["lr"] = lr
         self.scheduler.step(*monitored)
         self._scheduled = [group["lr"] for group in self.optimizer.param_groups]
+        self.moves += 1
         self._apply()
 
     def _apply(self) -> None:

@@ -11,14 +11,13 @@ from time import monotonic, sleep
 from torch import nn
 
 from engine.data import Dataset, baseline, load_data
-from engine.experiment import Draft, Mistake, Refused, dumps, load
+from engine.experiment import Refused, dumps
 from engine.model.pretrained import fetch
-from engine.plan import Plan, check
+from engine.plan import Plan
 from engine.runs import RunDirectory
-from engine.training import faults
+from engine.training import faults, resuming
 from engine.training.allocator import keep_freed_memory
 from engine.training.assemble import assemble
-from engine.training.checkpoint import newest_checkpoint
 from engine.training.commands import Command, SetLR, Simple
 from engine.training.environment import describe_environment
 from engine.training.events import CommandDone, Event, Finished, Log, Reason, RunStarted
@@ -26,6 +25,7 @@ from engine.training.keeper import Keeper, put_back
 from engine.training.loop import TICK_S, Loop
 from engine.training.monitor import DeviceMonitor
 from engine.training.planned_rates import corners
+from engine.training.resuming import Resumption, resumption
 
 DEVICE_EVENT_S = 2.0
 
@@ -42,35 +42,25 @@ class Session:
     Args:
         plan: what `check` made of an experiment; without mistakes.
         runs_dir: where the run's own directory is made.
-        resume: a run to go on with from its newest whole checkpoint, instead of a new one: its path, or its directory
-            taken over already.
+        resume: a run to go on with, instead of a new one; see `resumed`.
 
     Raises:
-        Refused: the plan has mistakes, published weights cannot be had, the directory cannot be written, or there is
-            nothing to go on from.
+        Refused: the plan has mistakes, published weights cannot be had, or the directory cannot be written.
     """
 
-    def __init__(self, plan: Plan, *, runs_dir: Path = Path("runs"), resume: Path | RunDirectory | None = None) -> None:
+    def __init__(self, plan: Plan, *, runs_dir: Path = Path("runs"), resume: Resumption | None = None) -> None:
         if not plan.ok:
             raise Refused(m for m in plan.mistakes if m.severity == "error")
         self.plan = plan
         self.inbox: deque[Command] = deque()
         self.finished: Finished | None = None
-        self._resume_from: Path | None = None
-        self._passed_over: tuple[str, ...] = ()
+        self._resume = resume
         if resume is None:
             fetch(plan.experiment.model.layers)
             text = dumps(plan.experiment)
             self._run = RunDirectory.create(runs_dir, plan.experiment.name, text, describe_environment(plan))
         else:
-            self._run = resume if isinstance(resume, RunDirectory) else RunDirectory.open(resume)
-            damaged: list[str] = []
-            self._resume_from = newest_checkpoint(self._run.checkpoints, on_damaged=damaged.append)
-            self._passed_over = tuple(damaged)
-            if self._resume_from is None:
-                self._run.close()
-                found = "it has no whole checkpoint to go on from"
-                raise Refused(Mistake(str(self._run.path), found, "", "Start the run anew."))
+            self._run = resume.run
             self._run.take_over()
         self._events: deque[Event] = deque(maxlen=EVENTS_HELD)
         self._saying = threading.Lock()
@@ -88,15 +78,17 @@ class Session:
 
         What "auto" came to then is used again, since another number of threads gives other bits.
 
+        Args:
+            overrides: `path=value`, for what may be another from here on: epochs, patience, the device; see resuming.
+
         Raises:
-            Refused: there is no such run, it is still going, it has no whole checkpoint, or an override is wrong.
+            Refused: there is no such run, it is still going, it has no whole checkpoint, or an override is wrong or
+                changes what the checkpoint does not allow.
         """
         directory = RunDirectory.open(run)  # from here on nobody else goes on with it
         try:
-            threads = directory.environment.get("threads")
-            recorded = [] if threads is None else [f"training.threads={threads}"]
-            plan = check(Draft(load(run / "experiment.toml", (*recorded, *overrides))))
-            return cls(plan, resume=directory)
+            resume = resumption(directory, overrides)
+            return cls(resume.plan, resume=resume)
         except BaseException:
             directory.close()
             raise
@@ -177,8 +169,8 @@ class Session:
         try:
             dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed)
             loop, keeper = self._prepare(dataset)
-            self._introduce(dataset)
-            if self._resume_from is None:
+            self._introduce(dataset, loop)
+            if self._resume is None:
                 keeper.save()
             reason = loop.run()
             message = self._ended(reason, loop, keeper)
@@ -201,19 +193,20 @@ class Session:
         self._run.close()
 
     def _prepare(self, dataset: Dataset) -> tuple[Loop, Keeper]:
-        self._loop = assemble(self.plan, dataset, self, resumed=self._resume_from is not None)
-        if self._resume_from is not None:
-            put_back(self._loop, self._resume_from)
+        resume = self._resume
+        self._loop = assemble(self.plan, dataset, self, ran_with=resume.ran_with if resume else None)
+        if resume is not None:
+            put_back(self._loop, resume.checkpoint)
         self._keeper = Keeper(
             self._loop,
             self.directory / "checkpoints",
             every_s=self.plan.experiment.training.checkpoint_every_s,
             say=self.say,
-            resumed_from=self._resume_from,
+            resumed_from=resume.checkpoint if resume else None,
         )
         return self._loop, self._keeper
 
-    def _introduce(self, dataset: Dataset) -> None:
+    def _introduce(self, dataset: Dataset, loop: Loop) -> None:
         plan = self.plan
         self.say(
             RunStarted(
@@ -229,11 +222,12 @@ class Session:
                 steps_per_epoch=plan.steps_per_epoch,
                 epochs=plan.experiment.training.epochs,
                 lr_plan=corners(plan.lr),
-                resumed_from=self._resume_from.name if self._resume_from else None,
+                resumed_from=self._resume.checkpoint.name if self._resume else None,
             )
         )
-        for sentence in self._passed_over:
-            self.say(Log(level="warning", message=f"{sentence} The checkpoint before it is used."))
+        if self._resume is not None:
+            for log in (*resuming.sentences(self._resume, loop), *resuming.record(self._resume, loop)):
+                self.say(log)
         for layer in plan.layers:
             for sentence in layer.notes:
                 self.say(Log(message=f"{layer.path} {layer.type}: {sentence}"))

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.training.loop import Loop, Losses, Position
+from engine.training.loop import Loop, Losses
+from engine.training.position import Position
 from engine.training.randomness import random_states, set_random_states
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ def take(loop: Loop) -> Snapshot:
         trainer |= {f"weights.{name}": _copy(value) for name, value in loop.network.state_dict().items()}
     state = {
         "format": FORMAT,
+        "ran_with": loop.ran_with.as_state(),
         "position": asdict(loop.position),
         "optimizer": {"groups": optimizer["param_groups"], "numbers": numbers},
         "rate": loop.rate.state_dict(),

@@ -76,4 +76,7 @@ class Stopping:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from `state_dict()`."""
         self.best, self.best_epoch, self.patience_used = state["best"], state["best_epoch"], state["patience_used"]
-        self.reached = state.get("reached")
+        reached = state["reached"]
+        # The threshold may be another one now, which the value of then does not meet.
+        met = reached is not None and self.threshold is not None and self._gain(reached, self.threshold) >= 0
+        self.reached = reached if met else None

@@ -218,8 +218,11 @@ SMALL = [
 ]
 
 
-def trained(draft: Draft, tmp_path: Path, **more: Any) -> Session:
-    session = Session(check(draft), runs_dir=tmp_path / "runs", **more)
+def trained(draft: Draft, tmp_path: Path) -> Session:
+    return ended(Session(check(draft), runs_dir=tmp_path / "runs"))
+
+
+def ended(session: Session) -> Session:
     session.start()
     assert session.join(100) and session.finished.reason.value == "completed", session.finished
     return session
@@ -232,7 +235,7 @@ def test_a_frozen_backbone_is_trained_on_and_resumed_without_its_file(publish, s
     half = trained(read("resnet18-finetune", [*SMALL, "training.epochs=1"]), tmp_path)
     file.unlink()
     server.files.clear()
-    again = trained(read("resnet18-finetune", [*SMALL, "training.epochs=2"]), tmp_path, resume=half.directory)
+    again = ended(Session.resumed(half.directory, ("training.epochs=2",)))
     assert len(server.asked) == 1
     for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)

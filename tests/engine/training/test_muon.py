@@ -42,8 +42,11 @@ threads = 1
 """
 
 
-def finished(tmp_path, *overrides, resume=None):
-    session = Session(check(reads(RUN, overrides)), runs_dir=tmp_path, resume=resume)
+def finished(tmp_path, *overrides):
+    return ended(Session(check(reads(RUN, overrides)), runs_dir=tmp_path))
+
+
+def ended(session):
     session.start()
     assert session.join(100) and session.finished.reason.value == "completed", session.finished
     return session, [event for event in session.drain() if isinstance(event, Epoch)]
@@ -98,7 +101,7 @@ def test_a_run_that_goes_on_is_the_run_that_never_ended(tmp_path, more):
     assert epochs[-1].train_loss < epochs[0].train_loss
     if half is None:
         return  # a schedule that is made for its own length
-    again, _ = finished(tmp_path, *more, resume=half.directory)
+    again, _ = ended(Session.resumed(half.directory, ("training.epochs=3",)))
     for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 

@@ -78,8 +78,11 @@ def test_biases_and_norms_do_not_decay_where_that_is_asked_for():
     assert parameter_groups(Optimizer(type="AdamW"), network) == list(network.parameters())
 
 
-def trained(tmp_path, *overrides, resume=None):
-    session = Session(check(read("digits-cnn", [*QUICK, *overrides])), runs_dir=tmp_path, resume=resume)
+def trained(tmp_path, *overrides):
+    return ended(Session(check(read("digits-cnn", [*QUICK, *overrides])), runs_dir=tmp_path))
+
+
+def ended(session):
     session.start()
     assert session.join(100) and session.finished.reason.value == "completed", session.finished
     return session
@@ -94,7 +97,7 @@ def test_groups_go_on_with_their_own_rates_and_moments_after_a_resume(tmp_path, 
     ]
     whole = trained(tmp_path / "whole", *asked, "training.epochs=2")
     half = trained(tmp_path / "half", *asked, "training.epochs=1")
-    again = trained(tmp_path, *asked, "training.epochs=2", resume=half.directory)
+    again = ended(Session.resumed(half.directory, ("training.epochs=2",)))
     for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     state = load_checkpoint(newest_checkpoint(again.directory / "checkpoints")).state

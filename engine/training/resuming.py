@@ -1,0 +1,258 @@
+"""What a run that is gone on with keeps, what may be changed of it, and where that is written down.
+
+`resumes.jsonl` has a line for each time that a run was gone on with: from which checkpoint, what was changed of its
+experiment then (`path=value`, which holds from there on), and what it ran with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.devices import devices
+from engine.experiment import Draft, Mistake, Refused, load
+from engine.experiment.document import EarlyStopping, Experiment
+from engine.experiment.mistakes import value_text
+from engine.plan import Plan, check
+from engine.runs import RunDirectory
+from engine.runs.directory import EXPERIMENT
+from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
+from engine.training.events import Log
+from engine.training.loop import Loop
+from engine.training.position import Position
+from engine.training.ran_with import RanWith
+
+RESUMES = "resumes.jsonl"
+
+_MAX_BYTES = 1 << 20
+
+_MAY_CHANGE = (
+    "training.epochs",
+    "training.device",
+    "training.amp",
+    "training.threads",
+    "training.checkpoint_every_s",
+    "training.early_stopping.patience",
+    "training.early_stopping.min_delta",
+    "training.early_stopping.threshold",
+    "training.early_stopping.restore_best",
+    "regularization.average",
+)
+
+_WHY_NOT = {
+    "name": "its folder is named so",
+    "seed": "the split of the data and the order of the samples follow from it",
+    "data": "the weights were trained on this data, and the place in an epoch counts its batches",
+    "model": "the checkpoint's weights are those of this model",
+    "loss": "losses before and after could not be compared, and best would mean nothing",
+    "optimizer": "the checkpoint holds this optimizer's state, its rate included",
+    "scheduler": "the checkpoint holds where this scheduler stands",
+    "regularization": "the weights were trained with it, and the checkpoint holds what it keeps",
+    "training.early_stopping": "the best epoch so far was chosen by it",
+    "training": "the place in an epoch counts steps of this kind",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumption:
+    """A run that is about to be gone on with."""
+
+    run: RunDirectory
+    plan: Plan
+    checkpoint: Path
+    passed_over: tuple[str, ...]
+    """Why newer checkpoints are not used, a sentence each."""
+    before: Experiment
+    """What the run was before this time."""
+    ran_with: RanWith
+    """What it ran with, up to the checkpoint."""
+    overrides: tuple[str, ...]
+    """What is changed this time."""
+
+    @property
+    def changes(self) -> list[str]:
+        """Every place of the experiment that is another now, as `path: old → new`."""
+        return [
+            f"{path}: {value_text(old)} → {value_text(new)}"
+            for path, old, new in _differences(self.before, self.plan.experiment)
+        ]
+
+
+def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
+    """How a run that this process has is gone on with, from its newest whole checkpoint.
+
+    What "auto" came to is used again: another number of threads, device or precision gives other bits.
+
+    Raises:
+        Refused: there is no whole checkpoint, an override has a mistake or changes what cannot be changed, or the
+            device is not here. Names everything.
+    """
+    damaged: list[str] = []
+    checkpoint = newest_checkpoint(run.checkpoints, on_damaged=damaged.append)
+    if checkpoint is None:
+        found = "it has no whole checkpoint to go on from"
+        raise Refused(Mistake(str(run.path), found, " ".join(damaged), "Start the run anew."))
+    state = read_state(checkpoint)
+    try:
+        ran_with = RanWith.from_state(state.get("ran_with"))
+        position = Position(**state["position"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise not_of_this_run(checkpoint, error) from error
+    file, earlier = run.path / EXPERIMENT, [path for line in _lines(run.path) for path in line]
+    asked = {override.partition("=")[0].strip() for override in overrides}
+    recorded = [f"training.device={ran_with.device}", f"training.threads={ran_with.threads}"]
+    if "training.device" not in asked:  # what another device computes in is for the document to say
+        recorded.append(f"training.amp={ran_with.amp}")
+    before, after = load(file, [*earlier, *recorded]), load(file, [*earlier, *recorded, *overrides])
+    mistakes = list(_refused(before, after, run.path))
+    if "training.device" not in asked and (missing := _missing_device(ran_with, run.path)):
+        mistakes.append(missing)
+    begun = position.epochs_begun
+    if after.training.epochs < min(begun, before.training.epochs):
+        expected = f"{begun} epochs are trained, or begun, by now"
+        mistakes.append(Mistake("training.epochs", f"found {after.training.epochs}", expected, f"Set {begun} or more."))
+    if mistakes:
+        raise Refused(mistakes)
+    return Resumption(
+        run=run,
+        plan=check(Draft(after)),
+        checkpoint=checkpoint,
+        passed_over=tuple(damaged),
+        before=before,
+        ran_with=ran_with,
+        overrides=tuple(overrides),
+    )
+
+
+def record(resumption: Resumption, loop: Loop) -> Iterator[Log]:
+    """Write down that a run is gone on with; says so when that is not possible, which keeps nothing from training."""
+    line = {
+        "time": time.time(),
+        "checkpoint": resumption.checkpoint.name,
+        "overrides": list(resumption.overrides),
+        "changes": resumption.changes,
+        "ran_with": loop.ran_with.as_state(),
+    }
+    file = resumption.run.path / RESUMES
+    try:
+        _append(file, json.dumps(line).encode() + b"\n")
+    except OSError as error:
+        lost = ", and what was changed must be given again when it is gone on with" if resumption.overrides else ""
+        sentence = f"{file} cannot be written ({error.strerror or error}): this resume is not recorded{lost}."
+        yield Log(level="warning", message=sentence)
+
+
+def _append(file: Path, line: bytes) -> None:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(file, flags, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, b"\n" * bool(torn) + line)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sentences(resumption: Resumption, loop: Loop) -> Iterator[Log]:
+    """What a run that is gone on with says of it: what was put back, from where, and what is not as it was."""
+    for sentence in resumption.passed_over:
+        yield Log(level="warning", message=f"{sentence} The checkpoint before it is used.")
+    at = loop.position
+    here = f"step {at.step}, in epoch {at.epochs_begun}" if at.step else "before the first step"
+    yield Log(message=f"Put back from {resumption.checkpoint.name} ({here}): {', '.join(_put_back(loop))}.")
+    changes = resumption.changes
+    if changes:
+        yield Log(message=f"Changed from here on: {'; '.join(changes)}.")
+    epochs = resumption.before.training.epochs, loop.epochs
+    if epochs[0] != epochs[1] and loop.rate.scheduler is not None:
+        kind = type(loop.rate.scheduler).__name__
+        yield Log(
+            message=f"{kind} goes on as in a run of {epochs[1]} epochs; the next step has a rate of {loop.rate.lr:.3g}."
+        )
+    if other := resumption.ran_with.differences(loop.ran_with):
+        yield Log(level="warning", message=f"The last bits may differ from here on: {', '.join(other)}.")
+
+
+def _put_back(loop: Loop) -> Iterator[str]:
+    yield "weights"
+    yield f"optimizer ({type(loop.optimizer).__name__})"
+    if loop.rate.scheduler is not None:
+        yield f"scheduler ({type(loop.rate.scheduler).__name__})"
+    if loop.precision.scaler is not None:
+        yield "gradient scaler"
+    if loop.average is not None:
+        yield "averaged weights"
+    yield "early stopping" if loop.stopping.patience is not None else "best epoch"
+    yield "random generators"
+    yield f"position, {loop.ran_with.threads} thread{'s' * (loop.ran_with.threads > 1)} on {loop.ran_with.device}"
+    yield f"{loop.ran_with.precision}, {loop.ran_with.memory_format}"
+
+
+def _lines(run: Path) -> Iterator[list[str]]:
+    """What was changed each time before; a line that is torn changed nothing, since the run did not begin."""
+    with suppress(OSError):
+        descriptor = os.open(run / RESUMES, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            lines = file.read(_MAX_BYTES).split(b"\n")
+        for line in lines[:-1]:
+            with suppress(ValueError, RecursionError, TypeError, KeyError):
+                overrides = json.loads(line)["overrides"]
+                if isinstance(overrides, list) and all(isinstance(one, str) for one in overrides):
+                    yield overrides
+
+
+def _refused(before: Experiment, after: Experiment, run: Path) -> Iterator[Mistake]:
+    """Every change that the checkpoint does not allow."""
+    for path, old, new in _differences(before, after):
+        if any(_is_in(path, part) for part in _MAY_CHANGE):
+            continue
+        why = next(reason for part, reason in _WHY_NOT.items() if _is_in(path, part))
+        found = f"found {value_text(new)}" if new is not None else "it is left out"
+        expected = f"the run has {value_text(old)}" if old is not None else "the run has none"
+        if path.startswith("optimizer"):
+            fix = "Change the rate while it runs (+ and - in the deck), or start a new run for another optimizer."
+        else:
+            fix = f"Leave it out, or start a new run: torchdeck train {run / EXPERIMENT} --set {path}=…"
+        yield Mistake(path, f"{found} for a run that is gone on with", f"{expected}, and {why}", fix)
+
+
+def _is_in(path: str, part: str) -> bool:
+    return path == part or path.startswith((f"{part}.", f"{part}["))
+
+
+def _differences(before: Experiment, after: Experiment) -> Iterator[tuple[str, Any, Any]]:
+    yield from _differ("", _plain(before), _plain(after))
+
+
+def _plain(experiment: Experiment) -> dict[str, Any]:
+    plain = experiment.model_dump(mode="json", exclude_none=True)
+    # Without early stopping the best epoch is followed all the same, as these defaults have it.
+    stopping = plain["training"].setdefault("early_stopping", {"patience": None})
+    plain["training"]["early_stopping"] = EarlyStopping().model_dump(exclude_none=True) | stopping
+    return plain
+
+
+def _differ(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from _differ(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for i, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _differ(f"{path}[{i}]", one, other)
+    elif before != after:
+        yield path, before, after
+
+
+def _missing_device(ran_with: RanWith, run: Path) -> Mistake | None:
+    if any(device.device == ran_with.device for device in devices()):
+        return None
+    here = ", ".join(device.device for device in devices())
+    found, expected = f"it was trained on {ran_with.device}, which torch cannot use here", f"there is {here}"
+    return Mistake(str(run), found, expected, "Go on elsewhere with --set training.device=cpu; the bits will differ.")
