@@ -255,6 +255,15 @@ def test_runs_are_removed_only_when_they_are_not_going(tmp_path):
     assert not run.exists()
 
 
+def test_a_resume_with_set_trains_on_and_refuses_what_the_checkpoint_does_not_allow(tmp_path):
+    trained = torchdeck("train", "digits-cnn", "--headless", "--set", "training.epochs=1", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    lines = refused(torchdeck("resume", "--headless", "--set", "seed=4", "--set", "data.batch_size=8", cwd=tmp_path))
+    assert [line.partition(":")[0] for line in lines] == ["seed", "data.batch_size"]
+    again = torchdeck("resume", "--headless", "--set", "training.epochs=2", cwd=tmp_path)
+    assert again.returncode == 0 and "Put back from epoch-0001-" in again.stderr and "epoch 2/2" in again.stderr
+
+
 def test_ctrl_c_saves_a_run_whose_progress_nobody_reads_any_more(tmp_path):
     # `torchdeck train … 2>&1 | tee log`: Ctrl-C ends tee, too.
     arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]

@@ -60,6 +60,7 @@ class Deck(MeteredApp):
         train: whether to train it as soon as its plan is there.
         open_run: a run to watch.
         resume: a run to go on with.
+        overrides: `path=value`, of that run from then on.
         settings: what the person has set.
         memory: what earlier decks left to be remembered; nothing is kept without one.
         wrong: what is wrong with the settings, to be said.
@@ -114,6 +115,7 @@ class Deck(MeteredApp):
         train: bool = False,
         open_run: Path | None = None,
         resume: Path | None = None,
+        overrides: tuple[str, ...] = (),
         producer: Producer | None = None,
         settings: Settings | None = None,
         memory: Memory | None = None,
@@ -146,6 +148,7 @@ class Deck(MeteredApp):
         self._train_given = train
         self._open_run = open_run
         self._resume = resume
+        self._overrides = overrides
         self._designs: dict[str, Design] = {}
         self.design: Design | None = None
         """What the design screen shows."""
@@ -199,7 +202,7 @@ class Deck(MeteredApp):
         if self._resume is not None:
             run = self._resume
             self.notify(f"Going on with {run.name} …", markup=False)
-            self._starts.submit(lambda: self.producer.resume(run), self._started)
+            self._starts.submit(lambda: self.producer.resume(run, self._overrides), self._started)
         elif self._given is not None:
             self.train(self._given) if self._train_given else self.check(self._given)
         elif self.design is not None:

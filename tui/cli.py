@@ -137,24 +137,29 @@ def design(experiment: PresetOrFile, set_: Set = None, runs_dir: RunsDir = None)
 @app.command()
 def resume(
     run: Run = None,
+    set_: Set = None,
     headless: Headless = False,
     as_json: Json = False,
     detach: Detach = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Go on with a run from its last checkpoint, exactly as if it had never ended."""
+    """Go on with a run from its last checkpoint, exactly as if it had never ended.
+
+    With --set what may be another from here on: training.epochs, the patience, the device.
+    """
     from engine.runs import find_run
 
-    path = find_run(_runs_dir(runs_dir), run)
+    path, overrides = find_run(_runs_dir(runs_dir), run), tuple(set_ or ())
     if detach:
-        _detach(["resume", "--headless", "--", str(path)], as_json=as_json)
+        changes = [f"--set={override}" for override in overrides]
+        _detach(["resume", "--headless", *changes, "--", str(path)], as_json=as_json)
     if headless or as_json or _terminal_problem():
         from tui.headless import resume_headless
 
-        raise typer.Exit(resume_headless(path, as_json=as_json))
+        raise typer.Exit(resume_headless(path, overrides, as_json=as_json))
     from tui.launch import run_deck
 
-    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path))
+    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path, overrides=overrides))
 
 
 @app.command()

@@ -56,17 +56,17 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
     return _watch(begin, as_json=as_json)
 
 
-def resume_headless(run: Path, *, as_json: bool = False) -> int:
-    """Go on with a run to its end; returns the exit status.
+def resume_headless(run: Path, overrides: tuple[str, ...] = (), *, as_json: bool = False) -> int:
+    """Go on with a run to its end, with `overrides` (`path=value`) from here on; returns the exit status.
 
     Raises:
-        Refused: there is nothing to go on from.
+        Refused: there is nothing to go on from, or an override cannot be.
     """
 
     def begin() -> Session:
         from engine.training.session import Session
 
-        return Session.resumed(run)
+        return Session.resumed(run, overrides)
 
     return _watch(begin, as_json=as_json)
 

@@ -35,6 +35,7 @@ def run_deck(
     train: bool = False,
     open_run: Path | None = None,
     resume: Path | None = None,
+    overrides: tuple[str, ...] = (),
     producer: Producer | None = None,
 ) -> int:
     """Show the deck until it is left, then wait for the run that it may have begun; returns the exit status.
@@ -61,6 +62,7 @@ def run_deck(
         train=train,
         open_run=open_run,
         resume=resume,
+        overrides=overrides,
         producer=producer,
         settings=settings,
         memory=Memory(memory_file()),

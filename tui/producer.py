@@ -205,15 +205,15 @@ class Producer:
 
         return self._begin(lambda: Session(plan, runs_dir=runs_dir))
 
-    def resume(self, path: Path) -> Run:
-        """Go on with a run from its newest checkpoint.
+    def resume(self, path: Path, overrides: tuple[str, ...] = ()) -> Run:
+        """Go on with a run from its newest checkpoint, with `overrides` (`path=value`) from here on.
 
         Raises:
-            Refused: there is nothing to go on from.
+            Refused: there is nothing to go on from, or an override cannot be.
         """
         from engine.training.session import Session
 
-        return self._begin(lambda: Session.resumed(path))
+        return self._begin(lambda: Session.resumed(path, overrides))
 
     def follow(self, path: Path) -> Follower:
         """A run of another process, or one that has ended."""
