@@ -375,6 +375,10 @@ class Training(Part):
     checkpoint_every_s: Annotated[
         float, Field(gt=0, description="Seconds between checkpoints at epoch ends; the end of a run always saves one.")
     ] = 10.0
+    checkpoint_within_epoch_s: Annotated[
+        float,
+        Field(gt=0, description="Seconds without a checkpoint after which one is saved in the middle of an epoch."),
+    ] = 300.0
     early_stopping: Annotated[EarlyStopping | None, Field(description="Left out: the run goes to its last epoch.")] = (
         None
     )

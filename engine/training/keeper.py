@@ -20,6 +20,7 @@ class Keeper:
     Args:
         checkpoints: the folder they are kept in.
         every_s: seconds between two checkpoints at epoch ends.
+        within_epoch_s: seconds without one after which an epoch that is not over is interrupted for one.
         say: told of each checkpoint that lies on the disk, and of each that could not be written.
         resumed_from: the checkpoint that the loop has been put back to.
     """
@@ -30,12 +31,13 @@ class Keeper:
         checkpoints: Path,
         *,
         every_s: float,
+        within_epoch_s: float,
         say: Callable[[Event], None],
         resumed_from: Path | None = None,
     ) -> None:
         self.best: Snapshot | None = None
         self._loop = loop
-        self._every_s = every_s
+        self._every_s, self._within_epoch_s = every_s, within_epoch_s
         self._say = say
         self._best_is_submitted = True
         self._saved_at = monotonic()
@@ -53,16 +55,29 @@ class Keeper:
         if monotonic() - self._saved_at >= self._every_s:
             self.save()
 
+    def between_steps(self) -> None:
+        """Save when an epoch takes long."""
+        if monotonic() - self._saved_at >= self._within_epoch_s:
+            self.save()
+
     def save(self) -> None:
-        """Save this moment; and before it the best one, so that a run that is resumed from here finds it."""
+        """Save this moment; and before it the best one, so that a run that is resumed from here finds it.
+
+        Raises:
+            NotFinite: there is nothing worth saving.
+        """
+        self._loop.require_finite_weights()
         self._submit_best()
         self._submit("last", state.take(self._loop))
         self._saved_at = monotonic()
 
-    def close(self) -> None:
-        """Return when the best and everything that was saved lie on the disk, or could not be written."""
+    def close(self) -> bool:
+        """Return when the best and everything that was saved lie on the disk, or could not be written; whether they do.
+
+        May be called again.
+        """
         self._submit_best()
-        self._writer.close()
+        return self._writer.close()
 
     def _submit_best(self) -> None:
         if self.best is not None and not self._best_is_submitted:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
 from typing import Protocol
@@ -51,12 +52,19 @@ VALIDATION_BATCHES = 4
 
 
 class NotFinite(Exception):
-    """The loss stopped being finite; carries the epoch and step at which it did."""
+    """The loss, a gradient or a weight stopped being finite; carries the epoch and step at which it did."""
 
-    def __init__(self, epoch: int, step: int, lr: float, remedy: str = "regularization.clip_grad_norm") -> None:
+    def __init__(
+        self,
+        epoch: int,
+        step: int,
+        lr: float,
+        remedy: str = "regularization.clip_grad_norm",
+        what: str = "The loss",
+    ) -> None:
         self.epoch, self.step, self.lr = epoch, step, lr
         super().__init__(
-            f"The loss stopped being finite at step {step}, in epoch {epoch}, with a learning rate of {lr:.3g}. "
+            f"{what} stopped being finite at step {step}, in epoch {epoch}, with a learning rate of {lr:.3g}. "
             f"Lower optimizer.lr, or set {remedy}"
         )
 
@@ -164,6 +172,8 @@ class Loop:
         self.position = Position()
         self.losses = Losses()
         self.paused_s = 0.0
+        self.measuring = False
+        """Whether a validation is under way, and what it measures anew is not whole: no moment for a checkpoint."""
         self._grad_norm: Tensor | None = None
         self._next_tick = self._next_grad_norm = 0.0
         self._unsaid = (0.0, 0.0, 0)
@@ -185,6 +195,7 @@ class Loop:
             if reason := self._train():
                 return reason
             self.collect()
+            self.require_finite_weights()
             train_s = monotonic() - began - (self.paused_s - paused)
             # An epoch that was gone on with has samples of another process, which cost this one no time.
             samples_per_s = (self.losses.samples - samples) / max(train_s, 1e-9)
@@ -307,6 +318,16 @@ class Loop:
             bounds = ["optimizer.line_search_fn, and larger batches"] if self.needs_closure else []
             raise NotFinite(self.position.epoch, broken, self.rate.last, *bounds)
 
+    def require_finite_weights(self) -> None:
+        """To be called before weights are judged or kept. Waits for the device.
+
+        Raises:
+            NotFinite: the last step has made a weight something that is no number.
+        """
+        weights = [p.detach() for p in self.network.parameters() if p.requires_grad]
+        if weights and not torch.stack(torch._foreach_norm(weights, math.inf)).isfinite().all():
+            raise NotFinite(self.position.epoch, self.position.step, self.rate.last, what="A weight")
+
     def _say_step(self) -> None:
         (total, weight, samples), now = self._unsaid, monotonic()
         elapsed = now - self._said_at - (self.paused_s - self._said_paused_s)
@@ -359,7 +380,7 @@ class Loop:
         self.val_metrics.reset()
         losses = Losses()
         network = self.result
-        with evaluation(network):
+        with evaluation(network), self._measuring():
             if reason := self._measure_statistics():
                 return {}, reason
             for batch in self.batches.validation(self.batch_size * VALIDATION_BATCHES):
@@ -375,6 +396,14 @@ class Loop:
             if not losses.samples:
                 return {}, None
             return {"loss": losses.mean} | self.val_metrics.compute(), None
+
+    @contextmanager
+    def _measuring(self) -> Iterator[None]:
+        self.measuring = True
+        try:
+            yield
+        finally:
+            self.measuring = False
 
     def _measure_statistics(self) -> Reason | None:
         """Let the BatchNorm layers of an averaged network see the training samples, where the average needs it."""

@@ -70,6 +70,7 @@ class Session:
         self._monitored_at = 0.0
         self._ending: Reason | None = None
         self._paused = False
+        self._asked_to_save = False
         self._thread = threading.Thread(target=self._main, name="engine")
 
     @classmethod
@@ -150,17 +151,30 @@ class Session:
         """Do what viewers asked for, hold while paused, say how the device fares; why the run is to end, if it is."""
         assert self._loop is not None
         self._look_around()
+        self._save_if_due()
         while self._paused and self._ending is None:
             began = monotonic()
             sleep(TICK_S)
             self._look_around()
+            self._save_if_due()
             self._loop.paused_s += monotonic() - began
         return self._ending
+
+    def _save_if_due(self) -> None:
+        assert self._loop is not None and self._keeper is not None
+        if self._loop.measuring:
+            return
+        if self._asked_to_save:
+            self._asked_to_save = False
+            self._keeper.save()
+        else:
+            self._keeper.between_steps()
 
     def epoch_ended(self, *, improved: bool) -> None:
         """Keep what is worth keeping."""
         assert self._keeper is not None
         self._keeper.epoch_ended(improved=improved)
+        self._save_if_due()
 
     # The engine thread.
 
@@ -176,8 +190,6 @@ class Session:
             message = self._ended(reason, loop, keeper)
         except BaseException as error:  # the thread's last line of defence: whatever it is, it is said and recorded
             reason, message = Reason.FAILED, self._failed(error)
-        if self._keeper is not None:
-            self._keeper.close()
         stopping = self._loop.stopping if self._loop else None
         self._run.ending()
         self.finished = Finished(
@@ -201,6 +213,7 @@ class Session:
             self._loop,
             self.directory / "checkpoints",
             every_s=self.plan.experiment.training.checkpoint_every_s,
+            within_epoch_s=self.plan.experiment.training.checkpoint_within_epoch_s,
             say=self.say,
             resumed_from=resume.checkpoint if resume else None,
         )
@@ -240,9 +253,15 @@ class Session:
         """Save, put the best weights back, and say in a sentence how the run ended."""
         loop.collect()
         keeper.save()
+        saved = keeper.close()
         at, stopping = loop.position, loop.stopping
         if reason is Reason.INTERRUPTED:
-            return f"Interrupted at step {at.step}, in epoch {at.epochs_begun}; everything is saved."
+            how = (
+                "everything is saved"
+                if saved
+                else "the last checkpoint could not be written, the one before it is kept"
+            )
+            return f"Interrupted at step {at.step}, in epoch {at.epochs_begun}; {how}."
         how = {
             Reason.COMPLETED: f"Trained {at.epochs_begun} epochs",
             Reason.STOPPED: f"Stopped by hand at step {at.step}, in epoch {at.epochs_begun}",
@@ -262,7 +281,13 @@ class Session:
     def _failed(self, error: BaseException) -> str:
         self._run.write_log("".join(traceback.format_exception(error)))
         sentence = faults.sentence(error).rstrip(".")
-        if self._keeper is not None and self._keeper.best is not None and self._loop is not None:
+        # Only what was flushed to the disk is whole.
+        if (
+            self._keeper is not None
+            and self._keeper.close()
+            and self._keeper.best is not None
+            and self._loop is not None
+        ):
             sentence += f"; the best checkpoint before it, of epoch {self._loop.stopping.best_epoch}, is whole"
         return f"{sentence}."
 
@@ -298,8 +323,7 @@ class Session:
             self._ending = self._ending or Reason.STOPPED
             outcome = self._ending.value
         elif command.command == "checkpoint":
-            self._loop.collect()
-            self._keeper.save()
+            self._asked_to_save = True
             outcome = "saving"
         else:
             outcome = "refused: a session ends with the process that it is in"

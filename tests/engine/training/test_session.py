@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import time
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ import torch
 from engine.experiment import Refused, load, read, reads
 from engine.plan import check
 from engine.runs import Follower
-from engine.training.checkpoint import load_checkpoint, newest_checkpoint
+from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
 from engine.training.commands import SetLR, Simple
 from engine.training.events import Checkpoint, CommandDone, Epoch, Finished, Log, Reason, RunStarted, Step
 from engine.training.session import Session
@@ -279,3 +280,71 @@ def test_a_session_that_nobody_watches_trains_all_the_same(tmp_path):
     session = started(tmp_path)
     assert session.join(150)
     assert session.finished.reason is Reason.COMPLETED
+
+
+def test_a_long_epoch_is_saved_in_its_middle_and_gone_on_with_to_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)
+    small = ("training.epochs=1", "data.batch_size=32", "regularization.average=ema")
+    whole = started(tmp_path, *small)
+    (expected,) = of(Epoch, finished(whole))
+    session = started(tmp_path, *small, "training.checkpoint_within_epoch_s=1e-6")
+    events = finished(session)
+    steps = whole.finished.step
+    assert any(0 < e.step < steps for e in of(Checkpoint, events))
+    for folder in checkpoints_in(session.directory / "checkpoints")[1:]:
+        shutil.rmtree(folder)
+    (left,) = checkpoints_in(session.directory / "checkpoints")
+    assert 0 < load_checkpoint(left).state["position"]["step"] < steps
+    resumed = Session.resumed(session.directory)
+    resumed.start()
+    (epoch,) = of(Epoch, finished(resumed))
+    assert epoch.metrics == expected.metrics
+    for ours, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_checkpoint_that_is_asked_for_during_a_validation_is_that_of_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)
+    small = ("training.epochs=2", "regularization.average={type='swa', start=0.0}", "training.checkpoint_every_s=1e6")
+    session = started(tmp_path, *small)
+    look, asked = session._look_around, []
+
+    def look_around():
+        if session._loop.measuring and not asked:
+            asked.append(session._loop.position.step)
+            session.send(Simple(command="checkpoint"))
+        look()
+
+    session._look_around = look_around
+    events = finished(session)
+    (first, *_) = [e for e in of(Checkpoint, events) if e.step]
+    assert (first.epoch, first.step) == (1, asked[0])
+    again = Session.resumed(session.directory)
+    assert again.plan.experiment.training.epochs == 2
+
+
+def test_weights_that_the_last_step_of_an_epoch_blew_up_are_never_saved(tmp_path):
+    session = started(
+        tmp_path, "training.checkpoint_every_s=1e-6", "training.epochs=4", "training.early_stopping=false"
+    )
+    ended = session.epoch_ended
+
+    def epoch_ended(*, improved):
+        ended(improved=improved)
+        if session._loop.position.epoch == 3:
+            step = session._loop.step
+
+            def blow_up(window):
+                step(window)
+                if session._loop.position.step_in_epoch == 23:
+                    with torch.no_grad():
+                        next(session._loop.network.parameters()).fill_(float("inf"))
+
+            session._loop.step = blow_up
+
+    session.epoch_ended = epoch_ended
+    end = finished(session)[-1]
+    assert end.reason is Reason.FAILED and "A weight stopped being finite at step 69, in epoch 3" in end.message
+    for folder in checkpoints_in(session.directory / "checkpoints"):
+        assert all(torch.isfinite(t).all() for t in load_checkpoint(folder).model.values())
+    assert load_checkpoint(newest_checkpoint(session.directory / "checkpoints")).state["position"]["epoch"] == 3
