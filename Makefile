@@ -2,6 +2,7 @@
 # make test       every test but the benchmarks
 # make check      style, types, and who may import whom
 # make mutations  ten thousand presets changed at random, none of which may end in a traceback
+# make test-faults  runs killed two hundred times, and gone on with
 # make clean      remove what the others made, runs excepted
 #
 # The environment in .venv is set up on first use, and again only when what it is made from changes.
@@ -19,7 +20,7 @@ READY := $(VENV)/.ready-$(shell ($(SECTIONS); cat constraints.txt; pwd -P) | cks
 SAY := echo >&2 "torchdeck needs Python 3.11 or newer, and"
 FIX := . Name one: make PYTHON=/path/to/python3.11
 
-.PHONY: help train test check mutations clean
+.PHONY: help train test check mutations test-faults clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +40,9 @@ check: $(READY)
 
 mutations: $(READY)
 	@TORCHDECK_MUTATIONS=10000 $(BIN)/python -m pytest --timeout 3600 tests/engine/checks/test_mutations.py
+
+test-faults: $(READY)
+	@TORCHDECK_KILLS=200 $(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -101,7 +101,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     state = read_state(checkpoint)
     try:
         ran_with = RanWith.from_state(state.get("ran_with"))
-        position = Position(**state["position"])
+        begun = int(Position(**state["position"]).epochs_begun)
     except (ValueError, TypeError, KeyError) as error:
         raise not_of_this_run(checkpoint, error) from error
     file, earlier = run.path / EXPERIMENT, [path for line in _lines(run.path) for path in line]
@@ -113,7 +113,6 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     mistakes = list(_refused(before, after, run.path))
     if "training.device" not in asked and (missing := _missing_device(ran_with, run.path)):
         mistakes.append(missing)
-    begun = position.epochs_begun
     if after.training.epochs < min(begun, before.training.epochs):
         expected = f"{begun} epochs are trained, or begun, by now"
         mistakes.append(Mistake("training.epochs", f"found {after.training.epochs}", expected, f"Set {begun} or more."))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from engine.training.loop import Loop, Losses
@@ -13,6 +14,61 @@ from engine.training.position import Position
 from engine.training.randomness import random_states, set_random_states
 
 FORMAT = 2
+
+_Count = Annotated[int, Field(ge=0, lt=2**53)]
+_Number = int | float
+
+
+class _Plain(BaseModel):
+    """A part of a snapshot's plain data, as it must be; what is not is refused before anything is put back."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class _Position(_Plain):
+    epoch: Annotated[_Count, Field(ge=1)]
+    step_in_epoch: _Count
+    step: _Count
+
+
+class _Rate(_Plain):
+    epochs: _Count
+    factor: _Number
+    steps: _Count
+    moves: _Count
+    scheduled: list[_Number]
+    last: _Number
+    scheduler: dict[str, Any] | None
+
+
+class _Stopping(_Plain):
+    best: _Number | None
+    best_epoch: _Count | None
+    patience_used: _Count
+    reached: _Number | None
+
+
+class _Losses(_Plain):
+    total: _Number
+    weight: _Number
+    samples: _Count
+
+
+class _Optimizer(_Plain):
+    groups: list[dict[str, Any]]
+    numbers: dict[str, dict[str, Any]]
+
+
+class _State(_Plain):
+    format: Literal[2]
+    ran_with: dict[str, Any]
+    position: _Position
+    optimizer: _Optimizer
+    rate: _Rate
+    precision: dict[str, Any]
+    stopping: _Stopping
+    losses: _Losses
+    average: dict[str, _Count] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +116,15 @@ def position(snapshot: Snapshot) -> Position:
 
 
 def put_back(loop: Loop, snapshot: Snapshot) -> None:
-    """Make `loop`, built from the same experiment, go on exactly where `snapshot` was taken."""
+    """Make `loop`, built from the same experiment, go on exactly where `snapshot` was taken.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError, RuntimeError: it was taken of something else.
+    """
     state, trainer = _numbers(snapshot.state), snapshot.trainer
+    _require_form(state)
     loop.network.load_state_dict(_named(trainer, "weights.") or snapshot.model)
-    if loop.average is not None and state.get("average") is not None:
+    if loop.average is not None and state["average"] is not None:
         # A run that goes on with an average that it did not have before begins it now.
         loop.average.network.load_state_dict(snapshot.model)
         loop.average.load_state_dict(state["average"])
@@ -74,9 +135,17 @@ def put_back(loop: Loop, snapshot: Snapshot) -> None:
     loop.position = position(snapshot)
     loop.losses = Losses()
     loop.losses.total, loop.losses.samples = state["losses"]["total"], state["losses"]["samples"]
-    loop.losses.weight = state["losses"].get("weight", loop.losses.samples)
+    loop.losses.weight = state["losses"]["weight"]
     loop.metrics.load_state_dict(_named(trainer, "metrics."))
     set_random_states(trainer, loop.batches.device)
+
+
+def _require_form(state: dict[str, Any]) -> None:
+    try:
+        _State.model_validate(state)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, trainer: dict[str, Tensor], saved: dict[str, Any]) -> None:
