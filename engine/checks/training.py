@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from engine.catalog.metrics import goal, monitors
 from engine.checks.subject import Subject, check
 from engine.experiment.mistakes import Mistake, drop, put, value_text
+from engine.experiment.tree import walk
 
 _AT_MOST_1 = ("accuracy", "f1")
 
@@ -80,3 +81,18 @@ def accumulates_more_than_an_epoch(subject: Subject) -> Iterator[Mistake]:
         fix = f"Set it to {max(1, batches // 4)}, say, or make data.batch_size smaller."
         path, remedy = "training.accumulation_steps", put(max(1, batches // 4))
         yield Mistake(path, f"found {steps}", expected, fix, severity="warning", remedy=remedy)
+
+
+@check
+def accumulates_over_batch_norm(subject: Subject) -> Iterator[Mistake]:
+    """Batches in parts where a layer looks at the whole batch: the parts' gradients do not add up to the batch's."""
+    if subject.experiment.training.on_out_of_memory != "accumulate":
+        return
+    norms = [p.path for p in walk(subject.experiment.model.layers) if "BatchNorm" in p.layer.type]
+    found = sorted({*norms, *subject.needs_two})
+    if found:
+        shown = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
+        expected = f"{shown} normalises over the whole batch, so its parts would give other gradients than the batch"
+        fix = 'Set it to "stop", or use GroupNorm or LayerNorm.'
+        path, remedy = "training.on_out_of_memory", put("stop")
+        yield Mistake(path, "found 'accumulate'", expected, fix, remedy=remedy)

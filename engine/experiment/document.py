@@ -379,6 +379,23 @@ class Training(Part):
         float,
         Field(gt=0, description="Seconds without a checkpoint after which one is saved in the middle of an epoch."),
     ] = 300.0
+    on_not_finite: Annotated[
+        Literal["stop", "rewind"],
+        Field(
+            description="When a loss or a gradient is not finite: end the run, or go back to the last good checkpoint "
+            "with half the learning rate. The bad step is taken back either way."
+        ),
+    ] = "stop"
+    max_rewinds: Annotated[
+        int, Field(gt=0, le=100, description="Times that a run goes back before it ends; with on_not_finite rewind.")
+    ] = 3
+    on_out_of_memory: Annotated[
+        Literal["stop", "accumulate"],
+        Field(
+            description="When a step does not fit into memory: end the run, saying which batch would fit, or take each "
+            "batch in parts whose gradients add up to the same step."
+        ),
+    ] = "stop"
     early_stopping: Annotated[EarlyStopping | None, Field(description="Left out: the run goes to its last epoch.")] = (
         None
     )

@@ -13,10 +13,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from engine.model.containers import CONTAINERS
+from engine.model.places import modules_at
 from engine.plan import Plan
 from engine.probes.aside import Aside
 from engine.probes.differences import NUDGE, Argument, Function, Stop, Stopped, Verdict, compare
-from engine.probes.places import modules_at
 from engine.probes.records import GradientsChecked, LayerChecked
 from engine.probes.trial import Trial, needs_whole_plan
 from engine.training.batches import Batches

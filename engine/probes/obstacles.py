@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.model.containers import CONTAINERS
+from engine.model.places import modules_at
 from engine.plan import LayerPlan, Plan
-from engine.probes.places import modules_at
 from engine.probes.records import BatchStep
 from engine.probes.trial import Trial
 from engine.training.batches import Batch

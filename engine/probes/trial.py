@@ -39,6 +39,7 @@ class Trial:
         self.experiment = experiment
         self.dataset = load_data(experiment.data, experiment.seed)
         self._loop = assemble(replace(plan, experiment=experiment), self.dataset, _Nobody())
+        self._loop.guard = None  # a step that is not finite is what a probe is here to see
         self.network = self._loop.network
         self.criterion = self._loop.criterion
         self.optimizer = self._loop.optimizer

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import errno
 
-import torch
-
 from engine.experiment.mistakes import Refused
-from engine.training.loop import NotFinite
+from engine.training.finite import NotFinite
+from engine.training.recovery import OutOfMemory, is_out_of_memory
 
 
 def sentence(error: BaseException) -> str:
     """What a person should read about an error that ended a run; the traceback goes to a log, not to them."""
-    if isinstance(error, (NotFinite, Refused)):
+    if isinstance(error, (NotFinite, OutOfMemory, Refused)):
         return str(error)
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or _says_out_of_memory(error):
+    if is_out_of_memory(error):
         return "The device ran out of memory. Lower data.batch_size, or set training.amp to bfloat16."
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"The disk is full ({error.filename or 'while writing'}). Make room and resume."
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0] if text else 'no message'}"
-
-
-def _says_out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -30,7 +30,9 @@ from engine.training.averaging import Average, Statistics
 from engine.training.batches import Batch, Batches
 from engine.training.commands import Command
 from engine.training.events import Epoch, Event, Log, Reason, Step
+from engine.training.finite import Guard, NotFinite, all_finite
 from engine.training.metrics import Metrics
+from engine.training.micro_batches import pieces
 from engine.training.mixing import Mixing
 from engine.training.position import Position
 from engine.training.precision import MixedPrecision, evaluation
@@ -49,24 +51,6 @@ network of cheap steps (an embedding) would cost some percent of the run at ever
 
 VALIDATION_BATCHES = 4
 """A batch of the validation is this many times the size of one of the training: no gradients are kept."""
-
-
-class NotFinite(Exception):
-    """The loss, a gradient or a weight stopped being finite; carries the epoch and step at which it did."""
-
-    def __init__(
-        self,
-        epoch: int,
-        step: int,
-        lr: float,
-        remedy: str = "regularization.clip_grad_norm",
-        what: str = "The loss",
-    ) -> None:
-        self.epoch, self.step, self.lr = epoch, step, lr
-        super().__init__(
-            f"{what} stopped being finite at step {step}, in epoch {epoch}, with a learning rate of {lr:.3g}. "
-            f"Lower optimizer.lr, or set {remedy}"
-        )
 
 
 class Watch(Protocol):
@@ -172,6 +156,17 @@ class Loop:
         self.position = Position()
         self.losses = Losses()
         self.paused_s = 0.0
+        scales = precision.scaler is not None
+        self.guard = None if scales or batches.device == "mps" else _guard(optimizer, network, batches.device)
+        self.window: list[Batch] = []
+        """What the step under way, or the last one, was taken on."""
+        self.stepping = False
+        """Whether the optimizer itself is at work on its weights."""
+        self.micro_batches = 1
+        """Pieces in which each batch is taken, where it does not fit into memory."""
+        self.validation_size = self.batch_size * VALIDATION_BATCHES
+        self.rewinds = 0
+        """How often the run has gone back to a checkpoint because something was not finite."""
         self.measuring = False
         """Whether a validation is under way, and what it measures anew is not whole: no moment for a checkpoint."""
         self._grad_norm: Tensor | None = None
@@ -231,25 +226,48 @@ class Loop:
             yield window
 
     def step(self, window: list[Batch]) -> None:
-        """One step of the optimizer: on one batch, or on several whose gradients are added up."""
+        """One step of the optimizer: on one batch, or on several whose gradients are added up.
+
+        What is raised leaves the step untaken.
+
+        Raises:
+            NotFinite: its update would not be finite.
+        """
+        self.window = window
         self.position.step += 1
         self.position.step_in_epoch += 1
-        if self.needs_closure:
-            self._step_with_closure(window)
-        else:
-            self._step(window)
+        try:
+            if self.needs_closure:
+                self._step_with_closure(window)
+            else:
+                self._step(window)
+        except BaseException:
+            self.position.step -= 1
+            self.position.step_in_epoch -= 1
+            raise
 
     def _step(self, window: list[Batch]) -> None:
         """Forward, loss, backward, clip, step, schedule."""
         self.gradients(window)
         self.precision.unscale()
+        self._require_finite_gradients()
         if self.regularizer.max_norm is None and monotonic() >= self._next_grad_norm:
             self._look_at_norm()
         if self.regularizer.clips and (norm := self.regularizer.clip()) is not None:
             self._grad_norm = norm
-        self.precision.step()
+        self._take()
         self.optimizer.zero_grad()
         self._step_done()
+
+    def _take(self, *closure: Callable[[], Tensor]) -> None:
+        self.stepping = not closure
+        self.precision.step(*closure)
+        self.stepping = False
+
+    def _require_finite_gradients(self) -> None:
+        if self.guard is not None and not self.guard.passes():
+            self.collect()
+            raise self._not_finite("A gradient", self.position.step)
 
     def _step_with_closure(self, window: list[Batch]) -> None:
         """As `_step`, with an optimizer that asks for loss and gradients itself, again and again: LBFGS.
@@ -262,24 +280,27 @@ class Loop:
             first = replay.rewind()
             self.optimizer.zero_grad()
             objectives = self.gradients(window, report=first)
+            if first:
+                self._require_finite_gradients()
             if first and monotonic() >= self._next_grad_norm:
                 self._look_at_norm()
             return torch.stack([objective.detach() for objective in objectives]).sum()
 
-        self.precision.step(closure)
+        self._take(closure)
         replay.done()
         self.optimizer.zero_grad()
         self._step_done()
 
-    def gradients(self, window: list[Batch], *, report: bool = True) -> list[Tensor]:
+    def gradients(self, window: list[Batch], *, report: bool = True, parts: int | None = None) -> list[Tensor]:
         """Add up the gradients of the mean loss over all batches of a window: forward, loss, backward.
 
         Returns what was differentiated: the loss and its penalties, batch by batch. `report`: take down loss and
-        metrics.
+        metrics. `parts`: the pieces that each batch is taken in, `micro_batches` if left out.
         """
+        window = pieces(window, self.micro_batches if parts is None else parts)
         weights = [batch.size if self.denominator is None else self.denominator(batch.target) for batch in window]
         whole = sum(weights)
-        objectives = []
+        objectives, reports = [], []
         for batch, weight in zip(window, weights, strict=True):
             with self.precision.autocast():
                 output = self.network(*batch.inputs)
@@ -290,9 +311,11 @@ class Loop:
                 objective = objective * weight / whole
             self.precision.backward(objective)
             objectives.append(objective)
-            if report:
-                self.losses.add(loss.detach(), weight, batch.size, self.position.step)
-                self.metrics.add(output.detach(), batch.target)
+            reports.append((loss.detach(), weight, output.detach(), batch))
+        if report:  # at the end, since a window that runs out of memory is taken once more
+            for loss, weight, output, batch in reports:
+                self.losses.add(loss, weight, batch.size, self.position.step)
+                self.metrics.add(output, batch.target)
         return objectives
 
     def _look_at_norm(self) -> None:
@@ -311,12 +334,20 @@ class Loop:
             NotFinite: one of them is not finite; it has been said by then.
         """
         total, weight, samples, broken = self.losses.fetch()
+        gradients = self.guard is None or self.guard.fetch()
         self._unsaid = (self._unsaid[0] + total, self._unsaid[1] + weight, self._unsaid[2] + samples)
         if broken is not None or (self._unsaid[2] and monotonic() >= self._said_at + TICK_S):
             self._say_step()
         if broken is not None:
-            bounds = ["optimizer.line_search_fn, and larger batches"] if self.needs_closure else []
-            raise NotFinite(self.position.epoch, broken, self.rate.last, *bounds)
+            raise self._not_finite("The loss", broken)
+        if not gradients:
+            raise self._not_finite("A gradient", self.position.step)
+
+    def _not_finite(self, what: str, step: int) -> NotFinite:
+        remedy = (
+            "optimizer.line_search_fn, and larger batches" if self.needs_closure else "regularization.clip_grad_norm"
+        )
+        return NotFinite(self.position.epoch, step, self.rate.last, remedy, what)
 
     def require_finite_weights(self) -> None:
         """To be called before weights are judged or kept. Waits for the device.
@@ -324,9 +355,8 @@ class Loop:
         Raises:
             NotFinite: the last step has made a weight something that is no number.
         """
-        weights = [p.detach() for p in self.network.parameters() if p.requires_grad]
-        if weights and not torch.stack(torch._foreach_norm(weights, math.inf)).isfinite().all():
-            raise NotFinite(self.position.epoch, self.position.step, self.rate.last, what="A weight")
+        if not all_finite([p for p in self.network.parameters() if p.requires_grad]):
+            raise self._not_finite("A weight", self.position.step)
 
     def _say_step(self) -> None:
         (total, weight, samples), now = self._unsaid, monotonic()
@@ -383,7 +413,7 @@ class Loop:
         with evaluation(network), self._measuring():
             if reason := self._measure_statistics():
                 return {}, reason
-            for batch in self.batches.validation(self.batch_size * VALIDATION_BATCHES):
+            for batch in self.batches.validation(self.validation_size):
                 with self.precision.autocast():
                     output = network(*batch.inputs)
                     loss = batch.loss(self.criterion, output)
@@ -409,7 +439,7 @@ class Loop:
         """Let the BatchNorm layers of an averaged network see the training samples, where the average needs it."""
         if self.average is None or not self.average.count or not self.average.needs_statistics:
             return None
-        size, epoch = self.batch_size * VALIDATION_BATCHES, self.position.epoch
+        size, epoch = self.validation_size, self.position.epoch
         with Statistics(self.average.network) as statistics:
             for batch in self.batches.training(size, self.seed, epoch):
                 with self.precision.autocast():
@@ -427,3 +457,7 @@ class Loop:
             return reason
         self._next_tick = monotonic() + TICK_S
         return None
+
+
+def _guard(optimizer: torch.optim.Optimizer, network: nn.Module, device: str) -> Guard:
+    return Guard(optimizer, list(network.parameters()), waits=device == "cpu")

@@ -82,6 +82,11 @@ class LearningRate:
         self.factor = value / now if now > 0 else self.factor
         self._apply()
 
+    def scale(self, factor: float) -> None:
+        """Scale the rest of the schedule."""
+        self.factor *= factor
+        self._apply()
+
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs, as JSON can hold it; what is a table (milestones) follows from the choice."""
         state = _plain(self.scheduler.state_dict()) if self.scheduler else None

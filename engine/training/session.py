@@ -18,13 +18,16 @@ from engine.runs import RunDirectory
 from engine.training import faults, resuming
 from engine.training.allocator import keep_freed_memory
 from engine.training.assemble import assemble
+from engine.training.checkpoint import newest_checkpoint
 from engine.training.commands import Command, SetLR, Simple
 from engine.training.environment import describe_environment
 from engine.training.events import CommandDone, Event, Finished, Log, Reason, RunStarted
+from engine.training.finite import NotFinite
 from engine.training.keeper import Keeper, put_back
 from engine.training.loop import TICK_S, Loop
 from engine.training.monitor import DeviceMonitor
 from engine.training.planned_rates import corners
+from engine.training.recovery import Recovery, is_out_of_memory
 from engine.training.resuming import Resumption, resumption
 
 DEVICE_EVENT_S = 2.0
@@ -182,12 +185,10 @@ class Session:
         began = monotonic()
         try:
             dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed)
-            loop, keeper = self._prepare(dataset)
+            loop = self._prepare(dataset)
             self._introduce(dataset, loop)
-            if self._resume is None:
-                keeper.save()
-            reason = loop.run()
-            message = self._ended(reason, loop, keeper)
+            reason = self._train(loop)
+            message = self._ended(reason, loop)
         except BaseException as error:  # the thread's last line of defence: whatever it is, it is said and recorded
             reason, message = Reason.FAILED, self._failed(error)
         stopping = self._loop.stopping if self._loop else None
@@ -204,20 +205,55 @@ class Session:
         self.say(self.finished)
         self._run.close()
 
-    def _prepare(self, dataset: Dataset) -> tuple[Loop, Keeper]:
+    def _prepare(self, dataset: Dataset) -> Loop:
         resume = self._resume
-        self._loop = assemble(self.plan, dataset, self, ran_with=resume.ran_with if resume else None)
+        self._loop = loop = assemble(self.plan, dataset, self, ran_with=resume.ran_with if resume else None)
         if resume is not None:
-            put_back(self._loop, resume.checkpoint)
-        self._keeper = Keeper(
-            self._loop,
-            self.directory / "checkpoints",
-            every_s=self.plan.experiment.training.checkpoint_every_s,
-            within_epoch_s=self.plan.experiment.training.checkpoint_within_epoch_s,
+            put_back(loop, resume.checkpoint)
+        self._keeper = self._keeper_of(loop, resume.checkpoint if resume else None)
+        if resume is None:
+            self._keeper.save()
+        return loop
+
+    def _keeper_of(self, loop: Loop, resumed_from: Path | None) -> Keeper:
+        training = self.plan.experiment.training
+        return Keeper(
+            loop,
+            self._run.checkpoints,
+            every_s=training.checkpoint_every_s,
+            within_epoch_s=training.checkpoint_within_epoch_s,
             say=self.say,
-            resumed_from=resume.checkpoint if resume else None,
+            resumed_from=resumed_from,
         )
-        return self._loop, self._keeper
+
+    def _train(self, loop: Loop) -> Reason:
+        """Run the loop to its end, over the faults that it can go on from."""
+        recovery = Recovery(self.plan, loop, rewind=self._rewind, say=self.say)
+        while True:
+            not_finite: NotFinite | None = None
+            try:
+                return loop.run()
+            except NotFinite as error:
+                not_finite = error.with_traceback(None)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the except block, whose traceback holds the tensors of the step.
+            if not_finite is not None:
+                recovery.after_not_finite(not_finite)
+            else:
+                recovery.after_out_of_memory()
+
+    def _rewind(self) -> str | None:
+        """Put the run back to its newest whole checkpoint; its name."""
+        assert self._loop is not None and self._keeper is not None
+        self._keeper.close()
+        checkpoint = newest_checkpoint(self._run.checkpoints)
+        if checkpoint is None:
+            return None
+        put_back(self._loop, checkpoint)
+        self._keeper = self._keeper_of(self._loop, checkpoint)
+        return checkpoint.name
 
     def _introduce(self, dataset: Dataset, loop: Loop) -> None:
         plan = self.plan
@@ -249,8 +285,10 @@ class Session:
         for warning in plan.mistakes:
             self.say(Log(level="warning", message=str(warning)))
 
-    def _ended(self, reason: Reason, loop: Loop, keeper: Keeper) -> str:
+    def _ended(self, reason: Reason, loop: Loop) -> str:
         """Save, put the best weights back, and say in a sentence how the run ended."""
+        keeper = self._keeper
+        assert keeper is not None
         loop.collect()
         keeper.save()
         saved = keeper.close()

@@ -69,6 +69,9 @@ class _State(_Plain):
     stopping: _Stopping
     losses: _Losses
     average: dict[str, _Count] | None
+    micro_batches: Annotated[_Count, Field(ge=1)]
+    validation_size: Annotated[_Count, Field(ge=1)]
+    rewinds: _Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,9 @@ def take(loop: Loop) -> Snapshot:
         "stopping": loop.stopping.state_dict(),
         "losses": {"total": loop.losses.total, "weight": loop.losses.weight, "samples": loop.losses.samples},
         "average": loop.average.state_dict() if loop.average is not None else None,
+        "micro_batches": loop.micro_batches,
+        "validation_size": loop.validation_size,
+        "rewinds": loop.rewinds,
     }
     return Snapshot(model={k: _copy(v) for k, v in loop.result.state_dict().items()}, trainer=trainer, state=state)
 
@@ -133,6 +139,8 @@ def put_back(loop: Loop, snapshot: Snapshot) -> None:
     loop.precision.load_state_dict(state["precision"])
     loop.stopping.load_state_dict(state["stopping"])
     loop.position = position(snapshot)
+    loop.micro_batches, loop.rewinds = state["micro_batches"], state["rewinds"]
+    loop.validation_size = state["validation_size"]
     loop.losses = Losses()
     loop.losses.total, loop.losses.samples = state["losses"]["total"], state["losses"]["samples"]
     loop.losses.weight = state["losses"]["weight"]

@@ -57,7 +57,8 @@ def test_four_different_mistakes_are_all_said_at_once_each_with_its_path():
         "data.batch_size: found 'many', expected a whole number. Correct it, or remove it for the default, 64.",
         "model.layers[0].type: it is missing, expected here: Its name in the catalog, which is torch's name. Add it.",
         "training.epocs: 'epocs' is not a field of [training], expected one of epochs, device, amp, threads, "
-        "accumulation_steps, checkpoint_every_s, early_stopping. Did you mean epochs?",
+        "accumulation_steps, checkpoint_every_s, checkpoint_within_epoch_s, on_not_finite, max_rewinds, "
+        "on_out_of_memory, early_stopping. Did you mean epochs?",
     ]
 
 

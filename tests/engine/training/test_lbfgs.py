@@ -39,8 +39,11 @@ DROPPED = 'model.layers=["Flatten", {type="Linear", out_features=12}, "Tanh", {t
 LAST = "model.layers[4]={type='Linear', out_features='auto'}"
 
 
-def finished(tmp_path, *overrides, resume=None):
-    session = Session(check(reads(RUN, overrides)), runs_dir=tmp_path, resume=resume)
+def finished(tmp_path, *overrides):
+    return ended(Session(check(reads(RUN, overrides)), runs_dir=tmp_path))
+
+
+def ended(session):
     session.start()
     assert session.join(100) and session.finished.reason.value == "completed", session.finished
     return session, [event for event in session.drain() if isinstance(event, Epoch)]
@@ -97,7 +100,7 @@ def test_a_run_that_goes_on_is_the_run_that_never_ended(tmp_path, more):
     kept = loaded.state["optimizer"]["numbers"]["0"]
     assert len(kept["old_dirs"]) == len(kept["ro"]) == 3 and kept["n_iter"] > 3
     assert loaded.trainer[kept["old_dirs"][0]["tensor"]].numel() == 64 * 12 + 12 + 120 + 10
-    again, _ = finished(tmp_path, *more, resume=half.directory)
+    again, _ = ended(Session.resumed(half.directory, (f"training.epochs={whole.plan.experiment.training.epochs}",)))
     for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 

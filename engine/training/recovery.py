@@ -1,0 +1,158 @@
+"""What becomes of a run when a step cannot be taken: out of memory, or not finite. It goes on, or ends in a sentence.
+
+Everything here runs outside of the `except` block that caught the fault, whose traceback holds the step's tensors.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+
+import torch
+
+from engine.experiment.document import Training
+from engine.plan import Plan
+from engine.training.batches import Batch
+from engine.training.culprit import where_it_began
+from engine.training.events import Event, Log
+from engine.training.finite import NotFinite
+from engine.training.loop import Loop
+from engine.training.micro_batches import mixes_samples, pieces
+
+
+class OutOfMemory(Exception):
+    """A step does not fit into memory; the sentence says what would."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no more memory, as torch's allocators and Python say it."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        sign in str(error) for sign in ("can't allocate memory", "std::bad_alloc", "out of memory")
+    )
+
+
+class Recovery:
+    """Decides for one run, by its `training.on_out_of_memory` and `training.on_not_finite`.
+
+    Args:
+        rewind: puts the run back to its newest whole checkpoint and returns that one's name; None where there is none.
+    """
+
+    def __init__(
+        self, plan: Plan, loop: Loop, *, rewind: Callable[[], str | None], say: Callable[[Event], None]
+    ) -> None:
+        self._plan = plan
+        self._settings: Training = plan.experiment.training
+        self._loop = loop
+        self._rewind = rewind
+        self._say = say
+
+    def after_not_finite(self, error: NotFinite) -> None:
+        """Go back to the last good checkpoint with half the rate, where that is asked for and not too often.
+
+        Raises:
+            NotFinite: it is not; the layer where it began is named by then.
+        """
+        loop, most = self._loop, self._settings.max_rewinds
+        error.began = where_it_began(loop, self._plan.layers, loop.window)
+        loop.optimizer.zero_grad()
+        if self._settings.on_not_finite != "rewind":
+            raise error
+        if loop.rewinds >= most:
+            error.remedy += f"; the run went back {most} time{'s' * (most > 1)} and halved the rate each time"
+            raise error
+        times = loop.rewinds + 1
+        name = self._rewind()
+        if name is None:
+            raise error
+        # The checkpoint may be older than the last time.
+        loop.rate.scale(0.5 ** (times - loop.rewinds))
+        loop.rewinds = times
+        self._say(
+            Log(
+                level="warning",
+                message=f"{str(error).partition('. ')[0]}. Gone back to {name}, with half the rate: the next step has "
+                f"{loop.rate.lr:.3g} ({times} of {most}).",
+            )
+        )
+
+    def after_out_of_memory(self) -> None:
+        """Go on with smaller pieces of a batch, where that is asked for; a validation is repeated with smaller batches.
+
+        Raises:
+            OutOfMemory: it cannot go on so.
+        """
+        loop = self._loop
+        loop.optimizer.zero_grad()
+        _give_back_memory()
+        if loop.position.step_in_epoch >= self._plan.steps_per_epoch:
+            self._validate_in_smaller_batches()
+            return
+        window = list(loop.window)
+        size, at = max(batch.size for batch in window), loop.position.step + 1
+        if loop.stepping:
+            raise OutOfMemory(
+                f"There is no memory for what {type(loop.optimizer).__name__} keeps of each weight (step {at}). A "
+                "smaller batch does not help: make the model smaller, or take an optimizer that keeps less, such as SGD"
+            )
+        fitting = self._largest_that_fits(window)
+        if fitting is None:
+            raise OutOfMemory(f"There is no memory even for a step on one sample (step {at}). Make the model smaller")
+        parts = -(-size // fitting)
+        if self._settings.on_out_of_memory == "accumulate" and not mixes_samples(loop.network):
+            loop.micro_batches = parts
+            message = (
+                f"Out of memory at step {at} with a batch of {size}: from here on it is taken in {parts} parts of at "
+                f"most {fitting}, whose gradients add up to the same step."
+            )
+            self._say(Log(level="warning", message=message))
+            return
+        steps = parts * self._settings.accumulation_steps
+        raise OutOfMemory(
+            f"Out of memory at step {at} with a batch of {size}; a batch of {fitting} fits. Set data.batch_size = "
+            f"{fitting} with training.accumulation_steps = {steps} for steps of the same size, or "
+            'training.on_out_of_memory = "accumulate"'
+        )
+
+    def _largest_that_fits(self, window: list[Batch]) -> int | None:
+        """Tried out: forward and backward of a half, of a quarter, … of the largest batch; None if one sample fails."""
+        loop = self._loop
+        largest = max(window, key=lambda batch: batch.size)
+        parts = max(2, 2 * loop.micro_batches)
+        while True:
+            piece = pieces([largest], parts)[0]
+            fits = _fits(loop, piece)
+            loop.optimizer.zero_grad()
+            _give_back_memory()
+            if fits:
+                return piece.size
+            if piece.size == 1:
+                return None
+            parts *= 2
+
+    def _validate_in_smaller_batches(self) -> None:
+        loop = self._loop
+        if loop.validation_size == 1:
+            raise OutOfMemory("There is no memory even to validate one sample. Make the model smaller")
+        loop.validation_size = max(1, loop.validation_size // 4)
+        message = f"Out of memory while validating: done again, {loop.validation_size} samples at a time from here on."
+        self._say(Log(level="warning", message=message))
+
+
+def _fits(loop: Loop, piece: Batch) -> bool:
+    try:
+        loop.gradients([piece], report=False, parts=1)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return True
+    return False
+
+
+def _give_back_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
