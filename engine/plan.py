@@ -355,7 +355,12 @@ def _completed(experiment: Experiment) -> Experiment:
     model = experiment.model
     return experiment.model_copy(
         update={
-            "data": with_defaults(experiment.data),
+            "data": with_defaults(experiment.data).model_copy(
+                update={
+                    "transforms": tuple(_complete("transforms", choice) for choice in experiment.data.transforms),
+                    "augment": tuple(_complete("augmentations", choice) for choice in experiment.data.augment),
+                }
+            ),
             "model": model.model_copy(
                 update={
                     "init": _complete("initializers", model.init),

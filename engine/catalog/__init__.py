@@ -14,7 +14,17 @@ from types import MappingProxyType
 from engine.catalog.entry import Entry, Parameter
 from engine.experiment.mistakes import Refused, unknown_name
 
-KINDS = ("layers", "losses", "optimizers", "schedulers", "initializers", "regularizers", "metrics")
+KINDS = (
+    "layers",
+    "losses",
+    "optimizers",
+    "schedulers",
+    "initializers",
+    "transforms",
+    "augmentations",
+    "regularizers",
+    "metrics",
+)
 
 SINGULAR = {
     "layers": "a layer",
@@ -22,6 +32,8 @@ SINGULAR = {
     "optimizers": "an optimizer",
     "schedulers": "a scheduler",
     "initializers": "an initializer",
+    "transforms": "a transform",
+    "augmentations": "an augmentation",
     "regularizers": "a regularizer",
     "metrics": "a metric",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -175,8 +176,9 @@ def _attribute(dotted: str) -> Any:
 def _parameters(entry: Entry) -> Mapping[str, Parameter]:
     if entry.kind in NO_CLASS:
         return MappingProxyType({})
-    documented = entry.torch_class()
-    declared = _attribute(entry.signature_of) if entry.signature_of else documented
+    declared = _attribute(entry.signature_of) if entry.signature_of else entry.torch_class()
+    # Where torchdeck's own does it on whole batches, its torchvision need not be imported to say how.
+    documented = declared if entry.signature_of.startswith("engine.") else entry.torch_class()
     function = declared.__init__ if inspect.isclass(declared) else declared
     annotations = signature_types(function)
     help_texts = parameter_help(declared) | parameter_help(documented)
@@ -186,6 +188,8 @@ def _parameters(entry: Entry) -> Mapping[str, Parameter]:
         if name in entry.set_by_torchdeck or name.startswith("_"):
             continue
         default = None if parameter.default is inspect.Parameter.empty else parameter.default
+        if isinstance(default, Enum):
+            default = default.value  # what a document holds of torchvision's modes and policies
         annotation = entry.types.get(name, annotations.get(name, type(default)))
         allowed = document_type(annotation, _AT_LEAST.get(name))
         if allowed is None:

@@ -13,8 +13,10 @@ from engine.data.description import Description
 from engine.data.parameters import parsed
 from engine.data.samples import take
 from engine.data.splits import Split
+from engine.data.transforming import transform_mistakes, transformed
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, Refused
+from engine.free_memory import free_host_memory
 
 ON_THE_WAY = ("batch_size", "sampler", "memory_share", "workers")
 """What [data] says on how samples get to the device; which samples they are does not depend on it."""
@@ -84,10 +86,12 @@ def _state(path: str) -> tuple[int, int, int]:
 
 def _load(data: Data, seed: int) -> Dataset:
     source, mistakes = parsed(data)
+    mistakes = [*mistakes, *transform_mistakes(data)]
     if source is None or mistakes:
         raise Refused(mistakes)
     loaded = source.load(Split.of(data, seed))
     _refuse_nothing_to_train_on(data, loaded)
+    loaded = transformed(loaded, data, room=free_host_memory() // 2)
     preparation = loaded.preparation
     if data.normalize and loaded.description.input_kind == "image" and loaded.description.stored == "uint8":
         x, channels = loaded.x, loaded.description.input_shape[0]

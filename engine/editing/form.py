@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import NoneType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -139,7 +139,9 @@ def _declared(name: str, info: FieldInfo, value: Any, path: str, parameters: boo
     given = value is not _ABSENT
     optional = any(m is NoneType for m in members(info.annotation))
     help = info.description or ""
-    if kind and models:
+    if kind and _lists_choices(info):
+        yield from _choices(info, kind, value if given else (), path, name, parameters, depth, help)
+    elif kind and models:
         yield from _choice(models[0], kind, value if given else None, path, name, parameters, depth=depth, help=help)
     elif len(models) > 1 or (models and optional):
         there = given and value not in (False, "none")
@@ -162,6 +164,21 @@ def _declared(name: str, info: FieldInfo, value: Any, path: str, parameters: boo
             default=plain, required=info.is_required(), help=help, names=kind, off="none" if optional else "",
             options=tuple(str(c) for c in choices(annotation)) if _only_names(annotation) else (),
         )  # fmt: skip
+
+
+def _lists_choices(info: FieldInfo) -> bool:
+    """Whether a field holds a list of the catalog's entries."""
+    return get_origin(info.annotation) is tuple and get_args(info.annotation)[0] is Choice
+
+
+def _choices(
+    info: FieldInfo, kind: str, value: Any, path: str, name: str, parameters: bool, depth: int, help: str
+) -> Iterator[Field]:
+    """A list of choices: a field for each, and one more, which is empty, to add to it."""
+    items = list(value) if isinstance(value, (list, tuple)) else []
+    for i, item in enumerate((*items, None)):
+        title = f"{name} {i + 1}" if items else name
+        yield from _choice(Choice, kind, item, f"{path}[{i}]", title, parameters, depth=depth, help=help)
 
 
 def _choice(

@@ -64,12 +64,17 @@ def lookup(document: Mapping[str, Any], path: str, default: Any = None) -> Any:
 
 
 def set_value(text: str, path: str, value: Any) -> str:
-    """Put a value at a path. Tables on the way are made; a bare string on the way becomes the table of its type."""
+    """Put a value at a path. Tables on the way are made; a bare string on the way becomes the table of its type.
+
+    The place behind the last one of a list is a place, too; a list that is not there is made for its first.
+    """
     steps = _steps(path)
 
     def change(document: Any, make: Make) -> None:
-        holder = _reached(document, steps[:-1], make)
-        if isinstance(holder, InlineTable) and steps[-1] not in holder and len(holder) < 2:
+        holder = _reached(document, steps[:-1], make, then=steps[-1])
+        if isinstance(steps[-1], int) and steps[-1] == len(holder):
+            holder.append(make(steps[-1], value, _depth(steps)))
+        elif isinstance(holder, InlineTable) and steps[-1] not in holder and len(holder) < 2:
             # A table of one key shows no spacing that the layout could go on with: it is written as a whole.
             owner = _reached(document, steps[:-2], make)
             new = {**holder.unwrap(), str(steps[-1]): value}
@@ -86,6 +91,11 @@ def unset(text: str, path: str) -> str:
 
     def change(document: Any, make: Make) -> None:
         holder = _reached(document, steps[:-1], make)
+        if isinstance(steps[-1], int):
+            del holder[steps[-1]]
+            if not holder:
+                del _reached(document, steps[:-2], make)[steps[-2]]
+            return
         if steps[-1] not in holder:
             return
         if isinstance(holder, InlineTable) and len(steps) > 1 and not any(name in holder for name in HELD):
@@ -196,15 +206,15 @@ def _depth(steps: Sequence[str | int]) -> int:
     return sum(isinstance(step, int) for step in steps)
 
 
-def _reached(document: Any, steps: Sequence[str | int], make: Make) -> Any:
-    """What stands at the end of `steps`; tables that are missing on the way are made."""
+def _reached(document: Any, steps: Sequence[str | int], make: Make, then: str | int = "") -> Any:
+    """What stands at the end of `steps`; tables, and the list that `then` is a place of, are made where missing."""
     here = document
-    for depth, step in enumerate(steps):
+    for depth, (step, next_step) in enumerate(zip(steps, (*steps[1:], then), strict=True)):
         if isinstance(step, str) and (step not in here or here[step] is False):
             # One of the document's own tables is a section, `[optimizer]`; deeper ones stand in a line.
-            here[step] = (
-                tomlkit.table() if depth == 0 and isinstance(document, tomlkit.TOMLDocument) else make(step, {}, 0)
-            )
+            section = depth == 0 and isinstance(document, tomlkit.TOMLDocument)
+            empty: Any = [] if isinstance(next_step, int) else {}
+            here[step] = tomlkit.table() if section else make(step, empty, 0)
         elif isinstance(here[step], str):
             here[step] = make(step, {"type": str(here[step])}, 0)
         here = here[step]

@@ -71,6 +71,16 @@ class Data(BaseModel):
         ),
     ] = None
     stratify: Annotated[bool, Field(description="Each class has its share of every part.")] = True
+    transforms: Annotated[
+        tuple[Choice, ...],
+        Field(strict=False, description="What is done to every sample, of all parts, once: resize, crop, pad."),
+        Names("transforms"),
+    ] = ()
+    augment: Annotated[
+        tuple[Choice, ...],
+        Field(strict=False, description="What changes samples of the training part at random, each time anew."),
+        Names("augmentations"),
+    ] = ()
     sampler: Annotated[
         Literal["shuffled", "balanced"],
         Field(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-import psutil
 import torch
 from torch import Tensor
 
 from engine.data import Dataset
 from engine.data.samples import Ragged, Windows
+from engine.data.transforming import Transformed
 from engine.devices import available_cores
 from engine.experiment.document import Data
+from engine.free_memory import free_host_memory
 
 MOST_WORKERS = 8
 """Beyond this many, processes that read wait for one disk."""
@@ -51,6 +52,8 @@ def place(dataset: Dataset, device: str, data: Data) -> Placement:
             "(data.memory_share): batches are copied to it ahead of the steps.",
         )
     workers = resolve_workers(data.workers, device)
+    if isinstance(dataset.x, Transformed) and isinstance(dataset.x.samples, Tensor):
+        workers = 0  # They lie in memory, which processes would have to copy.
     by = f"{workers} processes" if workers > 1 else "a process" if workers else "a thread"
     return Placement(
         resident=False,
@@ -70,21 +73,12 @@ def resolve_workers(wanted: int | str, device: str) -> int:
 def free_memory(device: str) -> int:
     """Bytes that are free for samples on a device.
 
-    On a GPU, memory that torch has reserved and does not use is free as well. A container's limit counts.
+    On a GPU, memory that torch has reserved and does not use is free as well.
     """
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return min(psutil.virtual_memory().available, _left_in_container())
-
-
-def _left_in_container() -> int:
-    """Bytes below the memory limit of the control group that this process is in; very many where there is none."""
-    try:
-        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
-            return max(0, int(limit.read()) - int(used.read()))
-    except (OSError, ValueError):
-        return 1 << 62
+    return free_host_memory()
 
 
 def shared_memory_room() -> int:
