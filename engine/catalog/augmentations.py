@@ -51,6 +51,7 @@ def _ours(name: str, group: str, summary: str, when: str, **more: Any) -> Entry:
 
 _PROBABILITY = {"p": "Share of the images that are changed."}
 _AFFINE_HELPS = {
+    "interpolation": "How pixels between pixels are told: the nearest one, or a blend of the four around.",
     "degrees": "Turned by up to this many degrees either way, or between these two.",
     "fill": "What comes in from outside: 0 to 255 for pixels of whole numbers.",
 }
@@ -90,8 +91,9 @@ ENTRIES = (
         },
         inferred=SIZE,
         helps={
+            "size": "Height and width of the piece: that of the images, which is taken where it is left out.",
             "padding": "Pixels on each side: one number for all, two for across and down, four from the left round.",
-            "padding_mode": "constant fills with fill, edge repeats the edge, reflect mirrors at it.",
+            "padding_mode": "What is padded with: constant is fill, edge repeats the edge, reflect mirrors at it.",
             "fill": "What is padded with: 0 to 255 for pixels of whole numbers.",
         },
     ),
@@ -155,7 +157,7 @@ ENTRIES = (
         formula="x ← clamp(f·x), then f·x + (1-f)·mean, then f·x + (1-f)·grey\nf ~ U(1-v, 1+v)",
         types={"brightness": _Strength, "contrast": _Strength, "saturation": _Strength},
         helps={
-            "brightness": "v: the factor lies between 1-v and 1+v; or the least and the most of it.",
+            "brightness": "The factor lies between 1-v and 1+v; or the least and the most of it.",
             "contrast": "As brightness, about the mean of the image.",
             "saturation": "As brightness, about its grey; images of three channels only.",
         },
@@ -199,6 +201,7 @@ ENTRIES = (
         when_not="For small images: little is left to see.",
         formula="x ← x * G(σ), σ ~ U(sigma)",
         types={"kernel_size": Annotated[int, Ge(1)] | tuple[int, int], "sigma": _Positive | _Pair},
+        helps={"sigma": "Standard deviation of the blur in pixels, or the least and the most of it."},
     ),
     _each(
         "RandomAdjustSharpness",

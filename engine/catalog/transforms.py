@@ -56,6 +56,7 @@ ENTRIES = (
         when_not="Where the colour is what tells the classes apart.",
         formula="x ← 0.2989·R + 0.587·G + 0.114·B",
         types={"num_output_channels": Literal[1, 3]},
+        helps={"num_output_channels": "Channels that come out: 1, or 3 that are alike."},
     ),
     _transform(
         "RGB",

@@ -22,4 +22,8 @@ USUAL: dict[str, Any] = {
     "downscale_factor": 2,
     "groups": 2,
     "times": 2,
+    "degrees": 10,
+    "sharpness_factor": 2.0,
+    "bits": 4,
+    "quality": 75,
 }

@@ -22,6 +22,16 @@ _BY_LAYER: dict[str, dict[str, Any]] = {
 """What a layer begins with beside or instead of that."""
 
 
+_BY_TRANSFORM: dict[str, dict[str, Any]] = {
+    "Resize": {"size": 32},
+    "CenterCrop": {"size": 32},
+    "Pad": {"padding": 2},
+    "RandomCrop": {"padding": 4},
+    "RandomSolarize": {"threshold": 128},
+}
+"""What a transform or an augmentation begins with beside or instead of that."""
+
+
 def beginning(kind: str, name: str) -> Any:
     """A choice of the catalog as it is put into a document: its name, or a table where more must be said.
 
@@ -29,7 +39,7 @@ def beginning(kind: str, name: str) -> Any:
     {'type': 'MaxPool2d', 'kernel_size': 2}
     """
     entry = catalog(kind)[name]
-    own = _BY_LAYER.get(name, {}) if kind == "layers" else {}
+    own = {"layers": _BY_LAYER, "transforms": _BY_TRANSFORM, "augmentations": _BY_TRANSFORM}.get(kind, {}).get(name, {})
     required = [p.name for p in entry.parameters.values() if p.required and p.name in USUAL]
     values = {name: USUAL[name] for name in required} | own
     return {"type": name, **values} if values else name

@@ -209,7 +209,7 @@ def _depth(steps: Sequence[str | int]) -> int:
 def _reached(document: Any, steps: Sequence[str | int], make: Make, then: str | int = "") -> Any:
     """What stands at the end of `steps`; tables, and the list that `then` is a place of, are made where missing."""
     here = document
-    for depth, (step, next_step) in enumerate(zip(steps, (*steps[1:], then), strict=True)):
+    for depth, (step, next_step) in enumerate(zip(steps, [*steps, then][1:], strict=True)):
         if isinstance(step, str) and (step not in here or here[step] is False):
             # One of the document's own tables is a section, `[optimizer]`; deeper ones stand in a line.
             section = depth == 0 and isinstance(document, tomlkit.TOMLDocument)

@@ -2,6 +2,8 @@
 
     experiment.toml      what was asked, complete with defaults and seed
     environment.json     versions, device, command line, and the process that trains
+    data.json            what was learned from the training part, see engine/data/kept.py
+    split.safetensors    which samples are in which part
     events.jsonl         what happened, one event a line
     commands.jsonl       what viewers asked for, one command a line
     checkpoints/         see engine/training/checkpoint.py

@@ -6,12 +6,13 @@ import errno
 
 from engine.experiment.mistakes import Refused
 from engine.training.finite import NotFinite
+from engine.training.loader import CannotRead
 from engine.training.recovery import OutOfMemory, is_out_of_memory
 
 
 def sentence(error: BaseException) -> str:
     """What a person should read about an error that ended a run; the traceback goes to a log, not to them."""
-    if isinstance(error, (NotFinite, OutOfMemory, Refused)):
+    if isinstance(error, (CannotRead, NotFinite, OutOfMemory, Refused)):
         return str(error)
     if is_out_of_memory(error):
         return "The device ran out of memory. Lower data.batch_size, or set training.amp to bfloat16."

@@ -10,8 +10,8 @@ from time import monotonic, sleep
 
 from torch import nn
 
-from engine.data import Dataset, baseline, load_data
-from engine.experiment import Refused, dumps
+from engine.data import Dataset, baseline, kept, load_data
+from engine.experiment import Mistake, Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan
 from engine.runs import RunDirectory
@@ -185,6 +185,7 @@ class Session:
         began = monotonic()
         try:
             dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed)
+            self._keep_data(dataset)
             loop = self._prepare(dataset)
             self._introduce(dataset, loop)
             reason = self._train(loop)
@@ -192,6 +193,8 @@ class Session:
         except BaseException as error:  # the thread's last line of defence: whatever it is, it is said and recorded
             reason, message = Reason.FAILED, self._failed(error)
         stopping = self._loop.stopping if self._loop else None
+        if self._loop is not None:
+            self._loop.batches.close()
         self._run.ending()
         self.finished = Finished(
             reason=reason,
@@ -214,6 +217,22 @@ class Session:
         if resume is None:
             self._keeper.save()
         return loop
+
+    def _keep_data(self, dataset: Dataset) -> None:
+        """Put down which samples are in which part, and what was learned of them; a resume finds them as they were.
+
+        Raises:
+            Refused: the data is not what the run began with.
+        """
+        if self._resume is None:
+            try:
+                kept.keep(dataset, self.directory)
+            except OSError as error:
+                why = error.strerror or str(error)
+                self.say(Log(level="warning", message=f"The parts of the data cannot be written down ({why})."))
+        elif different := kept.difference(dataset, self.directory):
+            fix = "Bring the data back as it was, or start the run anew."
+            raise Refused(Mistake(str(self.directory), different.removesuffix("."), "", fix))
 
     def _keeper_of(self, loop: Loop, resumed_from: Path | None) -> Keeper:
         training = self.plan.experiment.training
@@ -280,7 +299,7 @@ class Session:
         for layer in plan.layers:
             for sentence in layer.notes:
                 self.say(Log(message=f"{layer.path} {layer.type}: {sentence}"))
-        for sentence in (*dataset.description.notes, baseline(dataset).sentence):
+        for sentence in (*dataset.description.notes, loop.batches.placement.why, baseline(dataset).sentence):
             self.say(Log(message=sentence))
         for warning in plan.mistakes:
             self.say(Log(level="warning", message=str(warning)))

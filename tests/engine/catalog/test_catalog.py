@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 import torch
@@ -29,6 +31,9 @@ PROMISED = {
     "layers": "Conv1d Conv2d MaxPool1d MaxPool2d AvgPool1d AvgPool2d AdaptiveAvgPool1d AdaptiveAvgPool2d BatchNorm1d "
     "BatchNorm2d LayerNorm Dropout Dropout2d Flatten Linear Embedding RNN LSTM GRU ReLU LeakyReLU ELU GELU SiLU Tanh "
     "Sigmoid Softmax LogSoftmax Identity",
+    "transforms": "Resize CenterCrop Pad Grayscale",
+    "augmentations": "RandomHorizontalFlip RandomCrop RandomResizedCrop RandomRotation ColorJitter RandomErasing "
+    "RandAugment TrivialAugmentWide WordDropout Jitter Scaling",
     "metrics": "accuracy f1 mae rmse r2",
     "regularizers": "weight_decay l1 l2 dropout clip_grad_norm clip_grad_value label_smoothing mixup cutmix average "
     "drop_path early_stopping",
@@ -44,8 +49,14 @@ def test_every_promised_name_is_in_the_catalog(kind):
 def test_an_entry_is_torchs_own_and_its_defaults_are_those_of_the_signature(entry):
     torch_class = entry.torch_class()
     assert torch_class.__name__ == entry.name
-    assert torch_class.__module__.startswith("engine.model." if entry.torch_name.startswith("engine.") else "torch.")
+    if entry.kind in ("transforms", "augmentations"):
+        theirs = "engine.data." if entry.torch_name.startswith("engine.") else "torchvision.transforms."
+    else:
+        theirs = "engine.model." if entry.torch_name.startswith("engine.") else "torch."
+    assert torch_class.__module__.startswith(theirs)
     read = torch.nn.RNNBase if entry.name in ("RNN", "LSTM", "GRU") else torch_class
+    if entry.signature_of.startswith("engine."):
+        read = getattr(import_module(entry.signature_of.rpartition(".")[0]), entry.name)
     declared = inspect.signature(read).parameters
     ours = {parameter.name for parameter in entry.added}
     for name, parameter in entry.parameters.items():
@@ -54,6 +65,7 @@ def test_an_entry_is_torchs_own_and_its_defaults_are_those_of_the_signature(entr
         default = declared[name].default
         assert parameter.required == (default is inspect.Parameter.empty and not parameter.inferred)
         if not parameter.inferred and default is not inspect.Parameter.empty:
+            default = default.value if isinstance(default, enum.Enum) else default
             assert parameter.default == (list(default) if isinstance(default, tuple) else default)
 
 

@@ -30,6 +30,8 @@ def test_defaults_are_complete_in_what_is_written():
         "validation": 0.2,
         "test": 0.0,
         "stratify": True,
+        "transforms": [],
+        "augment": [],
         "sampler": "shuffled",
         "normalize": True,
         "batch_size": 64,

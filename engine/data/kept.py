@@ -1,0 +1,64 @@
+"""What a run keeps of its data: which samples are in which part, and all that was learned from the training part.
+
+    data.json            vocabulary, scales, encoders, classes
+    split.safetensors    int64 indices `train`, `validation` and `test`
+
+A run that is gone on with compares them: trained on other samples, it would be another run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from engine.data.dataset import Dataset
+
+LEARNED, SPLIT = "data.json", "split.safetensors"
+_PARTS = ("train", "validation", "test")
+
+
+def keep(dataset: Dataset, run: Path) -> None:
+    """Write both files into a run's folder, the owner's alone.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    parts = {part: getattr(dataset, part) for part in _PARTS}
+    for name, content in ((LEARNED, json.dumps(_learned(dataset), ensure_ascii=False).encode()), (SPLIT, save(parts))):
+        aside = run / f".{name}-{os.getpid()}"
+        aside.unlink(missing_ok=True)
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        os.replace(aside, run / name)
+
+
+def difference(dataset: Dataset, run: Path) -> str:
+    """What is not as it was when the run began, as a sentence; empty where all is, or where nothing was kept."""
+    try:
+        parts = load((run / SPLIT).read_bytes())
+        learned = json.loads((run / LEARNED).read_bytes())
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
+        return f"What the run kept of its data cannot be read ({type(error).__name__}: {error})."
+    for part in _PARTS:
+        now, then = getattr(dataset, part), parts.get(part)
+        if then is None or not torch.equal(now, then):
+            count = 0 if then is None else len(then)
+            return (
+                f"The {part} part is not the one that the run began with: it has {len(now):,} samples and had "
+                f"{count:,}, or they are others."
+            )
+    if learned != json.loads(json.dumps(_learned(dataset))):
+        return "What the run learned from its training part (vocabulary, scales, classes) is not what it was."
+    return ""
+
+
+def _learned(dataset: Dataset) -> dict[str, Any]:
+    return dataset.learned | {"classes": list(dataset.description.classes)}
