@@ -39,7 +39,7 @@ def take(samples: Samples, indices: Tensor) -> Tensor:
     return samples.index_select(0, indices) if isinstance(samples, Tensor) else samples[indices]
 
 
-class _Indexed:
+class Indexed:
     """What can be gathered by a vector of indices can be indexed as a tensor can, along its samples."""
 
     @property
@@ -65,7 +65,7 @@ class _Indexed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Windows(_Indexed):
+class Windows(Indexed):
     """Windows of a series, cut when they are asked for: neighbours share their values."""
 
     values: Tensor
@@ -104,7 +104,7 @@ class Windows(_Indexed):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ragged(_Indexed):
+class Ragged(Indexed):
     """Texts one after the other, each as long as it is; asked for, they are padded behind with 0."""
 
     values: Tensor

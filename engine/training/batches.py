@@ -48,13 +48,17 @@ class Batches:
         self.data = data
         self.placement: Placement = place(dataset, device, data)
         self.channels_last = channels_last and len(dataset.x.shape) == 4
+        self._format = torch.channels_last if self.channels_last else torch.contiguous_format
         self._order = order_of(dataset, data)
         self._y = dataset.y.to(device)
         self._lengths = None if dataset.lengths is None else dataset.lengths.to(device)
         self._loader: Loader | None = None
         self._x: Samples | None = None
+        self._lies_last = False
         if self.placement.resident:
-            self._x = _laid_out(dataset.x, self.channels_last).to(device)
+            # Images that lie with their channels last stay so: another order of all of them would be a copy of all.
+            self._lies_last = self.channels_last or _lies_channels_last(dataset.x)
+            self._x = _laid_out(dataset.x, self._lies_last).to(device)
         else:
             bytes_ = dataset.x.nbytes // max(1, len(dataset.x)) * data.batch_size
             pin = device.startswith("cuda")
@@ -96,8 +100,8 @@ class Batches:
         if self._loader is not None:
             for indices, x in zip(parts, self._loader.batches(list(parts)), strict=True):
                 x = x.to(self.device, non_blocking=True)
-                if self.channels_last:
-                    x = x.contiguous(memory_format=torch.channels_last)
+                if len(x.shape) == 4:
+                    x = x.contiguous(memory_format=self._format)
                 at = indices.to(self.device, non_blocking=True)
                 yield self._batch(x if longest is None else x[:, : longest[0]], at, training)
                 longest = longest[1:] if longest is not None else None
@@ -117,7 +121,7 @@ class Batches:
         assert self._x is not None
         if longest is None:
             x = take(self._x, indices)
-            return x.permute(0, 3, 1, 2) if self.channels_last else x
+            return x.permute(0, 3, 1, 2).contiguous(memory_format=self._format) if self._lies_last else x
         if isinstance(self._x, Ragged):
             return self._x.padded(indices, longest)
         assert isinstance(self._x, Tensor)
@@ -129,6 +133,16 @@ class Batches:
         if self._lengths is None:
             return Batch((x,), target, len(indices))
         return Batch((x, self._lengths.index_select(0, indices)), target, len(indices))
+
+
+def _lies_channels_last(x: Samples) -> bool:
+    """Whether images (N, C, H, W) lie as (N, H, W, C) and in no other order: of one channel, both are the same."""
+    return (
+        isinstance(x, Tensor)
+        and x.ndim == 4
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and not x.is_contiguous()
+    )
 
 
 def _laid_out(x: Samples, channels_last: bool) -> Samples:

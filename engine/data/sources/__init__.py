@@ -6,6 +6,7 @@ from types import MappingProxyType
 from engine.data.sources.arrays import Arrays
 from engine.data.sources.digits import Digits
 from engine.data.sources.digits_rgb import DigitsRGB
+from engine.data.sources.images import Images
 from engine.data.sources.mackey_glass import MackeyGlass
 from engine.data.sources.scikit_learn_tables import BreastCancer, Diabetes, Wine
 from engine.data.sources.source import Source
@@ -14,7 +15,7 @@ from engine.data.sources.stdlib_docs import StdlibDocs
 SOURCES: Mapping[str, type[Source]] = MappingProxyType(
     {
         source.name: source
-        for source in (Digits, DigitsRGB, BreastCancer, Wine, Diabetes, MackeyGlass, StdlibDocs, Arrays)
+        for source in (Digits, DigitsRGB, BreastCancer, Wine, Diabetes, MackeyGlass, StdlibDocs, Arrays, Images)
     }
 )
 
@@ -25,6 +26,7 @@ __all__ = [
     "Diabetes",
     "Digits",
     "DigitsRGB",
+    "Images",
     "MackeyGlass",
     "Source",
     "StdlibDocs",

@@ -1,0 +1,257 @@
+"""What lies in a folder of class folders: every file that may be an image, with its class and its part.
+
+Nothing is opened. Links lead where they lead, except for links within a class folder to other folders: without them
+no listing can go round in circles.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.data.progress import progress
+from engine.experiment.mistakes import Mistake, Refused, nearest
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff")
+PARTS = (("train", "training"), ("val", "validation", "valid"), ("test", "testing"))
+"""Names, in any case, of folders that hold the class folders of a part."""
+TRAIN, VALIDATION, TEST = range(3)
+SAY_EVERY = 1000
+LONGEST_NAME = 200
+
+WHERE = "data.path"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A file or folder that cannot be used, as the clauses of a mistake."""
+
+    name: str
+    found: str
+    expected: str = ""
+
+
+@dataclass(slots=True)
+class Folder:
+    """The files of each part, class after class, in the order of their names. N files."""
+
+    root: str
+    classes: tuple[str, ...] = ()
+    names: list[str] = field(default_factory=list)
+    """Below the root."""
+    stamps: list[tuple[int, int]] = field(default_factory=list)
+    """Bytes, and when it was changed, in ns: a file with the same is taken for the same."""
+    labels: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    """Where each of the three parts ends among the files."""
+    faults: list[Fault] = field(default_factory=list)
+    """What cannot be listed or is no file."""
+    empty: list[str] = field(default_factory=list)
+    """Class folders without an image."""
+    left: list[str] = field(default_factory=list)
+    """Files that are no images by their names, and images that lie in no class folder."""
+    parted: tuple[str, ...] = ("", "", "")
+    """The folder of each part below the root; all empty where the class folders lie in the root itself."""
+
+    def path(self, index: int) -> str:
+        """Where a file is."""
+        return os.path.join(self.root, self.names[index])
+
+
+def listed(path: str) -> Folder:
+    """The folder at a path that may begin with `~` or at the current folder.
+
+    Raises:
+        Refused: it cannot be listed, or there are no classes in it to be told apart.
+    """
+    root = os.path.abspath(os.path.expanduser(path))
+    entries = _entries_of_root(path, root)
+    folders = [entry.name for entry in entries if _is_folder(entry)]
+    parts = _parts(folders)
+    folder = Folder(root, parted=parts)
+    parted = any(parts)
+    beside = [name for name in folders if parted and name not in parts]
+    folder.left += [f"{name}/" for name in sorted(beside) if not name.startswith(".")]
+    folder.left += sorted(e.name for e in entries if not _is_folder(e) and _is_image(e.name))
+    for number, part in enumerate(parts):
+        if part or (number == TRAIN and not parted):
+            _list_part(folder, part)
+        folder.ends.append(len(folder.names))
+    _refuse_what_is_no_task(folder, path)
+    return folder
+
+
+def watched(path: str) -> tuple[str, ...]:
+    """The folders whose time of change tells that files have come or gone: the root and two levels below it."""
+    root = os.path.expanduser(path)
+    found = [root]
+    for level in (_subfolders(root), (inner for folder in _subfolders(root) for inner in _subfolders(folder))):
+        found += level
+    return tuple(found)
+
+
+def shown(name: str) -> str:
+    """A name as it can be printed: without line breaks, without bytes that are no text, and not longer than a line."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME // 2]}…{text[-LONGEST_NAME // 2 :]}"
+
+
+def _subfolders(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.path for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
+    except (OSError, ValueError):
+        return []
+
+
+def _entries_of_root(path: str, root: str) -> list[os.DirEntry[str]]:
+    def refused(found: str, expected: str, fix: str) -> Refused:
+        return Refused(Mistake(WHERE, found, expected, fix, subject=shown(path)))
+
+    expected = "expected a folder with a folder of images for each class"
+    try:
+        with os.scandir(root) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        parent = Path(root).parent
+        like = nearest(Path(root).name, _names_of_folders(parent))
+        fix = f"Did you mean {shown(str(parent / like))}?" if like else f"Correct the path; it starts at {Path.cwd()}."
+        raise refused("there is no such folder", "", fix) from None
+    except NotADirectoryError:
+        raise refused("it is no folder", expected, "Name the folder that it lies in.") from None
+    except ValueError:
+        raise refused("it is no path", expected, "Leave out the character of the number 0.") from None
+    except OSError as error:
+        raise refused(f"it cannot be listed ({error.strerror})", expected, "Check its permissions.") from None
+
+
+def _names_of_folders(parent: Path) -> list[str]:
+    return [os.path.basename(folder) for folder in _subfolders(str(parent))]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+def _parts(folders: list[str]) -> tuple[str, ...]:
+    """The folder of each part, empty where there is none; all empty unless there is one to train on and another."""
+    found = tuple(next((f for f in sorted(folders) if f.lower() in names), "") for names in PARTS)
+    visible = [name for name in folders if not name.startswith(".")]
+    if found[TRAIN] and (any(found[1:]) or len(visible) == 1):
+        return found
+    return ("", "", "")
+
+
+def _list_part(folder: Folder, part: str) -> None:
+    base = os.path.join(folder.root, part)
+    try:
+        with os.scandir(base) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        folder.faults.append(Fault(part, f"it cannot be listed ({error.strerror})"))
+        return
+    if part:
+        folder.left += [os.path.join(part, e.name) for e in entries if not _is_folder(e) and _is_image(e.name)]
+    numbers = {name: number for number, name in enumerate(folder.classes)}
+    for entry in entries:
+        name = os.path.join(part, entry.name)
+        if not _is_folder(entry) or entry.name.startswith("."):
+            if entry.is_symlink() and not os.path.exists(entry.path):
+                folder.faults.append(Fault(name, "it is a link that leads nowhere, or to itself"))
+            continue
+        if not entry.name.isprintable():
+            folder.faults.append(Fault(name, "the name of its class cannot be printed", "expected letters and digits"))
+        elif entry.is_symlink() and _leads_back(base, entry):
+            folder.faults.append(Fault(name, "it is a link that leads back to a folder that it lies in"))
+        elif part != folder.parted[TRAIN] and entry.name not in numbers:
+            folder.faults.append(Fault(name, "its class is not among those to train on", "expected one of them"))
+        else:
+            _list_class(folder, name, numbers.setdefault(entry.name, len(numbers)))
+    folder.classes = tuple(numbers)
+
+
+def _list_class(folder: Folder, name: str, number: int) -> None:
+    before = len(folder.names)
+    for file, stamp in _files(folder, name):
+        folder.names.append(file)
+        folder.stamps.append(stamp)
+        folder.labels.append(number)
+        if len(folder.names) % SAY_EVERY == 0:
+            progress("Listing images", len(folder.names))
+    if len(folder.names) == before:
+        folder.empty.append(name)
+
+
+def _leads_back(base: str, entry: os.DirEntry[str]) -> bool:
+    real = os.path.realpath(entry.path)
+    return os.path.commonpath([real, os.path.realpath(base)]) == real
+
+
+def _files(folder: Folder, name: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Below a class folder, files before the folders beside them; what cannot be an image is noted."""
+    pending = [name]
+    while pending:
+        at = pending.pop()
+        try:
+            with os.scandir(os.path.join(folder.root, at)) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            folder.faults.append(Fault(at, f"it cannot be listed ({error.strerror})"))
+            continue
+        inner: list[str] = []
+        for entry in entries:
+            below = os.path.join(at, entry.name)
+            if entry.name.startswith("."):
+                continue
+            if not _is_folder(entry):
+                stamp = _stamp(folder, below, entry)
+                if stamp is not None:
+                    yield below, stamp
+            elif entry.is_symlink():
+                folder.faults.append(Fault(below, "it is a link to a folder", "expected a folder or an image"))
+            else:
+                inner.append(below)
+        pending += reversed(inner)
+
+
+def _stamp(folder: Folder, name: str, entry: os.DirEntry[str]) -> tuple[int, int] | None:
+    """Bytes and time of change of what may be an image."""
+    if not _is_image(entry.name):
+        folder.left.append(name)
+        return None
+    try:
+        status = entry.stat()
+    except OSError as error:
+        why = "leads to a file that is not there" if error.errno == errno.ENOENT else "leads to itself"
+        folder.faults.append(Fault(name, f"it is a link that {why}" if entry.is_symlink() else f"{error.strerror}"))
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        folder.faults.append(Fault(name, "it is a device or a pipe", "expected a file"))
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _refuse_what_is_no_task(folder: Folder, path: str) -> None:
+    def refused(found: str, expected: str, fix: str) -> Refused:
+        return Refused(Mistake(WHERE, found, expected, fix, subject=shown(path)))
+
+    if len(folder.classes) >= 2 or folder.faults:
+        return
+    if len(folder.classes) == 1:
+        raise refused(
+            f"it has one class folder, {folder.classes[0]}", "expected at least two", "Add a folder of another class."
+        )
+    images = sum(not name.endswith("/") for name in folder.left)
+    found = f"it has {images:,} images and no class folders" if images else "it has no class folders"
+    raise refused(found, "expected a folder for each class", "Put the images into folders named by their classes.")

@@ -1,0 +1,293 @@
+"""Every image of a folder looked at in one pass; what was found is kept: the next time, the folder is only listed.
+
+Decoded pixels are kept where they fit, as one file of N images (H, W, C) of bytes, that is mapped into memory and not
+read into it. C is 1 for grey, 3 for red, green and blue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from engine.data.cache import cache_folder, keep_cached, read_cached
+from engine.data.images.decoding import Broken, Decoded, OtherSize, Pixels, Size, Wanted, decode
+from engine.data.images.folder import Folder
+from engine.data.progress import progress
+from engine.devices import available_cores
+
+NAME = "images"
+VERSION = 1
+"""Raised when images come to other pixels than before."""
+CACHE_SHARE = 0.25
+CACHE_BYTES = 16 * 2**30
+"""Decoded pixels are kept where they take at most this share of what is free on the disk, and no more than this."""
+AT_ONCE_BYTES = 8 * 2**20
+AT_ONCE = 256
+"""A thread takes as many images at a time as have so many bytes, but not more than so many."""
+STALE_S = 24 * 3600
+"""After this long, what a program left that was killed while it wrote is removed."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What the pass has found."""
+
+    size: Size | None
+    """Of every image; None where none can be used, or they differ."""
+    channels: int
+    faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """By the number of the file: what was found and what was expected."""
+    odd: dict[int, str] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Where images differ though they may not: of each size, how many there are and the first of them."""
+    pixels: str = ""
+    """The file of pixels in the cache folder, which has a row for each file without a fault; empty if there is none."""
+    why_not: str = ""
+    """Why there is none."""
+
+    def rows(self, files: int) -> NDArray[np.int64]:
+        """Numbers of the files that can be used: row i of the pixels is file rows[i]."""
+        return np.setdiff1d(np.arange(files, dtype=np.int64), np.fromiter(self.faults, np.int64, len(self.faults)))
+
+
+def look_at(folder: Folder, wanted: Wanted, *, keep: bool) -> Found:
+    """Decode every file, or remember what it came to.
+
+    Args:
+        keep: whether decoded pixels may be kept.
+    """
+    key = {"root": folder.root, "wanted": asdict(wanted), "keep": keep, "version": VERSION, "pillow": PIL.__version__}
+    key = json.loads(json.dumps(key))  # as it is read back
+    listing = _listing(folder)
+    kept = read_cached(NAME, key)
+    if kept is not None and kept["listing"] == listing:
+        found = _found(kept["found"])
+        if not found.pixels or _is_whole(found, len(folder.names)):
+            return found
+    found = _pass(folder, wanted, f"{NAME}-{_digest(json.dumps(key))}-{listing[:16]}.pixels" if keep else "")
+    keep_cached(NAME, key, {"listing": listing, "found": asdict(found)})
+    if kept is not None and (before := kept["found"]["pixels"]) not in ("", found.pixels):
+        with suppress(OSError):
+            (cache_folder() / Path(before).name).unlink()
+    return found
+
+
+def mapped(found: Found, files: int) -> NDArray[np.uint8]:
+    """The kept pixels (N, H, W, C), without reading them. Nothing that is written to them reaches the file."""
+    assert found.size is not None
+    shape = (len(found.rows(files)), *found.size, found.channels)
+    return np.memmap(cache_folder() / found.pixels, dtype=np.uint8, mode="c", shape=shape)
+
+
+def size_of(text: str) -> Size:
+    """A size as `sizes` has it for a key."""
+    height, _, width = text.partition(",")
+    return int(height), int(width)
+
+
+def _listing(folder: Folder) -> str:
+    """What tells one state of the folder from another."""
+    digest = hashlib.sha256()
+    for name, (bytes_, changed) in zip(folder.names, folder.stamps, strict=True):
+        digest.update(f"{name}\0{bytes_}\0{changed}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _found(kept: dict[str, Any]) -> Found:
+    by_number = {name: {int(i): value for i, value in kept[name].items()} for name in ("faults", "odd")}
+    size = tuple(kept["size"]) if kept["size"] else None
+    return Found(**{**kept, **by_number, "size": size})
+
+
+def _is_whole(found: Found, files: int) -> bool:
+    assert found.size is not None
+    bytes_ = (files - len(found.faults)) * found.size[0] * found.size[1] * found.channels
+    with suppress(OSError):
+        return (cache_folder() / found.pixels).stat().st_size == bytes_
+    return False
+
+
+def _pass(folder: Folder, wanted: Wanted, name: str) -> Found:
+    """Decode all files in their order. What decides on memory: the images that a few threads have in hand."""
+    found = Found(size=None, channels=3 if wanted.mode == "colour" else 1)
+    sizes: Counter[Size] = Counter()
+    first: dict[Size, int] = {}
+    file = None
+    total = len(folder.names)
+    try:
+        for index, got in enumerate(_decoded(folder, wanted)):
+            if isinstance(got, Decoded):
+                size = got.pixels.shape[:2]
+                if found.size is None:
+                    found.size = size
+                    file = _opened(found, total, size, wanted, name)
+                if got.odd:
+                    found.odd[index] = got.odd
+                found.channels = max(found.channels, 3 if got.pixels.ndim == 3 else 1)
+                if file is not None and not file.add(got.pixels):
+                    found.why_not, file = "its disk is full", None
+            elif isinstance(got, OtherSize):
+                size = got.size
+            else:
+                found.faults[index] = (got.found, got.expected)
+                size = None
+            if size is not None and wanted.size is None:
+                sizes[size] += 1
+                first.setdefault(size, index)
+        if len(sizes) > 1:
+            found.sizes = {f"{h},{w}": (count, first[h, w]) for (h, w), count in sizes.most_common()}
+        elif file is not None and file.keep(name):
+            found.pixels = name
+        elif file is not None:
+            found.why_not = "its disk is full"
+    finally:
+        if file is not None:
+            file.close()
+    return found
+
+
+def _decoded(folder: Folder, wanted: Wanted) -> Iterator[Decoded | Broken]:
+    """Each file in its order, decoded by threads, which Pillow lets compute side by side."""
+    total = len(folder.names)
+    must_be: Size | None = None
+    at = 0
+    got: Decoded | Broken
+    while at < total:  # the first one that can be used says how large they all are
+        got = _one(folder.path(at), wanted, None)
+        at += 1
+        yield got
+        progress("Checking images", at, total)
+        if isinstance(got, Decoded):
+            must_be = got.pixels.shape[:2] if wanted.size is None else None
+            break
+    else:
+        return
+    step = max(1, min(AT_ONCE, AT_ONCE_BYTES // (got.pixels.shape[0] * got.pixels.shape[1] * 3)))
+    threads = max(2, min(16, available_cores()))
+    pending: deque[Future[list[Decoded | Broken]]] = deque()
+
+    def some(begin: int) -> list[Decoded | Broken]:
+        return [_one(folder.path(i), wanted, must_be) for i in range(begin, min(begin + step, total))]
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="images") as pool:
+        try:
+            for begin in range(at, total, step):
+                pending.append(pool.submit(some, begin))
+                if len(pending) > 2 * threads:
+                    yield from pending.popleft().result()
+                    progress("Checking images", begin - 2 * threads * step, total)
+            while pending:
+                yield from pending.popleft().result()
+            progress("Checking images", total, total)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one(file: str, wanted: Wanted, must_be: Size | None) -> Decoded | Broken:
+    try:
+        return decode(file, wanted, must_be=must_be)
+    except Broken as broken:
+        return broken
+
+
+def _opened(found: Found, total: int, size: Size, wanted: Wanted, name: str) -> _PixelFile | None:
+    """Where pixels are kept, if they may be and fit."""
+    if not name:
+        found.why_not = "data.cache is false"
+        return None
+    bytes_ = total * size[0] * size[1] * (1 if wanted.mode == "grey" else 3)
+    try:
+        folder = cache_folder()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _remove_stale(folder)
+        free = shutil.disk_usage(folder).free
+        if bytes_ > min(CACHE_BYTES, CACHE_SHARE * free):
+            found.why_not = (
+                f"they take {bytes_ / 1e9:,.1f} GB, and at most {CACHE_SHARE:.0%} of the {free / 1e9:,.1f} GB that "
+                f"are free on its disk are used, or {CACHE_BYTES / 1e9:,.0f} GB"
+            )
+            return None
+        return _PixelFile(folder, found.channels)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
+        found.why_not = f"the cache folder cannot be written ({error})"
+        return None
+
+
+def _remove_stale(folder: Path) -> None:
+    for aside in folder.glob(f".{NAME}-*.part"):
+        with suppress(OSError):
+            if time.time() - aside.stat().st_mtime > STALE_S:
+                aside.unlink()
+
+
+class _PixelFile:
+    """Images one behind the other, written aside until they are whole."""
+
+    def __init__(self, folder: Path, channels: int) -> None:
+        self._folder = folder
+        self._channels = channels
+        self._out, self._path = self._aside()
+
+    def add(self, pixels: Pixels) -> bool:
+        """Write an image; False, and nothing is left, where there is no room for it."""
+        try:
+            if pixels.ndim == 3 and self._channels == 1:
+                self._widen()
+            if pixels.ndim == 2 and self._channels == 3:
+                pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+            self._out.write(pixels.tobytes())
+        except OSError:
+            self.close()
+            return False
+        return True
+
+    def _widen(self) -> None:
+        """All that were grey until now in three equal channels, as those that follow."""
+        grey, path = self._out, self._path
+        self._out, self._path = self._aside()
+        self._channels = 3
+        with grey:
+            os.unlink(path)
+            grey.seek(0)
+            while block := grey.read(1 << 20):
+                self._out.write(np.repeat(np.frombuffer(block, np.uint8), 3).tobytes())
+
+    def keep(self, name: str) -> bool:
+        """Put it in place."""
+        try:
+            self._out.flush()
+            os.replace(self._path, self._folder / name)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Leave nothing that was not put in place."""
+        with suppress(OSError):
+            self._out.close()
+        with suppress(OSError):
+            os.unlink(self._path)
+
+    def _aside(self) -> tuple[IO[bytes], str]:
+        handle, path = tempfile.mkstemp(dir=self._folder, prefix=f".{NAME}-", suffix=".part")  # 0600
+        return os.fdopen(handle, "w+b", buffering=1 << 20), path
