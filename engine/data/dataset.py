@@ -45,6 +45,9 @@ class Dataset:
     bucketed: bool = False
     """Whether batches are made of samples of like length."""
 
+    identity: str = ""
+    """What tells the samples from any others, where reading them all takes long; empty where it does not."""
+
     @property
     def learned(self) -> dict[str, Any]:
         """All that was learned from the training part, as JSON holds it: it is kept with the run."""
@@ -80,6 +83,7 @@ def dataset(
     encoders: Mapping[str, Any] | None = None,
     units: Units | None = None,
     bucketed: bool = False,
+    identity: str = "",
     notes: tuple[str, ...] = (),
 ) -> Dataset:
     """The data set of samples that have their final types and scale. Memory is shared with arrays, not copied."""
@@ -116,4 +120,5 @@ def dataset(
         encoders=encoders or {},
         units=units,
         bucketed=bucketed,
+        identity=identity,
     )

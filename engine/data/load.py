@@ -11,8 +11,8 @@ from engine.data.balance import imbalance_note
 from engine.data.dataset import Dataset
 from engine.data.description import Description
 from engine.data.parameters import parsed
-from engine.data.samples import take
 from engine.data.splits import Split
+from engine.data.standardising import standardised
 from engine.data.transforming import transform_mistakes, transformed
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, Refused
@@ -94,8 +94,7 @@ def _load(data: Data, seed: int) -> Dataset:
     loaded = transformed(loaded, data, room=free_host_memory() // 2)
     preparation = loaded.preparation
     if data.normalize and loaded.description.input_kind == "image" and loaded.description.stored == "uint8":
-        x, channels = loaded.x, loaded.description.input_shape[0]
-        preparation = preparation.with_statistics(lambda some: take(x, some), loaded.train, channels)
+        preparation = standardised(loaded, data)
     notes = (*loaded.description.notes, *imbalance_note(loaded))
     return replace(loaded, preparation=preparation, description=replace(loaded.description, notes=notes))
 

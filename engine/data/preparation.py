@@ -5,7 +5,7 @@ N batch, C channels, H W, T time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -44,14 +44,13 @@ class Preparation:
         )
         return x.float().sub_(mean * LARGEST).div_(std * LARGEST)
 
-    def with_statistics(self, images: Callable[[Tensor], Tensor], train: Tensor, channels: int) -> Preparation:
-        """The same, standardising by what is measured here on images (N, C, H, W) of uint8 to train on.
+    def with_statistics(self, images: Iterable[Tensor], channels: int) -> Preparation:
+        """The same, standardising by what is measured here on batches (N, C, H, W) of uint8 to train on.
 
-        Counted, value by value: exact, whatever the order, and with a few thousand images in memory at a time.
+        Counted, value by value: exact, whatever the order and the batches.
         """
         counts = torch.zeros(channels, LARGEST + 1, dtype=torch.int64)
-        for some in train.split(1024):
-            batch = images(some)
+        for batch in images:
             for channel in range(channels):
                 counts[channel] += torch.bincount(batch[:, channel].reshape(-1), minlength=LARGEST + 1)
         value = torch.arange(LARGEST + 1, dtype=torch.float64) / LARGEST

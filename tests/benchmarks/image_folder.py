@@ -54,7 +54,7 @@ def start(folder: Path, cache: bool) -> dict[str, Any]:
         nonlocal said
         said += 1
 
-    data = Data.model_validate({"source": "images", "path": str(folder), "cache": cache, "normalize": False})
+    data = Data.model_validate({"source": "images", "path": str(folder), "cache": cache})
     with progress_to(listener):
         dataset = load_data(data, seed=0)
     loaded_s = time.perf_counter() - began

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from engine.data.dataset import Dataset, dataset
-from engine.data.images.decoding import Size, Wanted, size_text
+from engine.data.images.decoding import Wanted, size_text
 from engine.data.images.folder import TEST, TRAIN, VALIDATION, WHERE, Folder, listed, shown
-from engine.data.images.reading import Found, look_at, mapped, size_of
+from engine.data.images.reading import Found, fingerprint, look_at, mapped, size_of
 from engine.data.images.samples import ImageFiles
 from engine.data.splits import Indices, Parts, Split
 from engine.experiment.mistakes import Mistake, Refused, put
@@ -65,9 +65,12 @@ def _data_set(
     x: Tensor | ImageFiles
     if found.pixels:
         x = torch.from_numpy(mapped(found, len(folder.names))).permute(0, 3, 1, 2)
+        identity = ""
         notes.append("Decoded pixels are kept in the cache folder.")
     else:
-        x = ImageFiles.of(folder, rows, _settled(wanted, found.size, found.channels))
+        settled = replace(wanted, size=found.size, mode="grey" if found.channels == 1 else "colour")
+        x = ImageFiles.of(folder, rows, settled)
+        identity = fingerprint(folder, settled)
         notes.append(f"Images are decoded batch by batch: {found.why_not}.")
     return dataset(
         "images",
@@ -77,12 +80,9 @@ def _data_set(
         np.searchsorted(present, labels),
         parts,
         classes=tuple(folder.classes[i] for i in present),
+        identity=identity,
         notes=(*notes, *_notes(folder, found, faults)),
     )
-
-
-def _settled(wanted: Wanted, size: Size, channels: int) -> Wanted:
-    return replace(wanted, size=size, mode="grey" if channels == 1 else "colour")
 
 
 def _parts(

@@ -12,9 +12,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from engine.data.cache import cache_folder, keep_cached, read_cached
 from engine.data.images.decoding import Broken, Decoded, OtherSize, Pixels, Size, Wanted, decode
 from engine.data.images.folder import Folder
 from engine.data.progress import progress
-from engine.devices import available_cores
+from engine.data.side_by_side import side_by_side
 
 NAME = "images"
 VERSION = 1
@@ -71,15 +70,14 @@ def look_at(folder: Folder, wanted: Wanted, *, keep: bool) -> Found:
     Args:
         keep: whether decoded pixels may be kept.
     """
-    key = {"root": folder.root, "wanted": asdict(wanted), "keep": keep, "version": VERSION, "pillow": PIL.__version__}
-    key = json.loads(json.dumps(key))  # as it is read back
-    listing = _listing(folder)
+    key = {"root": folder.root, "wanted": _as_json(wanted), "keep": keep}
+    listing = fingerprint(folder, wanted)
     kept = read_cached(NAME, key)
     if kept is not None and kept["listing"] == listing:
         found = _found(kept["found"])
         if not found.pixels or _is_whole(found, len(folder.names)):
             return found
-    found = _pass(folder, wanted, f"{NAME}-{_digest(json.dumps(key))}-{listing[:16]}.pixels" if keep else "")
+    found = _pass(folder, wanted, f"{NAME}-{listing[:32]}.pixels" if keep else "")
     keep_cached(NAME, key, {"listing": listing, "found": asdict(found)})
     if kept is not None and (before := kept["found"]["pixels"]) not in ("", found.pixels):
         with suppress(OSError):
@@ -100,16 +98,16 @@ def size_of(text: str) -> Size:
     return int(height), int(width)
 
 
-def _listing(folder: Folder) -> str:
-    """What tells one state of the folder from another."""
-    digest = hashlib.sha256()
+def fingerprint(folder: Folder, wanted: Wanted) -> str:
+    """What tells the pixels of one state of a folder, and of one way to decode them, from all others."""
+    digest = hashlib.sha256(json.dumps([VERSION, PIL.__version__, folder.root, _as_json(wanted)]).encode())
     for name, (bytes_, changed) in zip(folder.names, folder.stamps, strict=True):
         digest.update(f"{name}\0{bytes_}\0{changed}\0".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def _as_json(wanted: Wanted) -> dict[str, Any]:
+    return {**asdict(wanted), "size": wanted.size and list(wanted.size)}
 
 
 def _found(kept: dict[str, Any]) -> Found:
@@ -182,24 +180,14 @@ def _decoded(folder: Folder, wanted: Wanted) -> Iterator[Decoded | Broken]:
     else:
         return
     step = max(1, min(AT_ONCE, AT_ONCE_BYTES // (got.pixels.shape[0] * got.pixels.shape[1] * 3)))
-    threads = max(2, min(16, available_cores()))
-    pending: deque[Future[list[Decoded | Broken]]] = deque()
 
     def some(begin: int) -> list[Decoded | Broken]:
         return [_one(folder.path(i), wanted, must_be) for i in range(begin, min(begin + step, total))]
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="images") as pool:
-        try:
-            for begin in range(at, total, step):
-                pending.append(pool.submit(some, begin))
-                if len(pending) > 2 * threads:
-                    yield from pending.popleft().result()
-                    progress("Checking images", begin - 2 * threads * step, total)
-            while pending:
-                yield from pending.popleft().result()
-            progress("Checking images", total, total)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    for few in side_by_side(some, range(at, total, step)):
+        yield from few
+        at += len(few)
+        progress("Checking images", at, total)
 
 
 def _one(file: str, wanted: Wanted, must_be: Size | None) -> Decoded | Broken:
