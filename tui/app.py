@@ -159,10 +159,10 @@ class Deck(MeteredApp):
         """The layers that were cut or copied last, as values of a document."""
         self.torch_is_there = False
         """Whether torch was imported: before that, what needs it would hold up the keys."""
-        self._checks = Background(self, "check")
+        self._checks = Background(self, "check", self._read)
         self._looks = Background(self, "look")
         self._findings = Background(self, "findings")
-        self._starts = Background(self, "start")
+        self._starts = Background(self, "start", self._read)
         self._lists = Background(self, "runs")
         self._check_timer: Timer | None = None
         self._first_frame = False
@@ -265,6 +265,12 @@ class Deck(MeteredApp):
                 other.asked = None
         design.asked = draft
         self._checks.submit(lambda: self.producer.plan_of(draft), lambda result: self._checked(design, draft, result))
+
+    def _read(self, text: str) -> None:
+        """Say how far the data is that a check or a run waits for."""
+        screen = self.screen_stack[0]
+        if isinstance(screen, DesignScreen):
+            screen.reading(text)
 
     def _checked(self, design: Design, draft: Draft, result: Plan | Exception) -> None:
         if not self.torch_is_there and not isinstance(result, Exception):

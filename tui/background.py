@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from textual.app import App
 
+from engine.data.progress import progress_to
+from tui.reading import progress_text
+
 Work = Callable[[], Any]
 Done = Callable[[Any], None]
+Say = Callable[[str], None]
+
+SAID_EVERY_S = 0.5
+
+
+class GivenUp(Exception):
+    """Nobody waits any more for what is being read."""
 
 
 class Background:
@@ -17,11 +28,16 @@ class Background:
 
     The thread is not a daemon's, since one of those inside torch's import aborts the process at its end; it lives only
     while there is work.
+
+    Args:
+        say: is told in the app, now and then, how far the reading or downloading of data is.
     """
 
-    def __init__(self, app: App[Any], name: str) -> None:
+    def __init__(self, app: App[Any], name: str, say: Say | None = None) -> None:
         self._app = app
         self._name = name
+        self._say = say
+        self._said_at = 0.0
         self._lock = threading.Lock()
         self._waiting: tuple[Work, Done] | None = None
         self._working = False
@@ -42,7 +58,7 @@ class Background:
         threading.Thread(target=self._run, name=self._name).start()
 
     def close(self) -> None:
-        """Begin nothing more; what is going on goes to its end unheard."""
+        """Begin nothing more; what is going on ends as soon as it reads data, else goes to its end unheard."""
         with self._lock:
             self._closed, self._waiting = True, None
 
@@ -54,7 +70,8 @@ class Background:
                     return
                 (work, done), self._waiting = self._waiting, None
             try:
-                result = work()
+                with progress_to(self._heard):
+                    result = work()
             except Exception as error:
                 result = error
             if not self._closed:
@@ -62,3 +79,13 @@ class Background:
                     self._app.call_later(done, result)
                 except RuntimeError:  # the app's loop was closed in between
                     self.close()
+
+    def _heard(self, what: str, done: int, total: int) -> None:
+        if self._closed:
+            raise GivenUp
+        if self._say is not None and monotonic() - self._said_at >= SAID_EVERY_S:
+            self._said_at = monotonic()
+            try:
+                self._app.call_later(self._say, progress_text(what, done, total))
+            except RuntimeError:  # the app's loop was closed in between
+                raise GivenUp from None

@@ -211,8 +211,10 @@ def check(
             _refuse([problem])
     from engine.plan import check as plan_of
     from tui.printing.plan import plan_as_dict, plan_as_text, weights_as_dicts, weights_as_text
+    from tui.reading import reading_shown
 
-    plan = plan_of(read(experiment, set_ or []))
+    with reading_shown():
+        plan = plan_of(read(experiment, set_ or []))
     starts = None
     if weights and plan.ok and plan.description is not None:
         from engine.model.init_statistics import init_statistics
@@ -263,8 +265,10 @@ def data(
     if draft.experiment is None or draft.mistakes:
         _refuse(draft.mistakes)
     from engine.data.preview import preview
+    from tui.reading import reading_shown
 
-    found = preview(draft.experiment.data, draft.experiment.seed)
+    with reading_shown():
+        found = preview(draft.experiment.data, draft.experiment.seed)
     if as_json:
         print(json.dumps(data_as_dict(found), ensure_ascii=False))
     else:
@@ -408,12 +412,14 @@ def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set
     from engine.training.allocator import keep_freed_memory
     from tui.printing.probes import interrupted, print_probe
     from tui.producer import probe_records
+    from tui.reading import reading_shown
 
     try:
         keep_freed_memory()
         from engine.plan import check as plan_of
 
-        plan = plan_of(read(experiment, set_ or []))
+        with reading_shown():
+            plan = plan_of(read(experiment, set_ or []))
         _print_mistakes(plan.mistakes)
         return print_probe(probe_records(kind, plan)(lambda: False), as_json=json) if plan.ok else 2
     except KeyboardInterrupt:

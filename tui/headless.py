@@ -21,6 +21,7 @@ from tui.detach import Announcement, write_to_console_log
 from tui.feed import Feed, RunView
 from tui.printing.text import bar, plain
 from tui.quantities import left, number_text, span_text
+from tui.reading import reading_shown
 
 if TYPE_CHECKING:
     from engine.training.session import Session
@@ -76,7 +77,8 @@ def _watch(begin: Callable[[], Session], *, as_json: bool) -> int:
 
     keep_freed_memory()  # before the first tensor, which `begin` makes
     announcement = Announcement.expected()
-    session = begin()
+    with reading_shown():
+        session = begin()
     screen: _Json | _Lines
     if announcement is not None:
         write_to_console_log(session.directory)

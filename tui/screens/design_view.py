@@ -188,6 +188,10 @@ class DesignView(Screen[None]):
         model.border_subtitle = waits or count or rest
         self.query_one(LayerHeading).shown = draft, plan
 
+    def reading(self, text: str) -> None:
+        """Say how far the data is that is read or downloaded, in the place of the model's size."""
+        self.query_one("#model", Vertical).border_title = f"Model ─ {text}"
+
     def _write_selection(self) -> None:
         assert self.design is not None
         draft, plan = self.design.draft, self.design.plan
