@@ -143,7 +143,8 @@ class Recovery:
 
 def _fits(loop: Loop, piece: Batch) -> bool:
     try:
-        loop.gradients([piece], report=False, parts=1)
+        for _ in range(2):  # the second time beside the gradients of the first
+            loop.gradients([piece], report=False, parts=1)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
