@@ -12,6 +12,7 @@ import torch
 
 from engine.experiment.document import Training
 from engine.plan import Plan
+from engine.training.allocator import give_freed_memory_back
 from engine.training.batches import Batch
 from engine.training.culprit import where_it_began
 from engine.training.events import Event, Log
@@ -48,6 +49,7 @@ class Recovery:
         self._loop = loop
         self._rewind = rewind
         self._say = say
+        self._lean = False
 
     def after_not_finite(self, error: NotFinite) -> None:
         """Go back to the last good checkpoint with half the rate, where that is asked for and not too often.
@@ -87,6 +89,11 @@ class Recovery:
         loop = self._loop
         loop.optimizer.zero_grad()
         _give_back_memory()
+        if not self._lean:
+            # What fails may be room in one piece, and not memory: the step is taken once more without what was kept.
+            self._lean = True
+            if give_freed_memory_back():
+                return
         if loop.position.step_in_epoch >= self._plan.steps_per_epoch:
             self._validate_in_smaller_batches()
             return
