@@ -90,6 +90,19 @@ def build_loss(choice: Choice, class_counts: Sequence[int] = ()) -> nn.Module:
     return MeanOfSome(loss) if some and isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) else loss
 
 
+class PerStep(nn.Module):
+    """A loss of classes at every step of a sequence: the mean over samples and steps alike."""
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Of scores (N, T, K) and classes (N, T)."""
+        found: Tensor = self.loss(input.flatten(0, 1), target.flatten())
+        return found
+
+
 def balanced_weights(class_counts: Sequence[int]) -> tuple[float, ...]:
     """n / (K · n_k) for each of K classes, so that all count the same (King and Zeng, 2001).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,9 @@ def denominator_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
     CrossEntropyLoss and NLLLoss weigh each sample by its class and leave out those of `ignore_index`; every other loss
     divides by the samples, or by their numbers, of which all have as many. MultiMarginLoss does so with weights, too.
     """
-    loss = criterion.loss if isinstance(criterion, MeanOfSome) else criterion
+    loss: Any = criterion
+    while isinstance(getattr(loss, "loss", None), nn.Module):
+        loss = loss.loss  # what is around it changes shapes, not what the mean divides by
     if not isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or (loss.weight is None and loss.ignore_index < 0):
         return None
     return lambda target: _weights_of(loss, target)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from engine.catalog.docstrings import parameter_help
 from engine.catalog.value_types import as_lists, choices, document_type, signature_types, type_text
 
-Task = Literal["classification", "regression", "forecasting"]
+Task = Literal["classification", "regression", "forecasting", "language modelling"]
 
 # What nobody sets in a document: torchdeck passes these itself, or they name tensors, places and debugging aids.
 SET_BY_TORCHDECK = frozenset(

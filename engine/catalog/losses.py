@@ -10,12 +10,14 @@ from pydantic import Field
 from engine.catalog.entry import Entry, Task
 
 CLASSIFICATION: tuple[Task, ...] = ("classification",)
+OF_CLASSES: tuple[Task, ...] = ("classification", "language modelling")
 NUMBERS: tuple[Task, ...] = ("regression", "forecasting")
 
 BY_TASK: dict[Task, str] = {
     "classification": "CrossEntropyLoss",
     "regression": "MSELoss",
     "forecasting": "MSELoss",
+    "language modelling": "CrossEntropyLoss",
 }
 """What `loss = "auto"` means."""
 
@@ -45,7 +47,7 @@ def _loss(name: str, tasks: tuple[Task, ...], summary: str, when: str, **more: A
 ENTRIES = (
     _loss(
         "CrossEntropyLoss",
-        CLASSIFICATION,
+        OF_CLASSES,
         "The negative log of the probability that the network gives to the right class.",
         "The first choice for classes. The last layer gives one raw score a class, without Softmax; "
         "label_smoothing around 0.1 keeps the network from being too sure.",
@@ -57,7 +59,7 @@ ENTRIES = (
     ),
     _loss(
         "NLLLoss",
-        CLASSIFICATION,
+        OF_CLASSES,
         "The negative log-likelihood of log-probabilities that the network itself puts out.",
         "When the last layer is LogSoftmax; together they are CrossEntropyLoss.",
         types=_CLASS_WEIGHTS,

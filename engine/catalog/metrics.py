@@ -19,10 +19,19 @@ def _metric(
 
 ENTRIES = (
     _metric(
+        "bits",
+        ("language modelling",),
+        "min",
+        "Bits that a token takes, coded as well as the network foretells it (per character where those are tokens).",
+        "To compare language models, with one another and with what is counted: each bit less halves the guessing.",
+        formula="1/N · Σ -log₂ p(token | those before)",
+        when_not="Between models of other tokens: words take more bits than characters, and are fewer.",
+    ),
+    _metric(
         "accuracy",
-        ("classification",),
+        ("classification", "language modelling"),
         "max",
-        "The share of the samples whose class is right.",
+        "The share of the samples whose class is right; of the next tokens, in a language model.",
         "When the classes are about equally frequent.",
         formula="(samples whose class is right) / (all samples)",
         when_not="When classes are rare: always saying the largest one scores high. Take f1.",

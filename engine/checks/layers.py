@@ -125,3 +125,18 @@ def everything_is_dropped(subject: Subject) -> Iterator[Mistake]:
             fix = "Set p to 0.5, say."
             expected, type = "everything is dropped", place.layer.type
             yield Mistake(f"{place.path}.p", "found 1", expected, fix, type, "warning", remedy=put(0.5))
+
+
+@check
+def looks_ahead(subject: Subject) -> Iterator[Mistake]:
+    """A language model with a layer that sees the tokens that it is to foretell: it would learn to copy them."""
+    if subject.description is None or subject.description.task != "language modelling":
+        return
+    for place in walk(subject.experiment.model.layers):
+        type, expected = place.layer.type, "each step would see what it is to foretell"
+        if place.layer.parameters.get("bidirectional"):
+            path, found = f"{place.path}.bidirectional", "it reads from both ends"
+            yield Mistake(path, found, expected, "Remove bidirectional.", type, remedy=drop())
+        elif type in ("TransformerEncoder", "Permute"):
+            found = "every step sees all others" if type != "Permute" else "layers behind it see along time"
+            yield Mistake(place.path, found, expected, 'Use LSTM or GRU with output = "sequence".', type)

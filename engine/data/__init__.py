@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.data.baselines import Baseline, baseline
+    from engine.data.baselines import Baseline, baselines_of
     from engine.data.dataset import Dataset
     from engine.data.description import Description, Task
     from engine.data.load import describe, load_data
@@ -21,7 +21,7 @@ _HOME = {
     "SOURCES": "engine.data.sources",
     "Source": "engine.data.sources",
     "Task": "engine.data.description",
-    "baseline": "engine.data.baselines",
+    "baselines_of": "engine.data.baselines",
     "describe": "engine.data.load",
     "load_data": "engine.data.load",
     "source_mistakes": "engine.data.parameters",
@@ -35,7 +35,7 @@ __all__ = [
     "Description",
     "Source",
     "Task",
-    "baseline",
+    "baselines_of",
     "describe",
     "load_data",
     "source_mistakes",

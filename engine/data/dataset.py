@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.description import Description, InputKind, Task
+from engine.data.description import Description, InputKind, Task, Token
 from engine.data.preparation import Preparation
 from engine.data.samples import Samples, take
 from engine.data.splits import Parts
@@ -26,7 +26,8 @@ class Dataset:
     x: Samples
     """(N, C, H, W) float32 or uint8, (N, T, F) or (N, F) float32; (N, T) whole numbers for tokens, 0 behind a text."""
     y: Samples
-    """(N,) int64 class numbers for classification, otherwise (N, outputs) float32."""
+    """(N,) int64 class numbers for classification, (N, T) whole numbers of the next tokens for language modelling,
+    otherwise (N, outputs) float32."""
     lengths: Tensor | None = None
     """(N,) int64, time steps of each sample before its padding; None where all are full."""
     train: Tensor
@@ -44,6 +45,8 @@ class Dataset:
     """How targets that were standardised come back to what they are measured in."""
     bucketed: bool = False
     """Whether batches are made of samples of like length."""
+    temperature: float | None = None
+    """How freely a language model's text is drawn that is shown after each epoch; None: none is shown."""
 
     identity: str = ""
     """What tells the samples from any others, where reading them all takes long; empty where it does not."""
@@ -82,8 +85,10 @@ def dataset(
     statistics: dict[str, float] | None = None,
     encoders: Mapping[str, Any] | None = None,
     units: Units | None = None,
+    token: Token | None = None,
     bucketed: bool = False,
     identity: str = "",
+    temperature: float | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
     """The data set of samples that have their final types and scale. Memory is shared with arrays, not copied."""
@@ -94,7 +99,8 @@ def dataset(
         input_shape=tuple(x.shape[1:]),
         input_dtype="int64" if input_kind == "tokens" else "float32",
         input_kind=input_kind,
-        outputs=len(classes) if task == "classification" else y.shape[1],
+        outputs=_outputs(task, classes, len(vocabulary), y),
+        token=token,
         classes=classes,
         features=features,
         targets=targets,
@@ -121,4 +127,14 @@ def dataset(
         units=units,
         bucketed=bucketed,
         identity=identity,
+        temperature=temperature,
     )
+
+
+def _outputs(task: Task, classes: tuple[str, ...], vocabulary_size: int, y: Samples) -> int:
+    match task:
+        case "classification":
+            return len(classes)
+        case "language modelling":
+            return vocabulary_size
+    return y.shape[1]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Task = Literal["classification", "regression", "forecasting"]
+Task = Literal["classification", "regression", "forecasting", "language modelling"]
+Token = Literal["word", "character", "piece"]
 InputKind = Literal["image", "sequence", "tokens", "vector"]
 
 
@@ -20,12 +21,15 @@ class Description:
     input_dtype: Literal["float32", "int64"]
     input_kind: InputKind
     outputs: int
-    """What `out_features = "auto"` becomes: the number of classes, or of values to predict."""
+    """What `out_features = "auto"` becomes: the number of classes, of values to predict, or of tokens to choose from.
+    """
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     """Names of the F features, where they have any."""
     targets: tuple[str, ...] = ()
     """Names of what is to be predicted, where they have any."""
+    token: Token | None = None
+    """What a token is, where the input is text."""
     vocabulary_size: int | None = None
     """Token numbers lie below it; padding (0) and the unknown word are counted."""
     has_lengths: bool = False

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.catalog.losses import NUMBERS
 from engine.data.dataset import Dataset
 from engine.data.description import Description
 from engine.data.load import fingerprint, load_data
@@ -121,7 +122,7 @@ def preview_of(dataset: Dataset) -> Preview:
         train_counts=_counts(dataset, train, classes),
         val_counts=_counts(dataset, dataset.validation, classes),
         inputs=inputs,
-        targets=None if classes else spread(lambda some: take(dataset.y, some), train),
+        targets=spread(lambda some: take(dataset.y, some), train) if description.task in NUMBERS else None,
         target_dtype=str(dataset.y.dtype).removeprefix("torch."),
         features=spreads(shown, train) if description.input_kind == "vector" else (),
         lengths=None if dataset.lengths is None else spread(dataset.lengths.__getitem__, train),
@@ -186,7 +187,7 @@ def _unknown(dataset: Dataset) -> float | None:
 def _chosen(dataset: Dataset) -> list[int]:
     """A few samples to train on: of each class in turn; of a series evenly spread over time; else the first ones."""
     train = dataset.train.numpy()
-    if dataset.description.task == "forecasting":
+    if dataset.description.task in ("forecasting", "language modelling"):
         places = np.linspace(0, len(train) - 1, min(SAMPLES, len(train))).astype(np.int64)
         return [int(index) for index in train[places]]
     if dataset.description.task == "regression":
@@ -219,7 +220,7 @@ def _sample(dataset: Dataset, index: int, inputs: Spread | None) -> Sample:
     return Sample(
         index=index,
         label=description.classes[int(y)] if classes else "",
-        target=() if classes else tuple(y.reshape(-1).tolist()),
+        target=tuple(y.reshape(-1).tolist()) if description.task in NUMBERS else (),
         **shown,
     )
 
@@ -228,7 +229,8 @@ def _text(dataset: Dataset, index: int) -> str:
     numbers = dataset.x[index].tolist()
     length = int(dataset.lengths[index]) if dataset.lengths is not None else len(numbers)
     words = dataset.vocabulary
-    return " ".join(words[n] if n < len(words) else str(n) for n in numbers[:length])
+    joint = "" if dataset.description.token == "character" else " "
+    return joint.join(words[n] if n < len(words) else str(n) for n in numbers[:length])
 
 
 def _image(x: Tensor, inputs: Spread) -> tuple[tuple[Pixel, ...], ...]:

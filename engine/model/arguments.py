@@ -35,6 +35,8 @@ class Facts:
     """What layers are told by the data."""
 
     outputs: int
+    steps: int | None = None
+    """Steps of a sequence for each of which there are that many outputs; None: they are for the whole sample."""
     wants: str
     """How the data says that: `the data has 10 classes`."""
     vocabulary_size: int | None
@@ -51,10 +53,13 @@ def facts_of(description: Description, loss: str) -> Facts:
         wants = f"the data has {outputs} classes"
         if loss in ONE_OUTPUT and outputs == 2:
             outputs, wants = 1, f"{loss} tells two classes apart by one output"
+    elif description.task == "language modelling":
+        wants = f"each of the {description.input_shape[0]} steps has {outputs} {description.token}s to choose from"
     else:
         wants = f"the data has {outputs} {'target' if outputs == 1 else 'targets'}"
     return Facts(
         outputs=outputs,
+        steps=description.input_shape[0] if description.task == "language modelling" else None,
         wants=wants,
         vocabulary_size=description.vocabulary_size,
         padded=description.has_lengths,

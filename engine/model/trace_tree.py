@@ -14,7 +14,7 @@ from engine.catalog import catalog
 from engine.catalog.choices import check_parameters
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, put
-from engine.experiment.tree import DEEPEST, HELD, backwards
+from engine.experiment.tree import DEEPEST, HELD, Place, backwards
 from engine.model.arguments import Facts
 from engine.model.backbone import TYPE as BACKBONE
 from engine.model.containers import CONTAINERS
@@ -216,10 +216,12 @@ def _counting(whole: Traced, more: Iterable[Traced]) -> Traced:
 
 def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mistake | None:
     """The mistake of a network that does not put out what the data and the loss ask for."""
-    if signal.shape == (facts.outputs,):
+    if signal.shape == ((facts.outputs,) if facts.steps is None else (facts.steps, facts.outputs)):
         return None
     last, *before = backwards(layers)
-    if signal.kind != "vector":
+    if facts.steps is not None and (mistake := _not_at_every_step(last, signal, facts)):
+        return mistake
+    if signal.kind != ("vector" if facts.steps is None else "sequence"):
         gives = f"the network ends with {signal}"
         recurrent = next((place for place in (last, *before) if place.layer.type in RECURRENT), None)
         if signal.kind == "sequence" and recurrent is not None:
@@ -233,10 +235,25 @@ def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mi
         fix = 'Write out_features = "auto".'
         if signal.shape == (1,) and facts.one_of_two:
             fix = f'Write out_features = "auto", or use {facts.one_of_two}, which takes one output.'
-        found, auto = f"out_features is {signal.shape[0]}", put("auto", ".out_features")
+        found, auto = f"out_features is {signal.shape[-1]}", put("auto", ".out_features")
         return Mistake(place.path, found, facts.wants, fix, "Linear", remedy=auto)
     if place.layer.type == BACKBONE and place.layer.parameters.get("features") is False:
         return Mistake(place.path, f"it gives {signal.shape[0]} numbers", facts.wants, _AS_MANY, BACKBONE)
     fix = 'Add {type = "Linear", out_features = "auto"} at the end.'
-    found = f"it gives {signal.shape[0]} numbers"
+    found = f"it gives {signal.shape[-1]} numbers"
     return Mistake(last.path, found, facts.wants, fix, last.layer.type, remedy=append(LAST_LAYER))
+
+
+def _not_at_every_step(last: Place, signal: Signal, facts: Facts) -> Mistake | None:
+    """The mistake of a language model that does not put out something for every step."""
+    if signal.kind == "sequence" and signal.shape[0] == facts.steps:
+        return None
+    gives = f"the network ends with {signal}"
+    if signal.summed_up_by:
+        fix, remedy = (
+            f'Set output = "sequence" in {signal.summed_up_by}.',
+            put("sequence", f"{signal.summed_up_by}.output"),
+        )
+        return Mistake(last.path, gives, facts.wants, fix, last.layer.type, remedy=remedy)
+    fix = 'Keep the sequence to the end: Embedding, LSTM with output = "sequence", Linear.'
+    return Mistake(last.path, gives, facts.wants, fix, last.layer.type)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.catalog.losses import OF_CLASSES
 from engine.model.containers import CONTAINERS
 from engine.model.places import modules_at
 from engine.plan import LayerPlan, Plan
@@ -148,7 +149,7 @@ def _dead(outputs: dict[str, Tensor]) -> list[str]:
 
 def _out_of_reach(trial: Trial, batch: Batch, leaves: Sequence[LayerPlan]) -> Iterator[str]:
     """Targets that are numbers and lie beyond what the last layer can put out."""
-    if trial.dataset.description.task == "classification" or not leaves:
+    if trial.dataset.description.task in OF_CLASSES or not leaves:
         return
     last = modules_at(trial.network, leaves[-1].path)[-1]
     if any(True for _ in last.parameters()):

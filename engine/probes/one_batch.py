@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from engine.catalog.losses import OF_CLASSES
 from engine.plan import Plan
 from engine.probes.aside import Aside
 from engine.probes.obstacles import obstacles
@@ -84,7 +85,7 @@ class _Score:
 
     def __init__(self, plan: Plan, trial: Trial) -> None:
         description = trial.dataset.description
-        self.classes = description.task == "classification"
+        self.classes = description.task in OF_CLASSES
         self.enough = 1.0 if self.classes else EXPLAINED
         probabilities = plan.experiment.loss.type == "BCELoss"
         self._metrics = metrics_for(description.task, description.outputs, plan.device, probabilities=probabilities)
@@ -157,7 +158,7 @@ def _guesses(plan: Plan, trial: Trial, batch: Batch) -> list[Guess]:
         like = trial.network.eval()(*batch.inputs)
         trial.network.train()
     criterion, loss_type, target = trial.criterion, plan.experiment.loss.type, batch.target
-    if trial.dataset.description.task != "classification":
+    if trial.dataset.description.task not in OF_CLASSES:
         mean = target.mean(0, keepdim=True).expand_as(like)
         return [Guess(_loss(criterion, mean, target), "that of always answering the mean")]
     classes = trial.dataset.description.outputs
@@ -168,7 +169,7 @@ def _guesses(plan: Plan, trial: Trial, batch: Batch) -> list[Guess]:
         name = f"about ln {classes}: {name}"
     guesses = [Guess(blind, name)]
     if loss_type in ("CrossEntropyLoss", "NLLLoss"):
-        shares = torch.bincount(target, minlength=classes).to(like.dtype) / len(target)
+        shares = torch.bincount(target.flatten(), minlength=classes).to(like.dtype) / target.numel()
         logs = shares.clamp(min=1e-4).log().expand_as(like)
         often = "that of knowing how often each class occurs, and nothing of the samples"
         guesses.append(Guess(_loss(criterion, logs, target), often))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from engine.catalog.bind import build_loss
+from engine.catalog.bind import PerStep, build_loss
+from engine.catalog.losses import NUMBERS, OF_CLASSES
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.data import Dataset
-from engine.experiment.document import Regularization
+from engine.data.samples import take
+from engine.experiment.document import Choice, Regularization
 from engine.model import build
 from engine.model.pretrained import load_published
 from engine.plan import Plan
@@ -54,7 +56,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, ran_with: RanWith | 
         experiment,
         network=network,
         batches=Batches(dataset, device, experiment.data, channels_last=channels_last),
-        criterion=build_loss(experiment.loss, _class_counts(dataset)).to(device),
+        criterion=_criterion(experiment.loss, dataset).to(device),
         optimizer=optimizer,
         rate=LearningRate(
             optimizer, experiment.scheduler, epochs=experiment.training.epochs, steps_per_epoch=plan.steps_per_epoch
@@ -62,7 +64,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, ran_with: RanWith | 
         precision=MixedPrecision(plan.precision, device, optimizer),
         regularizer=Regularizer(experiment.regularization, network),
         average=average_of(experiment.regularization, network, epochs=experiment.training.epochs),
-        mixing=_mixing(experiment.regularization, numbers=task != "classification"),
+        mixing=_mixing(experiment.regularization, numbers=task in NUMBERS),
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
         metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities, units=dataset.units),
         ran_with=RanWith.of(plan, channels_last=channels_last),
@@ -70,11 +72,21 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, ran_with: RanWith | 
     )
 
 
+def _criterion(loss: Choice, dataset: Dataset) -> nn.Module:
+    made = build_loss(loss, _class_counts(dataset) if loss.parameters else ())
+    return PerStep(made) if dataset.description.task == "language modelling" else made
+
+
 def _class_counts(dataset: Dataset) -> list[int]:
-    if dataset.description.task != "classification":
+    """Training samples of each class; of each token that is to be foretold, in a language model."""
+    if dataset.description.task not in OF_CLASSES:
         return []
-    counts: list[int] = torch.bincount(dataset.y[dataset.train], minlength=dataset.description.outputs).tolist()
-    return counts
+    outputs = dataset.description.outputs
+    counts = torch.zeros(outputs, dtype=torch.int64)
+    for some in dataset.train.split(4096):
+        counts += take(dataset.y, some).flatten().long().bincount(minlength=outputs)
+    found: list[int] = counts.tolist()
+    return found
 
 
 def _mixing(settings: Regularization, *, numbers: bool) -> Mixing | None:

@@ -130,6 +130,8 @@ class Batches:
     def _batch(self, x: Tensor, indices: Tensor, training: bool) -> Batch:
         x = self.dataset.preparation(x, training=training)
         target = take(self._y, indices)
+        if not target.is_floating_point():
+            target = target.long()
         if self._lengths is None:
             return Batch((x,), target, len(indices))
         return Batch((x, self._lengths.index_select(0, indices)), target, len(indices))

@@ -5,10 +5,12 @@ N samples, K classes, F targets.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.data.units import Units
 
@@ -148,10 +150,49 @@ class RegressionMetrics(_Gathered):
             self.add(state["outputs"].to(self.device), state["targets"].to(self.device))
 
 
+class LanguageMetrics:
+    """Bits a token, -log₂ of the probability that the network gave to it; and the share that it held most likely.
+
+    Counted batch by batch, as what waits would be (N, T, K).
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self._dtype = torch.float32 if device == "mps" else torch.float64
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._sums = torch.zeros(3, dtype=self._dtype, device=self.device)
+
+    def add(self, output: Tensor, target: Tensor) -> None:
+        """Take a batch: scores (N, T, K), or their log-probabilities, and tokens (N, T)."""
+        scores = output.float()
+        nats = functional.cross_entropy(scores.flatten(0, 1), target.flatten(), reduction="sum")
+        hits = (scores.argmax(2) == target).sum()
+        count = torch.tensor(float(target.numel()), dtype=self._dtype, device=self.device)
+        self._sums += torch.stack([count, nats.to(self._dtype), hits.to(self._dtype)])
+
+    def compute(self) -> dict[str, float]:
+        """The metrics over all that was added."""
+        count, nats, hits = self._sums.double().cpu().tolist()
+        return {"bits": nats / math.log(2) / count, "accuracy": hits / count}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What has been summed so far, for a checkpoint in the middle of an epoch."""
+        return {"sums": self._sums.clone()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state_dict()`."""
+        self._sums = state["sums"].to(self.device, self._dtype)
+
+
 def metrics_for(
     task: str, outputs: int, device: str, *, probabilities: bool = False, units: Units | None = None
 ) -> Metrics:
     """The metrics of a task; `probabilities` says that a single output is a probability, not a logit."""
     if task == "classification":
         return ClassificationMetrics(outputs, device, threshold=0.5 if probabilities else 0.0)
+    if task == "language modelling":
+        return LanguageMetrics(device)
     return RegressionMetrics(device, units)

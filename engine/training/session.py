@@ -10,7 +10,8 @@ from time import monotonic, sleep
 
 from torch import nn
 
-from engine.data import Dataset, baseline, kept, load_data
+from engine.data import Baseline, Dataset, baselines_of, kept, load_data
+from engine.data.baselines import comparison
 from engine.experiment import Mistake, Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan
@@ -21,7 +22,7 @@ from engine.training.assemble import assemble
 from engine.training.checkpoint import newest_checkpoint
 from engine.training.commands import Command, SetLR, Simple
 from engine.training.environment import describe_environment
-from engine.training.events import CommandDone, Event, Finished, Log, Reason, RunStarted
+from engine.training.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
 from engine.training.finite import NotFinite
 from engine.training.keeper import Keeper, put_back
 from engine.training.loop import TICK_S, Loop
@@ -29,6 +30,7 @@ from engine.training.monitor import DeviceMonitor
 from engine.training.planned_rates import corners
 from engine.training.recovery import Recovery, is_out_of_memory
 from engine.training.resuming import Resumption, resumption
+from engine.training.writing import Writer
 
 DEVICE_EVENT_S = 2.0
 
@@ -74,6 +76,10 @@ class Session:
         self._ending: Reason | None = None
         self._paused = False
         self._asked_to_save = False
+        self._baselines: tuple[Baseline, ...] = ()
+        self._writer: Writer | None = None
+        self._best_measured: dict[str, float] = {}
+        """What was measured in the best epoch, if that was one of this session."""
         self._thread = threading.Thread(target=self._main, name="engine")
 
     @classmethod
@@ -144,6 +150,8 @@ class Session:
 
     def say(self, event: Event) -> None:
         """Record an event and hand it to viewers. The checkpoint writer's thread says its own."""
+        if isinstance(event, Epoch) and event.best_epoch in (None, event.epoch):
+            self._best_measured = event.metrics
         with self._saying:
             problem = self._run.append(event)
             self._events.append(event)
@@ -174,9 +182,12 @@ class Session:
             self._keeper.between_steps()
 
     def epoch_ended(self, *, improved: bool) -> None:
-        """Keep what is worth keeping."""
-        assert self._keeper is not None
+        """Keep what is worth keeping; show what a language model writes by now."""
+        assert self._keeper is not None and self._loop is not None
         self._keeper.epoch_ended(improved=improved)
+        if self._writer is not None:
+            epoch = self._loop.position.epoch - 1
+            self.say(Log(message=f"Epoch {epoch} writes: {self._writer.write(self._loop.result, epoch)}"))
         self._save_if_due()
 
     # The engine thread.
@@ -213,6 +224,9 @@ class Session:
         self._loop = loop = assemble(self.plan, dataset, self, ran_with=resume.ran_with if resume else None)
         if resume is not None:
             put_back(loop, resume.checkpoint)
+        self._baselines = baselines_of(dataset)
+        if dataset.temperature is not None:
+            self._writer = Writer(dataset, self.plan.device, self.plan.experiment.seed, dataset.temperature)
         self._keeper = self._keeper_of(loop, resume.checkpoint if resume else None)
         if resume is None:
             self._keeper.save()
@@ -299,7 +313,11 @@ class Session:
         for layer in plan.layers:
             for sentence in layer.notes:
                 self.say(Log(message=f"{layer.path} {layer.type}: {sentence}"))
-        for sentence in (*dataset.description.notes, loop.batches.placement.why, baseline(dataset).sentence):
+        for sentence in (
+            *dataset.description.notes,
+            loop.batches.placement.why,
+            *(b.sentence for b in self._baselines),
+        ):
             self.say(Log(message=sentence))
         for warning in plan.mistakes:
             self.say(Log(level="warning", message=str(warning)))
@@ -333,6 +351,8 @@ class Session:
         elif loop.average is not None and loop.average.count:
             loop.network.load_state_dict(loop.average.network.state_dict())
             clauses.append("the averaged weights are kept")
+        if compared := comparison(self._baselines, self._best_measured):
+            clauses.append(compared)
         return f"{'; '.join(clauses)}."
 
     def _failed(self, error: BaseException) -> str:

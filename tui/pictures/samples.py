@@ -116,6 +116,8 @@ def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[C
     what = "a batch" if batch else "a sample"
     shape = [f"{what} {shape_text((*batch, *d.input_shape))} {d.input_dtype}"]
     target = f"{len(d.classes)} classes" if d.classes else f"target {d.outputs} number{'s' * (d.outputs > 1)}"
+    if d.task == "language modelling":
+        target = f"the next {d.token} of {d.outputs:,}, at every step"
     shape.append(f"{target} ({preview.target_dtype})")
     numbers = spread_texts("values", preview.inputs) if preview.inputs is not None else []
     if preview.targets is not None and d.task != "forecasting":  # where it is of the same series

@@ -26,7 +26,10 @@ class OneBatchScreen(ProbeScreen[None]):
     def body(self) -> Widget:
         plot = BatchPlot(id="probe-picture")
         plot.marker = self.marker
-        plot.of_classes = self.plan.description is None or self.plan.description.task == "classification"
+        plot.of_classes = self.plan.description is None or self.plan.description.task in (
+            "classification",
+            "language modelling",
+        )
         return plot
 
     @property

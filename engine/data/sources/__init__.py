@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from engine.data.sources.arrays import Arrays
+from engine.data.sources.characters import Characters, PythonReference
 from engine.data.sources.digits import Digits
 from engine.data.sources.digits_rgb import DigitsRGB
 from engine.data.sources.images import Images
@@ -15,7 +16,19 @@ from engine.data.sources.stdlib_docs import StdlibDocs
 SOURCES: Mapping[str, type[Source]] = MappingProxyType(
     {
         source.name: source
-        for source in (Digits, DigitsRGB, BreastCancer, Wine, Diabetes, MackeyGlass, StdlibDocs, Arrays, Images)
+        for source in (
+            Digits,
+            DigitsRGB,
+            BreastCancer,
+            Wine,
+            Diabetes,
+            MackeyGlass,
+            StdlibDocs,
+            PythonReference,
+            Characters,
+            Arrays,
+            Images,
+        )
     }
 )
 
@@ -23,11 +36,13 @@ __all__ = [
     "SOURCES",
     "Arrays",
     "BreastCancer",
+    "Characters",
     "Diabetes",
     "Digits",
     "DigitsRGB",
     "Images",
     "MackeyGlass",
+    "PythonReference",
     "Source",
     "StdlibDocs",
     "Wine",

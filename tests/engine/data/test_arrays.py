@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.data import Dataset, baseline, load_data
+from engine.data import Dataset, baselines_of, load_data
 from engine.experiment import Data, Mistake, Refused
 
 rng = np.random.default_rng(0)
@@ -121,13 +121,13 @@ def test_the_naive_baseline_of_a_quantity_is_the_mean_of_the_training_part(tmp_p
     loaded = load(tmp_path, x=rng.standard_normal((40, 5)), y=y)
     mean = y[loaded.train.numpy()].mean(0)
     expected = np.sqrt(((y[loaded.validation.numpy()] - mean) ** 2).mean())
-    assert baseline(loaded).value == pytest.approx(expected, rel=1e-5)
-    assert "mean of the training part" in baseline(loaded).sentence
+    assert baselines_of(loaded)[0].value == pytest.approx(expected, rel=1e-5)
+    assert "mean of the training part" in baselines_of(loaded)[0].sentence
 
 
 def test_without_validation_the_baseline_is_that_of_the_training_part_and_says_so(tmp_path: Path) -> None:
     file = saved(tmp_path, x=rng.standard_normal((40, 5)), y=labels)
-    found = baseline(load_data(data(file, validation=0.0), seed=0))
+    found = baselines_of(load_data(data(file, validation=0.0), seed=0))[0]
     assert found.value == 0.25 and "train_accuracy" in found.sentence
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from engine.data import baseline, load_data
+from engine.data import baselines_of, load_data
 from engine.experiment import Data
 
 
@@ -43,6 +43,6 @@ def test_the_naive_baseline_is_the_largest_training_class_counted_on_the_validat
     data = load_data(Data(source="digits"), seed=0)
     largest = np.bincount(data.y[data.train].numpy()).argmax()
     share = float((data.y[data.validation].numpy() == largest).mean())
-    found = baseline(data)
+    found = baselines_of(data)[0]
     assert found.metric == "accuracy" and found.value == pytest.approx(share)
     assert f"({largest})" in found.sentence and f"{share:.4f}" in found.sentence

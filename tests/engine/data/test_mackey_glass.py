@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.integrate import solve_ivp  # type: ignore[import-untyped]
 
-from engine.data import baseline, load_data
+from engine.data import baselines_of, load_data
 from engine.data.load import forget
 from engine.data.sources.mackey_glass import series
 from engine.experiment import Data
@@ -103,7 +103,7 @@ def test_what_is_held_back_changes_nothing_in_what_is_trained_on(monkeypatch: py
 def test_the_naive_forecast_is_the_last_value_again() -> None:
     loaded = load_data(data(horizon=2), seed=0)
     x, y = loaded.x[loaded.validation, -1].numpy(), loaded.y[loaded.validation].numpy()
-    found = baseline(loaded)
+    found = baselines_of(loaded)[0]
     std = loaded.statistics["std"]
     assert found.metric == "rmse"
     assert found.value == pytest.approx(std * float(np.sqrt(((y.astype(float) - x) ** 2).mean())))

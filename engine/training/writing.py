@@ -1,0 +1,56 @@
+"""What a language model writes, after each epoch: text to see by eye what the loss means.
+
+T time, V tokens in the vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from engine.data import Dataset
+from engine.data.text import MARKS
+from engine.training.precision import evaluation
+
+TOKENS = 160
+_CONTEXT = 64
+"""Tokens that are looked back on, at most: more would make the writing dearer than the epoch of a small text."""
+
+
+class Writer:
+    """Draws text from a network, one token after the other.
+
+    It draws from a generator of its own, made anew from seed and epoch: the run's is not touched.
+
+    Args:
+        temperature: what scores are divided by before they become probabilities; at 0 the likeliest token is taken.
+    """
+
+    def __init__(self, dataset: Dataset, device: str, seed: int, temperature: float) -> None:
+        self.vocabulary = dataset.vocabulary
+        self.device = device
+        self.seed = seed
+        self.temperature = temperature
+        self.joint = "" if dataset.description.token == "character" else " "
+        first = dataset.validation if len(dataset.validation) else dataset.train
+        window: Tensor = dataset.x[first[:1]][0]
+        self.begin = window[:_CONTEXT].long().tolist()
+        self.longest = dataset.description.input_shape[0]
+
+    def write(self, network: nn.Module, epoch: int) -> str:
+        """What the network goes on with after the first text that is held back."""
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**32)
+        tokens = list(self.begin)
+        with evaluation(network):
+            for _ in range(TOKENS):
+                seen = torch.tensor([tokens[-min(_CONTEXT, self.longest) :]], device=self.device)
+                scores = network(seen)[0, -1].float().cpu()
+                scores[: len(MARKS)] = -torch.inf
+                tokens.append(self._drawn(scores, generator))
+        return self.joint.join(self.vocabulary[token] for token in tokens[len(self.begin) :])
+
+    def _drawn(self, scores: Tensor, generator: torch.Generator) -> int:
+        if self.temperature == 0 or not bool(scores[len(MARKS) :].isfinite().all()):
+            return int(scores.argmax())
+        probabilities = torch.softmax(scores / self.temperature, 0)
+        return int(torch.multinomial(probabilities, 1, generator=generator))
