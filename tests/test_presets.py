@@ -85,8 +85,8 @@ def test_mackey_glass_gru_forecasts_five_times_better_in_half_of_its_epochs(tmp_
 
 
 @pytest.mark.timeout(400)
-def test_char_lstm_needs_fewer_bits_than_a_3_gram_model_after_a_third_of_its_epochs(tmp_path):
-    status, events = train("char-lstm", tmp_path, "training.epochs=4", "training.threads=1")
+def test_char_lstm_needs_fewer_bits_than_a_3_gram_model_after_two_epochs(tmp_path):
+    status, events = train("char-lstm", tmp_path, "training.epochs=2", "training.threads=1")
     assert status == 0
     assert best(events)["val_bits"] < 0.9 * baseline(events)
     assert "of the 3-gram model's" in events[-1]["message"]

@@ -88,7 +88,7 @@ def _three_grams(dataset: Dataset) -> Baseline:
     counted = Trigrams(text[:last], dataset.description.outputs)
     places = (targets.starts[indices][:, None] + torch.arange(targets.length)).flatten().numpy()
     bits = counted.bits(text, places)
-    sentence = f"Baseline: a 3-gram model, which counts the same training text, takes {part}_bits {bits:.3f} a "
+    sentence = f"Counting baseline: a 3-gram model of the same training text takes {part}_bits {bits:.3f} a "
     return Baseline("bits", bits, "the 3-gram model", f"{sentence}{dataset.description.token}.")
 
 
