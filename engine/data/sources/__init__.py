@@ -12,6 +12,7 @@ from engine.data.sources.mackey_glass import MackeyGlass
 from engine.data.sources.scikit_learn_tables import BreastCancer, Diabetes, Wine
 from engine.data.sources.source import Source
 from engine.data.sources.stdlib_docs import StdlibDocs
+from engine.data.sources.table import Table
 
 SOURCES: Mapping[str, type[Source]] = MappingProxyType(
     {
@@ -28,6 +29,7 @@ SOURCES: Mapping[str, type[Source]] = MappingProxyType(
             Characters,
             Arrays,
             Images,
+            Table,
         )
     }
 )
@@ -45,5 +47,6 @@ __all__ = [
     "PythonReference",
     "Source",
     "StdlibDocs",
+    "Table",
     "Wine",
 ]

@@ -1,0 +1,118 @@
+"""Your own table: CSV, TSV, JSON lines or Parquet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from engine.data.sources.source import Source
+from engine.experiment.document import Data
+from engine.experiment.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+    from engine.data.splits import Split
+
+Columns = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]
+Delimiter = Annotated[
+    Literal["auto", ",", ";", "\t", "|"],
+    Field(description="What separates the columns of a CSV. auto: what the first line has most of."),
+]
+MissingValues = Annotated[
+    tuple[str, ...], Field(strict=False, description="Texts, in any case of letters, that stand for a missing value.")
+]
+NO_VALUE = ("", "NA", "N/A", "NaN", "null", "None", "?")
+
+
+class Table(Source):
+    """Rows of columns. Numbers are standardised, categories one-hot, dates seconds and circles.
+
+    All that is learned of a column is learned from the training part.
+    """
+
+    name: ClassVar[str] = "table"
+    summary: ClassVar[str] = "Rows of a CSV, TSV, JSON lines or Parquet file of your own, one column to be predicted."
+    when: ClassVar[str] = "To tell classes apart or predict a number from columns of numbers, categories and dates."
+
+    path: Annotated[
+        str, Field(min_length=1, description="The file; its ending says what it is: .csv, .tsv, .jsonl, .parquet.")
+    ]
+    validation_path: Annotated[
+        str | None,
+        Field(min_length=1, description="A file whose rows are the validation part; `validation` is not used then."),
+    ] = None
+    test_path: Annotated[str | None, Field(min_length=1, description="A file whose rows are the test part.")] = None
+    target: Annotated[str | None, Field(description="The column to be predicted.")] = None
+    features: Annotated[Columns, Field(description="Columns that go in; left out, all but target and group.")] = ()
+    exclude: Annotated[Columns, Field(description="Columns that do not go in.")] = ()
+    group: Annotated[
+        str | None, Field(description="A column: rows in which it is equal stay together in one part.")
+    ] = None
+    task: Annotated[
+        Literal["auto", "classification", "regression"],
+        Field(
+            description="auto: classes where the target is text, true or false, or at most 20 different whole numbers; "
+            "else a number to predict."
+        ),
+    ] = "auto"
+    missing: Annotated[
+        Literal["refuse", "drop", "mean", "mean+flag"],
+        Field(
+            description="What becomes of missing values. refuse: say where they are. drop: leave such rows out. mean: "
+            "the mean of the training part, no category. mean+flag: that, and a feature that says that it was missing."
+        ),
+    ] = "refuse"
+    categories: Annotated[
+        Literal["one-hot", "ordinal"],
+        Field(
+            description="one-hot: a feature for each category of the training part, all 0 for others. ordinal: its "
+            "number in the order of the alphabet."
+        ),
+    ] = "one-hot"
+    most_categories: Annotated[
+        int, Field(ge=2, le=10_000, description="Different texts that a column may have; one with more is refused.")
+    ] = 100
+    numeric: Annotated[Columns, Field(description="Columns of numbers, whatever most of their values look like.")] = ()
+    categorical: Annotated[Columns, Field(description="Columns of categories, also where they look like numbers.")] = ()
+    dates: Annotated[Columns, Field(description="Columns of dates, whatever most of their values look like.")] = ()
+    date_format: Annotated[
+        str | None, Field(min_length=2, description="How dates are written, as strftime has it: %d.%m.%Y.")
+    ] = None
+    delimiter: Delimiter = "auto"
+    decimal: Annotated[Literal[".", ","], Field(description="What stands before the decimals of a number.")] = "."
+    missing_values: MissingValues = NO_VALUE
+
+    def contradictions(self, data: Data) -> list[Mistake]:
+        """A column in two places that exclude each other."""
+        mistakes = []
+        for name in self.features:
+            if name in (self.target, self.group):
+                role = "target" if name == self.target else "group"
+                found, fix = f"{name!r} is the {role}", "Take it out of features."
+                mistakes.append(Mistake("data.features", found, "expected other columns", fix))
+            if name in self.exclude:
+                found, fix = f"{name!r} is in data.features too", "Take it out of one of them."
+                mistakes.append(Mistake("data.exclude", found, "expected it in one of them", fix))
+        kinds = {"numeric": self.numeric, "categorical": self.categorical, "dates": self.dates}
+        seen: dict[str, str] = {}
+        for kind, names in kinds.items():
+            for name in names:
+                if name in seen:
+                    found, fix = f"{name!r} is in data.{seen[name]} too", "Take it out of one of them."
+                    mistakes.append(Mistake(f"data.{kind}", found, "expected it in one of them", fix))
+                seen[name] = kind
+        if self.date_format is not None and "%" not in self.date_format:
+            fix = "Write %Y for the year, %m for the month, %d for the day."
+            mistakes.append(Mistake("data.date_format", repr(self.date_format), "expected a format of strftime", fix))
+        return mistakes
+
+    def files(self) -> tuple[str, ...]:
+        """All files that rows come from."""
+        return tuple(filter(None, (self.path, self.validation_path, self.test_path)))
+
+    def load(self, split: Split) -> Dataset:
+        """Vectors (F,) float32, and a class or a standardised number."""
+        from engine.data.tables.load import load_table
+
+        return load_table(self, split)

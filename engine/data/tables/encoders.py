@@ -1,0 +1,144 @@
+"""Columns as numbers that a network can take, by what was learned from the training part: one encoder a column.
+
+N rows. Each encoder gives (N, k) and names its k features; where a value is missing they are 0, which for
+standardised numbers is the mean of the training part.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from engine.data.tables.columns import Bools, Floats, Reading, numbers, seconds, texts
+
+YEAR_MONTHS, WEEK_DAYS, DAY_HOURS = 12, 7, 24
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder(ABC):
+    """What was learned of a column."""
+
+    kind: ClassVar[str]
+    column: str
+    flag: bool = False
+    """Whether a feature of its own says that the value is missing."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of what it gives."""
+        return (*self._names(), *((f"{self.column} missing",) if self.flag else ()))
+
+    def encode(self, column: pl.Series, gone: Bools, reading: Reading) -> Floats:
+        """(N, k) of every row, `gone` being the rows without a value."""
+        found = self._values(column, reading)
+        found[gone] = 0.0
+        return np.column_stack([found, gone]) if self.flag else found
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"kind": self.kind, "column": self.column, "flag": self.flag, **self._learned()}
+
+    @abstractmethod
+    def _names(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def _values(self, column: pl.Series, reading: Reading) -> Floats: ...
+
+    @abstractmethod
+    def _learned(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number(Encoder):
+    """(value - mean) / std."""
+
+    kind: ClassVar[str] = "number"
+    mean: float
+    std: float
+
+    def _names(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def _values(self, column: pl.Series, reading: Reading) -> Floats:
+        return ((numbers(column, reading) - self.mean) / self.std)[:, None]
+
+    def _learned(self) -> dict[str, Any]:
+        return {"mean": self.mean, "std": self.std}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneHot(Encoder):
+    """A 1 in the place of the value; a value that the training part has not is 0 in every place."""
+
+    kind: ClassVar[str] = "one-hot"
+    categories: tuple[str, ...]
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(f"{self.column}={category}" for category in self.categories)
+
+    def _values(self, column: pl.Series, reading: Reading) -> Floats:
+        place = places(column, self.categories)
+        return (place[:, None] == np.arange(len(self.categories))).astype(np.float64)
+
+    def _learned(self) -> dict[str, Any]:
+        return {"categories": list(self.categories)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordinal(Encoder):
+    """The number of the value in the order of the categories, standardised; 0 for one that is none of them."""
+
+    kind: ClassVar[str] = "ordinal"
+    categories: tuple[str, ...]
+    mean: float
+    std: float
+
+    def _names(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def _values(self, column: pl.Series, reading: Reading) -> Floats:
+        place = places(column, self.categories)
+        return np.where(place < 0, 0.0, (place - self.mean) / self.std)[:, None]
+
+    def _learned(self) -> dict[str, Any]:
+        return {"categories": list(self.categories), "mean": self.mean, "std": self.std}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Date(Encoder):
+    """Seconds, standardised; month, weekday and, where there are times of day, hour as points on a circle."""
+
+    kind: ClassVar[str] = "date"
+    format: str | None
+    mean: float
+    std: float
+    hours: bool
+
+    def _names(self) -> tuple[str, ...]:
+        circles = ("month", "weekday", *(("hour",) if self.hours else ()))
+        return (self.column, *(f"{self.column} {circle} {f}" for circle in circles for f in ("sin", "cos")))
+
+    def _values(self, column: pl.Series, reading: Reading) -> Floats:
+        at = seconds(column, self.format)
+        known = np.where(np.isfinite(at), at, self.mean)
+        month = known.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % YEAR_MONTHS
+        # 1970 began on a Thursday: Monday is 0.
+        turns = [month / YEAR_MONTHS, (known // _DAY_S + 3) % WEEK_DAYS / WEEK_DAYS]
+        turns += [known % _DAY_S / _DAY_S] if self.hours else []
+        circles = [function(2 * np.pi * turn) for turn in turns for function in (np.sin, np.cos)]
+        return np.column_stack([(known - self.mean) / self.std, *circles])
+
+    def _learned(self) -> dict[str, Any]:
+        return {"format": self.format, "mean": self.mean, "std": self.std, "hours": self.hours}
+
+
+def places(column: pl.Series, categories: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """(N,) number of each value among the categories, -1 where it is none of them."""
+    number = dict(zip(categories, range(len(categories)), strict=True))
+    found = texts(column).replace_strict(number, default=-1, return_dtype=pl.Int64)
+    return found.fill_null(-1).to_numpy().astype(np.int64)

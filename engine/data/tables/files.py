@@ -1,0 +1,114 @@
+"""A file that is named in the document, looked at before it is read: is it there, is it regular, is it text."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from pathlib import Path
+
+from engine.data.progress import progress
+from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.free_memory import free_host_memory
+
+_AT_ONCE = 1 << 20
+_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip"}
+"""How files begin that are no text in UTF-8, and what they are."""
+
+
+def refused(where: str, path: str, found: str, expected: str, fix: str) -> Refused:
+    """What is wrong with the file that stands at `where` of the document."""
+    return Refused(Mistake(where, found, expected, fix, subject=path))
+
+
+def size_of(where: str, path: str) -> int:
+    """Bytes of a regular file that can be read.
+
+    Raises:
+        Refused: it is not there, no regular file, empty, or may not be read.
+    """
+    file = Path(os.path.expanduser(path))
+    try:
+        status = file.stat()
+        if stat.S_ISDIR(status.st_mode):
+            like = next((f.name for f in sorted(file.iterdir()) if f.is_file()), None)
+            fix = f"Name the file in it{f', such as {Path(path) / like}' if like else ''}."
+            raise refused(where, path, "it is a folder", "expected a file", fix)
+        if not stat.S_ISREG(status.st_mode):
+            raise refused(where, path, "it is a device or a pipe", "expected a file", "Name a regular file.")
+        file.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        like = nearest(file.name, _beside(file))
+        fix = f"Did you mean {Path(path).with_name(like)}?" if like else f"Correct the path; it starts at {Path.cwd()}."
+        raise refused(where, path, "there is no such file", "", fix) from None
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise refused(where, path, f"it cannot be read ({said})", "", "Check the file and its permissions.") from None
+    if not status.st_size:
+        raise refused(where, path, "it is empty", "expected rows", "Name a file that holds some.")
+    return status.st_size
+
+
+def refuse_what_does_not_fit(where: str, path: str, bytes: int) -> None:
+    """Refuse a file that would take more memory than is free, before it is read.
+
+    Raises:
+        Refused: with how much it would take.
+    """
+    free = free_host_memory()
+    if bytes > free:
+        raise refused(
+            where,
+            path,
+            f"reading it takes about {bytes / 1e6:,.0f} MB",
+            f"{free / 1e6:,.0f} MB are free",
+            "Keep fewer rows or columns in it, or free memory.",
+        )
+
+
+def check_text(where: str, path: str, size: int) -> None:
+    """Read a file once as UTF-8 and keep nothing of it.
+
+    Raises:
+        Refused: it is not UTF-8, with the line and the byte where that shows, or it holds null bytes.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    done = lines = 0
+    with open(os.path.expanduser(path), "rb") as file:
+        while chunk := file.read(_AT_ONCE):
+            for mark, what in _MARKS.items() if not done else ():
+                if chunk.startswith(mark):
+                    raise refused(where, path, f"it is {what}", "expected text in UTF-8", "Save it as UTF-8 text.")
+            pending = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk)
+                if (at := chunk.find(0)) >= 0:
+                    raise _not_text(where, path, "a null byte", done + at, lines + chunk.count(b"\n", 0, at))
+            except UnicodeDecodeError as error:
+                at = error.start - pending
+                found = f"{error.object[error.start]:#04x}, which is no UTF-8,"
+                raise _not_text(where, path, found, done + at, lines + chunk.count(b"\n", 0, max(0, at))) from None
+            done += len(chunk)
+            lines += chunk.count(b"\n")
+            progress("Checking text", done, size)
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise _not_text(where, path, "half a character", done - 1, lines) from None
+
+
+def _not_text(where: str, path: str, found: str, byte: int, lines: int) -> Refused:
+    return refused(
+        where,
+        path,
+        f"line {lines + 1:,} has {found} at byte {byte:,} of the file",
+        "expected text in UTF-8",
+        "Save it as UTF-8.",
+    )
+
+
+def _beside(file: Path) -> list[str]:
+    try:
+        return [other.name for other in file.parent.iterdir()]
+    except OSError:
+        return []

@@ -1,0 +1,328 @@
+"""Tables from files: CSV, TSV, JSON lines and Parquet, as columns of a polars data frame.
+
+Text is parsed here, row by row, so that every fault has its line; what the texts mean is found out column by column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.data.progress import progress
+from engine.data.tables.files import check_text, refuse_what_does_not_fit, refused, size_of
+from engine.experiment.mistakes import Mistake, Refused
+
+DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
+_JSON, _PARQUET = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
+NAMED = 20
+"""Faults that are named one by one; of the others, how many there are is said."""
+_ROWS = 8192
+_CELL_BYTES = 32
+"""Of a text in polars, twice while it is read as something else; texts above 12 bytes take their length beside it."""
+_HEAD = 1 << 16
+LARGEST_FIELD = 1 << 24
+
+Row = list[str | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A file's columns, and where its rows stand."""
+
+    where: str
+    """The parameter that names the file: `data.path`."""
+    path: str
+    frame: pl.DataFrame
+    """Columns of text, except for Parquet, which has types."""
+    lines: NDArray[np.int64] | None
+    """(N,) line of each row, from 1; None for Parquet, which has none."""
+    notes: tuple[str, ...] = ()
+
+    def place(self, row: int) -> str:
+        """Where a row stands, for a person who opens the file."""
+        return f"row {row + 1:,}" if self.lines is None else f"line {int(self.lines[row]):,}"
+
+
+def read(where: str, path: str, delimiter: str = "auto") -> Table:
+    """The table in a file, read by what its name ends in.
+
+    Raises:
+        Refused: with every fault of its form, at most the first twenty one by one.
+    """
+    size = size_of(where, path)
+    suffix = Path(path).suffix.lower()
+    if suffix in _PARQUET:
+        return _parquet(where, path)
+    if suffix not in SUFFIXES:
+        found = f"its name ends in {suffix}" if suffix else "its name has no ending"
+        raise refused(where, path, found, f"expected {', '.join(SUFFIXES)}", "Give it the ending of what it holds.")
+    refuse_what_does_not_fit(where, path, _bytes_in_memory(path, size))
+    check_text(where, path, size)
+    faults = _Faults(where, path)
+    if suffix in _JSON:
+        names, rows, notes = _json_lines(where, path, size, faults)
+    else:
+        names, rows, notes = _separated(where, path, size, delimiter, faults)
+    frame, lines = _columns(names, rows)
+    faults.refuse()
+    if not len(frame):
+        found = "it has names of columns and no rows"
+        raise refused(where, path, found, "expected at least one row", "Put rows below the names.")
+    return Table(where, path, frame, lines, notes)
+
+
+def _bytes_in_memory(path: str, size: int) -> int:
+    """What a file of text takes while it is read, judged by how many fields its beginning has."""
+    with open(os.path.expanduser(path), "rb") as file:
+        head = file.read(_HEAD)
+    fields = head.count(b"\n") + max(head.count(mark.encode()) for mark in DELIMITERS) + 1
+    return size + size * fields // len(head) * _CELL_BYTES
+
+
+class _Faults:
+    """Rows that are not as they should be, the first of them one by one."""
+
+    def __init__(self, where: str, path: str) -> None:
+        self.where, self.path = where, path
+        self.mistakes: list[Mistake] = []
+        self.more = 0
+
+    def add(self, line: int, found: str, expected: str, fix: str) -> None:
+        if len(self.mistakes) < NAMED:
+            self.mistakes.append(Mistake(self.where, f"line {line:,} {found}", expected, fix, subject=self.path))
+        else:
+            self.more += 1
+
+    def refuse(self) -> None:
+        if self.more:
+            found = f"{self.more:,} more lines have faults"
+            self.mistakes.append(Mistake(self.where, found, "", "Mend these first.", subject=self.path))
+        if self.mistakes:
+            raise Refused(self.mistakes)
+
+
+def _columns(names: list[str], rows: Iterable[tuple[int, Row]]) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+    """Rows as columns of text; only some rows at a time are Python's."""
+    schema = dict.fromkeys(names, pl.String)
+    chunks, lines = [pl.DataFrame(schema=schema)], [np.empty(0, np.int64)]
+    some: list[Row] = []
+    numbers: list[int] = []
+
+    def keep() -> None:
+        columns = dict(zip(names, zip(*some, strict=True), strict=True))
+        chunks.append(pl.DataFrame(columns, schema=schema))
+        lines.append(np.asarray(numbers, dtype=np.int64))
+        some.clear()
+        numbers.clear()
+
+    for line, row in rows:
+        some.append(row)
+        numbers.append(line)
+        if len(some) == _ROWS:
+            keep()
+    if some:
+        keep()
+    return pl.concat(chunks), np.concatenate(lines)
+
+
+def _separated(
+    where: str, path: str, size: int, delimiter: str, faults: _Faults
+) -> tuple[list[str], Iterator[tuple[int, Row]], tuple[str, ...]]:
+    raw = open(os.path.expanduser(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
+    file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    head = file.readline()
+    file.seek(0)
+    counted = {mark: _outside_quotes(head, mark) for mark in DELIMITERS}
+    likely = max(counted, key=lambda mark: counted[mark])
+    notes: tuple[str, ...] = ()
+    if delimiter == "auto":
+        delimiter = likely if counted[likely] else ","
+        if delimiter != "," and Path(path).suffix.lower() not in (".tsv", ".tab"):
+            notes = (f"{Path(path).name}: columns are separated by {DELIMITERS[delimiter]}.",)
+    elif counted[likely] > counted[delimiter] == 0:
+        file.close()
+        raise refused(
+            where,
+            path,
+            f"line 1 has no {DELIMITERS[delimiter].split()[1]}, but {DELIMITERS[likely]} {counted[likely]:,} times",
+            f"expected columns separated by {DELIMITERS[delimiter]}",
+            f"Set data.delimiter = {json.dumps(likely)}.",
+        )
+    csv.field_size_limit(LARGEST_FIELD)
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    try:
+        first = next((row for row in reader if row), [])
+    except csv.Error as error:
+        file.close()
+        raise refused(where, path, f"line 1 cannot be parsed ({error})", "", "Close its quotes.") from None
+    names, unnamed = _names(where, path, first)
+    if unnamed:
+        named = ", ".join(unnamed)
+        notes += (f"{Path(path).name}: columns without a name are called {named}, and are no features.",)
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        line, width = reader.line_num + 1, len(names)
+        with file:
+            while True:
+                try:
+                    row = next(reader, None)
+                except csv.Error as error:
+                    fix = 'Close its quotes; a quote within quotes is written "".'
+                    faults.add(line, f"cannot be parsed ({error})", "expected fields, quoted where they need it", fix)
+                    return
+                if row is None:
+                    return
+                if len(row) == width:
+                    yield line, row  # type: ignore[misc]  # a list of str is one of str | None
+                elif row:
+                    few = len(row) < width
+                    faults.add(
+                        line,
+                        f"has {len(row):,} field{'s' * (len(row) != 1)}",
+                        f"expected {width:,} as in line 1",
+                        "Add what is missing." if few else f"Quote fields that hold {DELIMITERS[delimiter]}.",
+                    )
+                line = reader.line_num + 1
+                if line % _ROWS == 0:
+                    progress("Reading rows", raw.tell(), size)
+
+    return names, rows(), notes
+
+
+def _outside_quotes(line: str, mark: str) -> int:
+    return sum(part.count(mark) for part in line.split('"')[::2])
+
+
+def _names(where: str, path: str, row: list[str]) -> tuple[list[str], list[str]]:
+    """The names of the columns, and those among them that were made up for columns that have none.
+
+    Raises:
+        Refused: a name stands there twice, or the line looks like one of values.
+    """
+    if not row:
+        raise refused(where, path, "it holds only blank lines", "expected names of columns", "Put rows into it.")
+    names = [name.strip() or f"column {number}" for number, name in enumerate(row, 1)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        at = {name: [number for number, other in enumerate(names, 1) if other == name] for name in twice[:NAMED]}
+        raise Refused(
+            Mistake(
+                where,
+                f"line 1 names {name!r} in the columns {', '.join(map(str, numbers))}",
+                "expected a name once",
+                "Rename all but one.",
+                subject=path,
+            )
+            for name, numbers in at.items()
+        )
+    if all(_is_number(name) for name in row):
+        found = f"line 1 holds numbers ({', '.join(row[:4])}{' …' if len(row) > 4 else ''})"
+        fix = "Put a line with the names of the columns before it."
+        raise refused(where, path, found, "expected the names of the columns", fix)
+    return names, [name for name, given in zip(names, row, strict=True) if not given.strip()]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _json_lines(
+    where: str, path: str, size: int, faults: _Faults
+) -> tuple[list[str], Iterator[tuple[int, Row]], tuple[str, ...]]:
+    """Objects, one a line. Columns are those of the first one; a key that is left out is a missing value."""
+    raw = open(os.path.expanduser(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
+    file = io.TextIOWrapper(raw, encoding="utf-8-sig")
+    names: list[str] = []
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            if (found := _object(number, line, faults)) is not None:
+                names = list(found)
+            break
+    file.seek(0)
+    if not names:
+        file.close()
+        faults.refuse()
+        raise refused(where, path, "its first line has no columns", "expected an object a line", "Put some into it.")
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        known = set(names)
+        with file:
+            for number, line in enumerate(file, 1):
+                if not line.strip() or (found := _object(number, line, faults)) is None:
+                    continue
+                if other := [key for key in found if key not in known]:
+                    fix = f"Have it in the first line too: null where there is no {other[0]}."
+                    faults.add(number, f"has {other[0]!r}", f"expected the keys {', '.join(names[:NAMED])}", fix)
+                    continue
+                row: Row = [_text(found.get(name)) for name in names]
+                if nested := [n for n in names if isinstance(found.get(n), (list, dict))]:
+                    fix = "Give each part of it a key of its own."
+                    faults.add(number, f"has a list or an object as {nested[0]!r}", "expected a number or a text", fix)
+                    continue
+                yield number, row
+                if number % _ROWS == 0:
+                    progress("Reading rows", raw.tell(), size)
+
+    return names, rows(), ()
+
+
+def _object(number: int, line: str, faults: _Faults) -> dict[str, Any] | None:
+    twice: list[str] = []
+
+    def pairs(given: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice.extend(key for key, count in Counter(key for key, _ in given).items() if count > 1)
+        return dict(given)
+
+    try:
+        found = json.loads(line, object_pairs_hook=pairs)
+    except (ValueError, RecursionError) as error:
+        what = error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        fix = "Write each row as one object in a line of its own." if number == 1 else "Mend or remove it."
+        faults.add(number, f"is no JSON ({what})", "expected an object", fix)
+        return None
+    if not isinstance(found, dict):
+        faults.add(number, f"is {'a list' if isinstance(found, list) else 'a value'}", "expected an object", "Mend it.")
+        return None
+    if twice:
+        faults.add(number, f"has the key {twice[0]!r} twice", "expected a key once", "Rename one of them.")
+        return None
+    return found
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _parquet(where: str, path: str) -> Table:
+    expanded = os.path.expanduser(path)
+    try:
+        lazy = pl.scan_parquet(expanded, glob=False)
+        columns = len(lazy.collect_schema())
+        rows = int(lazy.select(pl.len()).collect().item())
+        refuse_what_does_not_fit(where, path, rows * columns * _CELL_BYTES)
+        progress("Reading rows", 0, rows)
+        frame = lazy.collect()
+    except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
+        said = str(error).partition("\n")[0]
+        raise refused(where, path, f"it cannot be read ({said})", "expected Parquet", "Save it again.") from None
+    if not len(frame):
+        raise refused(where, path, "it has no rows", "expected at least one", "Put rows into it.")
+    return Table(where, path, frame, None)

@@ -1,0 +1,107 @@
+"""The rows of one file or of several, with where each stands, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from engine.data.splits import Indices
+from engine.data.tables.columns import Bools
+from engine.data.tables.reading import NAMED, Table
+from engine.experiment.mistakes import Mistake, Refused
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """N rows of files that have the same columns, one file after the other."""
+
+    tables: tuple[Table, ...]
+    frame: pl.DataFrame
+    number: Indices
+    """(N,) place of each row among all rows of the files."""
+
+    @classmethod
+    def of(cls, tables: Iterable[Table], columns: list[str]) -> Rows:
+        """The rows of these columns. A column that has another type in another file becomes text.
+
+        Raises:
+            Refused: a file has not all of the columns.
+        """
+        tables = tuple(tables)
+        first, *others = tables
+        mistakes = [
+            Mistake(
+                table.where,
+                f"it has no column {name!r}",
+                f"expected the columns of {first.path}",
+                f"Add it; it has {_listed(table.frame.columns)}.",
+                subject=table.path,
+            )
+            for table in others
+            for name in columns
+            if name not in table.frame.columns
+        ]
+        if mistakes:
+            raise Refused(mistakes)
+        frames = [table.frame.select(columns) for table in tables]
+        for name in columns:
+            if len({frame[name].dtype for frame in frames}) > 1:
+                frames = [frame.with_columns(pl.col(name).cast(pl.String)) for frame in frames]
+        frame = pl.concat(frames)
+        return cls(tables, frame, np.arange(len(frame), dtype=np.int64))
+
+    def keep(self, kept: Bools) -> Rows:
+        """Only these rows (N,)."""
+        return Rows(self.tables, self.frame.filter(pl.Series(kept)), self.number[kept])
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def place(self, row: int) -> tuple[Table, str]:
+        """The file of a row, and where it stands there."""
+        row = int(self.number[row])
+        for table in self.tables:
+            if row < len(table.frame):
+                return table, table.place(row)
+            row -= len(table.frame)
+        raise IndexError(row)
+
+
+class Faults:
+    """Values that cannot be used: the first of them one by one, and how many more there are."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.mistakes: list[Mistake] = []
+        self.more = 0
+
+    def add(self, column: str, bad: Bools, what: str, expected: str, fix: str) -> None:
+        """The values of a column in these rows (N,). `what` may hold {value}."""
+        for row in np.flatnonzero(bad):
+            if len(self.mistakes) >= NAMED:
+                self.more += int(bad.sum()) - int(bad[:row].sum())
+                return
+            table, place = self.rows.place(int(row))
+            value = self.rows.frame[column][int(row)]
+            found = f"{place}, column {column!r}: {what.format(value=short(value))}"
+            self.mistakes.append(Mistake(table.where, found, expected, fix, subject=table.path))
+
+    def refuse(self) -> None:
+        """Raise what was found, if anything was."""
+        if self.more:
+            self.mistakes.append(Mistake("data.path", f"{self.more:,} more values are wrong", "", "Mend these first."))
+        if self.mistakes:
+            raise Refused(self.mistakes)
+
+
+def short(value: object) -> str:
+    """A value in a sentence."""
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" … ({len(names):,} in all)" if len(names) > NAMED else "")

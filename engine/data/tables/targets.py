@@ -1,0 +1,116 @@
+"""The column to be predicted: classes or a quantity, found from its values unless the document says which.
+
+N rows, all of which have a target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from engine.data.tables.columns import Floats, Reading, missing, numbers, texts, whole
+from engine.data.tables.fitting import check_numbers
+from engine.data.tables.rows import Faults, short
+from engine.experiment.mistakes import Mistake, Refused
+
+MOST_CLASSES = 20
+"""Different whole numbers that are taken for classes; more are a quantity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Class numbers (N,) int64, and the names of the classes."""
+
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """The values (N,)."""
+
+    values: Floats
+    notes: tuple[str, ...] = ()
+
+
+def target(
+    column: pl.Series, own: int, task: Literal["auto", "classification", "regression"], reading: Reading, faults: Faults
+) -> Classes | Quantity:
+    """What a column asks for.
+
+    Args:
+        own: how many of the first rows are of the file itself, not of the files of the other parts. They decide.
+
+    Raises:
+        Refused: there is nothing to be told apart or predicted.
+    """
+    note = ""
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
+        found = f"the column {column.name!r} is of the type {column.dtype}"
+        raise Refused(Mistake("data.target", found, "expected classes or numbers", "Name another column."))
+    if task == "auto":
+        task, note = _task(column.head(own), reading)
+    notes = (note,) if note else ()
+    if task == "regression":
+        gone = missing(column, reading)
+        check_numbers(column, gone, reading, faults)
+        return Quantity(numbers(column, reading), notes)
+    return _classes(column, own, faults, notes)
+
+
+def _task(column: pl.Series, reading: Reading) -> tuple[Literal["classification", "regression"], str]:
+    name = column.name
+    values = numbers(column, reading)
+    is_truth = column.dtype == pl.Boolean or (
+        column.dtype == pl.String and bool(texts(column).str.to_lowercase().is_in(["true", "false"]).all())
+    )
+    if is_truth or np.isnan(values).mean() >= 0.5:
+        return "classification", ""
+    different = len(np.unique(values))
+    if not whole(column):
+        fix = 'data.task = "classification" takes each number for a class'
+        return "regression", f"{name} holds fractional numbers and is a quantity to predict; {fix}."
+    if different > MOST_CLASSES:
+        said = f"{name} holds {different:,} different whole numbers and is a quantity to predict"
+        return "regression", f'{said}; data.task = "classification" takes each for a class.'
+    said = f"{name} holds {different} different whole numbers and is taken for classes"
+    return "classification", f'{said}; data.task = "regression" predicts the number.'
+
+
+def _classes(column: pl.Series, own: int, faults: Faults, notes: tuple[str, ...]) -> Classes:
+    name, labels = column.name, texts(column)
+    counts = labels.head(own).value_counts(name="count")
+    by_name = dict(zip(*(counts[c].to_list() for c in counts.columns), strict=True))
+    names = tuple(sorted(by_name, key=_as_number))
+    if len(names) == 1:
+        found = f"every {name} is {short(names[0])}"
+        raise Refused(Mistake("data.target", found, "expected at least two classes", "Add rows of another class."))
+    if len(names) > max(2, own // 2):
+        found = f"{name} has {len(names):,} different values in {own:,} rows"
+        fix = 'Name another column, or, if these are numbers, set data.task = "regression".'
+        raise Refused(Mistake("data.target", found, "expected classes that have several rows each", fix))
+    once = [short(label) for label in names if by_name[label] == 1]
+    if once:
+        shown = ", ".join(once[:10]) + (" …" if len(once) > 10 else "")
+        said = f"{len(once)} labels of {name} occur" if len(once) > 1 else f"The label {shown} of {name} occurs"
+        listed = f" ({shown})" if len(once) > 1 else ""
+        notes += (f"{said} only once{listed}: such a class can be trained on or validated on, not both.",)
+    number = dict(zip(names, range(len(names)), strict=True))
+    found_numbers = labels.replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy().astype(np.int64)
+    known = f"expected one of {', '.join(map(short, names[:10]))}{' …' if len(names) > 10 else ''}"
+    fix = "Have a row of every class in the file that is trained on."
+    faults.add(name, found_numbers < 0, "{value} is no class there", known, fix)
+    return Classes(found_numbers, names, notes)
+
+
+def _as_number(label: str) -> tuple[float, str]:
+    """Numbers in their order, before texts in theirs."""
+    try:
+        return (float(label), label)
+    except ValueError:
+        return (float("inf"), label)
