@@ -1,7 +1,7 @@
 """Augmentations of whole batches, where the batch lies: each sample is changed by draws of its own.
 
 Named, and told what to do, as those of torchvision.transforms.v2 are, which change one image at a time and would draw
-once for a batch. Draws come from torch's generator of the CPU on every device: that is what a checkpoint keeps.
+once for a batch. They draw on the CPU, whatever the device, so that a seed means the same on each.
 N batch, C channels, H W, T time, F features.
 """
 

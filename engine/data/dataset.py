@@ -65,7 +65,7 @@ class Dataset:
 
     def inputs(self, indices: Tensor) -> Tensor:
         """What the network gets for these samples (M,), without augmentation."""
-        return self.preparation(take(self.x, indices), training=False)
+        return self.preparation(take(self.x, indices))
 
 
 def dataset(

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from engine.data.draws import drawing_from
+
 Augmentation = Callable[[Tensor], Tensor]
 """Takes a batch (N, …) in its stored type and gives one of the same type and shape, each sample changed by draws of its
-own. Draws come from torch's generator of the CPU, whatever the device: that is what a checkpoint keeps."""
+own. It draws on the CPU, whatever the device, so that a seed means the same on each."""
 
 LARGEST = 255
 
@@ -28,11 +30,20 @@ class Preparation:
     augmentations: tuple[Augmentation, ...] = ()
     """In their order; of training batches only."""
 
-    def __call__(self, x: Tensor, *, training: bool) -> Tensor:
-        """A batch (N, …), augmented where it is trained on. Strides, as of channels that come last, are kept."""
-        if training:
-            for augmentation in self.augmentations:
-                x = augmentation(x)
+    def __call__(self, x: Tensor, *, draws: torch.Generator | None = None) -> Tensor:
+        """A batch (N, …), augmented by these draws where it is trained on; strides, channels last say, are kept."""
+        return self.scaled(x if draws is None else self.augmented(x, draws))
+
+    def augmented(self, x: Tensor, draws: torch.Generator) -> Tensor:
+        """A batch in its stored type, each sample changed by draws of its own."""
+        if self.augmentations:
+            with drawing_from(draws):
+                for augmentation in self.augmentations:
+                    x = augmentation(x)
+        return x
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """A batch in its stored type as the network gets it."""
         if x.dtype is torch.float32:
             return x
         if x.ndim != 4 or x.dtype is not torch.uint8:

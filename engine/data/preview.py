@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.catalog.losses import NUMBERS
 from engine.data.dataset import Dataset
 from engine.data.description import Description
+from engine.data.draws import draws_of
 from engine.data.load import fingerprint, load_data
 from engine.data.samples import take
 from engine.data.text import PADDING, UNKNOWN
@@ -72,6 +73,8 @@ class Preview:
 
     description: Description
     samples: tuple[Sample, ...]
+    augmented: tuple[tuple[tuple[Pixel, ...], ...], ...] = ()
+    """The images of the samples as an epoch would show them, where they are augmented."""
     train_counts: tuple[int, ...] = ()
     """Samples of each class, in the order of `description.classes`; empty where there are none."""
     val_counts: tuple[int, ...] = ()
@@ -116,9 +119,11 @@ def preview_of(dataset: Dataset) -> Preview:
     tokens = description.input_kind == "tokens"
     shown = _values(dataset)
     inputs = None if tokens else spread(shown, train)
+    chosen = _chosen(dataset)
     return Preview(
         description=description,
-        samples=tuple(_sample(dataset, index, inputs) for index in _chosen(dataset)),
+        samples=tuple(_sample(dataset, index, inputs) for index in chosen),
+        augmented=_augmented(dataset, chosen, inputs),
         train_counts=_counts(dataset, train, classes),
         val_counts=_counts(dataset, dataset.validation, classes),
         inputs=inputs,
@@ -223,6 +228,15 @@ def _sample(dataset: Dataset, index: int, inputs: Spread | None) -> Sample:
         target=tuple(y.reshape(-1).tolist()) if description.task in NUMBERS else (),
         **shown,
     )
+
+
+def _augmented(
+    dataset: Dataset, indices: list[int], inputs: Spread | None
+) -> tuple[tuple[tuple[Pixel, ...], ...], ...]:
+    if dataset.description.input_kind != "image" or not dataset.preparation.augmentations or inputs is None:
+        return ()
+    images = dataset.preparation.augmented(take(dataset.x, torch.tensor(indices)), draws_of(0, 1, 0))
+    return tuple(_image(x.float() / 255 if x.dtype is torch.uint8 else x, inputs) for x in images)
 
 
 def _text(dataset: Dataset, index: int) -> str:

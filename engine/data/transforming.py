@@ -20,6 +20,7 @@ from engine.catalog.value_types import as_tuples
 from engine.data import augmentation
 from engine.data.dataset import Dataset
 from engine.data.description import Description
+from engine.data.draws import drawing_from
 from engine.data.preparation import Augmentation
 from engine.data.samples import Samples, take
 from engine.experiment.document import Choice, Data
@@ -137,9 +138,8 @@ def _augmentation(choice: Choice, path: str, dataset: Dataset) -> Augmentation:
         made: Augmentation = getattr(augmentation, entry.name)(**as_tuples(_plain(given)))
     else:
         made = augmentation.EachByItself(_made(entry, given, path))
-    state = torch.get_rng_state()  # to try it is no draw of the run
-    changed = _tried(made, example, entry, path)
-    torch.set_rng_state(state)
+    with drawing_from(torch.Generator().manual_seed(0)):  # to try it is no draw of a run
+        changed = _tried(made, example, entry, path)
     if changed.shape != example.shape or changed.dtype != example.dtype:
         found = f"it makes {tuple(changed.shape[1:])} of {tuple(example.shape[1:])}"
         fix = "Take it out, or have data.transforms bring all images to that size."

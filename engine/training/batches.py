@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.data import Dataset
+from engine.data.draws import draws_of
 from engine.data.samples import Ragged, Samples, take
 from engine.experiment.document import Data
 from engine.training.loader import Loader
@@ -67,11 +68,12 @@ class Batches:
 
     def training(self, batch_size: int, seed: int, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch in their order, without the first `skip`."""
-        return self._batches(self._order(seed, epoch, batch_size), batch_size, skip, training=True)
+        order = self._order(seed, epoch, batch_size)
+        return self._batches(order, batch_size, skip, draws=lambda batch: draws_of(seed, epoch, batch))
 
     def validation(self, batch_size: int) -> Iterator[Batch]:
         """The batches of the validation part, in the data's own order."""
-        return self._batches(self.dataset.validation, batch_size, 0, training=False)
+        return self._batches(self.dataset.validation, batch_size, 0)
 
     def slow(self, seconds: float) -> str:
         """A sentence on the device having waited for data in an epoch of `seconds`, with what to change; once a run."""
@@ -94,22 +96,27 @@ class Batches:
         if self._loader is not None:
             self._loader.close()
 
-    def _batches(self, order: Tensor, batch_size: int, skip: int, *, training: bool) -> Iterator[Batch]:
+    def _batches(
+        self, order: Tensor, batch_size: int, skip: int, draws: Callable[[int], torch.Generator] | None = None
+    ) -> Iterator[Batch]:
+        """`draws`: what the batch of a number is augmented by; None where none is."""
         parts = order.split(batch_size)[skip:] if len(order) else ()
         longest = self._longest(parts)
         if self._loader is not None:
-            for indices, x in zip(parts, self._loader.batches(list(parts)), strict=True):
+            read = self._loader.batches(list(parts))
+            for i, (indices, x) in enumerate(zip(parts, read, strict=True), start=skip):
                 x = x.to(self.device, non_blocking=True)
                 if len(x.shape) == 4:
                     x = x.contiguous(memory_format=self._format)
                 at = indices.to(self.device, non_blocking=True)
-                yield self._batch(x if longest is None else x[:, : longest[0]], at, training)
-                longest = longest[1:] if longest is not None else None
+                x = x if longest is None else x[:, : longest[i - skip]]
+                yield self._batch(x, at, draws(i) if draws else None)
             return
         on_device = order.to(self.device)
         for i in range(len(parts)):
             indices = on_device[(skip + i) * batch_size : (skip + i + 1) * batch_size]
-            yield self._batch(self._gather(indices, longest[i] if longest else None), indices, training)
+            x = self._gather(indices, longest[i] if longest else None)
+            yield self._batch(x, indices, draws(skip + i) if draws else None)
 
     def _longest(self, parts: tuple[Tensor, ...]) -> list[int] | None:
         """Length of each batch's longest sequence, to cut what is only padding; known on the host: nothing syncs."""
@@ -127,8 +134,8 @@ class Batches:
         assert isinstance(self._x, Tensor)
         return self._x[:, :longest].index_select(0, indices)
 
-    def _batch(self, x: Tensor, indices: Tensor, training: bool) -> Batch:
-        x = self.dataset.preparation(x, training=training)
+    def _batch(self, x: Tensor, indices: Tensor, draws: torch.Generator | None) -> Batch:
+        x = self.dataset.preparation(x, draws=draws)
         target = take(self._y, indices)
         if not target.is_floating_point():
             target = target.long()

@@ -94,6 +94,7 @@ def _blocks(preview: Preview, experiment: Experiment | None, width: int, height:
         case "image":
             return [
                 _images([s.image for s in preview.samples], preview, width, look, "one of each class in turn"),
+                *_augmented(preview, width, look),
                 *counts,
             ]
         case "tokens":
@@ -105,6 +106,12 @@ def _blocks(preview: Preview, experiment: Experiment | None, width: int, height:
             return [_series(preview, width, look), *counts]
         case _:
             return [*counts, _features(preview, width)]
+
+
+def _augmented(preview: Preview, width: int, look: Look) -> list[Block]:
+    if not preview.augmented:
+        return []
+    return [_images(preview.augmented, preview, width, look, "the same as an epoch shows them, augmented")]
 
 
 def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[Content]:

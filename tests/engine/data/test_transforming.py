@@ -5,7 +5,10 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as theirs
 
+from engine.catalog import catalog
 from engine.data import load_data
+from engine.data.draws import draws_of
+from engine.data.preview import preview
 from engine.data.samples import take
 from engine.experiment import Data, Refused
 from engine.experiment.draft import reads
@@ -53,8 +56,8 @@ def test_what_does_not_fit_is_transformed_whenever_it_is_read(images, monkeypatc
 def test_only_training_batches_are_augmented(images):
     loaded = load_data(data(images, augment=[{"type": "RandomHorizontalFlip", "p": 1.0}], normalize=False), 0)
     x = take(loaded.x, loaded.train)
-    assert torch.equal(loaded.preparation(x, training=True), x.flip(-1).float() / 255)
-    assert torch.equal(loaded.preparation(x, training=False), x.float() / 255)
+    assert torch.equal(loaded.preparation(x, draws=draws_of(0, 1, 0)), x.flip(-1).float() / 255)
+    assert torch.equal(loaded.preparation(x), x.float() / 255)
     assert torch.equal(loaded.inputs(loaded.train), x.float() / 255)
 
 
@@ -116,11 +119,25 @@ def test_what_does_not_suit_the_images_is_said_with_the_place_and_the_fix(images
     assert re.search(says, "\n".join(refusal(images, **more)))
 
 
-def test_loading_draws_nothing_from_the_generator_of_a_run(images):
+NEEDED = {
+    "RandomCrop": {"padding": 2},
+    "RandomRotation": {"degrees": 10}, "RandomAffine": {"degrees": 10}, "GaussianBlur": {"kernel_size": 3},
+    "RandomPosterize": {"bits": 2}, "RandomSolarize": {"threshold": 100}, "ElasticTransform": {"sigma": 1.0},
+    "RandomAdjustSharpness": {"sharpness_factor": 2.0}, "ColorJitter": {"brightness": 0.4},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [n for n, e in catalog("augmentations").items() if e.group == "images"])
+def test_no_augmentation_draws_from_the_generator_of_a_run_and_each_follows_from_its_own(images, name):
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    load_data(data(images, augment=["RandomHorizontalFlip", "RandAugment"]), 0)
+    loaded = load_data(data(images, augment=[{"type": name, **NEEDED.get(name, {})}]), 0)
+    x = take(loaded.x, loaded.train).repeat(3, 1, 1, 1) // 2
+    first, again, other = (loaded.preparation(x, draws=draws_of(0, 1, batch)) for batch in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first, again)
+    if name not in ("RandomEqualize", "RandomErasing"):  # which do little to images as small as these
+        assert not torch.equal(first, other)
 
 
 def test_the_plan_sees_the_size_after_the_transforms_and_completes_their_parameters():
@@ -143,3 +160,11 @@ def test_pixels_that_a_backbone_standardises_itself_are_warned_of(images):
     warned = [m for m in check(reads(text)).mistakes if m.path == "data.normalize"]
     assert [m.severity for m in warned] == ["warning"]
     assert not [m for m in check(reads(text, ["data.normalize=false"])).mistakes if m.path == "data.normalize"]
+
+
+def test_a_preview_shows_the_samples_as_an_epoch_does(images):
+    plain = preview(data(images), 0)
+    flipped = preview(data(images, augment=[{"type": "RandomHorizontalFlip", "p": 1.0}]), 0)
+    assert plain.augmented == () and plain.samples == flipped.samples
+    for sample, image in zip(flipped.samples, flipped.augmented, strict=True):
+        assert [row[::-1] for row in sample.image] == list(image)
