@@ -28,14 +28,15 @@ def progress_text(what: str, done: int, total: int) -> str:
 def reading_shown() -> Iterator[None]:
     """Within it, standard error tells how far the reading of data is, once that takes a while."""
     terminal = sys.stderr.isatty()
-    began = monotonic()
+    began: dict[str, float] = {}
     shown_at = 0.0
 
     def show(what: str, done: int, total: int) -> None:
         nonlocal shown_at
         now = monotonic()
         over = shown_at and done == total
-        if now - began < AFTER_S or (now - shown_at < (EVERY_S if terminal else EVERY_S_IN_A_LOG) and not over):
+        again_s = EVERY_S if terminal else EVERY_S_IN_A_LOG
+        if now - began.setdefault(what, now) < AFTER_S or (now - shown_at < again_s and not over):
             return
         shown_at = now
         text = plain(progress_text(what, done, total))
