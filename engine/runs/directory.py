@@ -143,6 +143,33 @@ class RunDirectory:
         except OSError as error:
             raise _not_writable(self.path, error) from error
 
+    def is_there(self) -> bool:
+        """Whether the folder is where it was; somebody may have deleted or moved it."""
+        return not self._hold.is_gone_from(self.path)
+
+    def remake(self, experiment_toml: str, environment: Mapping[str, Any]) -> None:
+        """Make the folder again that was deleted or moved, for events and checkpoints from now on.
+
+        Raises:
+            OSError: it cannot be made.
+            Refused: another session has it by now.
+        """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        hold = Hold(self.path)
+        self._hold.release()
+        self._hold = hold
+        self.checkpoints.mkdir(mode=0o700, exist_ok=True)
+        for name, text in (
+            (EXPERIMENT, experiment_toml),
+            (COMMANDS, ""),
+            (EVENTS, ""),
+            (ENVIRONMENT, _environment_text(environment)),
+        ):
+            with suppress(FileExistsError):
+                _write_new(self.path / name, text)
+        with self._lock:
+            self._close()  # a file that was moved would be written to where it is now
+
     @property
     def checkpoints(self) -> Path:
         """The folder of the run's checkpoints."""

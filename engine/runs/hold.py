@@ -89,9 +89,15 @@ class Hold:
         """Let others have the run."""
         self._release()
 
-    def is_of(self, run: Path) -> bool:
-        """Whether what is held is what lies at that path: not where the folder was deleted or moved."""
-        return _is_same(self._descriptor, run)
+    def is_gone_from(self, run: Path) -> bool:
+        """Whether what is held no longer lies at that path: the folder was deleted or moved."""
+        try:
+            os.stat(run / LOCK, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False  # it cannot be told, as where a network file system does not answer
+        return not _is_same(self._descriptor, run)
 
 
 def holder(run: Path) -> dict[str, Any] | None:

@@ -26,6 +26,9 @@ from engine.training.checkpoint import (
     save_checkpoint,
 )
 
+RETRY_S = 10.0
+"""Seconds after a write that failed until it is tried again, if nothing newer is to be written before."""
+
 
 class CheckpointWriter:
     """Writes checkpoints on a thread of its own, so that saving costs the training loop no more than the snapshot.
@@ -39,6 +42,7 @@ class CheckpointWriter:
         checkpoints: The folder that holds them; made when it is missing.
         on_written: Called with the kind, folder, epoch and step when a checkpoint lies whole on the disk.
         on_failed: Called with one sentence when a write failed; not again for the same sentence until one succeeds.
+        on_recovered: Called with one sentence when a write succeeds after one that failed.
         resumed_from: The checkpoint that this run goes on from. Later ones are of a future that will be written anew:
             they are the first to be removed.
 
@@ -51,11 +55,14 @@ class CheckpointWriter:
         *,
         on_written: Callable[[Kind, Path, int, int], None],
         on_failed: Callable[[str], None],
+        on_recovered: Callable[[str], None] = lambda sentence: None,
         resumed_from: Path | None = None,
     ) -> None:
         self._checkpoints = checkpoints
         self._on_written = on_written
         self._on_failed = on_failed
+        self._on_recovered = on_recovered
+        self._failed_at = 0.0
         self._lock = threading.Lock()
         self._waiting: dict[Kind, _Snapshot] = {}
         self._unsaved: dict[Kind, _Snapshot] = {}
@@ -85,6 +92,12 @@ class CheckpointWriter:
             self._waiting |= dict.fromkeys(kinds, snapshot)
             self._start()
 
+    def try_again(self) -> None:
+        """Write what could not be written, if that is some seconds ago. Costs next to nothing when there is nothing."""
+        if self._unsaved and time.monotonic() - self._failed_at >= RETRY_S:
+            with self._lock:
+                self._start()
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing is being written. True when everything that was submitted lies on the disk."""
         until = None if timeout_s is None else time.monotonic() + timeout_s
@@ -102,8 +115,8 @@ class CheckpointWriter:
         self.wait()
         with self._lock:
             if self._unsaved:
-                self._failure = ""  # Said again, since this time it is final.
                 self._closing = True
+                self._failed_at = 0.0
                 self._waiting, self._unsaved = self._unsaved, {}
                 self._start()
         return self.wait()
@@ -136,7 +149,8 @@ class CheckpointWriter:
 
     def _next_batch(self) -> dict[Kind, _Snapshot]:
         with self._lock:
-            if not self._waiting:
+            again = self._unsaved and time.monotonic() - self._failed_at >= RETRY_S
+            if not (self._waiting or again):
                 self._thread = None  # Under the lock: a submit after this starts another.
                 return {}
             batch = self._unsaved | self._waiting
@@ -149,13 +163,16 @@ class CheckpointWriter:
         except Exception as error:  # Whatever a write can raise, training goes on.
             sentence = (
                 f"The checkpoint could not be written to {self._checkpoints}: {reason_of(error)}. "
-                f"Those before it are kept{'' if self._closing else ', and the next save tries again'}."
+                f"Those before it are kept{'' if self._closing else f', and it is tried again every {RETRY_S:g} s'}."
             )
+            self._failed_at = time.monotonic()
             if sentence != self._failure:
                 self._failure = sentence
                 self._on_failed(sentence)
             return False
-        self._failure = ""
+        if self._failure:
+            self._failure = ""
+            self._on_recovered(f"Checkpoints are written to {self._checkpoints} again.")
         for kind in kinds:
             self._on_written(kind, folder, snapshot.epoch, snapshot.step)
         return True

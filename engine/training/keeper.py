@@ -44,7 +44,11 @@ class Keeper:
         if resumed_from is not None and loop.stopping.best_epoch is not None:
             self.best = _best_of(checkpoints)
         self._writer = CheckpointWriter(
-            checkpoints, on_written=self._written, on_failed=self._failed, resumed_from=resumed_from
+            checkpoints,
+            on_written=self._written,
+            on_failed=self._failed,
+            on_recovered=self._recovered,
+            resumed_from=resumed_from,
         )
 
     def epoch_ended(self, *, improved: bool) -> None:
@@ -56,7 +60,8 @@ class Keeper:
             self.save()
 
     def between_steps(self) -> None:
-        """Save when an epoch takes long."""
+        """Save when an epoch takes long; try again what could not be written."""
+        self._writer.try_again()
         if monotonic() - self._saved_at >= self._within_epoch_s:
             self.save()
 
@@ -70,6 +75,10 @@ class Keeper:
         self._submit_best()
         self._submit("last", state.take(self._loop))
         self._saved_at = monotonic()
+
+    def keep_all_again(self) -> None:
+        """The folder is empty: the next save writes the best, too."""
+        self._best_is_submitted = False
 
     def close(self) -> bool:
         """Return when the best and everything that was saved lie on the disk, or could not be written; whether they do.
@@ -97,6 +106,9 @@ class Keeper:
 
     def _written(self, kind: Kind, path: Path, epoch: int, step: int) -> None:
         self._say(Checkpoint(kind=kind, epoch=epoch, step=step, path=str(path)))
+
+    def _recovered(self, sentence: str) -> None:
+        self._say(Log(message=sentence))
 
     def _failed(self, sentence: str) -> None:
         self._say(Log(level="warning", message=sentence))

@@ -80,6 +80,8 @@ class Session:
         self._writer: Writer | None = None
         self._best_measured: dict[str, float] = {}
         """What was measured in the best epoch, if that was one of this session."""
+        self._started: RunStarted | None = None
+        self._folder_is_missed = False
         self._thread = threading.Thread(target=self._main, name="engine")
 
     @classmethod
@@ -153,10 +155,15 @@ class Session:
         if isinstance(event, Epoch) and event.best_epoch in (None, event.epoch):
             self._best_measured = event.metrics
         with self._saying:
+            before = self._run.failure
             problem = self._run.append(event)
             self._events.append(event)
             if problem:
                 self._events.append(Log(level="warning", message=problem))
+            elif before and self._run.failure is None:
+                written = Log(message="Events are written again, those that were kept before them.")
+                self._run.append(written)
+                self._events.append(written)
 
     def attend(self) -> Reason | None:
         """Do what viewers asked for, hold while paused, say how the device fares; why the run is to end, if it is."""
@@ -199,6 +206,8 @@ class Session:
             self._keep_data(dataset)
             loop = self._prepare(dataset)
             self._introduce(dataset, loop)
+            if self._resume is None and self._keeper is not None:
+                self._keeper.save()
             reason = self._train(loop)
             message = self._ended(reason, loop)
         except BaseException as error:  # the thread's last line of defence: whatever it is, it is said and recorded
@@ -228,8 +237,6 @@ class Session:
         if dataset.temperature is not None:
             self._writer = Writer(dataset, self.plan.device, self.plan.experiment.seed, dataset.temperature)
         self._keeper = self._keeper_of(loop, resume.checkpoint if resume else None)
-        if resume is None:
-            self._keeper.save()
         return loop
 
     def _keep_data(self, dataset: Dataset) -> None:
@@ -239,14 +246,17 @@ class Session:
             Refused: the data is not what the run began with.
         """
         if self._resume is None:
-            try:
-                kept.keep(dataset, self.directory)
-            except OSError as error:
-                why = error.strerror or str(error)
-                self.say(Log(level="warning", message=f"The parts of the data cannot be written down ({why})."))
+            self._keep_parts(dataset)
         elif different := kept.difference(dataset, self.directory):
             fix = "Bring the data back as it was, or start the run anew."
             raise Refused(Mistake(str(self.directory), different.removesuffix("."), "", fix))
+
+    def _keep_parts(self, dataset: Dataset) -> None:
+        try:
+            kept.keep(dataset, self.directory)
+        except OSError as error:
+            why = error.strerror or str(error)
+            self.say(Log(level="warning", message=f"The parts of the data cannot be written down ({why})."))
 
     def _keeper_of(self, loop: Loop, resumed_from: Path | None) -> Keeper:
         training = self.plan.experiment.training
@@ -290,23 +300,22 @@ class Session:
 
     def _introduce(self, dataset: Dataset, loop: Loop) -> None:
         plan = self.plan
-        self.say(
-            RunStarted(
-                run=self.directory.name,
-                directory=str(self.directory),
-                experiment=plan.experiment.model_dump(mode="json", exclude_none=True),
-                device=plan.device,
-                precision=plan.precision,
-                threads=plan.threads,
-                parameters=plan.parameters,
-                train_samples=len(dataset.train),
-                val_samples=len(dataset.validation),
-                steps_per_epoch=plan.steps_per_epoch,
-                epochs=plan.experiment.training.epochs,
-                lr_plan=corners(plan.lr),
-                resumed_from=self._resume.checkpoint.name if self._resume else None,
-            )
+        self._started = RunStarted(
+            run=self.directory.name,
+            directory=str(self.directory),
+            experiment=plan.experiment.model_dump(mode="json", exclude_none=True),
+            device=plan.device,
+            precision=plan.precision,
+            threads=plan.threads,
+            parameters=plan.parameters,
+            train_samples=len(dataset.train),
+            val_samples=len(dataset.validation),
+            steps_per_epoch=plan.steps_per_epoch,
+            epochs=plan.experiment.training.epochs,
+            lr_plan=corners(plan.lr),
+            resumed_from=self._resume.checkpoint.name if self._resume else None,
         )
+        self.say(self._started)
         if self._resume is not None:
             for log in (*resuming.sentences(self._resume, loop), *resuming.record(self._resume, loop)):
                 self.say(log)
@@ -381,7 +390,32 @@ class Session:
         if monotonic() - self._monitored_at >= DEVICE_EVENT_S:
             self._monitor = self._monitor or DeviceMonitor(self.plan.device)
             self._monitored_at = monotonic()
+            self._look_for_folder()
             self.say(self._monitor.read())
+
+    def _look_for_folder(self) -> None:
+        """Make the run's folder again where somebody took it away: with what the run still knows, and a checkpoint."""
+        assert self._loop is not None and self._keeper is not None
+        if self._run.is_there():
+            return
+        if not self._folder_is_missed:
+            self._folder_is_missed = True
+            message = (
+                f"{self.directory} was deleted or moved while the run is going: nothing of it is saved. Training goes "
+                "on, and the folder is made again as soon as that is possible."
+            )
+            self.say(Log(level="warning", message=message))
+        try:
+            self._run.remake(dumps(self.plan.experiment), describe_environment(self.plan))
+        except (OSError, Refused):
+            return
+        self._folder_is_missed = False
+        if self._started is not None:
+            self.say(self._started)
+        self.say(Log(level="warning", message=f"{self.directory} is made again; what was in it is gone."))
+        self._keep_parts(self._loop.batches.dataset)
+        self._keeper.keep_all_again()
+        self._asked_to_save = True
 
     def _obey(self, command: Command) -> None:
         assert self._loop is not None and self._keeper is not None

@@ -284,6 +284,7 @@ def test_a_thousand_runs_are_listed_within_a_second(tmp_path: Path) -> None:
     for number in range(1, 31):
         run.append(epoch(number))
     run.append(finished())
+    run.close()
     content = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
     for number in range(999):
         copy = tmp_path / f"2026-01-01T00-00-00-digits-cnn-{number}"

@@ -208,7 +208,7 @@ def test_a_folder_that_went_away_is_said_once_and_the_next_save_goes_on(run: Run
         run.submit("last", epoch=epoch)
         assert run.writer.wait() is False
     assert len(run.failed) == 1
-    assert str(run.folder) in run.failed[0] and "next save tries again" in run.failed[0]
+    assert str(run.folder) in run.failed[0] and "it is tried again every 10 s" in run.failed[0]
     blocker.unlink()
     run.submit("last", epoch=5)
     assert run.writer.close()
@@ -234,7 +234,7 @@ def test_closing_tries_once_more_and_says_whether_all_is_saved(run: Run) -> None
     run.submit("last", epoch=1)
     run.writer.wait()
     assert run.writer.close() is False
-    assert len(run.failed) == 2 and "next save" not in run.failed[1]
+    assert len(run.failed) == 2 and "tried again" not in run.failed[1]
     run.folder.unlink()
     assert run.writer.close() is True
     assert run.epoch_of("last") == 1
@@ -273,7 +273,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint_and_is_said_in_one_sentence
     assert ok == [True, False, False, True, True], done.stderr
     assert failed == [
         f"The checkpoint could not be written to {tmp_path / 'c'}: File too large. "
-        "Those before it are kept, and the next save tries again."
+        "Those before it are kept, and it is tried again every 10 s."
     ]
     assert during == ["epoch-0001-step-000001"]
     assert after == ["epoch-0001-step-000001", "epoch-0004-step-000004"]

@@ -1,0 +1,237 @@
+"""A disk that fills, a folder that may not be written to any more or is taken away: training goes on, and says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.experiment import reads
+from engine.plan import check
+from engine.runs import Follower, find_run, list_runs
+from engine.training import checkpoint_writer
+from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
+from engine.training.commands import Simple
+from engine.training.events import Checkpoint, Epoch, Event, Log, Reason, RunStarted
+from engine.training.session import Session
+
+# A checkpoint of 0.9 MB: three of them, and one that is being written, fit into 8 MB.
+RUN = """
+[data]
+source = "digits"
+[model]
+layers = ["Flatten", {type = "Linear", out_features = 1024}, "ReLU", {type = "Linear", out_features = "auto"}]
+[training]
+epochs = 100000
+threads = 1
+checkpoint_every_s = 1e-6
+"""
+
+
+BEGUN: list[Session] = []
+
+
+def session_in(folder: Path) -> Session:
+    session = Session(check(reads(RUN)), runs_dir=folder)
+    session.start()
+    BEGUN.append(session)
+    return session
+
+
+def until(session: Session, seen: list[Event], text: str, timeout_s: float = 40) -> str:
+    """The first event from now on that says this; every event goes into `seen`."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        new = session.drain()
+        seen += new
+        for event in new:
+            if text in (event.message if isinstance(event, Log) else type(event).__name__):
+                return event.message if isinstance(event, Log) else ""
+        assert session.alive, session.finished
+        time.sleep(0.02)
+    raise AssertionError(f"nothing says {text!r}: {[e.message for e in seen if isinstance(e, Log)]}")
+
+
+def stopped(session: Session, seen: list[Event]) -> Event:
+    session.send(Simple(command="stop"))
+    assert session.join(60)
+    seen += session.drain()
+    return seen[-1]
+
+
+def assert_all_whole(run: Path) -> None:
+    folders = checkpoints_in(run / "checkpoints")
+    assert folders
+    for folder in folders:
+        assert all(torch.isfinite(t).all() for t in load_checkpoint(folder).model.values())
+
+
+def filled(disk: Path) -> Path:
+    """A file that takes all the room that is left."""
+    rest = disk / "rest"
+    with rest.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(1 << 12)):
+            pass
+    return rest
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(checkpoint_writer, "RETRY_S", 0.3)
+    monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.2)
+    yield
+    while BEGUN:  # a test that fails leaves nothing behind that trains for ever
+        BEGUN[-1].interrupt()
+        BEGUN.pop().join(60)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system of 8 MB can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes_when_space_returns(
+    small_disk: Path,
+) -> None:
+    session, seen = session_in(small_disk / "runs"), []
+    until(session, seen, "Epoch")
+    until(session, seen, "Checkpoint")
+    rest = filled(small_disk)
+    said = until(session, seen, "The checkpoint could not be written")
+    assert "No space left on device" in said and "it is tried again" in said
+    full: list[Event] = []
+    until(session, full, "Epoch")  # it trains
+    assert_all_whole(session.directory)
+    before = newest_checkpoint(session.directory / "checkpoints")
+    assert before is not None
+    rest.unlink()
+    until(session, seen, "Checkpoints are written to")
+    until(session, seen, "Checkpoint")
+    end = stopped(session, seen)
+    assert end.reason is Reason.STOPPED
+    last = newest_checkpoint(session.directory / "checkpoints")
+    assert last is not None and load_checkpoint(last).state["position"]["step"] == end.step
+    assert_all_whole(session.directory)
+    written = Follower(session.directory)
+    found = written.drain()
+    while not written.caught_up:
+        found += written.drain()
+    assert written.skipped_lines == 0 and found[-1] == end  # no line is torn
+    assert [e.epoch for e in found if isinstance(e, Epoch)] == list(range(1, end.epoch + (end.step % 23 == 0)))[
+        : end.epoch
+    ]
+
+
+def test_a_run_that_ends_on_a_full_disk_says_what_is_not_saved(small_disk: Path) -> None:
+    session, seen = session_in(small_disk / "runs"), []
+    until(session, seen, "Checkpoint")
+    until(session, seen, "Checkpoint")
+    filled(small_disk)
+    until(session, seen, "The checkpoint could not be written")
+    session.interrupt()
+    assert session.join(60)
+    assert session.finished is not None and session.finished.reason is Reason.INTERRUPTED
+    assert "could not be written, the one before it is kept" in session.finished.message
+    assert "everything is saved" not in session.finished.message
+    assert_all_whole(session.directory)
+
+
+def test_a_disk_that_becomes_read_only_stops_no_training_and_is_written_to_again_after(small_disk: Path) -> None:
+    session, seen = session_in(small_disk / "runs"), []
+    until(session, seen, "Checkpoint")
+    # As an administrator does it, or a disk with errors: files that are open keep such a disk writable otherwise.
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    checkpoints = session.directory / "checkpoints"
+    subprocess.run(["mount", "--bind", str(checkpoints), str(checkpoints)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(checkpoints)], check=True)
+    try:
+        said = until(session, seen, "The checkpoint could not be written")
+        assert "Read-only file system" in said
+        until(session, seen, "Epoch")
+        assert_all_whole(session.directory)
+    finally:
+        subprocess.run(["umount", "-l", str(checkpoints)], check=True)
+    until(session, seen, "Checkpoints are written to")
+    assert stopped(session, seen).reason is Reason.STOPPED
+    assert_all_whole(session.directory)
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_a_folder_that_is_taken_away_under_the_run_is_said_and_made_again(tmp_path: Path, how: str) -> None:
+    session, seen = session_in(tmp_path / "runs"), []
+    until(session, seen, "Checkpoint")
+    run = session.directory
+    if how == "moved":
+        run.rename(tmp_path / "elsewhere")
+    else:
+        for _ in range(50):  # what is deleted while it is written to may need a second time
+            shutil.rmtree(run, ignore_errors=True)
+            if not run.exists():
+                break
+    said = until(session, seen, "was deleted or moved while the run is going")
+    assert str(run) in said and "Training goes on" in said
+    until(session, seen, "is made again")
+    until(session, seen, "Checkpoint")
+    assert [r.status for r in list_runs(tmp_path / "runs")] == ["live"]
+    end = stopped(session, seen)
+    assert end.reason is Reason.STOPPED
+    last = newest_checkpoint(run / "checkpoints")
+    assert last is not None and load_checkpoint(last).state["position"]["step"] == end.step
+    found = Follower(run).drain()
+    assert any(isinstance(e, RunStarted) for e in found) and found[-1] == end
+    (listed,) = list_runs(tmp_path / "runs")
+    assert listed.status == "stopped" and find_run(tmp_path / "runs", None) == run
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (run, *run.rglob("*")))
+    Session.resumed(run)
+
+
+def test_while_the_folder_cannot_be_made_again_training_goes_on(tmp_path: Path) -> None:
+    session, seen = session_in(tmp_path / "deep" / "runs"), []
+    until(session, seen, "Checkpoint")
+    (tmp_path / "deep").rename(tmp_path / "away")
+    (tmp_path / "deep").write_text("in the way")
+    until(session, seen, "was deleted or moved while the run is going")
+    until(session, seen, "Epoch")
+    time.sleep(1)
+    assert session.alive
+    assert sum("was deleted or moved" in e.message for e in seen if isinstance(e, Log)) == 1
+    (tmp_path / "deep").unlink()
+    until(session, seen, "is made again")
+    end = stopped(session, seen)
+    assert end.reason is Reason.STOPPED and newest_checkpoint(session.directory / "checkpoints") is not None
+
+
+def test_events_that_cannot_be_written_for_a_while_are_there_afterwards(tmp_path: Path) -> None:
+    session, seen = session_in(tmp_path / "runs"), []
+    until(session, seen, "Checkpoint")
+    events = session.directory / "events.jsonl"
+    kept = events.with_name("kept")
+    events.rename(kept)
+    kept.unlink()
+    events.mkdir()  # nothing can be appended to that
+    until(session, seen, "Events cannot be written to")
+    until(session, seen, "Epoch")
+    events.rmdir()
+    until(session, seen, "Events are written again")
+    end = stopped(session, seen)
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    assert lines[-1]["event"] == "finished" and any(line["event"] == "epoch" for line in lines)
+    assert end.reason is Reason.STOPPED and any(isinstance(e, Checkpoint) for e in seen)
+    assert os.path.getsize(events)
