@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -15,9 +16,16 @@ from engine.data import Dataset
 from engine.data.draws import draws_of
 from engine.data.samples import Ragged, Samples, take
 from engine.experiment.document import Data
+from engine.training.events import Log
 from engine.training.loader import Loader
 from engine.training.order import order_of
 from engine.training.placement import Placement, place
+
+VALIDATION_BATCHES = 4
+"""A batch of the validation is this many times the size of one of the training: no gradients are kept."""
+
+TIMED_S = 0.05
+"""How long it is looked how fast batches alone come."""
 
 SLOW = 0.2
 """Share of an epoch that the device may wait for data before it is said."""
@@ -61,10 +69,10 @@ class Batches:
             self._lies_last = self.channels_last or _lies_channels_last(dataset.x)
             self._x = _laid_out(dataset.x, self._lies_last).to(device)
         else:
-            bytes_ = dataset.x.nbytes // max(1, len(dataset.x)) * data.batch_size
+            bytes_ = dataset.x.nbytes // max(1, len(dataset.x)) * data.batch_size * VALIDATION_BATCHES
             pin = device.startswith("cuda")
             self._loader = Loader(dataset.x, workers=self.placement.workers, pin=pin, batch_bytes=bytes_)
-        self._said_slow = False
+        self._reading_is_said = False
 
     def training(self, batch_size: int, seed: int, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
         """The batches of one epoch in their order, without the first `skip`."""
@@ -75,21 +83,35 @@ class Batches:
         """The batches of the validation part, in the data's own order."""
         return self._batches(self.dataset.validation, batch_size, 0)
 
-    def slow(self, seconds: float) -> str:
-        """A sentence on the device having waited for data in an epoch of `seconds`, with what to change; once a run."""
+    def alone(self, batch_size: int, seed: int) -> str:
+        """A sentence on how fast batches come that lie on the device, gathered and augmented and not trained on."""
+        if self._loader is not None:
+            return ""
+        began, samples = perf_counter(), 0
+        for batch in self.training(batch_size, seed, 1):
+            samples += batch.size
+            if perf_counter() - began > TIMED_S:
+                break
+        if self.device.startswith("cuda"):
+            torch.cuda.synchronize(self.device)
+        return f"Batches alone come at {_rounded(samples / max(perf_counter() - began, 1e-9))} samples/s."
+
+    def reading(self, seconds: float) -> Log | None:
+        """How fast reading alone is, after an epoch of `seconds`; a warning with what to change, where it was waited
+        for. Said once a run."""
         loader = self._loader
-        if loader is None or seconds <= 0:
-            return ""
-        share, loader.waited_s = loader.waited_s / seconds, 0.0
-        if share < SLOW or self._said_slow:
-            return ""
-        self._said_slow = True
-        read = f"reading alone gives {loader.samples_per_s:,.0f} samples/s"
+        if loader is None or self._reading_is_said or not loader.read_s or seconds <= 0:
+            return None
+        self._reading_is_said = True
+        alone = f"reading alone gives {_rounded(loader.samples_per_s)} samples/s"
+        if (share := loader.waited_s / seconds) < SLOW:
+            return Log(message=f"{alone.capitalize()}; the device waited for it in {share:.0%} of the epoch.")
         if not loader.workers:
             fix = "Raise data.memory_share if there is room on the device, or take smaller samples."
         else:
             fix = f"Raise data.workers from {loader.workers}, take smaller samples, or move the files to a faster disk."
-        return f"The device waited for data in {share:.0%} of the epoch: {read}. {fix}"
+        said = f"The device waited for data in {share:.0%} of the epoch: {alone}. {fix}"
+        return Log(level="warning", message=said)
 
     def close(self) -> None:
         """Let go of what reads ahead."""
@@ -159,3 +181,8 @@ def _laid_out(x: Samples, channels_last: bool) -> Samples:
     if channels_last and isinstance(x, Tensor):
         return x.permute(0, 2, 3, 1).contiguous()
     return x.contiguous() if isinstance(x, Tensor) else x
+
+
+def _rounded(rate: float) -> str:
+    """To two digits: it is measured in passing."""
+    return f"{float(f'{rate:.2g}'):,.0f}"

@@ -27,9 +27,9 @@ from engine.catalog.denominators import denominator_of
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.experiment.document import Experiment
 from engine.training.averaging import Average, Statistics
-from engine.training.batches import Batch, Batches
+from engine.training.batches import VALIDATION_BATCHES, Batch, Batches
 from engine.training.commands import Command
-from engine.training.events import Epoch, Event, Log, Reason, Step
+from engine.training.events import Epoch, Event, Reason, Step
 from engine.training.finite import Guard, NotFinite, all_finite
 from engine.training.metrics import Metrics
 from engine.training.micro_batches import pieces
@@ -48,9 +48,6 @@ TICK_S = 0.1
 GRAD_NORM_S = 1.0
 """Time between two looks at the norm of the gradients where nothing clips it: it reads every gradient, which on a large
 network of cheap steps (an embedding) would cost some percent of the run at every tick."""
-
-VALIDATION_BATCHES = 4
-"""A batch of the validation is this many times the size of one of the training: no gradients are kept."""
 
 
 class Watch(Protocol):
@@ -194,8 +191,8 @@ class Loop:
             train_s = monotonic() - began - (self.paused_s - paused)
             # An epoch that was gone on with has samples of another process, which cost this one no time.
             samples_per_s = (self.losses.samples - samples) / max(train_s, 1e-9)
-            if slow := self.batches.slow(train_s):
-                self.watch.say(Log(level="warning", message=slow))
+            if said := self.batches.reading(train_s):
+                self.watch.say(said)
             if reason := self._finish_epoch(began, paused, samples_per_s):
                 return reason
         return Reason.COMPLETED

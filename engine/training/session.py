@@ -322,11 +322,9 @@ class Session:
         for layer in plan.layers:
             for sentence in layer.notes:
                 self.say(Log(message=f"{layer.path} {layer.type}: {sentence}"))
-        for sentence in (
-            *dataset.description.notes,
-            loop.batches.placement.why,
-            *(b.sentence for b in self._baselines),
-        ):
+        alone = [said] if (said := loop.batches.alone(loop.batch_size, loop.seed)) else []
+        naive = [one.sentence for one in self._baselines]
+        for sentence in (*dataset.description.notes, loop.batches.placement.why, *alone, *naive):
             self.say(Log(message=sentence))
         for warning in plan.mistakes:
             self.say(Log(level="warning", message=str(warning)))

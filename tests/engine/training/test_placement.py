@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from dataclasses import replace
 
@@ -111,6 +112,8 @@ def test_a_run_has_the_same_bits_from_either_way_and_says_which_it_took(tmp_path
         events = started(tmp_path, f"data.memory_share={share}", 'data.augment=["RandomErasing"]').drain()
         losses[share] = [(e.train_loss, e.val_loss) for e in events if isinstance(e, Epoch)]
         assert any(says in e.message for e in events if isinstance(e, Log))
+        alone = [e.message for e in events if isinstance(e, Log) and "alone" in e.message]
+        assert alone and all("samples/s" in message for message in alone)
     assert len(losses[0.5]) == 2 and losses[0.5] == losses[1e-9]
 
 
@@ -139,10 +142,19 @@ def test_waiting_for_data_is_said_once_with_what_to_change(images):
     loaded = load_data(images, 0)
     made = Batches(replace(loaded, x=Slow(loaded.x)), "cpu", images.model_copy(update={"workers": 0}))
     assert len(list(made.training(7, 0, 1))) == 7
-    said = made.slow(0.25)
-    assert "The device waited for data in" in said and "samples/s" in said
-    assert 150 < made._loader.samples_per_s < 7 / 0.03
-    assert made.slow(0.25) == ""
+    said = made.reading(0.25)
+    assert said.level == "warning" and "The device waited for data in" in said.message
+    assert 50 < made._loader.samples_per_s < 7 / 0.03 and re.search(r"gives [1-9]\d+ samples/s", said.message)
+    assert made.reading(0.25) is None
+    made.close()
+
+
+def test_reading_that_keeps_up_is_said_with_how_fast_it_is(images):
+    made = Batches(_read(load_data(images, 0)), "cpu", images.model_copy(update={"workers": 0}))
+    assert made.reading(1.0) is None  # nothing was read yet
+    assert len(list(made.training(7, 0, 1))) == 7
+    said = made.reading(100.0)
+    assert said.level == "info" and said.message.startswith("Reading alone gives")
     made.close()
 
 
