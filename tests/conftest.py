@@ -22,3 +22,13 @@ def nothing_remembered() -> None:
     """No data that another test has loaded: this one may have put other files, or another library, in its place."""
     if "engine.data.load" in sys.modules:
         sys.modules["engine.data.load"].forget()
+
+
+@pytest.fixture
+def airline(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder is one with the file that the preset airline-lstm asks its reader for."""
+    from airline import written
+
+    folder = tmp_path_factory.mktemp("airline")
+    monkeypatch.chdir(folder)
+    return written(folder / "AirPassengers.csv")

@@ -92,6 +92,29 @@ def test_char_lstm_needs_fewer_bits_than_a_3_gram_model_after_two_epochs(tmp_pat
     assert "of the 3-gram model's" in events[-1]["message"]
 
 
+@pytest.mark.usefixtures("airline")
+def test_airline_lstm_forecasts_a_year_better_than_the_year_before(tmp_path):
+    status, events = train("airline-lstm", tmp_path)
+    assert status == 0
+    naive, seasonal = (
+        float(re.search(r"val_rmse ([\d.]+)\.$", e["message"])[1])
+        for e in events
+        if e["event"] == "log" and "aive baseline" in e["message"]
+    )
+    assert best(events)["val_rmse"] <= 0.9 * seasonal < 0.5 * naive
+    said = rf"of the naive forecast's {naive:.4g}, 0\.8\d of the seasonal-naive's {seasonal:.4g}"
+    assert re.search(said, events[-1]["message"])
+
+
+def test_airline_lstm_without_its_file_says_so_in_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "tui.cli", "check", "airline-lstm"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.strip() == (
+        f"data.path AirPassengers.csv: there is no such file. Correct the path; it starts at {tmp_path}."
+    )
+
+
 @pytest.mark.timeout(400)
 def test_stdlib_docs_lstm_tells_three_in_four_docstrings_packages(tmp_path):
     # Half of its epochs are enough; one thread, since a second one would fight with the tests beside it.
@@ -125,6 +148,7 @@ def test_a_hopeless_learning_rate_fails_a_run_in_one_sentence_and_with_status_1(
 OFFLINE = {"resnet18-finetune": ["model.layers[0].weights=none"]}
 
 
+@pytest.mark.usefixtures("airline")
 @pytest.mark.parametrize("preset", preset_names())
 def test_a_hopeless_learning_rate_leaves_the_checkpoints_of_any_preset_whole(preset, tmp_path):
     hopeless = ["optimizer.lr=1e30", "training.threads=1", *OFFLINE.get(preset, [])]

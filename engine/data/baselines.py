@@ -11,6 +11,8 @@ from engine.data.dataset import Dataset
 from engine.data.ngrams import Trigrams
 from engine.data.samples import Windows
 
+_AT_ONCE = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
@@ -28,8 +30,9 @@ def baselines_of(dataset: Dataset) -> tuple[Baseline, ...]:
     """What to compare with, measured on the validation part; on the training part where nothing is held back.
 
     Classification: the largest class of the training part. Regression: the mean of the training part. Forecasting: the
-    last value again, for every step ahead. RMSE is over all outputs, in the units of the targets. Language modelling:
-    what counting three characters in a row on the training part comes to.
+    last value again, for every step ahead, and where the series has a season, that of a season before. RMSE is over all
+    outputs, in the units of the targets. Language modelling: what counting three characters in a row on the training
+    part comes to.
     """
     match dataset.description.task:
         case "classification":
@@ -37,7 +40,7 @@ def baselines_of(dataset: Dataset) -> tuple[Baseline, ...]:
         case "language modelling":
             return (_three_grams(dataset),)
         case "forecasting":
-            return (_same_again(dataset),)
+            return _seen_before(dataset)
     return (_mean(dataset),)
 
 
@@ -72,11 +75,33 @@ def _mean(dataset: Dataset) -> Baseline:
     return Baseline("rmse", rmse, "the mean", sentence)
 
 
-def _same_again(dataset: Dataset) -> Baseline:
+def _seen_before(dataset: Dataset) -> tuple[Baseline, ...]:
+    """Forecasts that repeat: the last value, which is a season of one step, and the last season."""
     part, indices = _measured_on(dataset)
-    rmse = _rmse(dataset, indices, dataset.x[indices][:, -1, :1])
-    sentence = f"Naive baseline: the last value again gives {part}_rmse {rmse:.4g}."
-    return Baseline("rmse", rmse, "the naive forecast", sentence)
+    naive = _rmse_of_season(dataset, indices, 1)
+    sentence = f"Naive baseline: the last value again gives {part}_rmse {naive:.4g}."
+    found = (Baseline("rmse", naive, "the naive forecast", sentence),)
+    targets, season = dataset.y, dataset.season
+    assert isinstance(targets, Windows)
+    if season == 1 or not len(indices) or int(targets.starts[indices].min()) < season:
+        return found
+    rmse = _rmse_of_season(dataset, indices, season)
+    sentence = f"Seasonal-naive baseline: the value of {season} steps before gives {part}_rmse {rmse:.4g}."
+    return (*found, Baseline("rmse", rmse, "the seasonal-naive", sentence))
+
+
+def _rmse_of_season(dataset: Dataset, indices: torch.Tensor, season: int) -> float:
+    """Of repeating the last `season` values that are known, over all steps ahead."""
+    targets = dataset.y
+    assert isinstance(targets, Windows)
+    ahead = torch.arange(targets.length)
+    back = ahead - season * (ahead // season + 1)
+    squares = count = 0.0
+    for some in indices.split(_AT_ONCE):
+        predicted = targets.values[targets.starts[some][:, None] + back].reshape(len(some), -1)
+        squares += _rmse(dataset, some, predicted) ** 2 * len(some)
+        count += len(some)
+    return (squares / count) ** 0.5 if count else 0.0
 
 
 def _three_grams(dataset: Dataset) -> Baseline:

@@ -48,6 +48,8 @@ class Dataset:
     temperature: float | None = None
     """How freely a language model's text is drawn that is shown after each epoch; None: none is shown."""
 
+    season: int = 1
+    """Steps after which a series that is forecast repeats; 1 where that is not known."""
     identity: str = ""
     """What tells the samples from any others, where reading them all takes long; empty where it does not."""
 
@@ -87,6 +89,7 @@ def dataset(
     units: Units | None = None,
     token: Token | None = None,
     bucketed: bool = False,
+    season: int = 1,
     identity: str = "",
     temperature: float | None = None,
     notes: tuple[str, ...] = (),
@@ -126,6 +129,7 @@ def dataset(
         encoders=encoders or {},
         units=units,
         bucketed=bucketed,
+        season=season,
         identity=identity,
         temperature=temperature,
     )

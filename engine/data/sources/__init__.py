@@ -10,6 +10,7 @@ from engine.data.sources.digits_rgb import DigitsRGB
 from engine.data.sources.images import Images
 from engine.data.sources.mackey_glass import MackeyGlass
 from engine.data.sources.scikit_learn_tables import BreastCancer, Diabetes, Wine
+from engine.data.sources.series import Series
 from engine.data.sources.source import Source
 from engine.data.sources.stdlib_docs import StdlibDocs
 from engine.data.sources.table import Table
@@ -30,6 +31,7 @@ SOURCES: Mapping[str, type[Source]] = MappingProxyType(
             Arrays,
             Images,
             Table,
+            Series,
         )
     }
 )
@@ -45,6 +47,7 @@ __all__ = [
     "Images",
     "MackeyGlass",
     "PythonReference",
+    "Series",
     "Source",
     "StdlibDocs",
     "Table",

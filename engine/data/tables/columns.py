@@ -24,6 +24,7 @@ DATE_FORMATS = (
     "%Y-%m-%dT%H:%M:%S%.f%#z",
     "%Y-%m-%d %H:%M:%S%.f%#z",
     "%Y-%m",
+    "%b %Y",
     "%Y/%m/%d",
     "%Y/%m/%d %H:%M:%S",
     "%d.%m.%Y",
@@ -95,8 +96,8 @@ def seconds(column: pl.Series, format: str | None) -> Floats:
     if column.dtype == pl.String:
         assert format is not None
         stripped = column.str.strip_chars()
-        if format == "%Y-%m":  # polars reads no month without a day
-            stripped, format = stripped + "-01", "%Y-%m-%d"
+        if any(month in format for month in ("%m", "%b", "%B")) and not any(day in format for day in ("%d", "%e")):
+            stripped, format = "01 " + stripped, f"%d {format}"  # polars reads no month without a day
         try:
             column = stripped.str.to_datetime(format, strict=False, exact=True, time_unit="us")
         except pl.exceptions.PolarsError:

@@ -90,7 +90,8 @@ def check_text(where: str, path: str, size: int) -> None:
                 raise _not_text(where, path, found, done + at, lines + chunk.count(b"\n", 0, max(0, at))) from None
             done += len(chunk)
             lines += chunk.count(b"\n")
-            progress("Checking text", done, size)
+            if done < size:
+                progress("Checking text", done, size)
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:

@@ -78,7 +78,7 @@ def _kind(there: pl.Series, reading: Reading) -> Kind:
 
 def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, asked: Asked, faults: Faults) -> Fitted:
     name, reading = column.name, asked.reading
-    check_numbers(column, gone, reading, faults)
+    check_numbers(column, gone, reading, faults, f"Mend it, or put {name!r} into data.categorical.")
     values = numbers(there, reading)
     values = values[np.isfinite(values)]
     if not len(values):
@@ -94,11 +94,10 @@ def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, asked:
     return Fitted(Number(column=name, flag=flag, mean=float(mean), std=float(std)))
 
 
-def check_numbers(column: pl.Series, gone: Bools, reading: Reading, faults: Faults) -> None:
+def check_numbers(column: pl.Series, gone: Bools, reading: Reading, faults: Faults, fix: str) -> None:
     """Find the values that are there and are no finite numbers."""
     name, values = column.name, numbers(column, reading)
     no_number = np.isnan(values) & ~gone
-    fix = f"Mend it, or put {name!r} into data.categorical."
     if column.dtype == pl.String and reading.decimal == ".":
         commas = column.str.strip_chars().str.contains(r"^[+-]?\d+,\d+$").fill_null(False).to_numpy()
         faults.add(name, no_number & commas, "{value} has a decimal comma", "expected a number", DECIMAL_FIX)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from engine.data.sources.table import Table as Source
 
 _VALIDATION, _TEST = 1, 2
+_SAID_FROM = 1 << 26
+"""Bytes of features from which it takes long enough to say how far it is."""
 
 
 def load_table(source: Source, split: Split) -> Dataset:
@@ -264,7 +266,8 @@ def _encoded(
     x = np.empty((len(kept), sum(widths)), dtype=np.float32)
     begin = 0
     for done, (encoder, width) in enumerate(zip(encoders, widths, strict=True)):
-        progress("Encoding columns", done, len(encoders))
+        if size > _SAID_FROM:
+            progress("Encoding columns", done, len(encoders))
         name = encoder.column
         x[:, begin : begin + width] = encoder.encode(rows.frame[name].gather(kept), gone[name][kept], reading)
         begin += width

@@ -58,7 +58,7 @@ def target(
     notes = (note,) if note else ()
     if task == "regression":
         gone = missing(column, reading)
-        check_numbers(column, gone, reading, faults)
+        check_numbers(column, gone, reading, faults, 'Mend it, or set data.task = "classification".')
         return Quantity(numbers(column, reading), notes)
     return _classes(column, own, faults, notes)
 

@@ -1,0 +1,196 @@
+"""From a file of rows in time order to windows and what follows them.
+
+L rows, F features (targets first), T = window.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from engine.data.dataset import Dataset, dataset
+from engine.data.forecasting.times import Times, checked
+from engine.data.samples import Windows
+from engine.data.spans import Spans
+from engine.data.splits import Split, in_time
+from engine.data.tables.columns import Floats, Reading, missing, numbers
+from engine.data.tables.fitting import check_numbers
+from engine.data.tables.reading import NAMED, Table, read
+from engine.data.tables.rows import Faults, Rows
+from engine.data.units import Units
+from engine.experiment.mistakes import Mistake, Refused, put, unknown_name
+
+if TYPE_CHECKING:
+    from engine.data.sources.series import Series as Source
+
+
+def load_series(source: Source, split: Split) -> Dataset:
+    """The data set that the parameters of a `series` source ask for.
+
+    Raises:
+        Refused: with every mistake that can be found at once.
+    """
+    table = read("data.path", source.path, source.delimiter)
+    targets = _names(source, table)
+    columns = [*targets, *source.features]
+    time = [source.time] if source.time is not None else []
+    rows = Rows.of([table], [*columns, *time])
+    reading = Reading(missing_values=source.missing_values, decimal=source.decimal, date_format=source.date_format)
+    notes = list(table.notes)
+
+    faults = Faults(rows)
+    times = checked(rows.frame[source.time], reading, faults) if source.time is not None else Times()
+    values = _values(rows, columns, reading, source.missing, faults, notes)
+    notes += times.notes
+    if source.time is None:
+        notes.append(
+            "Rows are taken in the order of the file; data.time names a column of times, which then is checked."
+        )
+
+    spans = split.spans(len(rows))
+    _refuse_too_short(source, spans, len(rows))
+    fitted = values[: spans.train_end]
+    differs = fitted.min(0) < fitted.max(0)
+    _refuse_constant(targets, differs, fitted)
+    notes += [
+        f"{name} is {fitted[0, place]:g} in all of the training part and is left out."
+        for place, name in enumerate(columns)
+        if not differs[place]
+    ]
+    columns = [name for name, some in zip(columns, differs, strict=True) if some]
+    values, fitted = values[:, differs], fitted[:, differs]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = fitted.mean(0), fitted.std(0)
+    if not np.isfinite(std).all():
+        name = columns[int(np.isfinite(std).argmin())]
+        found = f"the numbers of {name!r} reach {np.abs(values).max():.3g}"
+        raise Refused(Mistake("data.target", found, "expected numbers whose squares can be summed", "Scale them."))
+
+    starts, parts = in_time(spans, source.window + source.horizon, source.stride)
+    known = torch.from_numpy(((values - mean) / std).astype(np.float32))
+    begin = torch.from_numpy(starts)
+    season = times.season if source.season == "auto" else source.season
+    notes.append(
+        f"Standardised by the first {spans.train_end:,} of {len(rows):,} rows; no window reaches over the boundary of "
+        "a part. Metrics are in the units of the file." + (f" A season has {season} steps." if season > 1 else "")
+    )
+    ahead = source.horizon
+    return dataset(
+        "series",
+        "forecasting",
+        "sequence",
+        Windows(known, begin, source.window),
+        Windows(known[:, : len(targets)].contiguous(), begin + source.window, ahead, flat=True),
+        parts,
+        features=tuple(columns),
+        targets=tuple(targets),
+        encoders={"columns": _learned(columns, mean, std)},
+        units=Units(
+            scale=tuple(map(float, std[: len(targets)])) * ahead, offset=tuple(map(float, mean[: len(targets)])) * ahead
+        ),
+        season=season,
+        notes=tuple(notes),
+    )
+
+
+def _learned(columns: list[str], mean: Floats, std: Floats) -> list[dict[str, Any]]:
+    figures = zip(columns, mean.tolist(), std.tolist(), strict=True)
+    return [{"column": name, "mean": middle, "std": deviation} for name, middle, deviation in figures]
+
+
+def _names(source: Source, table: Table) -> list[str]:
+    """The target columns. Every name of the document is looked up in the file."""
+    columns = table.frame.columns
+    targets = [source.target] if isinstance(source.target, str) else list(source.target)
+    if not targets:
+        shown = ", ".join(columns[:NAMED]) + (" …" if len(columns) > NAMED else "")
+        found, fix = f"expected one or several of the columns {shown}", "Name the column to be forecast."
+        raise Refused(Mistake("data.target", "it is not set", found, fix, subject=table.path))
+    given = {"target": targets, "features": source.features, "time": [source.time] if source.time else []}
+    mistakes = [
+        unknown_name(f"data.{field}", name, columns, f"a column of {table.path}")
+        for field, names in given.items()
+        for name in names
+        if name not in columns
+    ]
+    if mistakes:
+        raise Refused(mistakes)
+    return targets
+
+
+def _values(rows: Rows, columns: list[str], reading: Reading, rule: str, faults: Faults, notes: list[str]) -> Floats:
+    """(L, F) finite numbers, where a missing one is what came before it if that is the rule."""
+    mistakes, counts, first = [], {}, len(rows)
+    values = np.empty((len(rows), len(columns)))
+    for place, name in enumerate(columns):
+        column = rows.frame[name]
+        if column.dtype.is_nested() or column.dtype.is_temporal():
+            found = f"the column {name!r} is of the type {column.dtype}"
+            mistakes.append(Mistake("data.target", found, "expected numbers", "Name another column."))
+            continue
+        gone = missing(column, reading)
+        check_numbers(column, gone, reading, faults, "Mend it.")
+        values[:, place] = numbers(column, reading)
+        if gone.any():
+            counts[name] = int(gone.sum())
+            first = min(first, int(gone.argmax()))
+            if rule == "previous":
+                faults.add(name, _before_the_first(gone), "there is no value and none before it", *NO_PREVIOUS)
+                last = np.maximum.accumulate(np.where(gone, 0, np.arange(len(rows))))
+                values[:, place] = values[last, place]
+    if counts:
+        counted = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        table, at = rows.place(first)
+        if rule == "refuse":
+            found = f"values are missing ({counted}), the first of them in {at} of {table.path}"
+            fix = 'Fill them, or set data.missing = "previous", which repeats the value before.'
+            mistakes.append(
+                Mistake("data.missing", found, "expected a number in every row", fix, remedy=put("previous"))
+            )
+        else:
+            notes.append(f"Missing values ({counted}) are what came before them.")
+    try:
+        faults.refuse()
+    except Refused as refused:
+        mistakes += refused.mistakes
+    if mistakes:
+        raise Refused(mistakes)
+    return values
+
+
+NO_PREVIOUS = ("expected one in the first row", "Take out the rows before the first value.")
+
+
+def _before_the_first(gone: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.logical_and.accumulate(gone)
+
+
+def _refuse_too_short(source: Source, spans: Spans, length: int) -> None:
+    reach, shortest = source.window + source.horizon, max(spans.shortest, 0)
+    if shortest >= reach:
+        return
+    raise Refused(
+        Mistake(
+            "data.window",
+            f"a window of {source.window:,} and the {source.horizon:,} to forecast span {reach:,} rows",
+            f"the shortest part of the series has {shortest:,} of {length:,}",
+            "Shorten window or horizon, or change what is held back.",
+        )
+    )
+
+
+def _refuse_constant(targets: list[str], differs: np.ndarray[tuple[int], np.dtype[np.bool_]], fitted: Floats) -> None:
+    mistakes = [
+        Mistake(
+            "data.target",
+            f"every {name} of the training part is {fitted[0, place]:g}",
+            "expected numbers that differ",
+            "Name another column.",
+        )
+        for place, name in enumerate(targets)
+        if not differs[place]
+    ]
+    if mistakes:
+        raise Refused(mistakes)

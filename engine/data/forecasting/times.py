@@ -1,0 +1,147 @@
+"""The times of a series: ascending, evenly spaced or not, and how many steps a season has.
+
+L rows in the order of the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from engine.data.tables.columns import (
+    Bools,
+    Floats,
+    Reading,
+    date_formats,
+    is_date,
+    missing,
+    numbers,
+    seconds,
+    texts,
+)
+from engine.data.tables.fitting import date_mistake
+from engine.data.tables.rows import Faults
+from engine.experiment.mistakes import Mistake, Refused
+
+MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86_400, 604_800
+SEASONS_OF_SECONDS = {15 * MINUTE_S: 96, 30 * MINUTE_S: 48, HOUR_S: 24, DAY_S: 7, WEEK_S: 52}
+"""Steps of a day, of a day, of a day, of a week and of a year."""
+SEASONS_OF_MONTHS = {1: 12, 3: 4}
+EVEN_ENOUGH = 0.1
+"""Share of uneven steps above which nothing repeats after a fixed number of steps."""
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What the times say about the rows."""
+
+    season: int = 1
+    """Steps after which a series of this spacing usually repeats; 1 where that is not known."""
+    notes: tuple[str, ...] = ()
+
+
+def checked(column: pl.Series, reading: Reading, faults: Faults) -> Times:
+    """Look at the times of all rows. Times that are none, or are not after the one before, go to `faults`.
+
+    Raises:
+        Refused: the column holds no times, or they can be read in several ways, or they run backwards.
+    """
+    name = column.name
+    gone = missing(column, reading)
+    faults.add(name, gone, "there is no time", "expected one in every row", "Add it, or take the row out.")
+    if gone.all():
+        faults.refuse()
+    at, are_dates = _read(column, gone, reading, faults)
+    known = np.isfinite(at)
+    steps = np.diff(at[known])
+    if len(steps) and (steps < 0).mean() > 0.5:
+        found = f"the times of {name!r} run backwards"
+        raise Refused(Mistake("data.time", found, "expected the oldest row first", f"Sort the rows by {name}."))
+    faults.add(name, _at(known, steps == 0), "{value} is there twice", "expected each time once", "Keep one of them.")
+    expected = "expected times that ascend"
+    faults.add(name, _at(known, steps < 0), "{value} comes after a later time", expected, f"Sort the rows by {name}.")
+    if faults.mistakes or not len(steps):
+        return Times()
+    return _spacing(at, are_dates, name, faults)
+
+
+def _read(column: pl.Series, gone: Bools, reading: Reading, faults: Faults) -> tuple[Floats, bool]:
+    """(L,) seconds of dates, or numbers as they are, NaN where there is neither; and whether they are dates."""
+    name = column.name
+    there = column.filter(pl.Series(~gone))
+    if is_date(column):
+        return seconds(column, None), True
+    values = numbers(column, reading)
+    if reading.date_format is None and (~np.isnan(values[~gone])).mean() > 0.5:
+        faults.add(
+            name, ~np.isfinite(values) & ~gone, "{value} is no number", "expected one as in other rows", "Mend it."
+        )
+        return np.where(np.isfinite(values), values, np.nan), False
+    formats = date_formats(texts(there), reading)
+    if len(formats) != 1:
+        raise Refused(date_mistake(name, there[0], formats))
+    at = seconds(texts(column), formats[0])
+    faults.add(name, np.isnan(at) & ~gone, "{value} is no date", f"expected one like {formats[0]}", "Mend it.")
+    return at, True
+
+
+def _at(known: Bools, found: Bools) -> Bools:
+    """Steps (K - 1,) between the rows that are known, as the rows (L,) that they lead to."""
+    rows = np.zeros(len(known), dtype=bool)
+    rows[np.flatnonzero(known)[1:][found]] = True
+    return rows
+
+
+def _spacing(at: Floats, are_dates: bool, name: str, faults: Faults) -> Times:
+    steps, of_months = _steps(at, are_dates)
+    sizes, counts = np.unique(steps, return_counts=True)
+    usual = sizes[counts.argmax()]
+    season = 1
+    if are_dates:
+        season = (SEASONS_OF_MONTHS if of_months else SEASONS_OF_SECONDS).get(int(usual), 1)
+    uneven = np.flatnonzero(steps != usual)
+    if not len(uneven):
+        return Times(season)
+    step = _duration(usual, are_dates, of_months)
+    where = "; ".join(
+        f"{_duration(steps[i], are_dates, of_months)} before {faults.rows.place(int(i) + 1)[1]}"
+        for i in uneven[:_NAMED]
+    )
+    more = f"; and {len(uneven) - _NAMED:,} more" if len(uneven) > _NAMED else ""
+    said = f"The times of {name} are not evenly spaced: {step} is usual, but there are {where}{more}."
+    return Times(
+        season if len(uneven) <= EVEN_ENOUGH * len(steps) else 1,
+        (f"{said} Windows take rows as if they followed one another evenly.",),
+    )
+
+
+def _steps(at: Floats, are_dates: bool) -> tuple[Floats, bool]:
+    """From row to row (L - 1,): months, where all times are of one day of the month or of its last; else seconds."""
+    if are_dates and not (at % DAY_S).any():
+        days = at.astype("datetime64[s]").astype("datetime64[D]")
+        months = days.astype("datetime64[M]")
+        of_month = (days - months.astype("datetime64[D]")).astype(np.int64)
+        last = ((days + 1).astype("datetime64[M]") > months).all()
+        if last or (of_month == of_month[0]).all():
+            return np.diff(months.astype(np.int64)).astype(np.float64), True
+    return np.diff(at), False
+
+
+def _duration(step: float, are_dates: bool, of_months: bool) -> str:
+    if of_months:
+        return _counted(step, "month")
+    if not are_dates:
+        return f"{step:g}"
+    unit, size = next(
+        (unit, size)
+        for unit, size in (("day", DAY_S), ("hour", HOUR_S), ("minute", MINUTE_S), ("second", 1))
+        if step >= size or size == 1
+    )
+    return _counted(step / size, unit)
+
+
+def _counted(count: float, unit: str) -> str:
+    return f"{count:.4g} {unit}{'' if count == 1 else 's'}"

@@ -1,0 +1,81 @@
+"""Your own series: columns of numbers in the order of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from engine.data.sources.source import Source
+from engine.data.sources.table import NO_VALUE, Columns, Delimiter, MissingValues
+from engine.experiment.document import Data
+from engine.experiment.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+    from engine.data.splits import Split
+
+
+class Series(Source):
+    """Windows of one or several columns, and the values that follow each.
+
+    Parts follow one another in time, and all columns are standardised by the first of them.
+    """
+
+    name: ClassVar[str] = "series"
+    summary: ClassVar[str] = "Windows of the columns of a CSV, TSV, JSON lines or Parquet file, and what follows them."
+    when: ClassVar[str] = "To forecast numbers of your own, compared with the naive and the seasonal-naive forecast."
+
+    path: Annotated[
+        str, Field(min_length=1, description="The file, a row a step, oldest first: .csv, .tsv, .jsonl, .parquet.")
+    ]
+    target: Annotated[
+        Annotated[str, Field(min_length=1)] | Columns, Field(description="The column to be forecast, or several.")
+    ] = ()
+    features: Annotated[Columns, Field(description="Columns that the network sees too, up to the window's end.")] = ()
+    time: Annotated[
+        str | None, Field(description="A column of dates or numbers that ascend; it is checked and does not go in.")
+    ] = None
+    window: Annotated[int, Field(ge=1, description="Rows that the network sees.")] = 24
+    horizon: Annotated[int, Field(ge=1, description="Rows after the window that it forecasts, all at once.")] = 1
+    stride: Annotated[int, Field(ge=1, description="Rows from the start of one window to that of the next.")] = 1
+    season: Annotated[
+        Annotated[int, Field(ge=1)] | Literal["auto"],
+        Field(
+            description="Steps of a season, after which the seasonal-naive forecast repeats. auto: 12 of months, 4 of "
+            "quarters, 52 of weeks, 7 of days, 24 of hours, if there is a column of times. 1: there is none."
+        ),
+    ] = "auto"
+    missing: Annotated[
+        Literal["refuse", "previous"],
+        Field(description="refuse: say where values are missing. previous: they are what came before them."),
+    ] = "refuse"
+    date_format: Annotated[
+        str | None, Field(min_length=2, description="How times are written, as strftime has it: %d.%m.%Y.")
+    ] = None
+    delimiter: Delimiter = "auto"
+    decimal: Annotated[Literal[".", ","], Field(description="What stands before the decimals of a number.")] = "."
+    missing_values: MissingValues = NO_VALUE
+
+    def contradictions(self, data: Data) -> list[Mistake]:
+        """A column in two places that exclude each other."""
+        targets = (self.target,) if isinstance(self.target, str) else self.target
+        where: dict[str, str] = {}
+        mistakes = []
+        for field, names in (("target", targets), ("features", self.features), ("time", (self.time,))):
+            for name in names:
+                if name is None:
+                    continue
+                if name in where:
+                    found = (
+                        f"{name!r} is in data.{where[name]} too" if where[name] != field else f"{name!r} is there twice"
+                    )
+                    mistakes.append(Mistake(f"data.{field}", found, "expected it once", "Take it out of one place."))
+                where[name] = field
+        return mistakes
+
+    def load(self, split: Split) -> Dataset:
+        """Sequences (T=window, F) and the next `horizon` values of every target, one after the other in time."""
+        from engine.data.forecasting.load import load_series
+
+        return load_series(self, split)
