@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -72,8 +73,10 @@ def here(tmp_path, monkeypatch):
     yield tmp_path
     for environment in tmp_path.glob("runs/*/environment.json"):
         pid = json.loads(environment.read_text())["pid"]
-        if pid != os.getpid() and psutil.pid_exists(pid) and "tui.cli" in psutil.Process(pid).cmdline():
-            os.kill(pid, signal.SIGKILL)
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            if "tui.cli" in process.cmdline():
+                process.kill()
 
 
 def test_a_detached_run_has_begun_when_its_name_is_printed_and_belongs_to_no_terminal(here):
@@ -166,3 +169,44 @@ def test_ctrl_c_before_a_detached_run_has_begun_leaves_no_process(here):
     assert process.wait(PATIENCE_S) == 130
     assert process.stderr.read() == "Interrupted before the run had begun.\n"
     assert not child.is_running()
+
+
+def test_a_run_is_watched_from_elsewhere_to_its_end_by_several_at_once(here):
+    run = detached(here, *UNENDING)
+    lines = subprocess.Popen([*COMMAND, "attach", "--headless"], cwd=here, stderr=subprocess.PIPE, text=True)
+    data = subprocess.Popen([*COMMAND, "attach", run.name, "--json"], cwd=here, stdout=subprocess.PIPE, text=True)
+    gone = subprocess.Popen([*COMMAND, "attach", "--json"], cwd=here, stdout=subprocess.PIPE, text=True)
+    assert json.loads(gone.stdout.readline())["event"] == "run_started"
+    gone.stdout.close()
+    assert gone.wait(PATIENCE_S) == 0
+    for line in lines.stderr:
+        if line.startswith("epoch "):
+            break
+    (run / "commands.jsonl").open("a").write('{"command": "set_lr", "value": 0.0005}\n')
+    assert torchdeck("stop", cwd=here).returncode == 0
+    assert data.wait(PATIENCE_S) == lines.wait(PATIENCE_S) == 0
+    said = lines.stderr.read()
+    assert "set_lr: learning rate" in said and "Stopped by hand" in said
+    assert [json.loads(line) for line in data.stdout] == events(run)
+    afterwards = torchdeck("attach", "--json", cwd=here)
+    assert afterwards.returncode == 0
+    assert [json.loads(line) for line in afterwards.stdout.splitlines()] == events(run)
+
+
+def test_ctrl_c_leaves_a_run_that_is_watched_as_it_is(here):
+    run = detached(here, *UNENDING)
+    viewer = subprocess.Popen([*COMMAND, "attach", "--headless"], cwd=here, stderr=subprocess.PIPE, text=True)
+    viewer.stderr.readline()
+    viewer.send_signal(signal.SIGINT)
+    assert viewer.wait(PATIENCE_S) == 0
+    assert f"Left {run.name} as it is." in viewer.stderr.read()
+    assert listed(here, run)["status"] == "live"
+
+
+def test_who_watches_a_run_whose_process_is_killed_is_told_so(here):
+    run = detached(here, *UNENDING)
+    viewer = subprocess.Popen([*COMMAND, "attach", "--headless"], cwd=here, stderr=subprocess.PIPE, text=True)
+    viewer.stderr.readline()
+    process_of(run).kill()
+    assert viewer.wait(PATIENCE_S) == 1
+    assert f"Go on with: torchdeck resume {run.name}" in viewer.stderr.read()

@@ -31,7 +31,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.jump import JumpScreen, jump_places
 from tui.screens.picture import PictureScreen
-from tui.screens.quit import DISCARD, OF_A_RUN, OF_CHANGES, SAVE, STOP, QuitScreen
+from tui.screens.quit import DISCARD, GO_ON, OF_A_RUN, OF_CHANGES, SAVE, STOP, QuitScreen
 from tui.settings import Settings, settings_file
 from tui.themes import THEMES, VARIABLES, theme_name
 
@@ -61,6 +61,7 @@ class Deck(MeteredApp):
         open_run: a run to watch.
         resume: a run to go on with.
         overrides: `path=value`, of that run from then on.
+        paused: whether to hold that run before its first step.
         settings: what the person has set.
         memory: what earlier decks left to be remembered; nothing is kept without one.
         wrong: what is wrong with the settings, to be said.
@@ -116,6 +117,7 @@ class Deck(MeteredApp):
         open_run: Path | None = None,
         resume: Path | None = None,
         overrides: tuple[str, ...] = (),
+        paused: bool = False,
         producer: Producer | None = None,
         settings: Settings | None = None,
         memory: Memory | None = None,
@@ -137,6 +139,8 @@ class Deck(MeteredApp):
         self.producer = producer or Producer()
         self.runs: list[Run] = []
         """The runs that this process trained, the one that may still be going last."""
+        self.detaching = False
+        """Whether the run is to go on in a process of its own when the deck is left."""
         self.will_train: Design | None = None
         """What is trained as soon as its plan is there."""
         self.shown: Callable[[], None] | None = None
@@ -149,6 +153,7 @@ class Deck(MeteredApp):
         self._open_run = open_run
         self._resume = resume
         self._overrides = overrides
+        self._paused = paused
         self._designs: dict[str, Design] = {}
         self.design: Design | None = None
         """What the design screen shows."""
@@ -200,9 +205,7 @@ class Deck(MeteredApp):
         self._first_frame = True
         self.list_runs()
         if self._resume is not None:
-            run = self._resume
-            self.notify(f"Going on with {run.name} …", markup=False)
-            self._starts.submit(lambda: self.producer.resume(run, self._overrides), self._started)
+            self.resume(self._resume, self._overrides, paused=self._paused)
         elif self._given is not None:
             self.train(self._given) if self._train_given else self.check(self._given)
         elif self.design is not None:
@@ -347,8 +350,7 @@ class Deck(MeteredApp):
         """Train a document, now or as soon as its plan is there; with mistakes, show them instead."""
         self.will_train = None
         if self.going is not None:
-            self.notify(f"{self.going.directory.name} is training. Stop it first.", severity="warning", markup=False)
-            self.action_training()
+            self._say_what_trains()
         elif self._starts.busy:
             return
         elif design.failure:
@@ -378,6 +380,19 @@ class Deck(MeteredApp):
         else:
             self.runs.append(result)
             self._run_mode = self._show_train_screen(result, result.directory.name, instead_of=self._run_mode)
+
+    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, paused: bool = False) -> None:
+        """Go on with a run in this process."""
+        if self.going is not None:
+            self._say_what_trains()
+        elif not self._starts.busy:
+            self.notify(f"Going on with {path.name} …", markup=False)
+            self._starts.submit(lambda: self.producer.resume(path, overrides, paused=paused), self._started)
+
+    def _say_what_trains(self) -> None:
+        assert self.going is not None
+        self.notify(f"{self.going.directory.name} is training. Stop it first.", severity="warning", markup=False)
+        self.action_training()
 
     def open_run(self, path: Path) -> None:
         """Show a run: of this process, of another one, or one that is over."""
@@ -469,6 +484,7 @@ class Deck(MeteredApp):
             self.call_later(self.action_quit)
 
     async def action_quit(self) -> None:
+        self.detaching = False
         if self._starts.busy:
             self.set_timer(0.1, self.action_quit)
         elif self.going is not None:
@@ -477,16 +493,23 @@ class Deck(MeteredApp):
             self._leave_documents()
 
     def _leave(self, choice: str | None) -> None:
-        if choice == STOP.name:
+        if choice == GO_ON.name:
+            self.action_detach()
+        elif choice == STOP.name:
             if self.going is not None:
                 self.going.send(Simple(command="stop"))
             self._leave_documents()
+
+    def action_detach(self) -> None:
+        """Leave; a run of this process goes on without the deck, as one of another process does anyway."""
+        self.detaching = True
+        self._leave_documents()
 
     def _leave_documents(self) -> None:
         """Leave, once nothing is unsaved or is meant to be lost."""
         unsaved = self.unsaved
         if not unsaved:
-            self.exit()
+            self._end()
             return
         names = ", ".join(design.name or "a document" for design in unsaved)
 
@@ -494,12 +517,19 @@ class Deck(MeteredApp):
             if choice == DISCARD.name:
                 for design in unsaved:
                     self.documents.give_up(design)
-                self.exit()
+                self._end()
             elif choice == SAVE.name:
                 self.documents.save(unsaved[0], then=self._leave_documents)
+            else:
+                self.detaching = False
 
         is_ = " is not saved." if len(unsaved) == 1 else " are not saved."
         self.push_screen(QuitScreen(names, is_, OF_CHANGES), answered)
+
+    def _end(self) -> None:
+        if self.detaching and self.going is not None:
+            self.going.send(Simple(command="detach"))
+        self.exit()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of what the keys go to, of the screen and of the deck; then the presets and the themes."""

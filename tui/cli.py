@@ -141,6 +141,7 @@ def resume(
     headless: Headless = False,
     as_json: Json = False,
     detach: Detach = False,
+    paused: Annotated[bool, typer.Option("--paused", help="Hold it before its first step.")] = False,
     runs_dir: RunsDir = None,
 ) -> None:
     """Go on with a run from its last checkpoint, exactly as if it had never ended.
@@ -151,27 +152,33 @@ def resume(
 
     path, overrides = find_run(_runs_dir(runs_dir), run), tuple(set_ or ())
     if detach:
-        changes = [f"--set={override}" for override in overrides]
+        changes = [f"--set={override}" for override in overrides] + ["--paused"] * paused
         _detach(["resume", "--headless", *changes, "--", str(path)], as_json=as_json)
     if headless or as_json or _terminal_problem():
         from tui.headless import resume_headless
 
-        raise typer.Exit(resume_headless(path, overrides, as_json=as_json))
+        raise typer.Exit(resume_headless(path, overrides, as_json=as_json, paused=paused))
     from tui.launch import run_deck
 
-    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path, overrides=overrides))
+    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path, overrides=overrides, paused=paused))
 
 
 @app.command()
-def attach(run: Run = None, runs_dir: RunsDir = None) -> None:
-    """The deck on a run that is going in another process, or that is over."""
+def attach(run: Run = None, headless: Headless = False, as_json: Json = False, runs_dir: RunsDir = None) -> None:
+    """The deck on a run that is going in another process, or that is over; leaving it is nothing to the run."""
     from engine.runs import find_run
-    from tui.launch import run_deck
 
     directory = _runs_dir(runs_dir)
     path = find_run(directory, run)
+    if headless or as_json:
+        from tui.headless import attach_headless
+
+        raise typer.Exit(attach_headless(path, as_json=as_json))
+    from tui.launch import run_deck
+
     if problem := _terminal_problem():
-        _refuse([f"The deck needs a terminal: {problem}. torchdeck runs show {path.name} prints the run."])
+        fix = f"torchdeck attach {path.name} --headless prints what it does."
+        _refuse([f"The deck needs a terminal: {problem}. {fix}"])
     raise typer.Exit(run_deck(runs_dir=directory, open_run=path))
 
 

@@ -77,16 +77,20 @@ def _begin(arguments: Sequence[str]) -> tuple[subprocess.Popen[bytes], int, bool
     return process, reader, bool(caught)
 
 
-def go_on_detached(run: Path) -> NoReturn:
+def go_on_detached(run: Path, *, paused: bool, as_json: bool = False) -> NoReturn:
     """Go on with a run in a process of its own, in the place of this one.
 
-    What this process holds, the device's memory too, is given back before the other one begins; and the run is this
-    process's until it is the other's.
+    What this process holds, the device's memory too, is given back before the other one begins. Nothing is lost if it
+    does not: the run is as one that was interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
     # Neither a terminal that goes away now nor what was opened here may reach what follows.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    os.execv(sys.executable, [*_THIS_PROGRAM, "resume", "--detach", "--", str(run)])
+    options = ["--paused"] * paused + ["--json"] * as_json
+    os.execv(sys.executable, [*_THIS_PROGRAM, "resume", "--detach", *options, "--", str(run)])
 
 
 class Announcement:

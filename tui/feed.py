@@ -27,7 +27,8 @@ from engine.training.events import (
 )
 from tui.series import Bucket, Series, Smoothing
 
-State = Literal["none", "waiting", "loading", "training", "paused", "finished"]
+State = Literal["none", "waiting", "loading", "training", "paused", "moving", "stale", "finished"]
+"""`moving`: from one process to another; `stale`: it has no end, and no process that would come to it."""
 
 SMOOTHINGS = (0.6, 0.9)
 """The weights that the loss can be smoothed with, as on TensorBoard's slider."""
@@ -39,6 +40,9 @@ _RATE_TIME_S = 15.0
 
 class Source(Protocol):
     """What a run is watched and steered through."""
+
+    @property
+    def stale(self) -> bool: ...
 
     def drain(self) -> list[Event]: ...
 
@@ -122,6 +126,11 @@ class RunView:
         return self.state in ("training", "paused")
 
     @property
+    def resumable(self) -> bool:
+        """Whether the run has come to no end of its own, and can be gone on with."""
+        return self.state == "stale" or self.reason in (Reason.STOPPED, Reason.INTERRUPTED)
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """Metrics of the task without train_ or val_, those that were measured, losses not among them."""
         names = (name.removeprefix("train_").removeprefix("val_") for name, _ in self.epochs_seen)
@@ -192,6 +201,7 @@ class Feed:
         self._changes: deque[LRChange] = deque(maxlen=_LR_CHANGES)
         self._asked: list[Command] = []
         self._changed = False
+        self._stale = False
         self._begin(1.0)
         self._now: dict[str, Any] = {"state": self._view.state}
 
@@ -205,8 +215,11 @@ class Feed:
         events = self._source.drain() if self._source is not None else []
         for event in events:
             self._take(event)
-        self._changed = self._changed or bool(events)
-        return bool(events)
+        stale = self._source is not None and self._source.stale
+        changed = bool(events) or stale != self._stale
+        self._stale = stale
+        self._changed = self._changed or changed
+        return changed
 
     def send(self, command: Command) -> None:
         """Ask the run for something. It counts as asked until the run answers."""
@@ -325,11 +338,12 @@ class Feed:
 
     def _take_finished(self, event: Finished) -> None:
         self._asked.clear()
+        if event.reason is Reason.DETACHED:
+            self._now["state"] = "moving"
+        else:
+            ended = {"state": "finished", "reason": event.reason, "message": event.message, "seconds": event.seconds}
+            self._now |= ended
         self._now |= {
-            "state": "finished",
-            "reason": event.reason,
-            "message": event.message,
-            "seconds": event.seconds,
             "epoch": max(event.epoch, self._now.get("epoch", 0)),
             "step": max(event.step, self._now.get("step", 0)),
         }
@@ -340,6 +354,8 @@ class Feed:
 
     def _snapshot(self) -> RunView:
         curves, now = self._curves, {key: value for key, value in self._now.items() if key != "paused_at"}
+        if self._stale and now["state"] != "finished":
+            now["state"] = "stale"
         left = (
             self._pace.left(now.get("steps", 0) - now.get("step", 0))
             if now["state"] in ("training", "paused")

@@ -17,11 +17,12 @@ from engine.experiment import Draft
 from engine.training.commands import Command
 from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
 from tui.command_line import command_on
-from tui.detach import Announcement, write_to_console_log
-from tui.feed import Feed, RunView
+from tui.detach import Announcement, go_on_detached, write_to_console_log
+from tui.feed import Feed, RunView, Source
 from tui.printing.text import bar, plain
 from tui.quantities import left, number_text, span_text
 from tui.reading import reading_shown
+from tui.run_status import STALE
 
 if TYPE_CHECKING:
     from engine.training.session import Session
@@ -33,6 +34,7 @@ EXIT_STATUS = {
     Reason.COMPLETED: 0,
     Reason.EARLY_STOPPED: 0,
     Reason.STOPPED: 0,
+    Reason.DETACHED: 0,
     Reason.FAILED: 1,
     Reason.INTERRUPTED: 130,
 }
@@ -57,8 +59,11 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
     return _watch(begin, as_json=as_json)
 
 
-def resume_headless(run: Path, overrides: tuple[str, ...] = (), *, as_json: bool = False) -> int:
+def resume_headless(run: Path, overrides: tuple[str, ...] = (), *, as_json: bool = False, paused: bool = False) -> int:
     """Go on with a run to its end, with `overrides` (`path=value`) from here on; returns the exit status.
+
+    Args:
+        paused: hold it before its first step until it is told to continue.
 
     Raises:
         Refused: there is nothing to go on from, or an override cannot be.
@@ -69,10 +74,45 @@ def resume_headless(run: Path, overrides: tuple[str, ...] = (), *, as_json: bool
 
         return Session.resumed(run, overrides)
 
-    return _watch(begin, as_json=as_json)
+    return _watch(begin, as_json=as_json, paused=paused)
 
 
-def _watch(begin: Callable[[], Session], *, as_json: bool) -> int:
+def attach_headless(run: Path, *, as_json: bool = False) -> int:
+    """Show what a run in another process does until it ends, or Ctrl-C; returns the exit status.
+
+    As for the run itself; 1 if its process has gone without a word, 0 for Ctrl-C, which is nothing to the run.
+    """
+    from engine.runs import Follower
+
+    follower = Follower(run)
+    screen: _Json | _Lines = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
+    ends: list[Finished] = []
+
+    def show(event: Event) -> None:
+        screen.show(event)
+        if isinstance(event, Finished):
+            ends[:] = [event]
+
+    feed = Feed(_Shown(follower, show))
+    try:
+        while not follower.caught_up or follower.status == "live":
+            feed.pull()
+            screen.refresh(feed.view)
+            if screen.unread:
+                return 0
+            time.sleep(PULL_S if follower.caught_up else 0)
+    except KeyboardInterrupt:
+        _tell(f"{screen.clear}{plain(f'Left {run.name} as it is.')}")
+        return 0
+    if follower.stale or not ends:
+        _tell(f"{screen.clear}{plain(f'{run.name}: {STALE}')}")
+        _tell(f"Go on with: {command_on(run, 'resume')}")
+        return 1
+    screen.end(ends[0], run)
+    return EXIT_STATUS[ends[0].reason]
+
+
+def _watch(begin: Callable[[], Session], *, as_json: bool, paused: bool = False) -> int:
     from engine.training.allocator import keep_freed_memory
 
     keep_freed_memory()  # before the first tensor, which `begin` makes
@@ -87,7 +127,7 @@ def _watch(begin: Callable[[], Session], *, as_json: bool) -> int:
         screen = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
     feed = Feed(_Shown(session, screen.show))
     _answer_signals(session)
-    session.start()
+    session.start(paused=paused)
     while session.alive:
         feed.pull()
         screen.refresh(feed.view)
@@ -95,24 +135,30 @@ def _watch(begin: Callable[[], Session], *, as_json: bool) -> int:
     feed.pull()
     assert session.finished is not None
     screen.end(session.finished, session.directory)
+    if session.finished.reason is Reason.DETACHED:
+        go_on_detached(session.directory, paused=session.paused, as_json=as_json)
     return EXIT_STATUS[session.finished.reason]
 
 
 class _Shown:
-    """A session as a source whose events are shown as they are drained."""
+    """A source whose events are shown as they are drained."""
 
-    def __init__(self, session: Session, show: Callable[[Event], None]) -> None:
-        self._session = session
+    def __init__(self, source: Source, show: Callable[[Event], None]) -> None:
+        self._source = source
         self._show = show
 
+    @property
+    def stale(self) -> bool:
+        return self._source.stale
+
     def drain(self) -> list[Event]:
-        events = self._session.drain()
+        events = self._source.drain()
         for event in events:
             self._show(event)
         return events
 
     def send(self, command: Command) -> None:
-        self._session.send(command)
+        self._source.send(command)
 
 
 def _answer_signals(session: Session) -> None:
@@ -144,15 +190,17 @@ def _tell(text: str, end: str = "\n") -> None:
 class _Json:
     """Every event as a line on stdout. A reader that goes away ends nothing: the run directory holds every event."""
 
+    clear = ""
+
     def __init__(self) -> None:
-        self._reader = True
+        self.unread = False
 
     def show(self, event: Event) -> None:
-        if self._reader:
+        if not self.unread:
             try:
                 print(event.to_json(), flush=True)
             except OSError:  # or the disk that stdout goes to is full
-                self._reader = False
+                self.unread = True
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def refresh(self, view: RunView) -> None:
@@ -167,6 +215,7 @@ class _Lines:
     """One plain line an epoch, for logs."""
 
     clear = ""
+    unread = False
 
     def __init__(self) -> None:
         self._epochs = 0

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from tui.command_line import command_on
+from tui.detach import go_on_detached
 from tui.terminal import Terminal, terminal_problem
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["run_deck", "terminal_problem"]
 
 POLL_S = 0.2
+
+SAVING = "Saving at the next step …"
 
 LOOK_S = 1.0
 """How often the deck looks whether its terminal is still there: not every shell passes SIGHUP on."""
@@ -36,9 +39,12 @@ def run_deck(
     open_run: Path | None = None,
     resume: Path | None = None,
     overrides: tuple[str, ...] = (),
+    paused: bool = False,
     producer: Producer | None = None,
 ) -> int:
     """Show the deck until it is left, then wait for the run that it may have begun; returns the exit status.
+
+    A run that was left to go on without the deck goes on in a process of its own, in the place of this one.
 
     0 nothing was trained, or it was trained; 1 the run failed, or the deck itself; 2 there is no terminal for it;
     130 the run was interrupted, with everything saved; 128 + the signal where a signal ended a deck without a run.
@@ -63,6 +69,7 @@ def run_deck(
         open_run=open_run,
         resume=resume,
         overrides=overrides,
+        paused=paused,
         producer=producer,
         settings=settings,
         memory=Memory(memory_file()),
@@ -153,6 +160,8 @@ class _Signals:
 
 def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     """Say what is left to say, wait for the run, and find the exit status."""
+    from engine.training.events import Reason
+
     run = deck.runs[-1] if deck.runs else None
     if deck.crash is not None:
         _say(f"The deck broke: {type(deck.crash).__name__}: {deck.crash}. Details are in {terminal.log}")
@@ -162,21 +171,23 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
         if signals.number or signals.hung_up:
             return 128 + (signals.number or signal.SIGHUP)
         return 1 if deck.crash is not None else 0
-    _wait(run, signals)
+    _wait(run, signals, detaching=deck.detaching)
     for ended in deck.runs:
         _say_end(ended)
+    if run.finished is not None and run.finished.reason is Reason.DETACHED:
+        go_on_detached(run.directory, paused=run.paused)
     return _status(run)
 
 
-def _wait(run: Run, signals: _Signals) -> None:
+def _wait(run: Run, signals: _Signals, *, detaching: bool) -> None:
     """Wait for a run to end. A signal interrupts it, with everything saved; a second Ctrl-C leaves at once."""
     interrupted, silenced, seen = False, signals.hung_up, 0
     if run.alive and signals.number == 0 and not signals.hung_up:
-        _say("Waiting for the run to end …")
+        _say(SAVING if detaching else "Waiting for the run to end …")
     while run.alive:
         if signals.number and not interrupted:
             interrupted, seen = True, signals.count
-            _say("Saving at the next step …")
+            _say(SAVING)
             run.interrupt()
         elif interrupted and signals.count > seen:
             _say("Left without waiting. The last checkpoint is whole.")

@@ -39,7 +39,11 @@ class Run(Protocol):
     @property
     def alive(self) -> bool: ...
     @property
+    def paused(self) -> bool: ...
+    @property
     def finished(self) -> Finished | None: ...
+    @property
+    def stale(self) -> bool: ...
     def drain(self) -> list[Event]: ...
     def send(self, command: Command) -> object: ...
     def join(self, timeout_s: float | None = None) -> object: ...
@@ -205,15 +209,17 @@ class Producer:
 
         return self._begin(lambda: Session(plan, runs_dir=runs_dir))
 
-    def resume(self, path: Path, overrides: tuple[str, ...] = ()) -> Run:
+    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, paused: bool = False) -> Run:
         """Go on with a run from its newest checkpoint, with `overrides` (`path=value`) from here on.
+
+        `paused`: hold it before the first step.
 
         Raises:
             Refused: there is nothing to go on from, or an override cannot be.
         """
         from engine.training.session import Session
 
-        return self._begin(lambda: Session.resumed(path, overrides))
+        return self._begin(lambda: Session.resumed(path, overrides), paused=paused)
 
     def follow(self, path: Path) -> Follower:
         """A run of another process, or one that has ended."""
@@ -240,13 +246,13 @@ class Producer:
         finally:
             self._beginning.release()
 
-    def _begin(self, make: Callable[[], Session]) -> Session:
+    def _begin(self, make: Callable[[], Session], *, paused: bool = False) -> Session:
         with self._beginning:
             if self._probe is not None:
                 self._probe.stop(None)
                 self._probe = None
             session = make()
-            session.start()
+            session.start(paused=paused)
             self._run = session
         return session
 

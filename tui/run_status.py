@@ -26,6 +26,7 @@ STATUS = {
     "failed": Shown("✗", "$text-error", "failed"),
     "stale": Shown("?", "$text-warning", "stale"),
 }
+STALE = "its process has gone without a word."
 PAUSED = Shown("‖", "$text-warning", "paused")
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from pathlib import Path
 
 from engine.runs.commands import COMMANDS, send_command
+from engine.runs.listing import Status, summarize
 from engine.training.commands import Command
-from engine.training.events import Event, event_from_json
+from engine.training.events import Event, Finished, event_from_json
 
 _EVENTS = "events.jsonl"
+LOOK_S = 2.0
+"""Between two looks whether the process of a run that is silent is still there."""
+
 _READ_MAX_BYTES = 1 << 20
 _LINE_MAX_BYTES = 16 << 20
 
@@ -28,9 +34,12 @@ class Follower:
         """Lines that are no event: torn, damaged, or of a later version."""
         self.caught_up = False
         """Whether the last `drain` came to the end of what there is."""
+        self.status: Status = "live"
+        """How the run stood when it was last looked at, which is done every two seconds of silence, and at its end."""
         self._offset = _size(path / _EVENTS) if skip_existing else 0
         self._pieces: list[bytes] = []
         self._too_long = False
+        self._looked_at = -math.inf
 
     def drain(self) -> list[Event]:
         """The events since the last call, oldest first, at most 1 MiB of them: a long run is caught up with in steps.
@@ -55,7 +64,24 @@ class Follower:
             os.close(descriptor)
         self._offset += len(new)
         self.caught_up = self._offset >= size
-        return self._events(new) if new else []
+        events = self._events(new) if new else []
+        self._look(events)
+        return events
+
+    @property
+    def stale(self) -> bool:
+        """Whether the run has no end, and no process that would come to it."""
+        return self.status == "stale"
+
+    def _look(self, events: list[Event]) -> None:
+        if events:
+            self.status = "live"
+            if isinstance(events[-1], Finished):
+                self._looked_at = -math.inf
+        elif time.monotonic() - self._looked_at >= LOOK_S:
+            self._looked_at = time.monotonic()
+            summary = summarize(self.path)
+            self.status = summary.status if summary is not None else "stale"
 
     def send(self, command: Command) -> None:
         """Ask something of the run.

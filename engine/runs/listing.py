@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
-from engine.runs.directory import EVENTS, EXPERIMENT
+from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
 from engine.runs.hold import holder
+from engine.runs.process import is_alive
 
 Status = Literal["live", "completed", "early_stopped", "stopped", "interrupted", "failed", "stale"]
 
@@ -21,6 +22,8 @@ _HEAD_BYTES = 16 << 10
 _HEAD_MAX_BYTES = 1 << 20
 _TAIL_BYTES = 8 << 10
 _TAIL_MAX_BYTES = 4 << 20
+# From a process that leaves a run to the one that goes on with it: torch is imported in between.
+_HANDOVER_S = 120.0
 _TIME_PREFIX = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-", re.ASCII)
 
 
@@ -141,6 +144,10 @@ def _status(finished: dict[str, Any], path: Path) -> Status:
         # A session that goes on with a run has it from the first moment on, and says so when its model stands.
         gone_on_with = process is not None and process["heartbeat"] > (_finite(finished.get("time")) or math.inf)
         return "live" if gone_on_with else reason
+    if process is None and reason == "detached":
+        # The process that leaves a run is there until the other one has it.
+        since_s = time.time() - (_finite(finished.get("time")) or 0.0)
+        return "live" if since_s < _HANDOVER_S and is_alive(read_environment(path)) else "stale"
     return "live" if process is not None else "stale"
 
 

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     EARLY_STOPPED = "early_stopped"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
+    DETACHED = "detached"
+    """In this process: it is to go on in another one, which belongs to no terminal."""
     FAILED = "failed"
 
 

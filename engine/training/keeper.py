@@ -80,6 +80,10 @@ class Keeper:
         """The folder is empty: the next save writes the best, too."""
         self._best_is_submitted = False
 
+    def wait(self) -> bool:
+        """Wait for what is being written; whether all that was saved lies on the disk."""
+        return self._writer.wait()
+
     def close(self) -> bool:
         """Return when the best and everything that was saved lie on the disk, or could not be written; whether they do.
 

@@ -107,6 +107,9 @@ class Session:
 
     # For viewers in this process.
 
+    stale = False
+    """As of a run in another process, see Follower: this one has an end, or comes to it."""
+
     @property
     def directory(self) -> Path:
         """The run's own directory."""
@@ -118,13 +121,20 @@ class Session:
         return self._loop.network if self._loop else None
 
     @property
+    def paused(self) -> bool:
+        """Whether it holds until it is told to continue."""
+        return self._paused
+
+    @property
     def alive(self) -> bool:
         """Whether the engine thread is at work."""
         return self._thread.is_alive()
 
-    def start(self) -> None:
-        """Set the engine thread to work."""
+    def start(self, *, paused: bool = False) -> None:
+        """Set the engine thread to work; `paused`: to hold before the first step until it is told to continue."""
         keep_freed_memory()
+        if paused:
+            self.send(Simple(command="pause"))
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -275,7 +285,7 @@ class Session:
         while True:
             not_finite: NotFinite | None = None
             try:
-                return loop.run()
+                return self.attend() or loop.run()
             except NotFinite as error:
                 not_finite = error.with_traceback(None)
             except Exception as error:
@@ -344,6 +354,8 @@ class Session:
                 else "the last checkpoint could not be written, the one before it is kept"
             )
             return f"Interrupted at step {at.step}, in epoch {at.epochs_begun}; {how}."
+        if reason is Reason.DETACHED:
+            return f"Left at step {at.step}, in epoch {at.epochs_begun}, to go on in another process."
         how = {
             Reason.COMPLETED: f"Trained {at.epochs_begun} epochs",
             Reason.STOPPED: f"Stopped by hand at step {at.step}, in epoch {at.epochs_begun}",
@@ -435,5 +447,16 @@ class Session:
             self._asked_to_save = True
             outcome = "saving"
         else:
-            outcome = "refused: a session ends with the process that it is in"
+            outcome = self._detach()
         self.say(CommandDone(command=command.command, value=value, epoch=at.epoch, step=at.step, outcome=outcome))
+
+    def _detach(self) -> str:
+        """End this process's part of the run, if the other's can begin where it ends; what came of it."""
+        assert self._loop is not None and self._keeper is not None
+        if not self._loop.measuring:
+            self._loop.collect()
+            self._keeper.save()
+            if not self._keeper.wait():
+                return "refused: this moment cannot be saved, so the run goes on where it is"
+        self._ending = self._ending or Reason.DETACHED
+        return self._ending.value

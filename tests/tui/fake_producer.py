@@ -186,6 +186,8 @@ class FakeRun:
 
     directory: Path
     finished: Finished | None = None
+    paused: bool = False
+    stale: bool = False
     sent: list[Command] = field(default_factory=list)
     _events: list[Event] = field(default_factory=lambda: [run_started()])
 

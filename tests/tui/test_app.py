@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fake_producer import RUNS, FakeProducer, document
-from screen_text import screen_text
+from screen_text import assert_golden, screen_text
 from test_home_screen import SIZES, settle
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
+from engine.training.commands import Simple
 from engine.training.events import Reason
 from tui.app import Deck
 from tui.screens.design import DesignScreen
@@ -172,8 +173,8 @@ def test_without_a_run_the_deck_is_left_at_once(tmp_path: Path, key: str) -> Non
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
-@pytest.mark.parametrize("answer", ["enter", "escape", "q"])
-def test_while_a_run_goes_leaving_asks_and_the_default_is_to_stay(tmp_path: Path, key: str, answer: str) -> None:
+@pytest.mark.parametrize("answer", ["escape", "q"])
+def test_while_a_run_goes_leaving_asks_and_can_be_thought_better_of(tmp_path: Path, key: str, answer: str) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -189,6 +190,41 @@ def test_while_a_run_goes_leaving_asks_and_the_default_is_to_stay(tmp_path: Path
         run.end(Reason.COMPLETED, "Trained.")
 
     play(Deck(tmp_path, producer=producer), act)
+
+
+@pytest.mark.parametrize("keys", [["q", "enter"], ["ctrl+c", "enter"], ["d"]])
+def test_a_run_is_left_to_go_on_without_the_deck(tmp_path: Path, keys: list[str]) -> None:
+    producer = FakeProducer()
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        await pilot.press(keys[0])
+        if len(keys) > 1:
+            await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+            await pilot.press(keys[1])
+        await settle(pilot, lambda: deck._exit)
+        (run,) = producer.started
+        assert run.sent == [Simple(command="detach")]
+        run.end(Reason.DETACHED, "Left at step 40.")
+
+    assert play(Deck(tmp_path, producer=producer), act).detaching
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_question_of_how_to_leave_looks_as_it_was_judged(tmp_path: Path, size: tuple[int, int]) -> None:
+    producer = FakeProducer()
+    shown = []
+
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        await train(deck, pilot)
+        await pilot.press("q")
+        await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+        await settle(pilot, lambda: "Leave the deck?" in screen_text(deck))
+        shown.append(screen_text(deck))
+        producer.started[0].end(Reason.COMPLETED, "Trained.")
+
+    play(Deck(tmp_path, producer=producer), act, size)
+    assert_golden(f"quit-{size[0]}x{size[1]}", shown[0])
 
 
 def test_stop_and_keep_the_model_asks_the_run_to_stop_and_leaves(tmp_path: Path) -> None:

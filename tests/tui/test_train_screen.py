@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 
 from engine.training.commands import SetLR, Simple
-from engine.training.events import CommandDone, Epoch, Event, RunStarted, Step
+from engine.training.events import CommandDone, Epoch, Event, Finished, Reason, RunStarted, Step
 from tui.feed import Source
 from tui.frame_budget import FrameBudget
 from tui.screens.stop import StopScreen
@@ -117,6 +117,22 @@ def paused() -> FakeRun:
     return run
 
 
+def moving() -> FakeRun:
+    run = up_to_step(276)
+    run.say(
+        Finished(
+            time=1_795_450_543.0, reason=Reason.DETACHED, epoch=12, step=276, seconds=5.5, message="Left at step 276."
+        )
+    )
+    return run
+
+
+def stale() -> FakeRun:
+    run = up_to_step(276)
+    run.stale = True
+    return run
+
+
 def failed() -> FakeRun:
     return ended(nan_at=260)
 
@@ -125,7 +141,7 @@ def early_stopped() -> FakeRun:
     return ended()
 
 
-STATES = (waiting, loading, training, paused, failed, early_stopped)
+STATES = (waiting, loading, training, paused, moving, stale, failed, early_stopped)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -217,8 +233,8 @@ def test_an_ended_run_says_why_how_good_it_was_where_it_lies_and_how_to_go_on() 
     ("state", "keys"),
     [
         (waiting, ""),
-        (training, "p Pause s Stop c Checkpoint +/- Rate L Log S Smooth z Zoom"),
-        (paused, "p Continue s Stop c Checkpoint +/- Rate L Log S Smooth z Zoom"),
+        (training, "p Pause s Stop c Save +/- Rate L Log S Smooth z Zoom d Detach"),
+        (paused, "p Continue s Stop c Save +/- Rate L Log S Smooth z Zoom d Detach"),
         (early_stopped, "L Log S Smooth z Zoom"),
     ],
     ids=["waiting", "training", "paused", "ended"],

@@ -12,9 +12,8 @@ from engine.training.events import Epoch
 from tui.command_line import command_on
 from tui.printing.text import columns, plain
 from tui.quantities import ago_text, number_text, span_text
-from tui.run_status import shown
+from tui.run_status import STALE, shown
 
-STALE = "its process has gone without a word."
 RESUMES_SHOWN = 3
 
 

@@ -44,6 +44,7 @@ class RunList(RowList):
         Binding(
             "enter", "select", "Open", id="home.open_run", tooltip="See this run's curves; steer it while it is going"
         ),
+        Binding("r", "screen.resume", "Resume", id="home.resume", tooltip="Go on from this run's last checkpoint"),
     ]
 
 
@@ -161,6 +162,7 @@ class HomeScreen(Screen[None]):
     @on(OptionList.OptionHighlighted, "#runs")
     def _run_highlighted(self) -> None:
         self.show_about()
+        self.refresh_bindings()
 
     @on(OptionList.OptionSelected, "#presets")
     def _preset_selected(self) -> None:
@@ -176,6 +178,10 @@ class HomeScreen(Screen[None]):
         if self.preset is not None:
             self.app.train(self.app.design_of(self.preset.name))
 
+    def action_resume(self) -> None:
+        if self.run is not None:
+            self.app.resume(self.run.path)
+
     def action_new(self) -> None:
         self.app.documents.ask_new()
 
@@ -185,4 +191,6 @@ class HomeScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "train":
             return self.focused is self.preset_list
+        if action == "resume":
+            return self.run is not None and self.run.status in ("stale", "interrupted", "stopped")
         return True

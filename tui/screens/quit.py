@@ -29,22 +29,24 @@ class Leave:
     consequence: str
 
 
-STAY = Leave("stay", "Stay", "the run and the deck go on")
+STAY = Leave("stay", "Stay", "nothing changes")
 STOP = Leave("stop", "Stop and keep the model", "at the next step, with a checkpoint")
 
-OF_A_RUN = (STAY, STOP)
-"""The first is the default and changes nothing."""
+GO_ON = Leave("go on", "Go on without the deck", "torchdeck attach comes back to it")
+
+OF_A_RUN = (GO_ON, STOP, STAY)
+"""The first is the default."""
 
 SAVE = Leave("save", "Save and leave", "each document to its file")
 DISCARD = Leave("discard", "Leave without saving", "the changes are gone")
 
-OF_CHANGES = (Leave("stay", "Stay", "nothing is saved, nothing is lost"), SAVE, DISCARD)
+OF_CHANGES = (Leave(STAY.name, "Stay", "nothing is saved, nothing is lost"), SAVE, DISCARD)
 
 
 REPLACE = Leave("replace", "Replace it", "what stands there is gone")
 ANOTHER = Leave("another", "Save as …", "under another name")
 
-OF_A_FILE = (Leave("stay", "Back", "nothing is written"), ANOTHER, REPLACE)
+OF_A_FILE = (Leave(STAY.name, "Back", "nothing is written"), ANOTHER, REPLACE)
 
 
 class ChoiceList(RowList):
@@ -56,7 +58,7 @@ class ChoiceList(RowList):
 
 
 class QuitScreen(ModalScreen[str]):
-    """Asks; answers with the name of a choice. Escape is the first one.
+    """Asks; answers with the name of a choice. Escape is to stay.
 
     Args:
         what: the run or the documents that it is about.
@@ -108,4 +110,4 @@ class QuitScreen(ModalScreen[str]):
         self.dismiss(self._choices[event.option_index].name)
 
     def action_stay(self) -> None:
-        self.dismiss(self._choices[0].name)
+        self.dismiss(STAY.name)

@@ -45,7 +45,7 @@ class TrainScreen(Screen[None]):
         Binding("p", "pause", "Pause", id="train.pause", tooltip="Hold the run at the next step; p again goes on"),
         Binding("p", "go_on", "Continue", id="train.continue", tooltip="Go on with the run"),
         Binding("s", "stop", "Stop", id="train.stop", tooltip="Stop the run at the next step and keep the model"),
-        Binding("c", "checkpoint", "Checkpoint", id="train.checkpoint", tooltip="Save a checkpoint now"),
+        Binding("c", "checkpoint", "Save", id="train.checkpoint", tooltip="Save a checkpoint now"),
         Binding(
             "plus,equals_sign",
             f"scale_rate({RATE_FACTOR})",
@@ -66,6 +66,7 @@ class TrainScreen(Screen[None]):
         Binding("L", "log", "Log", id="train.log", tooltip="Logarithmic or linear axis for losses and errors"),
         Binding("S", "smooth", "Smooth", id="train.smooth", tooltip="Smoothing of the loss: off, 0.6, 0.9"),
         Binding("z", "zoom", "Zoom", id="train.zoom", tooltip="The whole run, or its most recent part"),
+        Binding("d", "detach", "Detach", id="train.detach", tooltip="Leave; the run goes on without the deck"),
         Binding("m", "metric", "Metric", id="train.metric", show=False, tooltip="The next metric of the task"),
     ]
 
@@ -201,7 +202,7 @@ class TrainScreen(Screen[None]):
                 return view.state == "training"
             case "go_on":
                 return view.state == "paused"
-            case "stop" | "checkpoint" | "scale_rate":
+            case "stop" | "checkpoint" | "scale_rate" | "detach":
                 return view.going
             case "log" | "smooth" | "zoom":
                 return view.started is not None
@@ -217,6 +218,9 @@ class TrainScreen(Screen[None]):
 
     def action_checkpoint(self) -> None:
         self._ask(Simple(command="checkpoint"))
+
+    async def action_detach(self) -> None:
+        await self.run_action("app.detach")
 
     def action_stop(self) -> None:
         self.app.push_screen(StopScreen(self.view), self._stop_if_meant)

@@ -45,9 +45,7 @@ class StatusLine(RowWidget):
         epoch = f"epoch {view.epoch}/{view.epochs}"
         step = f"step {view.step:,}/{view.steps:,}"
         speed = f"{view.samples_per_s:,.0f}" if view.samples_per_s is not None else ""
-        left = (
-            f"{span_text(view.seconds_left)} left" if view.seconds_left is not None and view.state != "finished" else ""
-        )
+        left = f"{span_text(view.seconds_left)} left" if view.seconds_left is not None else ""
         if view.state == "finished":
             left = f"took {span_text(view.seconds or 0)}"
         patience = f"patience {view.patience_used}/{view.patience}" if view.patience else ""
@@ -83,11 +81,15 @@ class Ending(RowWidget):
     def lines(self, width: int) -> list[Row]:
         """What there is to say in this width; nothing while the run goes on."""
         view = self.view
-        if view.state != "finished" or view.reason is None:
+        if view.state == "stale":
+            said, tone = "Its process has gone without a word; all up to its last checkpoint is kept.", "warning"
+        elif view.state == "finished" and view.reason is not None:
+            words, tone = _ENDS[view.reason]
+            said = view.message or words
+        else:
             return []
-        words, tone = _ENDS[view.reason]
         room = max(20, width - 2)
-        rows: list[Row] = [((f" {part}", tone),) for part in textwrap.wrap(view.message or words, room)]
+        rows: list[Row] = [((f" {part}", tone),) for part in textwrap.wrap(said, room)]
         best, lies = best_words(view), view.directory
         if best and lies and cell_len(best) + cell_len(lies) + 5 <= room:
             rows.append(((f" {best}", "best"), ("  ·  ", "quiet"), (lies, "text")))
@@ -95,7 +97,7 @@ class Ending(RowWidget):
             rows += [((f" {best}", "best"),)] * bool(best) + [((f" {lies}", "text"),)] * bool(lies)
         if lies:
             # What can be gone on with, is; what has come to its end, or would fail again, is trained anew.
-            resumes = view.reason in (Reason.STOPPED, Reason.INTERRUPTED)
+            resumes = view.resumable
             said = "go on: " if resumes else "again: "
             command = f"torchdeck resume {lies}" if resumes else f"torchdeck train {lies}/experiment.toml"
             rows.append(((f" {said}", "quiet"), (command, "text")))
@@ -108,7 +110,7 @@ class Ending(RowWidget):
 def state_words(view: RunView) -> Row:
     """The state with its sign, and what was asked and not yet done."""
     for command, words in (("stop", "■ stopping …"), ("pause", "‖ pausing …"), ("continue", "● going on …")):
-        if command in view.asked and view.state != "finished":
+        if command in view.asked and view.going:
             return ((words, "warning"),)
     match view.state:
         case "none":
@@ -119,6 +121,10 @@ def state_words(view: RunView) -> Row:
             return (("◌ loading", "quiet"), (f"  {view.log[-1].text}" if view.log else "", "quiet"))
         case "paused":
             return (("‖ paused", "warning"),)
+        case "moving":
+            return (("◌ moving to another process", "warning"),)
+        case "stale":
+            return (("? stale", "warning"),)
         case "finished":
             return (_ENDS[view.reason or Reason.FAILED],)
         case _:

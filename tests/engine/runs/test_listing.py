@@ -15,7 +15,7 @@ import pytest
 
 from engine.experiment.mistakes import Refused
 from engine.runs import RunDirectory, find_run, list_runs, summarize
-from engine.training.events import Epoch, Event, Finished, Log, Reason, RunStarted, Step
+from engine.training.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
 
 
 def started(run: RunDirectory, monitor: str | None = None, epochs: int = 30, **named: Any) -> RunStarted:
@@ -72,7 +72,7 @@ def disown(run: RunDirectory, **named: Any) -> None:
 
 
 def test_a_run_that_ended_says_how(tmp_path: Path) -> None:
-    for reason in Reason:
+    for reason in set(Reason) - {Reason.DETACHED}:
         run = make(tmp_path)
         for event in (started(run, "val_accuracy", time=1000.0), epoch(1), step(24), epoch(2), finished(reason)):
             run.append(event)
@@ -84,6 +84,38 @@ def test_a_run_that_ended_says_how(tmp_path: Path) -> None:
         assert (summary.epoch, summary.epochs, summary.started, summary.seconds) == (30, 30, 1000.0, 12.5)
         assert (summary.best, summary.best_epoch, summary.monitor) == (0.125, 28, "val_accuracy")
         assert summary.message == "Trained."
+
+
+def test_a_run_that_was_left_is_live_until_it_is_clear_that_nobody_goes_on_with_it(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.append(started(run))
+    run.append(finished(Reason.DETACHED))
+    run.close()
+    assert [run.status for run in list_runs(tmp_path)] == ["live"]  # This process may begin the other one.
+    environment = run.environment
+    (run.path / "environment.json").write_text(json.dumps(environment | {"pid": 2**22 - 1}))
+    assert [run.status for run in list_runs(tmp_path)] == ["stale"]
+    (run.path / "environment.json").write_text(json.dumps(environment))
+    run.append(finished(Reason.DETACHED, time=time.time() - 1000))
+    assert [run.status for run in list_runs(tmp_path)] == ["stale"]
+
+
+def test_a_paused_run_is_told_from_one_that_trains(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    asked = {"epoch": 1, "step": 5, "outcome": "paused"}
+    for event, paused in (
+        (started(run), False),
+        (step(5), False),
+        (CommandDone(command="pause", **asked), True),
+        (CommandDone(command="checkpoint", **asked), True),
+        (step(5), True),
+        (CommandDone(command="continue", **asked), False),
+        (CommandDone(command="pause", **asked), True),
+        (step(6), False),
+    ):
+        run.append(event)
+        summary = summarize(run.path)
+        assert summary is not None and summary.paused is paused, event
 
 
 def test_a_run_of_this_process_is_live_from_its_first_moment(tmp_path: Path) -> None:
