@@ -20,7 +20,7 @@ from engine.data.description import Description
 from engine.data.draws import draws_of
 from engine.data.load import fingerprint, load_data
 from engine.data.samples import take
-from engine.data.text import PADDING, UNKNOWN
+from engine.data.text import PADDING, UNKNOWN, spelled
 from engine.experiment.document import Data
 
 Pixel = int | tuple[int, int, int]
@@ -243,8 +243,7 @@ def _text(dataset: Dataset, index: int) -> str:
     numbers = dataset.x[index].tolist()
     length = int(dataset.lengths[index]) if dataset.lengths is not None else len(numbers)
     words = dataset.vocabulary
-    joint = "" if dataset.description.token == "character" else " "
-    return joint.join(words[n] if n < len(words) else str(n) for n in numbers[:length])
+    return spelled((words[n] if n < len(words) else str(n) for n in numbers[:length]), dataset.description.token)
 
 
 def _image(x: Tensor, inputs: Spread) -> tuple[tuple[Pixel, ...], ...]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.description import Token
+
 PADDING, UNKNOWN = 0, 1
 MARKS = ("<padding>", "<unknown>")
+SPACE = "▁"
+"""What stands in a piece for the blank before it, as in SentencePiece."""
 
 _TOKEN = re.compile(r"[^\W\d]\w*|\d+|[^\w\s]")
 
@@ -21,7 +25,22 @@ def tokens_of(text: str) -> list[str]:
     >>> tokens_of("Return True, or raise OSError(2).")
     ['return', 'true', ',', 'or', 'raise', 'oserror', '(', '2', ')', '.']
     """
-    return _TOKEN.findall(text.lower())
+    return list(tokens_in(text))
+
+
+def tokens_in(text: str) -> Iterator[str]:
+    """The same, one after the other: of a long text no more is cut than is asked for."""
+    return (found[0] for found in _TOKEN.finditer(text.lower()))
+
+
+def spelled(tokens: Iterable[str], token: Token | None) -> str:
+    """Tokens as a text that a person reads."""
+    match token:
+        case "character":
+            return "".join(tokens)
+        case "piece":
+            return "".join(tokens).replace(SPACE, " ").strip()
+    return " ".join(tokens)
 
 
 def vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.data import Dataset
-from engine.data.text import MARKS
+from engine.data.text import MARKS, spelled
 from engine.training.precision import evaluation
 
 TOKENS = 160
@@ -31,7 +31,7 @@ class Writer:
         self.device = device
         self.seed = seed
         self.temperature = temperature
-        self.joint = "" if dataset.description.token == "character" else " "
+        self.token = dataset.description.token
         first = dataset.validation if len(dataset.validation) else dataset.train
         window: Tensor = dataset.x[first[:1]][0]
         self.begin = window[:_CONTEXT].long().tolist()
@@ -47,7 +47,7 @@ class Writer:
                 scores = network(seen)[0, -1].float().cpu()
                 scores[: len(MARKS)] = -torch.inf
                 tokens.append(self._drawn(scores, generator))
-        return self.joint.join(self.vocabulary[token] for token in tokens[len(self.begin) :])
+        return spelled((self.vocabulary[token] for token in tokens[len(self.begin) :]), self.token)
 
     def _drawn(self, scores: Tensor, generator: torch.Generator) -> int:
         if self.temperature == 0 or not bool(scores[len(MARKS) :].isfinite().all()):

@@ -1,4 +1,4 @@
-"""What lies in a folder of class folders: every file that may be an image, with its class and its part.
+"""What lies in a folder of class folders: every file that may be a sample, with its class and its part.
 
 Nothing is opened. Links lead where they lead, except for links within a class folder to other folders: without them
 no listing can go round in circles.
@@ -14,9 +14,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.data.progress import progress
-from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.experiment.mistakes import Mistake, Refused, nearest, unknown_name
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the files in class folders are."""
+
+    suffixes: tuple[str, ...]
+    one: str
+    """In a sentence: `an image`."""
+    many: str
+
+
+IMAGES = Kind(SUFFIXES, "an image", "images")
 PARTS = (("train", "training"), ("val", "validation", "valid"), ("test", "testing"))
 """Names, in any case, of folders that hold the class folders of a part."""
 TRAIN, VALIDATION, TEST = range(3)
@@ -51,32 +64,40 @@ class Folder:
     faults: list[Fault] = field(default_factory=list)
     """What cannot be listed or is no file."""
     empty: list[str] = field(default_factory=list)
-    """Class folders without an image."""
+    """Class folders without a file of the kind."""
     left: list[str] = field(default_factory=list)
-    """Files that are no images by their names, and images that lie in no class folder."""
+    """Files that are not of the kind by their names, and files of it that lie in no class folder."""
     parted: tuple[str, ...] = ("", "", "")
     """The folder of each part below the root; all empty where the class folders lie in the root itself."""
+    kind: Kind = IMAGES
+    only: tuple[str, ...] = ()
+    """Classes that are asked for; empty where all are."""
+    beside: set[str] = field(default_factory=set)
+    """Class folders that are not asked for."""
 
     def path(self, index: int) -> str:
         """Where a file is."""
         return os.path.join(self.root, self.names[index])
 
 
-def listed(path: str) -> Folder:
+def listed(path: str, kind: Kind = IMAGES, only: tuple[str, ...] = ()) -> Folder:
     """The folder at a path that may begin with `~` or at the current folder.
+
+    Args:
+        only: the classes to take; empty for all.
 
     Raises:
         Refused: it cannot be listed, or there are no classes in it to be told apart.
     """
     root = os.path.abspath(os.path.expanduser(path))
-    entries = _entries_of_root(path, root)
+    entries = _entries_of_root(path, root, kind)
     folders = [entry.name for entry in entries if _is_folder(entry)]
     parts = _parts(folders)
-    folder = Folder(root, parted=parts)
+    folder = Folder(root, parted=parts, kind=kind, only=only)
     parted = any(parts)
     beside = [name for name in folders if parted and name not in parts]
     folder.left += [f"{name}/" for name in sorted(beside) if not name.startswith(".")]
-    folder.left += sorted(e.name for e in entries if not _is_folder(e) and _is_image(e.name))
+    folder.left += sorted(e.name for e in entries if not _is_folder(e) and _is_of(kind, e.name))
     for number, part in enumerate(parts):
         if part or (number == TRAIN and not parted):
             _list_part(folder, part)
@@ -108,11 +129,11 @@ def _subfolders(folder: str) -> list[str]:
         return []
 
 
-def _entries_of_root(path: str, root: str) -> list[os.DirEntry[str]]:
+def _entries_of_root(path: str, root: str, kind: Kind) -> list[os.DirEntry[str]]:
     def refused(found: str, expected: str, fix: str) -> Refused:
         return Refused(Mistake(WHERE, found, expected, fix, subject=shown(path)))
 
-    expected = "expected a folder with a folder of images for each class"
+    expected = f"expected a folder with a folder of {kind.many} for each class"
     try:
         with os.scandir(root) as entries:
             return sorted(entries, key=lambda entry: entry.name)
@@ -140,8 +161,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+def _is_of(kind: Kind, name: str) -> bool:
+    return name.lower().endswith(kind.suffixes) and not name.startswith(".")
 
 
 def _parts(folders: list[str]) -> tuple[str, ...]:
@@ -162,13 +183,18 @@ def _list_part(folder: Folder, part: str) -> None:
         folder.faults.append(Fault(part, f"it cannot be listed ({error.strerror})"))
         return
     if part:
-        folder.left += [os.path.join(part, e.name) for e in entries if not _is_folder(e) and _is_image(e.name)]
+        folder.left += [
+            os.path.join(part, e.name) for e in entries if not _is_folder(e) and _is_of(folder.kind, e.name)
+        ]
     numbers = {name: number for number, name in enumerate(folder.classes)}
     for entry in entries:
         name = os.path.join(part, entry.name)
         if not _is_folder(entry) or entry.name.startswith("."):
             if entry.is_symlink() and not os.path.exists(entry.path):
                 folder.faults.append(Fault(name, "it is a link that leads nowhere, or to itself"))
+            continue
+        if folder.only and entry.name not in folder.only:
+            folder.beside.add(entry.name)
             continue
         if not entry.name.isprintable():
             folder.faults.append(Fault(name, "the name of its class cannot be printed", "expected letters and digits"))
@@ -188,7 +214,7 @@ def _list_class(folder: Folder, name: str, number: int) -> None:
         folder.stamps.append(stamp)
         folder.labels.append(number)
         if len(folder.names) % SAY_EVERY == 0:
-            progress("Listing images", len(folder.names))
+            progress(f"Listing {folder.kind.many}", len(folder.names))
     if len(folder.names) == before:
         folder.empty.append(name)
 
@@ -199,7 +225,7 @@ def _leads_back(base: str, entry: os.DirEntry[str]) -> bool:
 
 
 def _files(folder: Folder, name: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Below a class folder, files before the folders beside them; what cannot be an image is noted."""
+    """Below a class folder, files before the folders beside them; what cannot be of the kind is noted."""
     pending = [name]
     while pending:
         at = pending.pop()
@@ -219,15 +245,17 @@ def _files(folder: Folder, name: str) -> Iterator[tuple[str, tuple[int, int]]]:
                 if stamp is not None:
                     yield below, stamp
             elif entry.is_symlink():
-                folder.faults.append(Fault(below, "it is a link to a folder", "expected a folder or an image"))
+                folder.faults.append(
+                    Fault(below, "it is a link to a folder", f"expected a folder or {folder.kind.one}")
+                )
             else:
                 inner.append(below)
         pending += reversed(inner)
 
 
 def _stamp(folder: Folder, name: str, entry: os.DirEntry[str]) -> tuple[int, int] | None:
-    """Bytes and time of change of what may be an image."""
-    if not _is_image(entry.name):
+    """Bytes and time of change of what may be of the kind."""
+    if not _is_of(folder.kind, entry.name):
         folder.left.append(name)
         return None
     try:
@@ -246,12 +274,19 @@ def _refuse_what_is_no_task(folder: Folder, path: str) -> None:
     def refused(found: str, expected: str, fix: str) -> Refused:
         return Refused(Mistake(WHERE, found, expected, fix, subject=shown(path)))
 
+    mistakes = [
+        unknown_name("data.classes", name, sorted({*folder.classes, *folder.beside}), "a class folder")
+        for name in folder.only
+        if name not in folder.classes
+    ]
+    if mistakes:
+        raise Refused(mistakes)
     if len(folder.classes) >= 2 or folder.faults:
         return
     if len(folder.classes) == 1:
         raise refused(
             f"it has one class folder, {folder.classes[0]}", "expected at least two", "Add a folder of another class."
         )
-    images = sum(not name.endswith("/") for name in folder.left)
-    found = f"it has {images:,} images and no class folders" if images else "it has no class folders"
-    raise refused(found, "expected a folder for each class", "Put the images into folders named by their classes.")
+    files, many = sum(not name.endswith("/") for name in folder.left), folder.kind.many
+    found = f"it has {files:,} {many} and no class folders" if files else "it has no class folders"
+    raise refused(found, "expected a folder for each class", f"Put the {many} into folders named by their classes.")

@@ -14,6 +14,7 @@ from engine.data.sources.series import Series
 from engine.data.sources.source import Source
 from engine.data.sources.stdlib_docs import StdlibDocs
 from engine.data.sources.table import Table
+from engine.data.sources.text import Text
 
 SOURCES: Mapping[str, type[Source]] = MappingProxyType(
     {
@@ -32,6 +33,7 @@ SOURCES: Mapping[str, type[Source]] = MappingProxyType(
             Images,
             Table,
             Series,
+            Text,
         )
     }
 )
@@ -51,5 +53,6 @@ __all__ = [
     "Source",
     "StdlibDocs",
     "Table",
+    "Text",
     "Wine",
 ]

@@ -299,10 +299,22 @@ def _object(number: int, line: str, faults: _Faults) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         faults.add(number, f"is {'a list' if isinstance(found, list) else 'a value'}", "expected an object", "Mend it.")
         return None
+    if "\\u" in line and (half := _half_a_pair(found)):
+        faults.add(number, f"has half a surrogate pair ({half})", "expected whole characters", "Mend or remove it.")
+        return None
     if twice:
         faults.add(number, f"has the key {twice[0]!r} twice", "expected a key once", "Rename one of them.")
         return None
     return found
+
+
+def _half_a_pair(found: dict[str, Any]) -> str:
+    """What JSON can escape and no text can hold; empty where there is none."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return f"\\u{ord(error.object[error.start]):04x}"
+    return ""
 
 
 def _text(value: Any) -> str | None:

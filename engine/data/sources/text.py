@@ -1,0 +1,141 @@
+"""Your own texts with labels: rows of a file, or a folder with a folder of .txt files for each class."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from engine.data.sources.source import Source
+from engine.data.sources.table import Columns, Delimiter
+from engine.experiment.document import Data
+from engine.experiment.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+    from engine.data.splits import Split
+    from engine.data.texts.load import Wanted
+
+TextColumn = Annotated[str, Field(min_length=1, description="The column that holds the texts.")]
+LabelColumn = Annotated[str, Field(min_length=1, description="The column that holds the label of each text.")]
+
+
+class Tokenised(Source):
+    """A source of texts that become numbers of tokens."""
+
+    tokens: Annotated[
+        Literal["word", "character", "bpe"],
+        Field(
+            description="word: words in lower case, numbers and marks. character: each as it stands. bpe: pieces of "
+            "words, merged from characters by how often they stand together (byte-pair encoding)."
+        ),
+    ] = "word"
+    vocabulary_size: Annotated[
+        int, Field(ge=3, le=1_000_000, description="Most tokens that get a number, padding and unknown among them.")
+    ] = 20_000
+    min_count: Annotated[
+        int, Field(ge=1, description="Times that a token must occur in the training part to get a number.")
+    ] = 2
+    max_length: Annotated[
+        int, Field(ge=1, le=100_000, description="Tokens of a text that are kept, from its start.")
+    ] = 256
+    bucket: Annotated[
+        bool, Field(description="Make batches of texts of like length: less padding, and less to compute.")
+    ] = True
+
+    def _wanted(self) -> Wanted:
+        from engine.data.texts.load import Wanted
+
+        return Wanted(
+            tokens=self.tokens,
+            vocabulary_size=self.vocabulary_size,
+            min_count=self.min_count,
+            max_length=self.max_length,
+            bucket=self.bucket,
+        )
+
+
+class Text(Tokenised):
+    """A folder holds class folders, or folders train, val and test of them, which then are the parts.
+
+    The vocabulary is learned from the training part, and kept with the run.
+    """
+
+    name: ClassVar[str] = "text"
+    summary: ClassVar[str] = "Texts of your own with labels: a CSV, TSV, JSON lines or Parquet file, or class folders."
+    when: ClassVar[str] = "To tell texts apart: reviews, messages, headlines."
+
+    path: Annotated[
+        str, Field(min_length=1, description="The file of rows, or the folder that the class folders of .txt lie in.")
+    ]
+    validation_path: Annotated[
+        str | None,
+        Field(min_length=1, description="A file whose rows are the validation part; `validation` is not used then."),
+    ] = None
+    test_path: Annotated[str | None, Field(min_length=1, description="A file whose rows are the test part.")] = None
+    text: TextColumn = "text"
+    target: LabelColumn = "label"
+    group: Annotated[
+        str | None, Field(description="A column: rows in which it is equal stay together in one part.")
+    ] = None
+    classes: Annotated[Columns, Field(description="Labels, or class folders, to take; left out, all.")] = ()
+    delimiter: Delimiter = "auto"
+    on_broken: Annotated[
+        Literal["refuse", "skip"],
+        Field(description="refuse: say which texts cannot be used, and do nothing. skip: say it, and leave them out."),
+    ] = "refuse"
+
+    def contradictions(self, data: Data) -> list[Mistake]:
+        """Columns and files that a folder does not have."""
+        if not os.path.isdir(os.path.expanduser(self.path)):
+            return _same_column(self.text, self.target, "target")
+        given: dict[str, Any] = {
+            "validation_path": self.validation_path,
+            "test_path": self.test_path,
+            "group": self.group,
+        }
+        return [
+            Mistake(
+                f"data.{name}",
+                f"{value!r} is for files of rows",
+                f"{self.path} is a folder",
+                f"Remove {name}; folders train, val and test in it are its parts.",
+            )
+            for name, value in given.items()
+            if value is not None
+        ]
+
+    def files(self) -> tuple[str, ...]:
+        """All files that rows come from; of a folder, it and two levels below it."""
+        if os.path.isdir(os.path.expanduser(self.path)):
+            from engine.data.images.folder import watched
+
+            return watched(self.path)
+        return tuple(filter(None, (self.path, self.validation_path, self.test_path)))
+
+    def load(self, split: Split) -> Dataset:
+        """Tokens (T,), padded with 0 behind, and the number of the class."""
+        from engine.data.texts.folders import from_folder
+        from engine.data.texts.load import data_set
+        from engine.data.texts.tables import from_tables
+
+        if os.path.isdir(os.path.expanduser(self.path)):
+            found = from_folder(self.path, self.classes)
+        else:
+            found = from_tables(
+                (self.path, self.validation_path, self.test_path),
+                text=self.text,
+                target=self.target,
+                group=self.group,
+                classes=self.classes,
+                delimiter=self.delimiter,
+            )
+        found.settle("data.path", skip=self.on_broken == "skip")
+        return data_set(self.name, found, self._wanted(), split)
+
+
+def _same_column(text: str, target: str, field: str) -> list[Mistake]:
+    if text != target:
+        return []
+    return [Mistake(f"data.{field}", f"{target!r} is data.text too", "expected another column", "Name another.")]

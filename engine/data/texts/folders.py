@@ -1,0 +1,73 @@
+"""Texts from a folder with a folder of .txt files for each class, as the Large Movie Review Dataset has them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from engine.data.images.folder import WHERE, Folder, Kind, listed, shown
+from engine.data.progress import progress
+from engine.data.tables.files import refuse_what_does_not_fit
+from engine.data.texts.labelled import NAMED, Fault, Labelled
+from engine.data.texts.memory import BYTES_PER_BYTE
+
+TEXTS = Kind((".txt",), "a text", "texts")
+_SAY_EVERY = 500
+
+
+def from_folder(path: str, classes: tuple[str, ...]) -> Labelled:
+    """Every text that can be read, and every one that cannot.
+
+    Args:
+        classes: the class folders to take; empty for all.
+
+    Raises:
+        Refused: the folder cannot be listed, has no classes to be told apart, or is more than memory holds.
+    """
+    folder = listed(path, TEXTS, classes)
+    refuse_what_does_not_fit(WHERE, path, sum(size for size, _ in folder.stamps) * BYTES_PER_BYTE)
+    found = Labelled(folder.classes, own=("", folder.parted[1], folder.parted[2]))
+    found.faults += [Fault(shown(fault.name), fault.found, fault.expected) for fault in folder.faults]
+    found.faults += [Fault(shown(name), "it has no texts", "expected at least one") for name in folder.empty]
+    for part, (begin, end) in enumerate(pairwise([0, *folder.ends])):
+        for index in range(begin, end):
+            if index % _SAY_EVERY == 0:
+                progress("Reading texts", index, len(folder.names))
+            _read(folder, index, part, found)
+    found.notes += _notes(folder)
+    return found
+
+
+def _read(folder: Folder, index: int, part: int, found: Labelled) -> None:
+    name = shown(folder.names[index])
+    try:
+        with open(folder.path(index), "rb") as file:
+            content = file.read()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        found.faults.append(Fault(name, f"it cannot be read ({error.strerror})"))
+        return
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        what = f"byte {error.start:,} (line {line:,}) is {content[error.start]:#04x}, which is not UTF-8"
+        found.faults.append(Fault(name, what, "expected text in UTF-8"))
+        return
+    if "\0" in text:
+        found.faults.append(Fault(name, f"byte {content.index(0):,} is a null byte", "expected text in UTF-8"))
+    elif not text.strip():
+        found.faults.append(Fault(name, "it holds no text", "expected some"))
+    else:
+        found.texts.append(text)
+        found.labels.append(folder.labels[index])
+        found.parts.append(part)
+
+
+def _notes(folder: Folder) -> list[str]:
+    notes = []
+    if folder.left:
+        more = f"; and {len(folder.left) - NAMED:,} more" if len(folder.left) > NAMED else ""
+        named = ", ".join(shown(name) for name in folder.left[:NAMED])
+        said = "Not looked at, since they lie in no class folder or do not end in .txt"
+        notes.append(f"{said}: {named}{more}.")
+    if folder.beside:
+        notes.append(f"Class folders that are not in data.classes: {', '.join(sorted(map(shown, folder.beside)))}.")
+    return notes

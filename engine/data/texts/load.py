@@ -1,0 +1,87 @@
+"""From labelled texts to a data set: parts, then what is learned of the training part, then every text numbered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.data.dataset import Dataset, dataset
+from engine.data.splits import Indices, Parts, Split
+from engine.data.texts.labelled import TEST, TRAIN, VALIDATION, Labelled
+from engine.data.texts.tokens import Kind, learned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to become of texts."""
+
+    tokens: Kind
+    vocabulary_size: int
+    min_count: int
+    max_length: int
+    bucket: bool
+
+
+def data_set(source: str, found: Labelled, wanted: Wanted, split: Split) -> Dataset:
+    """Tokens (T,), T of the longest text, and the number of the class. The vocabulary is that of the training part."""
+    notes = [*found.notes]
+    labels = np.asarray(found.labels, dtype=np.int64)
+    parts = _parts(found, labels, split, notes)
+    to_learn = (found.texts[at] for at in parts.train.tolist())
+    length = wanted.max_length
+    tokens = learned(wanted.tokens, to_learn, size=wanted.vocabulary_size, min_count=wanted.min_count, length=length)
+    x, lengths = tokens.ragged(found.texts, length)
+    notes.append(
+        f"{len(found.texts):,} texts; the vocabulary has {len(tokens.vocabulary):,} {tokens.token}s, from the training "
+        "part only."
+    )
+    cut = int((lengths == length).sum())
+    if cut:
+        notes.append(f"{cut / len(lengths):.0%} of the texts reach {length:,} {tokens.token}s and are cut there.")
+    notes += _again(found.texts, parts)
+    return dataset(
+        source,
+        "classification",
+        "tokens",
+        x,
+        labels,
+        parts,
+        classes=found.classes,
+        lengths=lengths,
+        vocabulary=tokens.vocabulary,
+        encoders={"tokens": tokens.as_dict()},
+        token=tokens.token,
+        bucketed=wanted.bucket,
+        notes=tuple(notes),
+    )
+
+
+def _parts(found: Labelled, labels: Indices, split: Split, notes: list[str]) -> Parts:
+    """What has a file or folder of its own is that; the rest is drawn from what is trained on."""
+    for name, part in (("validation", VALIDATION), ("test", TEST)):
+        if found.own[part]:
+            notes.append(f"The {name} part is {found.own[part]}; data.{name} is not used.")
+    if found.own[VALIDATION]:
+        split = replace(split, validation=0.0, fold=None)
+    if found.own[TEST]:
+        split = replace(split, test=0.0)
+    part_of = np.asarray(found.parts)
+    own = int((part_of == TRAIN).sum())
+    drawn = split.by_class(labels[:own], None if found.groups is None else found.groups[:own])
+    validation, test = (np.flatnonzero(part_of == part) for part in (VALIDATION, TEST))
+    return Parts(
+        drawn.train,
+        validation if found.own[VALIDATION] else drawn.validation,
+        test if found.own[TEST] else drawn.test,
+        drawn.notes,
+    )
+
+
+def _again(texts: list[str], parts: Parts) -> list[str]:
+    """A sentence on texts that are trained on and held back too."""
+    seen = {texts[at] for at in parts.train.tolist()}
+    twice = sum(texts[at] in seen for part in (parts.validation, parts.test) for at in part.tolist())
+    if not twice:
+        return []
+    return [f"{twice:,} of the texts that are held back are in the training part too, letter for letter."]
