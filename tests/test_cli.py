@@ -327,3 +327,14 @@ def test_check_fixes_what_needs_no_thought_in_the_file_itself(tmp_path):
     assert (tmp_path / "mine.toml").read_text() == preset_text("digits-cnn").replace('"AdamW"', '"Adam"')
     refused = torchdeck("check", "digits-cnn", "--fix", cwd=tmp_path)
     assert refused.returncode == 2 and "torchdeck presets digits-cnn > digits-cnn.toml" in refused.stderr
+
+
+def test_a_fold_is_asked_for_by_an_option_and_is_kept_with_the_run(tmp_path):
+    asked = json.loads(torchdeck("check", "wine", "--fold", "2/5", "--json", cwd=tmp_path).stdout)
+    # 178 wines in five parts, of which the second has 36
+    assert (asked["data"]["train_samples"], asked["data"]["val_samples"]) == (142, 36)
+    run = ["train", "wine", "--json", "--set", "training.epochs=1"]
+    events = [json.loads(line) for line in torchdeck(*run, "--fold", "5/5", cwd=tmp_path).stdout.splitlines()]
+    assert events[0]["experiment"]["data"]["fold"] == "5/5" and events[0]["val_samples"] == 35
+    for wrong, said in (("6/5", "data.fold"), ("second", "data.fold"), ("1/1", "at least two folds")):
+        assert any(said in line for line in refused(torchdeck("check", "wine", "--fold", wrong, cwd=tmp_path)))

@@ -43,6 +43,10 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a place of the document: optimizer.lr=3e-4. Repeatable."),
 ]
+Fold = Annotated[
+    str | None,
+    typer.Option("--fold", metavar="K/N", help="Validate on the K-th of N parts, as --set data.fold=K/N does: 2/5."),
+]
 RunsDir = Annotated[
     str | None,
     typer.Option(
@@ -90,6 +94,7 @@ def deck(
 def train(
     experiment: PresetOrFile,
     set_: Set = None,
+    fold: Fold = None,
     headless: Headless = False,
     as_json: Json = False,
     detach: Detach = False,
@@ -99,14 +104,14 @@ def train(
     """Train an experiment: in the deck, or without a terminal (or with --headless, --json) with progress on stderr."""
     if detach:
         named = [] if name is None else ["--name", name]
-        changes = [part for change in set_ or [] for part in ("--set", change)]
+        changes = [part for change in _changes(set_, fold) for part in ("--set", change)]
         _detach(
             ["train", "--headless", *changes, *named, "--runs-dir", str(_runs_dir(runs_dir)), "--", experiment],
             as_json=as_json,
         )
     from engine.experiment import read
 
-    overrides = [*(set_ or []), *([f"name={json.dumps(name)}"] if name is not None else [])]
+    overrides = [*_changes(set_, fold), *([f"name={json.dumps(name)}"] if name is not None else [])]
     draft = read(experiment, overrides)
     directory = _runs_dir(runs_dir)
     if headless or as_json or _terminal_problem():
@@ -204,6 +209,7 @@ def continue_(run: LiveRun = None, runs_dir: RunsDir = None, timeout: Timeout = 
 def check(
     experiment: PresetOrFile,
     set_: Set = None,
+    fold: Fold = None,
     as_json: Json = False,
     weights: Annotated[bool, typer.Option("--weights", help="Also what the weights start as.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Apply the fixes that need no thought to the file first.")] = False,
@@ -211,17 +217,18 @@ def check(
     """The plan of an experiment, without training: data, layer table, parameters, FLOPs, memory; or every mistake."""
     from engine.experiment import read
 
+    changes = _changes(set_, fold)
     if fix:
         from tui.mending import mend
 
-        if problem := mend(experiment, set_ or []):
+        if problem := mend(experiment, changes):
             _refuse([problem])
     from engine.plan import check as plan_of
     from tui.printing.plan import plan_as_dict, plan_as_text, weights_as_dicts, weights_as_text
     from tui.reading import reading_shown
 
     with reading_shown():
-        plan = plan_of(read(experiment, set_ or []))
+        plan = plan_of(read(experiment, changes))
     starts = None
     if weights and plan.ok and plan.description is not None:
         from engine.model.init_statistics import init_statistics
@@ -450,6 +457,11 @@ def _ask(command: Literal["stop", "pause", "continue"], run: str | None, runs_di
     else:
         said = f"{answer.outcome} at step {answer.step}, in epoch {answer.epoch}."
     print(plain(f"{path.name}: {said}"), file=sys.stderr)
+
+
+def _changes(set_: list[str] | None, fold: str | None) -> list[str]:
+    """What --set and --fold change of a document, as --set says it."""
+    return [*(set_ or []), *([f"data.fold={fold}"] if fold is not None else [])]
 
 
 def _detach(arguments: list[str], *, as_json: bool) -> NoReturn:

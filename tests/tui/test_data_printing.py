@@ -6,6 +6,7 @@ import io
 import json
 import re
 import statistics
+from pathlib import Path
 
 import pytest
 from made_previews import images
@@ -76,3 +77,27 @@ def test_the_command_answers_with_json_and_refuses_with_a_fix() -> None:
     assert data["inputs"]["minimum"] == 0 and data["inputs"]["maximum"] == 1
     refused = CliRunner().invoke(app, ["data", "digits", "--set", "data.as_row=true"])
     assert isinstance(refused.exception, Refused) and "Did you mean as_rows?" in str(refused.exception)
+
+
+def shown(source: str, *changes: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "100")
+    result = CliRunner().invoke(app, ["data", source, *(part for change in changes for part in ("--set", change))])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_series_is_shown_by_several_of_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"{row % 7},{row % 5}\n" for row in range(200))
+    (tmp_path / "a.csv").write_text(f"sold,heat\n{rows}")
+    asked = ["data.path=" + str(tmp_path / "a.csv"), "data.target=sold", 'data.features=["heat"]']
+    text = shown("series", *asked, monkeypatch=monkeypatch)
+    assert "window 0 " in text and "window 135" in text and text.count("◆") == 4 + 1
+    assert "windows of 24 steps, then 1 to forecast ◆; sold solid, heat dashed" in text
+
+
+def test_the_features_of_a_table_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "".join(f"{row},{'ab'[row % 2]},{'cd'[row // 2 % 2]}\n" for row in range(40))
+    (tmp_path / "a.csv").write_text(f"age,town,kind\n{rows}")
+    asked = ["data.path=" + str(tmp_path / "a.csv"), "data.target=kind"]
+    text = shown("table", *asked, monkeypatch=monkeypatch)
+    assert re.findall(r"^ *(age|town=[ab])  ", text, re.MULTILINE) == ["age", "town=a", "town=b"]

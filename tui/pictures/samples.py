@@ -17,10 +17,11 @@ from tui.pictures.frame import LEAST_PLOT, Look, drawn, framed, joined, one_line
 from tui.pictures.pixels import Pixels, half_blocks, scaled, shades
 from tui.quantities import left, number_text, right, shape_text
 from tui.series import Bucket
-from tui.widgets.plot import Layer, Mark, Scene, canvas_size, draw
+from tui.widgets.plot import Layer, Mark, Scene, Stroke, canvas_size, draw
 from tui.widgets.scale import Axis, linear_ticks, nice_step, value_axis
 
 if TYPE_CHECKING:
+    from engine.data.description import Description
     from engine.data.preview import Preview, Sample, Spread
     from engine.experiment import Experiment
 
@@ -31,8 +32,12 @@ _SMALL = 12
 """Rows that a strip of images has for a start; more where nothing else needs them."""
 _NAME = 8
 """Cells of a class's name that are seen below an image that is narrower than that."""
-_LINES = 3
+_STROKES: tuple[tuple[str, Stroke], ...] = (("first", "solid"), ("third", "dashed"), ("fourth", "dotted"))
+_LINES = len(_STROKES)
 """Series that are drawn as lines; more of them are a picture, light where a value is high."""
+_WINDOWS = 4
+_WINDOW_CELLS = 40
+_WINDOW_ROWS, _MOST_WINDOW_ROWS = 9, 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,48 +233,71 @@ def _texts(shown: Sequence[Sample], width: int) -> Block:
 
 
 def _series(preview: Preview, width: int, look: Look) -> Block:
-    """The first window as curves over time, with what is to be predicted from it."""
-    shown = preview.samples[0]
-    steps = preview.description.input_shape[0]
+    """A few windows as curves over time, with what is to be predicted from each: beside and below one another."""
+    beside = max(1, min(_WINDOWS, (width + 2) // (_WINDOW_CELLS + 2), len(preview.samples)))
+    each = (width - 2 * (beside - 1)) // beside
+    strips = -(-min(_WINDOWS, len(preview.samples)) // beside)
 
     def lines(room: int) -> list[Content]:
-        forecast = preview.description.task == "forecasting"
-        said = f"a window of {steps:,} steps"
-        said += (
-            f", then {len(shown.target)} to forecast {'#' if look.ascii else '◆'}" if forecast else f": {_title(shown)}"
-        )
-        caption = words(said, width, MUTED, most=2)
-        if room - len(caption) < LEAST_PLOT:
+        caption = words(_said_of_windows(preview, look), width, MUTED, most=2)
+        room -= len(caption)
+        if room < LEAST_PLOT:
             return caption
-        return [*_curves(shown, steps, forecast, width, room - len(caption), look), *caption]
+        below = min(strips, max(1, room // _WINDOW_ROWS))
+        shown = _spread_over(preview.samples, beside * below)
+        out: list[Content] = []
+        for begin in range(0, len(shown), beside):
+            curves = [
+                _curves(one, preview.description, each, room // below, look) for one in shown[begin : begin + beside]
+            ]
+            out += [_beside(row, each + 1) for row in zip(*curves, strict=True)]
+        return [*out, *caption]
 
-    return Block(LEAST_PLOT + 1, 9, 14, lines)
+    return Block(LEAST_PLOT + 1, _WINDOW_ROWS + 2, strips * _MOST_WINDOW_ROWS + 2, lines)
 
 
-def _curves(shown: Sample, steps: int, forecast: bool, width: int, height: int, look: Look) -> list[Content]:
-    values = [value for line in shown.series for value in line] + (list(shown.target) if forecast else [])
-    y = value_axis(values, height - 2)
+def _spread_over(shown: Sequence[Sample], count: int) -> list[Sample]:
+    """So many samples from the first to the last, evenly."""
+    count = min(count, len(shown))
+    return [shown[round(at * (len(shown) - 1) / max(1, count - 1))] for at in range(count)]
+
+
+def _said_of_windows(preview: Preview, look: Look) -> str:
+    d = preview.description
+    said = f"windows of {d.input_shape[0]:,} steps"
+    if d.task == "forecasting":
+        said += f", then {d.outputs:,} to forecast {'#' if look.ascii else '◆'}"
+    named = ", ".join(f"{one_line(name)} {stroke}" for name, (_, stroke) in zip(d.features, _STROKES, strict=False))
+    return f"{said}; {named}" if len(d.features) > 1 else said
+
+
+def _curves(shown: Sample, description: Description, width: int, height: int, look: Look) -> list[Content]:
+    """One window. Of several targets, each is a line of its own behind it."""
+    steps, forecast = description.input_shape[0], description.task == "forecasting"
+    apart = max(1, len(description.targets))
+    ahead = [shown.target[target::apart] for target in range(apart)] if forecast else []
+    title = [
+        Content.styled(f"window {shown.index:,}" if forecast else _title(shown), MUTED).truncate(width, ellipsis=True)
+    ]
+    y = value_axis([value for line in (*shown.series, *ahead) for value in line], height - 3)
     if y is None:
-        return []
-    columns, _ = canvas_size(width, height, y)
-    end = float(max(2, steps + (len(shown.target) if forecast else 0)))
+        return [*title, *[Content("")] * (height - 1)]
+    columns, _ = canvas_size(width, height - 1, y)
+    end = float(max(2, steps + (len(ahead[0]) if ahead else 0)))
     x = Axis(
         low=1.0, high=end, ticks=linear_ticks(1.0, end, max(1.0, nice_step(end / max(2, columns // 9)))), unit="step"
     )
-    layers = []
-    for line, tone, stroke in zip(
-        shown.series, ("first", "third", "fourth"), ("solid", "dashed", "dotted"), strict=False
-    ):
-        apart = (steps - 1) / max(1, len(line) - 1)
-        layers.append(Layer(buckets=_points(line, 1.0, apart), tone=tone, stroke=stroke))  # type: ignore[arg-type]
-    marks: tuple[Mark, ...] = ()
-    if forecast and shown.target:
-        layers.append(Layer(buckets=_points(shown.target, steps + 1.0, 1.0), tone="second", stroke="dotted"))
-        marks = tuple(
-            Mark(x=steps + 1.0 + at, y=value, symbol="◆", tone="second", label="" if at else "target")
-            for at, value in enumerate(shown.target[:1])
-        )
-    return drawn(draw(Scene(x=x, y=y, layers=tuple(layers), marks=marks), width, height, look.marker))
+    layers: list[Layer] = [
+        Layer(buckets=_points(line, 1.0, (steps - 1) / max(1, len(line) - 1)), tone=tone, stroke=stroke)
+        for line, (tone, stroke) in zip(shown.series, _STROKES, strict=False)
+    ]
+    layers += [Layer(buckets=_points(line, steps + 1.0, 1.0), tone="second", stroke="dotted") for line in ahead]
+    marks = tuple(
+        Mark(x=steps + 1.0, y=line[0], symbol="◆", tone="second", label="" if number else "target")
+        for number, line in enumerate(ahead)
+    )
+    plot = drawn(draw(Scene(x=x, y=y, layers=tuple(layers), marks=marks), width, height - 1, look.marker))
+    return [*title, *plot]
 
 
 def _points(values: Sequence[float], first: float, apart: float) -> tuple[Bucket, ...]:
@@ -277,11 +305,13 @@ def _points(values: Sequence[float], first: float, apart: float) -> tuple[Bucket
 
 
 def _features(preview: Preview, width: int) -> Block:
-    """A row a feature: number, mean and deviation, range."""
-    rows = [("#", "mean ± std", "range")]
-    for number, spread in enumerate(preview.features):
-        rows.append((f"{number}", _mean(spread), f"{_short(spread.minimum)} to {_short(spread.maximum)}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    """A row a feature: its name, or its number where it has none, mean and deviation, range."""
+    names = [one_line(name) for name in preview.description.features] or [str(n) for n in range(len(preview.features))]
+    rows = [("feature" if preview.description.features else "#", "mean ± std", "range")]
+    for name, spread in zip(names, preview.features, strict=True):
+        rows.append((name, _mean(spread), f"{_short(spread.minimum)} to {_short(spread.maximum)}"))
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(3)]
+    widths[0] = min(widths[0], max(_NAME, width - sum(widths[1:]) - 4))
 
     def line(row: tuple[str, str, str]) -> str:
         return "  ".join(right(cell, size) for cell, size in zip(row, widths, strict=True))
