@@ -25,7 +25,7 @@ from engine.catalog.suitability import (
     state_numbers,
 )
 from engine.checks import Subject, every_mistake
-from engine.data import describe, with_defaults
+from engine.data import describe, to_download, with_defaults
 from engine.data.description import Description
 from engine.devices import Precision, devices, resolve_device, resolve_precision, resolve_threads
 from engine.experiment.document import Choice, Data, Experiment, Layer, Model, Optimizer
@@ -232,7 +232,10 @@ def check(draft: Draft | Experiment) -> Plan:
         steps=steps_per_epoch * training.epochs,
         lr=() if wrong or not steps_per_epoch else _lr_plan(_rate_parts(experiment), steps_per_epoch),
         group_rates=() if wrong or not steps_per_epoch else _group_rates(experiment, groups, steps_per_epoch),
-        downloads=tuple(file.download for file in files if not file.is_here),
+        downloads=(
+            *filter(None, [to_download(experiment.data)]),
+            *(file.download for file in files if not file.is_here),
+        ),
         mistakes=said,
     )
 

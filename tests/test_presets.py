@@ -4,8 +4,12 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent / "engine" / "data"))
+import published_files
 
 from engine.experiment import preset_names, preset_text, read
 from engine.plan import check
@@ -144,14 +148,45 @@ def test_a_hopeless_learning_rate_fails_a_run_in_one_sentence_and_with_status_1(
     assert re.search(HOPELESS, end["message"])
 
 
-# What a preset downloads is left out where it is trained on a machine that need not have a network.
+# What a preset downloads is left out, or is there in small, where a machine need not have a network.
 OFFLINE = {"resnet18-finetune": ["model.layers[0].weights=none"]}
+SMALL = {
+    "mnist-lenet": lambda root, monkeypatch: published_files.mnist(root),
+    "fashion-cnn": lambda root, monkeypatch: published_files.mnist(root, "FashionMNIST"),
+    "cifar10-resnet": published_files.cifar,
+}
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """The changes by which a preset needs no network."""
+
+    def changes(preset):
+        if preset in SMALL:
+            SMALL[preset](tmp_path / "sets", monkeypatch)
+            return [f"data.root={tmp_path / 'sets'}"]
+        return OFFLINE.get(preset, [])
+
+    return changes
+
+
+@pytest.mark.parametrize("preset", SMALL)
+def test_a_preset_on_a_set_of_the_fields_is_checked_without_it_and_trained_on_its_format(preset, tmp_path, offline):
+    expected = check(read(preset, [f"data.root={tmp_path / 'nothing'}"]))
+    assert expected.ok and expected.parameters and len(expected.downloads) == 1
+    found = check(read(preset, [*offline(preset), "training.epochs=3", "training.threads=1"]))
+    assert found.ok and found.downloads == () and found.parameters == expected.parameters
+    assert [layer.output_shape for layer in found.layers] == [layer.output_shape for layer in expected.layers]
+    session = Session(found, runs_dir=tmp_path / "runs")
+    session.start()
+    session.join()
+    assert session.finished.reason is Reason.COMPLETED
 
 
 @pytest.mark.usefixtures("airline")
 @pytest.mark.parametrize("preset", preset_names())
-def test_a_hopeless_learning_rate_leaves_the_checkpoints_of_any_preset_whole(preset, tmp_path):
-    hopeless = ["optimizer.lr=1e30", "training.threads=1", *OFFLINE.get(preset, [])]
+def test_a_hopeless_learning_rate_leaves_the_checkpoints_of_any_preset_whole(preset, tmp_path, offline):
+    hopeless = ["optimizer.lr=1e30", "training.threads=1", *offline(preset)]
     session = Session(check(read(preset, hopeless)), runs_dir=tmp_path)
     session.start()
     session.join()

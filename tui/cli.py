@@ -278,10 +278,12 @@ def data(
     draft = data_draft(source, set_ or [])
     if draft.experiment is None or draft.mistakes:
         _refuse(draft.mistakes)
+    from engine.data import fetch
     from engine.data.preview import preview
     from tui.reading import reading_shown
 
     with reading_shown():
+        fetch(draft.experiment.data)
         found = preview(draft.experiment.data, draft.experiment.seed)
     if as_json:
         print(json.dumps(data_as_dict(found), ensure_ascii=False))

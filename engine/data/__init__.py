@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.data.baselines import Baseline, baselines_of
     from engine.data.dataset import Dataset
     from engine.data.description import Description, Task
-    from engine.data.load import describe, load_data
+    from engine.data.load import describe, fetch, load_data, to_download
     from engine.data.parameters import source_mistakes, with_defaults
     from engine.data.sources import SOURCES, Source
 
@@ -23,7 +23,9 @@ _HOME = {
     "Task": "engine.data.description",
     "baselines_of": "engine.data.baselines",
     "describe": "engine.data.load",
+    "fetch": "engine.data.load",
     "load_data": "engine.data.load",
+    "to_download": "engine.data.load",
     "source_mistakes": "engine.data.parameters",
     "with_defaults": "engine.data.parameters",
 }
@@ -37,8 +39,10 @@ __all__ = [
     "Task",
     "baselines_of",
     "describe",
+    "fetch",
     "load_data",
     "source_mistakes",
+    "to_download",
     "with_defaults",
 ]
 

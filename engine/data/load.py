@@ -11,6 +11,7 @@ from engine.data.balance import imbalance_note
 from engine.data.dataset import Dataset
 from engine.data.description import Description
 from engine.data.parameters import parsed
+from engine.data.sources import Source
 from engine.data.splits import Split
 from engine.data.standardising import standardised
 from engine.data.transforming import transform_mistakes, transformed
@@ -61,7 +62,8 @@ def describe(data: Data, seed: int) -> Description:
     key = fingerprint(data, seed)
     description = _described.get(key)
     if description is None:
-        description = load_data(data, seed).description
+        outline = _outline(data, seed)
+        description = load_data(data, seed).description if outline is None else outline
         while len(_described) >= DESCRIBED:
             _described.pop(next(iter(_described)), None)
         _described[key] = description
@@ -84,11 +86,44 @@ def _state(path: str) -> tuple[int, int, int]:
     return (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def _load(data: Data, seed: int) -> Dataset:
+def to_download(data: Data) -> str:
+    """A sentence on what is downloaded before the first step; empty where all is here."""
+    source, _ = parsed(data)
+    return source.to_download() if source is not None else ""
+
+
+def fetch(data: Data) -> bool:
+    """Download what is missing; whether anything was.
+
+    Raises:
+        Refused: it cannot be had.
+    """
+    source = _source(data)
+    if not source.to_download():
+        return False
+    source.fetch()
+    return True
+
+
+def _source(data: Data) -> Source:
     source, mistakes = parsed(data)
     mistakes = [*mistakes, *transform_mistakes(data)]
     if source is None or mistakes:
         raise Refused(mistakes)
+    return source
+
+
+def _outline(data: Data, seed: int) -> Description | None:
+    """What is known of samples that are still to be downloaded; None where they are here."""
+    source = _source(data)
+    if not source.to_download():
+        return None
+    outline = source.outline(Split.of(data, seed))
+    return transformed(outline, data, room=free_host_memory() // 2).description
+
+
+def _load(data: Data, seed: int) -> Dataset:
+    source = _source(data)
     loaded = source.load(Split.of(data, seed))
     _refuse_nothing_to_train_on(data, loaded)
     loaded = transformed(loaded, data, room=free_host_memory() // 2)

@@ -6,7 +6,8 @@ on every machine. Time series are never shuffled: their parts follow one another
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -67,6 +68,24 @@ class Split:
     def by_group(self, groups: NDArray[np.integer]) -> Parts:
         """Parts of whole groups: no group has samples in two of them."""
         return grouped(groups, self.validation, self.test, self.seed, self.fold)
+
+    def beside(self, labels: NDArray[np.integer], ends: Sequence[int], *, validation: bool, test: bool) -> Parts:
+        """Parts where some are given: samples lie as train, validation, test, and each of the three ends at `ends`.
+
+        Args:
+            validation: whether there is a validation part of its own; if not, it is drawn from the training part.
+            test: the same of the test part.
+        """
+        train_end, validation_end, end = ends
+        draw = replace(self, validation=0.0, fold=None) if validation else self
+        draw = replace(draw, test=0.0) if test else draw
+        drawn = draw.by_class(labels[:train_end])
+        return Parts(
+            drawn.train,
+            np.arange(train_end, validation_end, dtype=np.int64) if validation else drawn.validation,
+            np.arange(validation_end, end, dtype=np.int64) if test else drawn.test,
+            drawn.notes,
+        )
 
     def spans(self, length: int) -> Spans:
         """Where a series of `length` values is cut in time."""

@@ -11,10 +11,11 @@ from time import monotonic, sleep
 from torch import nn
 
 from engine.data import Baseline, Dataset, baselines_of, kept, load_data
+from engine.data import fetch as fetch_data
 from engine.data.baselines import comparison
 from engine.experiment import Mistake, Refused, dumps
 from engine.model.pretrained import fetch
-from engine.plan import Plan
+from engine.plan import Plan, check
 from engine.runs import RunDirectory
 from engine.training import faults, resuming
 from engine.training.allocator import keep_freed_memory
@@ -56,6 +57,10 @@ class Session:
     def __init__(self, plan: Plan, *, runs_dir: Path = Path("runs"), resume: Resumption | None = None) -> None:
         if not plan.ok:
             raise Refused(m for m in plan.mistakes if m.severity == "error")
+        if fetch_data(plan.experiment.data):
+            plan = check(plan.experiment)  # of what came, not of what was expected
+            if not plan.ok:
+                raise Refused(m for m in plan.mistakes if m.severity == "error")
         self.plan = plan
         self.inbox: deque[Command] = deque()
         self.finished: Finished | None = None

@@ -22,8 +22,8 @@ Pixels = NDArray[np.uint8]
 Size = tuple[int, int]
 """Height and width."""
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-NAMES = "PNG, JPEG, WebP, BMP or TIFF"
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM")
+NAMES = "PNG, JPEG, WebP, BMP, TIFF or PPM"
 LARGEST_SIDE = 30_000
 LARGEST_PIXELS = 64_000_000
 """With what converting takes beside them, half a gigabyte while they are decoded."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.data.progress import progress
 from engine.experiment.mistakes import Mistake, Refused, nearest, unknown_name
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm")
 
 
 @dataclass(frozen=True, slots=True)

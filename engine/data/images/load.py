@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -12,12 +11,13 @@ from torch import Tensor
 
 from engine.data.dataset import Dataset, dataset
 from engine.data.images.decoding import Wanted, size_text
-from engine.data.images.folder import TEST, TRAIN, VALIDATION, WHERE, Folder, listed, shown
+from engine.data.images.folder import TEST, VALIDATION, WHERE, Folder, listed, shown
 from engine.data.images.reading import Found, fingerprint, look_at, mapped, size_of
 from engine.data.images.samples import ImageFiles
 from engine.data.splits import Indices, Parts, Split
 from engine.experiment.mistakes import Mistake, Refused, put
 
+MEND = 'Mend or remove it, or set data.on_broken = "skip".'
 NAMED = 20
 """Files that are named one by one; of the others, how many there are is said."""
 
@@ -33,80 +33,84 @@ def load_images(path: str, wanted: Wanted, split: Split, *, skip: bool, keep: bo
         Refused: with every file that cannot be used, or with what is wrong with the folder.
     """
     folder = listed(path)
+    notes = [
+        f"The {part} part is the folder {name}; data.{part} is not used."
+        for part, name in zip(("validation", "test"), folder.parted[1:], strict=True)
+        if name
+    ]
+    return data_set_of(
+        folder, wanted, split, source="images", where=WHERE, mend=MEND, skip=skip, keep=keep, notes=notes
+    )
+
+
+def data_set_of(
+    folder: Folder,
+    wanted: Wanted,
+    split: Split,
+    *,
+    source: str,
+    where: str,
+    mend: str,
+    skip: bool,
+    keep: bool,
+    notes: Iterable[str],
+) -> Dataset:
+    """The data set of files that are listed.
+
+    Args:
+        where: the place in the document that mistakes are at.
+        mend: what to do about a file that cannot be used, as a sentence.
+
+    Raises:
+        Refused: with every file that cannot be used.
+    """
     found = look_at(folder, wanted, keep=keep)
     faults = _faults(folder, found)
-    mistakes = [] if skip else [_mistake(*fault) for fault in faults[:NAMED]]
+    mistakes = [] if skip else [Mistake(where, *fault[1:], mend, subject=fault[0]) for fault in faults[:NAMED]]
     if not skip and len(faults) > NAMED:
-        more = f"{len(faults) - NAMED:,} more files and folders cannot be used"
-        mistakes.append(Mistake(WHERE, more, "", 'Mend or remove them, or set data.on_broken = "skip".'))
+        mistakes.append(Mistake(where, f"{len(faults) - NAMED:,} more files and folders cannot be used", "", mend))
     if found.sizes:
         mistakes.append(_sizes_differ(folder, found))
     if mistakes:
         raise Refused(mistakes)
-    return _data_set(folder, found, faults, path, wanted, split)
 
-
-def _data_set(
-    folder: Folder, found: Found, faults: list[tuple[str, str, str]], path: str, wanted: Wanted, split: Split
-) -> Dataset:
     rows = found.rows(len(folder.names))
     labels = np.asarray(folder.labels, dtype=np.int64)[rows]
-    edges = np.searchsorted(rows, [0, *folder.ends])
-    of_part = [np.arange(begin, end, dtype=np.int64) for begin, end in pairwise(edges)]
-    present = np.unique(labels[of_part[TRAIN]])
-    if len(present) < 2:
-        left = f"{len(of_part[TRAIN]):,} images of {len(present)} classes can be used"
+    ends = np.searchsorted(rows, folder.ends).tolist()
+    # Where all can be used, no class is without an image; otherwise one may have none left to train on.
+    classes = np.unique(labels[: ends[0]]) if skip else np.arange(len(folder.classes))
+    if len(classes) < 2 or not ends[0]:
+        left = f"{ends[0]:,} images of {len(classes)} classes can be used"
         named = "; ".join(_clause(*fault) for fault in faults[:NAMED])
-        raise Refused(
-            Mistake(WHERE, left, "expected at least two classes to train on", f"{named}.", subject=shown(path))
-        )
-    parts, notes = _parts(folder, of_part, labels, present, split)
-    assert found.size is not None
-    x: Tensor | ImageFiles
-    if found.pixels:
-        x = torch.from_numpy(mapped(found, len(folder.names))).permute(0, 3, 1, 2)
-        identity = ""
-        notes.append("Decoded pixels are kept in the cache folder.")
-    else:
-        settled = replace(wanted, size=found.size, mode="grey" if found.channels == 1 else "colour")
-        x = ImageFiles.of(folder, rows, settled)
-        identity = fingerprint(folder, settled)
-        notes.append(f"Images are decoded batch by batch: {found.why_not}.")
+        expected = "expected at least two classes to train on"
+        raise Refused(Mistake(where, left, expected, f"{named}.", subject=shown(folder.root)))
+    numbers = np.searchsorted(classes, labels)
+    known = np.isin(labels, classes)
+    parted = split.beside(numbers, ends, validation=bool(folder.parted[VALIDATION]), test=bool(folder.parted[TEST]))
+    validation, test = (some[known[some]] for some in (parted.validation, parted.test))
+    x, identity, how = _samples(folder, found, rows, wanted)
     return dataset(
-        "images",
+        source,
         "classification",
         "image",
         x,
-        np.searchsorted(present, labels),
-        parts,
-        classes=tuple(folder.classes[i] for i in present),
+        numbers,
+        Parts(parted.train, validation, test, parted.notes),
+        classes=tuple(folder.classes[i] for i in classes),
         identity=identity,
-        notes=(*notes, *_notes(folder, found, faults)),
+        notes=(*notes, how, *_notes(folder, found, faults)),
     )
 
 
-def _parts(
-    folder: Folder, of_part: list[Indices], labels: Indices, present: Indices, split: Split
-) -> tuple[Parts, list[str]]:
-    """Folders of parts as they are; what has no folder is drawn from the training folder."""
-    notes = []
-    if folder.parted[VALIDATION]:
-        split = replace(split, validation=0.0, fold=None)
-        notes.append(f"The validation part is the folder {folder.parted[VALIDATION]}; data.validation is not used.")
-    if folder.parted[TEST]:
-        split = replace(split, test=0.0)
-        notes.append(f"The test part is the folder {folder.parted[TEST]}; data.test is not used.")
-    drawn = split.by_class(np.searchsorted(present, labels[of_part[TRAIN]]))
-    known = [some[np.isin(labels[some], present)] for some in of_part]
-    return (
-        Parts(
-            drawn.train,
-            known[VALIDATION] if folder.parted[VALIDATION] else drawn.validation,
-            known[TEST] if folder.parted[TEST] else drawn.test,
-            drawn.notes,
-        ),
-        notes,
-    )
+def _samples(folder: Folder, found: Found, rows: Indices, wanted: Wanted) -> tuple[Tensor | ImageFiles, str, str]:
+    """Pixels that are kept, or files; what tells files from others; and a sentence on which it is."""
+    assert found.size is not None
+    if found.pixels:
+        pixels = torch.from_numpy(mapped(found, len(folder.names))).permute(0, 3, 1, 2)
+        return pixels, "", "Decoded pixels are kept in the cache folder."
+    settled = replace(wanted, size=found.size, mode="grey" if found.channels == 1 else "colour")
+    files = ImageFiles.of(folder, rows, settled)
+    return files, fingerprint(folder, settled), f"Images are decoded batch by batch: {found.why_not}."
 
 
 def _faults(folder: Folder, found: Found) -> list[tuple[str, str, str]]:
@@ -115,10 +119,6 @@ def _faults(folder: Folder, found: Found) -> list[tuple[str, str, str]]:
     faults += [(name, "it has no images", "expected at least one") for name in folder.empty]
     faults += [(folder.names[index], *fault) for index, fault in found.faults.items()]
     return [(shown(name), what, expected) for name, what, expected in faults]
-
-
-def _mistake(name: str, what: str, expected: str) -> Mistake:
-    return Mistake(WHERE, what, expected, 'Mend or remove it, or set data.on_broken = "skip".', subject=name)
 
 
 def _clause(name: str, what: str, expected: str) -> str:

@@ -15,28 +15,26 @@ from engine.data.sources.source import Source
 from engine.data.sources.stdlib_docs import StdlibDocs
 from engine.data.sources.table import Table
 from engine.data.sources.text import Text
+from engine.data.sources.torchvision_sets import TORCHVISION_SETS
 
-SOURCES: Mapping[str, type[Source]] = MappingProxyType(
-    {
-        source.name: source
-        for source in (
-            Digits,
-            DigitsRGB,
-            BreastCancer,
-            Wine,
-            Diabetes,
-            MackeyGlass,
-            StdlibDocs,
-            PythonReference,
-            Characters,
-            Arrays,
-            Images,
-            Table,
-            Series,
-            Text,
-        )
-    }
+_EVERY: tuple[type[Source], ...] = (
+    Digits,
+    DigitsRGB,
+    BreastCancer,
+    Wine,
+    Diabetes,
+    MackeyGlass,
+    StdlibDocs,
+    PythonReference,
+    Characters,
+    Arrays,
+    Images,
+    Table,
+    Series,
+    Text,
+    *TORCHVISION_SETS,
 )
+SOURCES: Mapping[str, type[Source]] = MappingProxyType({source.name: source for source in _EVERY})
 
 __all__ = [
     "SOURCES",

@@ -39,6 +39,21 @@ class Source(BaseModel, ABC):
         path = getattr(self, "path", None)
         return (path,) if isinstance(path, str) else ()
 
+    def to_download(self) -> str:
+        """A sentence on what has to be downloaded before anything can be loaded; empty where all is here."""
+        return ""
+
+    def fetch(self) -> None:
+        """Download what is missing.
+
+        Raises:
+            Refused: it cannot be had.
+        """
+
+    def outline(self, split: Split) -> Dataset:
+        """What the samples will be, as far as it is known while they are missing: a few, and the description of all."""
+        raise NotImplementedError(f"{self.name} is never missing")
+
     @abstractmethod
     def load(self, split: Split) -> Dataset:
         """The samples, parted as `split` says. Nothing of the other parts reaches what is learned from the first.

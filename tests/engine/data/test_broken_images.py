@@ -81,7 +81,7 @@ def flipped(content: bytes, begin: float = 0.3) -> bytes:
     return content[:at] + bytes(255 - byte for byte in content[at:])
 
 
-READABLE = "PNG, JPEG, WebP, BMP or TIFF"
+READABLE = "PNG, JPEG, WebP, BMP, TIFF or PPM"
 BROKEN: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("zero bytes", "x.png", b"", "it is empty, expected an image"),
     ("zero bytes of a photo", "x.jpg", b"", "it is empty, expected an image"),
