@@ -1,7 +1,7 @@
 # make train      the deck, training digits-cnn; without a terminal, progress as plain lines
 # make test       every test but the benchmarks
 # make check      style, types, and who may import whom
-# make mutations  ten thousand presets changed at random, none of which may end in a traceback
+# make mutations  ten thousand presets and five thousand runs changed at random, none of which may end in a traceback
 # make test-faults  runs killed two hundred times, and gone on with
 # make clean      remove what the others made, runs excepted
 #
@@ -40,6 +40,7 @@ check: $(READY)
 
 mutations: $(READY)
 	@TORCHDECK_MUTATIONS=10000 $(BIN)/python -m pytest --timeout 3600 tests/engine/checks/test_mutations.py
+	@TORCHDECK_MUTATED_RUNS=5000 $(BIN)/python -m pytest --timeout 7200 tests/faults/test_mutated_runs.py
 
 test-faults: $(READY)
 	@TORCHDECK_KILLS=200 $(BIN)/python -m pytest -n 2 --dist worksteal tests/faults

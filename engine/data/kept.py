@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from engine.data.dataset import Dataset
+from engine.free_memory import free_host_memory
 
 LEARNED, SPLIT = "data.json", "split.safetensors"
 _PARTS = ("train", "validation", "test")
@@ -41,8 +43,8 @@ def keep(dataset: Dataset, run: Path) -> None:
 def difference(dataset: Dataset, run: Path) -> str:
     """What is not as it was when the run began, as a sentence; empty where all is, or where nothing was kept."""
     try:
-        parts = load((run / SPLIT).read_bytes())
-        learned = json.loads((run / LEARNED).read_bytes())
+        parts = load(_read(run / SPLIT))
+        learned = json.loads(_read(run / LEARNED))
     except FileNotFoundError:
         return ""
     except (OSError, ValueError, RecursionError, SafetensorError) as error:
@@ -58,6 +60,20 @@ def difference(dataset: Dataset, run: Path) -> str:
     if learned != json.loads(json.dumps(_learned(dataset))):
         return "What the run learned from its training part (vocabulary, scales, classes) is not what it was."
     return ""
+
+
+def _read(file: Path) -> bytes:
+    """A file of the run's own: no link, no pipe that would be waited on, no more than memory holds.
+
+    Raises:
+        OSError: it is none.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as opened:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > free_host_memory() // 2:
+            raise OSError(f"{file.name} is no file that a run writes")
+        return opened.read()
 
 
 def _learned(dataset: Dataset) -> dict[str, Any]:

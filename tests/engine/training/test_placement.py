@@ -198,3 +198,13 @@ def test_a_run_is_not_gone_on_with_on_other_data(tmp_path):
     other.start()
     assert other.join(60) and other.finished.reason is Reason.FAILED
     assert "The train part is not the one that the run began with" in other.finished.message
+
+
+def test_a_pipe_in_place_of_what_a_run_kept_is_not_waited_on(tmp_path):
+    session = started(tmp_path)
+    (session.directory / "split.safetensors").unlink()
+    os.mkfifo(session.directory / "split.safetensors")
+    resumed = Session.resumed(session.directory)
+    resumed.start()
+    assert resumed.join(60) and resumed.finished.reason is Reason.FAILED
+    assert "split.safetensors is no file that a run writes" in resumed.finished.message

@@ -1,0 +1,187 @@
+"""Run directories changed at random: listed, shown, watched and resumed; a sentence at worst, never a traceback.
+
+`TORCHDECK_MUTATED_RUNS=5000` runs as many as that; `make mutations` does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from engine.experiment import Refused, reads
+from engine.plan import check
+from engine.runs import Follower
+from engine.training.session import Session
+from tui.cli import app
+from tui.feed import Feed
+
+MUTATIONS = int(os.environ.get("TORCHDECK_MUTATED_RUNS", "60"))
+RUN = """
+[data]
+source = "digits"
+batch_size = 512
+[model]
+layers = ["Flatten", {type = "Linear", out_features = "auto"}]
+[training]
+epochs = 2
+threads = 1
+checkpoint_every_s = 0.001
+"""
+LONGEST_S = 30
+ODD = (
+    *(b"", b"\0" * 100, b"\xff\xfe", b"\x1b]0;owned\x07\x1b[2J", b"[" * 5000, b'{"a":' * 2000, b"NaN", b"1e999", b"-1"),
+    *(b"null", b"true", b'"\\ud800"', b"../../outside", b"/etc/passwd", b"9" * 5000, b"\n" * 1000, b"a" * 100_000),
+    b'{"event":"epoch","time":0,"epoch":1e300,"step":-5,"train_loss":"NaN","lr":null,"seconds":"x","samples_per_s":0}\n',
+    b'{"event":"finished","time":"x"}\n',
+    b'{"command":"set_lr","value":1e-3}\n',
+    b'{"command":"stop"}{"command":"stop"}\n',
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was interrupted, with checkpoints to go on from."""
+    folder = tmp_path_factory.mktemp("whole")
+    session = Session(check(reads(RUN)), runs_dir=folder)
+    session.start()
+    assert session.join(60)
+    return session.directory
+
+
+@pytest.fixture(autouse=True)
+def no_hang() -> Iterator[None]:
+    """A door that does not answer ends the test."""
+
+    def hung(*_: object) -> None:
+        raise TimeoutError(f"no answer within {LONGEST_S} s")
+
+    before = signal.signal(signal.SIGALRM, hung)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def mutate(run: Path, dice: random.Random) -> str:
+    """One file of a run changed, and which and how."""
+    files = sorted(p for p in run.rglob("*") if p.is_file() and not p.is_symlink())
+    names = ("events.jsonl", "commands.jsonl", "environment.json", "experiment.toml", "data.json")
+    # What an earlier change has made a link, a pipe or a folder is left as it is.
+    likely = [run / name for name in names if run / name in files or not os.path.lexists(run / name)]
+    file = dice.choice([*dice.choices(likely or files, k=1), *dice.choices(files, k=2)])
+    content = file.read_bytes() if file.exists() else b""
+    at, other = sorted(dice.choices(range(len(content) + 1), k=2))
+    odd = dice.choice(ODD)
+    flipped = bytes(byte ^ 1 << dice.randrange(8) for byte in content[at : at + 1])
+    secret = run.parent.parent / "outside" / "secret"
+    changes: list[tuple[str, Callable[[], object]]] = [
+        ("cut off", lambda: file.write_bytes(content[:at])),
+        ("a piece taken out", lambda: file.write_bytes(content[:at] + content[other:])),
+        ("a piece doubled", lambda: file.write_bytes(content[:other] + content[at:])),
+        ("something put in", lambda: file.write_bytes(content[:at] + odd + content[at:])),
+        ("a piece replaced", lambda: file.write_bytes(content[:at] + odd + content[other:])),
+        ("a bit flipped", lambda: file.write_bytes(content[:at] + flipped + content[at + 1 :])),
+        ("replaced", lambda: file.write_bytes(odd)),
+        ("removed", lambda: file.unlink(missing_ok=True)),
+        ("made a folder", lambda: (file.unlink(missing_ok=True), file.mkdir())),
+        ("made a link out", lambda: (file.unlink(missing_ok=True), file.symlink_to(secret))),
+        ("made a pipe", lambda: (file.unlink(missing_ok=True), os.mkfifo(file))),
+        ("made unreadable", lambda: file.chmod(0)),
+        ("a value changed", lambda: file.write_bytes(_other_value(content, dice))),
+    ]  # fmt: skip
+    what, change = dice.choice(changes)
+    change()
+    return f"{file.relative_to(run)}: {what}"
+
+
+def _other_value(content: bytes, dice: random.Random) -> bytes:
+    """A line of JSON with another value at one of its keys."""
+    lines = content.splitlines(keepends=True)
+    if not lines:
+        return content
+    i = dice.randrange(len(lines))
+    try:
+        value = json.loads(lines[i])
+        key = dice.choice(list(value))
+        value[key] = dice.choice(
+            [None, -1, 1e308, "x" * 10_000, [], {}, "../../outside", "\x1b[31m", True, [[[]]] * 50]
+        )
+        lines[i] = json.dumps(value).encode() + b"\n"
+    except (ValueError, TypeError, IndexError):
+        lines[i] = dice.choice(ODD)
+    return b"".join(lines)
+
+
+def asked(*arguments: str) -> str:
+    """What a command says; it ends by itself, with a status that is one of ours."""
+    signal.alarm(LONGEST_S)
+    result = CliRunner().invoke(app, list(arguments))
+    signal.alarm(0)
+    if result.exception is not None and not isinstance(result.exception, (SystemExit, Refused)):
+        raise result.exception
+    assert result.exit_code in (0, 1, 2), result.output
+    said = result.output + (str(result.exception) if isinstance(result.exception, Refused) else "")
+    assert "Traceback" not in said
+    assert "\x1b]" not in said and "\x1b[2J" not in said and "\x07" not in said
+    return said
+
+
+def watched(run: Path) -> None:
+    """As a deck does that is opened on it."""
+    signal.alarm(LONGEST_S)
+    feed = Feed(Follower(run))
+    for _ in range(3):
+        feed.pull()
+    signal.alarm(0)
+
+
+def resumed(run: Path) -> None:
+    """Gone on with to its end, or refused in a sentence."""
+    signal.alarm(LONGEST_S)
+    try:
+        session = Session.resumed(run)
+    except Refused:
+        return
+    finally:
+        signal.alarm(0)
+    session.start()
+    if not session.join(LONGEST_S):
+        session.interrupt()
+        assert session.join(LONGEST_S), "a resumed run does not end"
+    assert session.finished is not None and session.finished.message
+    for internal in ("KeyError", "TypeError", "AttributeError", "IndexError", "AssertionError", "ValueError"):
+        assert internal not in session.finished.message, session.finished.message
+
+
+@pytest.mark.timeout(7200)
+def test_a_run_that_was_changed_at_random_is_answered_with_a_sentence_at_worst(whole: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("mine\n")
+    before = (outside / "secret").stat()
+    dice = random.Random(int(os.environ.get("TORCHDECK_SEED", "0")))
+    for number in range(MUTATIONS):
+        runs = tmp_path / "runs"
+        shutil.rmtree(runs, ignore_errors=True)
+        runs.mkdir()
+        run = Path(shutil.copytree(whole, runs / whole.name))
+        changes = [mutate(run, dice) for _ in range(dice.choice((1, 1, 1, 2, 5)))]
+        try:
+            for door in (("runs",), ("runs", "--json"), ("runs", "show", run.name)):
+                asked(*door[:1], "--runs-dir", str(runs), *door[1:])
+            watched(run)
+            resumed(run)
+            asked("runs", "--runs-dir", str(runs))
+        except BaseException as error:
+            error.add_note(f"mutation {number}: {'; '.join(changes)}")
+            raise
+        after = (outside / "secret").stat()
+        assert sorted(os.listdir(outside)) == ["secret"] and (outside / "secret").read_text() == "mine\n"
+        assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode), changes
