@@ -55,9 +55,14 @@ SGD = "optimizer={type='SGD', lr=0.05, momentum=0.9, nesterov=true}"
 STOPS = "training.early_stopping={patience=2, min_delta=0.05}"
 
 CASES: dict[str, tuple[str, list[str]]] = {
-    "cnn-onecycle-mixup-cutmix": (
+    "cnn-onecycle-augment-mixup-cutmix": (
         CNN,
-        [ADAM, "scheduler={type='OneCycleLR', max_lr=4e-3}", "regularization={mixup=0.4, cutmix=1.0}"],
+        [
+            ADAM,
+            "scheduler={type='OneCycleLR', max_lr=4e-3}",
+            "regularization={mixup=0.4, cutmix=1.0}",
+            "data.augment=[{type='RandomCrop', padding=1, size=8}, {type='RandomRotation', degrees=10}]",
+        ],
     ),
     "lstm-plateau": (
         LSTM,
