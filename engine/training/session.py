@@ -38,6 +38,8 @@ DEVICE_EVENT_S = 2.0
 EVENTS_HELD = 20_000
 """Events that wait for a viewer in this process before the oldest are dropped; the run directory keeps them all."""
 
+_NOT_SAVED = "the last checkpoint could not be written, the one before it is kept"
+
 
 class Session:
     """Owns one run: the engine thread, its control, its checkpoints and its run directory.
@@ -353,11 +355,7 @@ class Session:
         saved = keeper.close()
         at, stopping = loop.position, loop.stopping
         if reason is Reason.INTERRUPTED:
-            how = (
-                "everything is saved"
-                if saved
-                else "the last checkpoint could not be written, the one before it is kept"
-            )
+            how = "everything is saved" if saved else _NOT_SAVED
             return f"Interrupted at step {at.step}, in epoch {at.epochs_begun}; {how}."
         if reason is Reason.DETACHED:
             return f"Left at step {at.step}, in epoch {at.epochs_begun}, to go on in another process."
@@ -377,6 +375,8 @@ class Session:
             clauses.append("the averaged weights are kept")
         if compared := comparison(self._baselines, self._best_measured):
             clauses.append(compared)
+        if not saved:
+            clauses.append(_NOT_SAVED)
         return f"{'; '.join(clauses)}."
 
     def _failed(self, error: BaseException) -> str:

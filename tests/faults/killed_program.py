@@ -21,6 +21,7 @@ from typing import Any
 
 import sklearn.datasets
 import torch
+import torchvision.transforms.v2
 
 import engine.plan
 import engine.training.loop
@@ -28,7 +29,15 @@ import engine.training.session
 import tui.cli
 import tui.headless
 
-assert sklearn.datasets and torch and engine.plan and engine.training.session and tui.headless
+# Imported for the children, which import them again in no time.
+assert (
+    sklearn.datasets
+    and torch
+    and torchvision.transforms.v2
+    and engine.plan
+    and engine.training.session
+    and tui.headless
+)
 
 engine.training.loop.TICK_S = 0.004  # these runs take a second: looked at more often, they are saved within epochs
 

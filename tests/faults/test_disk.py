@@ -139,15 +139,19 @@ def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes
     ]
 
 
-def test_a_run_that_ends_on_a_full_disk_says_what_is_not_saved(small_disk: Path) -> None:
+@pytest.mark.parametrize("ending", ["interrupted", "stopped"])
+def test_a_run_that_ends_on_a_full_disk_says_what_is_not_saved(small_disk: Path, ending: str) -> None:
     session, seen = session_in(small_disk / "runs"), []
     until(session, seen, "Checkpoint")
     until(session, seen, "Checkpoint")
     filled(small_disk)
     until(session, seen, "The checkpoint could not be written")
-    session.interrupt()
+    if ending == "interrupted":
+        session.interrupt()
+    else:
+        session.send(Simple(command="stop"))
     assert session.join(60)
-    assert session.finished is not None and session.finished.reason is Reason.INTERRUPTED
+    assert session.finished is not None and session.finished.reason.value == ending
     assert "could not be written, the one before it is kept" in session.finished.message
     assert "everything is saved" not in session.finished.message
     assert_all_whole(session.directory)
