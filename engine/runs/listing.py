@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from engine.experiment.mistakes import Mistake, Refused, nearest
 from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
 from engine.runs.hold import holder
 from engine.runs.process import is_alive
+from engine.runs.summaries import Facts, Summaries
 
 Status = Literal["live", "completed", "early_stopped", "stopped", "interrupted", "failed", "stale"]
 
@@ -57,7 +59,9 @@ def list_runs(runs_dir: Path) -> list[RunSummary]:
         paths = [Path(entry.path) for entry in os.scandir(runs_dir) if not entry.name.startswith(".")]
     except OSError:
         return []
-    runs = [summary for path in paths if (summary := summarize(path)) is not None]
+    summaries = Summaries(runs_dir)
+    runs = [summary for path in paths if (summary := _summarize(path, summaries)) is not None]
+    summaries.write()
     return sorted(runs, key=lambda run: (run.started, run.name), reverse=True)
 
 
@@ -107,11 +111,37 @@ def find_run(runs_dir: Path, text: str | None, *, live: bool = False) -> Path:
 
 def summarize(path: Path) -> RunSummary | None:
     """What one run's directory says of it; None when it is not a run."""
-    if not _is_run(path):
+    return _summarize(path, None)
+
+
+def _summarize(path: Path, summaries: Summaries | None) -> RunSummary | None:
+    events = _events_of(path)
+    if events is None:
         return None
-    start, ends, written = _ends(path / EVENTS)
+    facts = summaries.get(path.name, events) if summaries is not None else None
+    if facts is None:
+        start, ends = _ends(path / EVENTS)
+        facts = {"start": _about(start), "ends": ends}
+        if summaries is not None:
+            summaries.keep(path.name, events, facts)
+    return _summary(path, facts, events.st_mtime)
+
+
+def _about(start: dict[str, Any]) -> dict[str, Any]:
+    """What is shown of how a run started."""
     experiment = _dict(start.get("experiment"))
     stopping = _dict(_dict(experiment.get("training")).get("early_stopping"))
+    return {
+        "time": start.get("time"),
+        "epochs": start.get("epochs"),
+        "name": experiment.get("name"),
+        "monitor": stopping.get("monitor"),
+    }
+
+
+def _summary(path: Path, facts: Facts, written: float) -> RunSummary:
+    start = _dict(facts.get("start"))
+    ends = {kind: _dict(event) for kind, event in _dict(facts.get("ends")).items()}
     epoch, finished = ends.get("epoch", {}), ends.get("finished", {})
     latest = finished or ends.get("step") or epoch
     started = _finite(start.get("time")) or _modified(path / EXPERIMENT)
@@ -126,12 +156,12 @@ def summarize(path: Path) -> RunSummary | None:
         status=status,
         paused=status == "live" and _holds(ends),
         started=started,
-        experiment_name=str(experiment.get("name") or _TIME_PREFIX.sub("", path.name, count=1)),
+        experiment_name=str(start.get("name") or _TIME_PREFIX.sub("", path.name, count=1)),
         epoch=_count(latest.get("epoch")) or 0,
         epochs=_count(start.get("epochs")) or 0,
         best=_number(best_of.get("best")),
         best_epoch=_count(best_of.get("best_epoch")),
-        monitor=str(stopping.get("monitor") or "val_loss"),
+        monitor=str(start.get("monitor") or "val_loss"),
         seconds=seconds,
         message=str(finished.get("message") or ""),
     )
@@ -159,18 +189,17 @@ def _holds(ends: dict[str, dict[str, Any]]) -> bool:
     )
 
 
-def _ends(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]], float]:
-    """The first `run_started`; the last event of each kind since the last one; when the file was written to.
+def _ends(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The first `run_started`; the last event of each kind since the last one.
 
     Of commands that is the last `pause` or `continue`.
     """
     try:
         with path.open("rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
-            start = _first_line(file.fileno(), status.st_size)
-            return start, _last_events(file.fileno(), status.st_size), status.st_mtime
+            size = os.fstat(file.fileno()).st_size
+            return _first_line(file.fileno(), size), _last_events(file.fileno(), size)
     except OSError:
-        return {}, {}, 0.0
+        return {}, {}
 
 
 def _first_line(descriptor: int, size: int) -> dict[str, Any]:
@@ -248,11 +277,17 @@ def _names(runs_dir: Path) -> list[str]:
 
 
 def _is_run(path: Path) -> bool:
+    return _events_of(path) is not None
+
+
+def _events_of(path: Path) -> os.stat_result | None:
+    """How a run's events file looks; None where there is no run."""
     # Both: somebody's own folder may well hold an experiment.toml, and runs can be removed.
     try:
-        return (path / EXPERIMENT).is_file() and (path / EVENTS).is_file()
-    except OSError:  # somebody else's, in a folder that is shared; or a name that no file can have
-        return False
+        events = (path / EVENTS).stat()
+        return events if stat.S_ISREG(events.st_mode) and (path / EXPERIMENT).is_file() else None
+    except (OSError, ValueError):  # somebody else's, in a folder that is shared; or a name that no file can have
+        return None
 
 
 def _modified(path: Path) -> float:

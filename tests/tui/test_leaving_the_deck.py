@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +18,12 @@ import psutil
 import pytest
 from real_terminal import Terminal
 
+from engine import Session, check, read
+from engine.training.commands import Command, SetLR, Simple
+
 PROGRAM = Path(__file__).parent / "torchdeck_program.py"
 UNENDING = ("--set", "training.epochs=100000", "--set", "training.early_stopping=false")
-PATIENCE_S = 60
+PATIENCE_S = 90
 
 Open = Callable[..., Terminal]
 
@@ -109,3 +114,130 @@ def test_d_leaves_at_once_and_the_run_goes_on_in_a_process_of_its_own(torchdeck:
     assert status(run) == "live"
     steer(tmp_path, "stop")
     assert status(run) == "stopped"
+
+
+class AtSteps(deque[Command]):
+    """Commands of a session, each due when the run has taken so many steps."""
+
+    def __init__(self, session: Session, commands: list[tuple[int, Command]]) -> None:
+        super().__init__(command for _, command in commands)
+        self._session = session
+        self._steps = deque(step for step, _ in commands)
+
+    def __bool__(self) -> bool:
+        loop = self._session._loop
+        return bool(self._steps) and loop is not None and loop.position.step >= self._steps[0]
+
+    def popleft(self) -> Command:
+        self._steps.popleft()
+        return super().popleft()
+
+
+def newest(run: Path) -> Path:
+    return sorted((run / "checkpoints").iterdir(), key=lambda folder: folder.name.rpartition("-")[2])[-1]
+
+
+def test_a_run_that_is_left_come_back_to_and_steered_ends_with_the_weights_of_one_that_never_was(
+    torchdeck: Open, tmp_path: Path
+) -> None:
+    changes = [*UNENDING, "--set", "training.threads=1"]
+    first = torchdeck("train", "digits-cnn", *changes)
+    first.until("● training")
+    first.press("d")
+    assert first.status() == 0
+    run = the_run(tmp_path)
+
+    again = torchdeck("attach")
+    again.until("● training")
+    again.press("+")
+    wait_for(lambda: len(events(run, "command")) == 2)
+    again.press("p")
+    again.until("‖ paused")
+    again.press("p")
+    again.until("● training")
+    again.press("s")
+    again.until("Stop this run?")
+    again.press("s")
+    again.until("■ stopped")
+    again.press("q")
+    assert again.status() == 0
+
+    asked = events(run, "command")
+    assert [event["command"] for event in asked] == ["detach", "set_lr", "pause", "continue", "stop"]
+    _, rate, _, _, stop = asked
+    session = Session(check(read("digits-cnn", changes[1::2])), runs_dir=tmp_path / "undisturbed")
+    commands = [(rate["step"], SetLR(value=rate["value"])), (stop["step"], Simple(command="stop"))]
+    session.inbox = AtSteps(session, commands)
+    session.start()
+    assert session.join(PATIENCE_S)
+    one, other = newest(run), newest(session.directory)
+    assert one.name == other.name
+    for name in ("model.safetensors", "trainer.safetensors"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_a_terminal_that_is_closed_mid_epoch_takes_no_run_with_it_and_leaves_nothing_behind(
+    torchdeck: Open, tmp_path: Path
+) -> None:
+    epochs = ("--set", "training.epochs=250", "--set", "training.early_stopping=false")
+    terminal = torchdeck("train", "digits-cnn", *epochs)
+    terminal.until("● training")
+    process, group = psutil.Process(terminal.deck()), os.getpgid(terminal.deck())
+    run = the_run(tmp_path)
+    terminal.hang_up()
+    steps = len(events(run, "step"))
+    wait_for(lambda: len(events(run, "step")) > steps + 5)
+    assert status(run) == "live"
+    # Nothing spins on the dead terminal: what the process uses is what one training thread does.
+    before, began = process.cpu_times(), time.monotonic()
+    time.sleep(2)
+    after, took_s = process.cpu_times(), time.monotonic() - began
+    assert (after.user + after.system - before.user - before.system) / took_s < 1.2
+    viewer = torchdeck("attach")
+    viewer.until("● training")
+    wait_for(lambda: status(run) == "completed")
+    viewer.until("✓ completed")
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    left = [p.pid for p in psutil.process_iter() if _group(p.pid) == group and p.status() != psutil.STATUS_ZOMBIE]
+    assert set(left) <= {terminal.child.pid}
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def test_a_viewer_that_hangs_and_a_link_that_is_frozen_do_not_slow_a_run(torchdeck: Open, tmp_path: Path) -> None:
+    terminal = torchdeck("train", "digits-cnn", *UNENDING)
+    terminal.until("● training")
+    run = the_run(tmp_path)
+    viewer = torchdeck("attach")
+    viewer.until("● training")
+    # From here on nobody reads what either writes, and one of them is stopped altogether.
+    os.kill(viewer.deck(), signal.SIGSTOP)
+    steps = events(run, "step")[-1]["step"]
+    time.sleep(3)
+    frozen = events(run, "step")[-1]["step"] - steps
+    os.kill(viewer.deck(), signal.SIGCONT)
+    assert frozen > 50
+    steer(tmp_path, "stop")
+    viewer.until("■ stopped")
+    terminal.until("■ stopped")
+
+
+def test_a_crash_of_the_engine_is_a_sentence_on_a_deck_that_stands(torchdeck: Open, tmp_path: Path) -> None:
+    terminal = torchdeck("train", "digits-cnn", *UNENDING, TORCHDECK_TEST_CRASH="1")
+    terminal.until("✗ failed")
+    terminal.until("RuntimeError: the step broke")
+    assert "Traceback" not in terminal.text
+    run = the_run(tmp_path)
+    log = (run / "console.log").read_text()
+    assert "Traceback" in log and "RuntimeError: the step broke" in log
+    assert (run / "console.log").stat().st_mode & 0o777 == 0o600
+    terminal.press("3")
+    terminal.until("Presets")
+    terminal.press("q")
+    assert terminal.status() == 1
+    assert terminal.is_restored()

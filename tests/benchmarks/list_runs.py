@@ -1,0 +1,64 @@
+"""How long `torchdeck runs` takes with many runs in the folder: the first time, and after that.
+
+python tests/benchmarks/list_runs.py [RUNS]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from engine.runs import RunDirectory
+from engine.training.events import Epoch, Finished, Reason, RunStarted, Step
+
+TIMES = 5
+
+
+def make(runs: Path, number: int) -> None:
+    """A run of 30 epochs as digits-cnn writes it."""
+    run = RunDirectory.create(runs, f"digits-cnn-{number}", 'name = "digits-cnn"\n', {})
+    experiment = {"name": "digits-cnn", "training": {"early_stopping": {"monitor": "val_loss", "patience": 8}}}
+    plan = tuple((step, step / 256) for step in range(256))
+    run.append(
+        RunStarted(
+            run=run.name,
+            directory=str(run.path),
+            experiment=experiment,
+            device="cpu",
+            precision="float32",
+            threads=1,
+            parameters=18_602,
+            train_samples=1438,
+            val_samples=359,
+            steps_per_epoch=23,
+            epochs=30,
+            lr_plan=plan,
+        )
+    )
+    for epoch in range(1, 31):
+        run.append(Step(epoch=epoch, step=epoch * 23, loss=0.5, lr=1e-3, grad_norm=0.4, samples_per_s=24_000))
+        run.append(
+            Epoch(epoch=epoch, step=epoch * 23, train_loss=0.5, val_loss=0.4, lr=1e-3, seconds=1, samples_per_s=1)
+        )
+    run.append(Finished(reason=Reason.COMPLETED, epoch=30, step=690, seconds=30, message="Trained 30 epochs."))
+    run.close()
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(count):
+            make(Path(folder), number)
+        command = [sys.executable, "-m", "tui.cli", "runs", "--runs-dir", folder]
+        for which in ("first", *["again"] * TIMES):
+            began = time.perf_counter()
+            listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert len(listed.splitlines()) == count + 1
+            print(f"{which}: {time.perf_counter() - began:.3f} s, the process and all")
+
+
+if __name__ == "__main__":
+    main()

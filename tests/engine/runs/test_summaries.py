@@ -1,0 +1,108 @@
+"""A long list of runs is not read anew each time, and is never wrong for it."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.runs import RunDirectory, list_runs, summarize
+from engine.runs.summaries import SUMMARIES
+from engine.training.events import Finished, Reason, Step
+
+RUNS = 40
+
+
+def ended(runs: Path, number: int) -> Path:
+    run = RunDirectory.create(runs, f"run-{number}", 'name = "x"\n', {})
+    run.append(Step(epoch=1, step=5, loss=1.0, lr=1e-3, samples_per_s=1.0))
+    run.append(Finished(reason=Reason.COMPLETED, epoch=number, step=5, seconds=1.0, message="Trained."))
+    run.close()
+    return run.path
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for number in range(RUNS):
+        ended(tmp_path, number)
+    return tmp_path
+
+
+def read_anew(runs: Path) -> list[object]:
+    return sorted((summarize(p) for p in runs.iterdir() if p.is_dir()), key=lambda r: (r.started, r.name), reverse=True)
+
+
+def test_what_is_kept_is_what_is_read(runs: Path) -> None:
+    assert list_runs(runs) == read_anew(runs)
+    assert (runs / SUMMARIES).stat().st_mode & 0o777 == 0o600
+    kept = json.loads((runs / SUMMARIES).read_text())["runs"]
+    assert len(kept) == RUNS
+    assert list_runs(runs) == read_anew(runs)
+
+
+def test_the_list_is_made_from_what_is_kept_while_events_are_the_same(runs: Path) -> None:
+    list_runs(runs)
+    text = (runs / SUMMARIES).read_text()
+    (runs / SUMMARIES).write_text(text.replace("Trained.", "Kept."))
+    assert {run.message for run in list_runs(runs)} == {"Kept."}
+
+
+def test_a_run_that_goes_on_is_read_again_and_one_that_is_removed_is_gone(runs: Path) -> None:
+    first, second = list_runs(runs)[:2]
+    with (first.path / "events.jsonl").open("a") as file:
+        file.write(Finished(reason=Reason.FAILED, epoch=1, step=6, seconds=1.0, message="It broke.").to_json() + "\n")
+    for path in second.path.iterdir():
+        path.rmdir() if path.is_dir() else path.unlink()
+    second.path.rmdir()
+    again = list_runs(runs)
+    assert len(again) == RUNS - 1 and second.name not in {run.name for run in again}
+    assert next(run for run in again if run.name == first.name).status == "failed"
+
+
+def test_events_that_are_as_long_as_before_are_read_again(runs: Path) -> None:
+    path = list_runs(runs)[0].path / "events.jsonl"
+    text = path.read_text()
+    time.sleep(0.01)
+    path.write_text(text.replace("completed", "stopped  ").replace('stopped  "', 'stopped"  '))
+    assert path.stat().st_size == len(text)
+    assert [run.status for run in list_runs(runs)].count("stopped") == 1
+
+
+def test_whether_a_run_is_live_is_never_kept(runs: Path) -> None:
+    run = RunDirectory.create(runs, "going", 'name = "x"\n', {})
+    run.append(Step(epoch=1, step=5, loss=1.0, lr=1e-3, samples_per_s=1.0))
+    assert [r.status for r in list_runs(runs) if r.path == run.path] == ["live"]
+    run.close()
+    assert [r.status for r in list_runs(runs) if r.path == run.path] == ["stale"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\x00",
+        b"[]",
+        b'{"format": 2, "runs": {}}',
+        b'{"format": 1, "runs": []}',
+        b"[" * 100_000,
+        b'{"format": 1, "runs": {"NAME": 3}}',
+        b'{"format": 1, "runs": {"NAME": {"stamp": STAMP, "facts": 3}}}',
+        b'{"format": 1, "runs": {"NAME": {"stamp": STAMP, "facts": {"start": 3, "ends": {"epoch": 4}}}}}',
+        b'{"format": 1, "runs": {"../../elsewhere": {"stamp": [1, 2, 3], "facts": {}}}}',
+    ],
+)
+def test_nonsense_in_its_place_is_no_traceback(runs: Path, content: bytes) -> None:
+    run = list_runs(runs)[0]
+    events = (run.path / "events.jsonl").stat()
+    stamp = json.dumps([events.st_ino, events.st_size, events.st_mtime_ns]).encode()
+    (runs / SUMMARIES).write_bytes(content.replace(b"NAME", run.name.encode()).replace(b"STAMP", stamp))
+    assert {r.name for r in list_runs(runs)} == {p.name for p in runs.iterdir() if p.is_dir()}
+
+
+def test_a_link_in_its_place_leads_nowhere(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "kept"
+    elsewhere.write_text("mine")
+    os.symlink(elsewhere, runs / SUMMARIES)
+    assert len(list_runs(runs)) == RUNS
+    assert elsewhere.read_text() == "mine"
