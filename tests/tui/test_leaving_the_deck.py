@@ -179,7 +179,7 @@ def test_a_run_that_is_left_come_back_to_and_steered_ends_with_the_weights_of_on
 def test_a_terminal_that_is_closed_mid_epoch_takes_no_run_with_it_and_leaves_nothing_behind(
     torchdeck: Open, tmp_path: Path
 ) -> None:
-    epochs = ("--set", "training.epochs=250", "--set", "training.early_stopping=false")
+    epochs = ("--set", "training.epochs=100", "--set", "training.early_stopping=false")
     terminal = torchdeck("train", "digits-cnn", *epochs)
     terminal.until("● training")
     process, group = psutil.Process(terminal.deck()), os.getpgid(terminal.deck())
