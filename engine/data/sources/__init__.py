@@ -7,6 +7,7 @@ from engine.data.sources.arrays import Arrays
 from engine.data.sources.characters import Characters, PythonReference
 from engine.data.sources.digits import Digits
 from engine.data.sources.digits_rgb import DigitsRGB
+from engine.data.sources.huggingface import HuggingFace
 from engine.data.sources.images import Images
 from engine.data.sources.mackey_glass import MackeyGlass
 from engine.data.sources.scikit_learn_tables import BreastCancer, Diabetes, Wine
@@ -32,6 +33,7 @@ _EVERY: tuple[type[Source], ...] = (
     Table,
     Series,
     Text,
+    HuggingFace,
     *TORCHVISION_SETS,
 )
 SOURCES: Mapping[str, type[Source]] = MappingProxyType({source.name: source for source in _EVERY})
@@ -44,6 +46,7 @@ __all__ = [
     "Diabetes",
     "Digits",
     "DigitsRGB",
+    "HuggingFace",
     "Images",
     "MackeyGlass",
     "PythonReference",

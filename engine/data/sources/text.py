@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from engine.data.sources.source import Source
-from engine.data.sources.table import Columns, Delimiter
+from engine.data.sources.table import Columns as Names
+from engine.data.sources.table import Delimiter
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake
 
@@ -79,7 +80,7 @@ class Text(Tokenised):
     group: Annotated[
         str | None, Field(description="A column: rows in which it is equal stay together in one part.")
     ] = None
-    classes: Annotated[Columns, Field(description="Labels, or class folders, to take; left out, all.")] = ()
+    classes: Annotated[Names, Field(description="Labels, or class folders, to take; left out, all.")] = ()
     delimiter: Delimiter = "auto"
     on_broken: Annotated[
         Literal["refuse", "skip"],
@@ -89,7 +90,7 @@ class Text(Tokenised):
     def contradictions(self, data: Data) -> list[Mistake]:
         """Columns and files that a folder does not have."""
         if not os.path.isdir(os.path.expanduser(self.path)):
-            return _same_column(self.text, self.target, "target")
+            return same_column(self.text, self.target)
         given: dict[str, Any] = {
             "validation_path": self.validation_path,
             "test_path": self.test_path,
@@ -118,24 +119,19 @@ class Text(Tokenised):
         """Tokens (T,), padded with 0 behind, and the number of the class."""
         from engine.data.texts.folders import from_folder
         from engine.data.texts.load import data_set
-        from engine.data.texts.tables import from_tables
+        from engine.data.texts.tables import Columns, from_files
 
         if os.path.isdir(os.path.expanduser(self.path)):
             found = from_folder(self.path, self.classes)
         else:
-            found = from_tables(
-                (self.path, self.validation_path, self.test_path),
-                text=self.text,
-                target=self.target,
-                group=self.group,
-                classes=self.classes,
-                delimiter=self.delimiter,
-            )
+            columns = Columns(text=self.text, target=self.target, group=self.group, classes=self.classes)
+            found = from_files((self.path, self.validation_path, self.test_path), columns, self.delimiter)
         found.settle("data.path", skip=self.on_broken == "skip")
         return data_set(self.name, found, self._wanted(), split)
 
 
-def _same_column(text: str, target: str, field: str) -> list[Mistake]:
+def same_column(text: str, target: str) -> list[Mistake]:
+    """The mistake of naming one column for texts and for labels."""
     if text != target:
         return []
-    return [Mistake(f"data.{field}", f"{target!r} is data.text too", "expected another column", "Name another.")]
+    return [Mistake("data.target", f"{target!r} is data.text too", "expected another column", "Name another.")]

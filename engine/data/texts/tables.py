@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.data.tables.columns import texts
 from engine.data.tables.reading import Table, read
@@ -14,40 +17,66 @@ from engine.experiment.mistakes import Mistake, Refused, unknown_name
 _SHOWN = 10
 
 
-def from_tables(
-    paths: tuple[str, str | None, str | None],
-    *,
-    text: str,
-    target: str,
-    group: str | None,
-    classes: tuple[str, ...],
-    delimiter: str,
-) -> Labelled:
-    """Every row that can be used, and every one that cannot.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Which columns hold what."""
+
+    text: str
+    target: str
+    group: str | None = None
+    classes: tuple[str, ...] = ()
+    """Labels of the rows to take; empty for all."""
+
+    def mistakes(self, there: list[str], path: str) -> list[Mistake]:
+        """Those that are not among the columns of a file."""
+        named = {"text": self.text, "target": self.target, "group": self.group}
+        return [
+            unknown_name(f"data.{field}", name, there, f"a column of {path}")
+            for field, name in named.items()
+            if name is not None and name not in there
+        ]
+
+    @property
+    def names(self) -> list[str]:
+        """All of them, each once."""
+        return list(dict.fromkeys(filter(None, (self.text, self.target, self.group))))
+
+
+def from_files(paths: tuple[str, str | None, str | None], columns: Columns, delimiter: str) -> Labelled:
+    """Every row of files that can be used, and every one that cannot.
 
     Args:
         paths: of the file that is trained on, and of those of the validation and the test part, if they have any.
-        classes: labels of the rows to take; empty for all.
 
     Raises:
         Refused: a file cannot be read, or does not have the columns.
     """
     where = ("data.path", "data.validation_path", "data.test_path")
-    tables = [read(at, path, delimiter) for at, path in zip(where, paths, strict=True) if path is not None]
-    named = {"text": text, "target": target} | ({"group": group} if group is not None else {})
-    columns = tables[0].frame.columns
-    mistakes = [
-        unknown_name(f"data.{field}", name, columns, f"a column of {tables[0].path}")
-        for field, name in named.items()
-        if name not in columns
-    ]
-    if mistakes:
+    read_ = [None if path is None else read(at, path, delimiter) for at, path in zip(where, paths, strict=True)]
+    return from_tables((read_[0], read_[1], read_[2]), columns)
+
+
+def from_tables(tables: tuple[Table | None, Table | None, Table | None], columns: Columns) -> Labelled:
+    """Every row that can be used, and every one that cannot.
+
+    Args:
+        tables: what is trained on, and the validation and the test part, if they are given.
+
+    Raises:
+        Refused: one does not have the columns, or they hold something else.
+    """
+    given = [(part, table) for part, table in enumerate(tables) if table is not None]
+    first = given[0][1]
+    if mistakes := columns.mistakes(first.frame.columns, first.path):
         raise Refused(mistakes)
-    rows = Rows.of(tables, list(dict.fromkeys(named.values())))
-    part_of = [part for part, path in enumerate(paths) if path is not None]
-    parts = np.repeat(part_of, [len(table.frame) for table in tables])
-    _refuse_other_types(rows, text, target, group)
-    return _labelled(rows, parts, paths, text, target, group, classes, tables)
+    rows = Rows.of([table for _, table in given], columns.names)
+    parts = np.repeat([part for part, _ in given], [len(table.frame) for _, table in given])
+    _refuse_other_types(rows, columns.text, columns.target, columns.group)
+    found = _labelled(rows, parts, columns)
+    _, validation, test = tables
+    found.own = ("", validation.path if validation else "", test.path if test else "")
+    found.notes += [note for _, table in given for note in table.notes]
+    return found
 
 
 def _refuse_other_types(rows: Rows, text: str, target: str, group: str | None) -> None:
@@ -63,16 +92,8 @@ def _refuse_other_types(rows: Rows, text: str, target: str, group: str | None) -
         raise Refused(mistakes)
 
 
-def _labelled(
-    rows: Rows,
-    parts: np.ndarray[tuple[int], np.dtype[np.int64]],
-    paths: tuple[str, str | None, str | None],
-    text: str,
-    target: str,
-    group: str | None,
-    classes: tuple[str, ...],
-    tables: list[Table],
-) -> Labelled:
+def _labelled(rows: Rows, parts: NDArray[np.int64], columns: Columns) -> Labelled:
+    text, target, group, classes = columns.text, columns.target, columns.group, columns.classes
     labels = texts(rows.frame[target]).to_list()
     trained = {label for label, part in zip(labels, parts, strict=True) if label and part == TRAIN}
     names = tuple(sorted(trained, key=_as_number))
@@ -84,10 +105,9 @@ def _labelled(
         said = f"{target} has {len(names):,} different values in {own:,} rows"
         fix = "Name the column that holds the label."
         expected = "expected classes that have several texts each"
-        raise Refused(Mistake("data.target", said, expected, fix, tables[0].path))
+        raise Refused(Mistake("data.target", said, expected, fix, rows.tables[0].path))
     names = tuple(name for name in names if name in classes) if classes else names
-    found = Labelled(names, own=("", paths[1] or "", paths[2] or ""))
-    found.notes += [note for table in tables for note in table.notes]
+    found = Labelled(names)
     number = {name: at for at, name in enumerate(names)}
     known = f"expected one of {', '.join(map(shortened, names[:_SHOWN]))}{' …' if len(names) > _SHOWN else ''}"
     together = texts(rows.frame[group]).to_list() if group is not None else None

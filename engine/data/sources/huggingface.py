@@ -1,0 +1,73 @@
+"""Texts with labels of a data set of the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from engine.data.sources.table import Columns as Names
+from engine.data.sources.text import LabelColumn, TextColumn, Tokenised, same_column
+from engine.experiment.document import Data
+from engine.experiment.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Dataset
+    from engine.data.splits import Split
+
+SplitName = Annotated[str, Field(min_length=1)]
+
+
+class HuggingFace(Tokenised):
+    """Needs the extra: pip install torchdeck[huggingface]. The data set is downloaded once, to the cache of `datasets`.
+
+    Splits that are not named are drawn from the one that is trained on.
+    """
+
+    name: ClassVar[str] = "huggingface"
+    summary: ClassVar[str] = "Texts with labels of a data set on the Hugging Face Hub, by its name."
+    when: ClassVar[str] = "To train on a published set of texts: stanfordnlp/imdb, fancyzhx/ag_news."
+
+    path: Annotated[
+        str,
+        Field(min_length=1, description="Name on the Hub, as user/name; or a folder of Parquet or of save_to_disk."),
+    ]
+    config: Annotated[str | None, Field(description="Which of the data set's configurations, if it has several.")] = (
+        None
+    )
+    train_split: Annotated[SplitName, Field(description="The split that is trained on.")] = "train"
+    validation_split: Annotated[
+        SplitName | None, Field(description="The split that is the validation part; `validation` is not used then.")
+    ] = None
+    test_split: Annotated[SplitName | None, Field(description="The split that is the test part.")] = None
+    text: TextColumn = "text"
+    target: LabelColumn = "label"
+    group: Annotated[
+        str | None, Field(description="A column: rows in which it is equal stay together in one part.")
+    ] = None
+    classes: Annotated[Names, Field(description="Labels to take; left out, all.")] = ()
+    on_broken: Annotated[
+        Literal["refuse", "skip"],
+        Field(description="refuse: say which texts cannot be used, and do nothing. skip: say it, and leave them out."),
+    ] = "refuse"
+
+    def contradictions(self, data: Data) -> list[Mistake]:
+        """One column for both."""
+        return same_column(self.text, self.target)
+
+    def files(self) -> tuple[str, ...]:
+        """The folder, where it is one."""
+        return (self.path,) if os.path.isdir(os.path.expanduser(self.path)) else ()
+
+    def load(self, split: Split) -> Dataset:
+        """Tokens (T,), padded with 0 behind, and the number of the class."""
+        from engine.data.texts.hub import from_hub
+        from engine.data.texts.load import data_set
+        from engine.data.texts.tables import Columns
+
+        columns = Columns(text=self.text, target=self.target, group=self.group, classes=self.classes)
+        splits = (self.train_split, self.validation_split, self.test_split)
+        found = from_hub(self.path, self.config, splits, columns)
+        found.settle("data.path", skip=self.on_broken == "skip")
+        return data_set(self.name, found, self._wanted(), split)

@@ -1,0 +1,105 @@
+"""Texts of data sets of the Hugging Face Hub, by name, or as `save_to_disk` or Parquet files in a folder hold them.
+
+https://huggingface.co/docs/datasets. Nothing that comes with a data set is run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from engine.data.progress import progress
+from engine.data.tables.files import refuse_what_does_not_fit
+from engine.data.tables.reading import Table
+from engine.data.texts.labelled import Labelled
+from engine.data.texts.memory import BYTES_PER_BYTE
+from engine.data.texts.tables import Columns, from_tables
+from engine.experiment.mistakes import Mistake, Refused, unknown_name
+
+_SAVED = ("dataset_dict.json", "state.json")
+"""What a folder has that `save_to_disk` wrote."""
+
+
+def from_hub(path: str, config: str | None, splits: tuple[str, str | None, str | None], columns: Columns) -> Labelled:
+    """Every text that can be used, and every one that cannot.
+
+    Args:
+        splits: what is trained on, and the splits that are the validation and the test part, if any is.
+
+    Raises:
+        Refused: the package is not installed, the data set cannot be had, or does not have the columns.
+    """
+    found = _opened(path, config, splits[0])
+    fields = ("train_split", "validation_split", "test_split")
+    mistakes = [
+        unknown_name(f"data.{field}", split, list(found), f"a split of {path}")
+        for field, split in zip(fields, splits, strict=True)
+        if split is not None and split not in found
+    ]
+    mistakes = mistakes or columns.mistakes(found[splits[0]].column_names, path)
+    if mistakes:
+        raise Refused(mistakes)
+    tables = [None if split is None else _table(path, split, found[split], columns) for split in splits]
+    return from_tables((tables[0], tables[1], tables[2]), columns)
+
+
+def _opened(path: str, config: str | None, train_split: str) -> Mapping[str, Any]:
+    """The data set's splits by their names."""
+    try:
+        import datasets
+        from huggingface_hub.utils import logging as hub_logging
+    except ImportError:
+        fix = "Install it: pip install torchdeck[huggingface]."
+        raise Refused(Mistake("data.source", "the package datasets is not installed", "", fix)) from None
+    # What it would print stands in the middle of a screen.
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    hub_logging.set_verbosity(hub_logging.CRITICAL)
+    folder = Path(os.path.expanduser(path))
+    progress(f"Loading {path}", 0)
+    try:
+        if any((folder / name).is_file() for name in _SAVED):
+            loaded = datasets.load_from_disk(str(folder))
+        else:
+            loaded = datasets.load_dataset(str(folder) if folder.is_dir() else path, config)
+    except Exception as error:  # whatever a reader of strangers' files fails by
+        raise Refused(_mistake(path, error)) from None
+    return loaded if isinstance(loaded, Mapping) else {train_split: loaded}
+
+
+def _mistake(path: str, error: Exception) -> Mistake:
+    said = " ".join(str(error).split()).rstrip(".")[:300]
+    if isinstance(error, ConnectionError):
+        fix = "Load it once with a network, or name a folder that save_to_disk wrote."
+        found = "it is not in the cache, and huggingface.co cannot be reached"
+        return Mistake("data.path", found, "", fix, subject=path)
+    if isinstance(error, FileNotFoundError):
+        fix = "Check the name on huggingface.co/datasets; a private set needs `hf auth login`."
+        return Mistake("data.path", "there is no such data set", f"{said}" if said else "", fix, subject=path)
+    if "onfig" in said and isinstance(error, ValueError):
+        return Mistake("data.config", said, "", "Set data.config to one of them.", subject=path)
+    if "script" in said:
+        found = "it is a program that makes the data, which is not run"
+        fix = "Take a data set that is stored as Parquet, CSV or JSON."
+        return Mistake("data.path", found, "", fix, subject=path)
+    found = f"it cannot be read ({type(error).__name__}: {said})"
+    return Mistake("data.path", found, "expected a data set that datasets can load", "Check it.", subject=path)
+
+
+def _table(path: str, split: str, rows: Any, columns: Columns) -> Table:
+    """A split as a table; numbers of a label that has names are these names."""
+    name = f"{path}/{split}"
+    there = rows.select_columns([column for column in columns.names if column in rows.column_names])
+    refuse_what_does_not_fit("data.path", name, there.data.nbytes * BYTES_PER_BYTE)
+    frame = pl.from_arrow(there.with_format("arrow")[:])
+    assert isinstance(frame, pl.DataFrame)
+    names = getattr(there.features.get(columns.target), "names", None)
+    if names is not None:
+        number = pl.col(columns.target)
+        named = number.replace_strict(dict(enumerate(names)), default=None, return_dtype=pl.String)
+        frame = frame.with_columns(named)
+    return Table("data.path", name, frame, None)
