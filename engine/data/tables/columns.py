@@ -50,13 +50,16 @@ class Reading:
 
 def missing(column: pl.Series, reading: Reading) -> Bools:
     """(N,) whether there is no value: null, NaN, or a text that stands for none."""
-    gone = column.is_null()
+    gone = column.is_null().to_numpy().copy()
     if column.dtype == pl.String:
         words = {word.lower() for word in reading.missing_values}
-        gone |= column.str.strip_chars().str.to_lowercase().is_in(words).fill_null(True)
-    elif column.dtype.is_float():
-        gone |= column.is_nan().fill_null(True)
-    return gone.to_numpy()
+        stripped = column.str.strip_chars()
+        # Letters are made small only where the text is short enough to be one of the words: most are numbers.
+        short = (stripped.str.len_chars() <= max(map(len, words), default=0)).fill_null(False)
+        gone[short.to_numpy()] = stripped.filter(short).str.to_lowercase().is_in(words).to_numpy()
+    if column.dtype.is_float():
+        gone |= column.is_nan().fill_null(True).to_numpy()
+    return gone
 
 
 def texts(column: pl.Series) -> pl.Series:
@@ -74,10 +77,11 @@ def numbers(column: pl.Series, reading: Reading) -> Floats:
         stripped = column.str.strip_chars()
         if reading.decimal == ",":
             stripped = stripped.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-        words = stripped.str.to_lowercase()
-        truth = (words == "true").cast(pl.Float64)
-        found = stripped.cast(pl.Float64, strict=False)
-        column = pl.select(pl.when(words.is_in(["true", "false"])).then(truth).otherwise(found)).to_series()
+        column = stripped.cast(pl.Float64, strict=False)
+        if column.null_count() > stripped.null_count():
+            words = stripped.str.to_lowercase()
+            truth = (words == "true").cast(pl.Float64)
+            column = pl.select(pl.when(words.is_in(["true", "false"])).then(truth).otherwise(column)).to_series()
     return column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().astype(np.float64)
 
 

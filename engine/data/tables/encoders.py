@@ -12,8 +12,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from engine.data.tables.columns import Bools, Floats, Reading, numbers, seconds, texts
+from engine.data.tables.columns import Bools, Reading, numbers, seconds, texts
+
+Features = NDArray[np.floating[Any]]
 
 YEAR_MONTHS, WEEK_DAYS, DAY_HOURS = 12, 7, 24
 _DAY_S = 86_400
@@ -33,7 +36,7 @@ class Encoder(ABC):
         """The names of what it gives."""
         return (*self._names(), *((f"{self.column} missing",) if self.flag else ()))
 
-    def encode(self, column: pl.Series, gone: Bools, reading: Reading) -> Floats:
+    def encode(self, column: pl.Series, gone: Bools, reading: Reading) -> Features:
         """(N, k) of every row, `gone` being the rows without a value."""
         found = self._values(column, reading)
         found[gone] = 0.0
@@ -47,7 +50,7 @@ class Encoder(ABC):
     def _names(self) -> tuple[str, ...]: ...
 
     @abstractmethod
-    def _values(self, column: pl.Series, reading: Reading) -> Floats: ...
+    def _values(self, column: pl.Series, reading: Reading) -> Features: ...
 
     @abstractmethod
     def _learned(self) -> dict[str, Any]: ...
@@ -64,7 +67,7 @@ class Number(Encoder):
     def _names(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def _values(self, column: pl.Series, reading: Reading) -> Floats:
+    def _values(self, column: pl.Series, reading: Reading) -> Features:
         return ((numbers(column, reading) - self.mean) / self.std)[:, None]
 
     def _learned(self) -> dict[str, Any]:
@@ -81,9 +84,12 @@ class OneHot(Encoder):
     def _names(self) -> tuple[str, ...]:
         return tuple(f"{self.column}={category}" for category in self.categories)
 
-    def _values(self, column: pl.Series, reading: Reading) -> Floats:
+    def _values(self, column: pl.Series, reading: Reading) -> Features:
         place = places(column, self.categories)
-        return (place[:, None] == np.arange(len(self.categories))).astype(np.float64)
+        found = np.zeros((len(place), len(self.categories)), dtype=np.float32)
+        known = np.flatnonzero(place >= 0)
+        found[known, place[known]] = 1.0
+        return found
 
     def _learned(self) -> dict[str, Any]:
         return {"categories": list(self.categories)}
@@ -101,7 +107,7 @@ class Ordinal(Encoder):
     def _names(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def _values(self, column: pl.Series, reading: Reading) -> Floats:
+    def _values(self, column: pl.Series, reading: Reading) -> Features:
         place = places(column, self.categories)
         return np.where(place < 0, 0.0, (place - self.mean) / self.std)[:, None]
 
@@ -123,7 +129,7 @@ class Date(Encoder):
         circles = ("month", "weekday", *(("hour",) if self.hours else ()))
         return (self.column, *(f"{self.column} {circle} {f}" for circle in circles for f in ("sin", "cos")))
 
-    def _values(self, column: pl.Series, reading: Reading) -> Floats:
+    def _values(self, column: pl.Series, reading: Reading) -> Features:
         at = seconds(column, self.format)
         known = np.where(np.isfinite(at), at, self.mean)
         month = known.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % YEAR_MONTHS

@@ -258,7 +258,8 @@ def _encoded(
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """(N, F), column after column, so that no second table of the size of the first is made."""
     widths = [len(encoder.features) for encoder in encoders]
-    size, free = len(kept) * sum(widths) * 4, free_host_memory()
+    # The widest column is there twice more while it is put into its place.
+    size, free = len(kept) * (sum(widths) + 2 * max(widths)) * 4, free_host_memory()
     if size > free:
         found = f"{len(kept):,} rows of {sum(widths):,} features take {size / 2**30:.1f} GiB"
         fix = 'Exclude columns of many categories, or set data.categories = "ordinal".'

@@ -29,8 +29,9 @@ _JSON, _PARQUET = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
 NAMED = 20
 """Faults that are named one by one; of the others, how many there are is said."""
 _ROWS = 8192
-_CELL_BYTES = 32
-"""Of a text in polars, twice while it is read as something else; texts above 12 bytes take their length beside it."""
+_CELL_BYTES = 48
+"""Of a text in polars, and of one column at a time as it is read as something else; long ones take their length too."""
+_AT_LEAST = 1 << 26
 _HEAD = 1 << 16
 LARGEST_FIELD = 1 << 24
 
@@ -68,7 +69,7 @@ def read(where: str, path: str, delimiter: str = "auto") -> Table:
     if suffix not in SUFFIXES:
         found = f"its name ends in {suffix}" if suffix else "its name has no ending"
         raise refused(where, path, found, f"expected {', '.join(SUFFIXES)}", "Give it the ending of what it holds.")
-    refuse_what_does_not_fit(where, path, _bytes_in_memory(path, size))
+    refuse_what_does_not_fit(where, path, bytes_in_memory(path, size))
     check_text(where, path, size)
     faults = _Faults(where, path)
     if suffix in _JSON:
@@ -83,12 +84,12 @@ def read(where: str, path: str, delimiter: str = "auto") -> Table:
     return Table(where, path, frame, lines, notes)
 
 
-def _bytes_in_memory(path: str, size: int) -> int:
+def bytes_in_memory(path: str, size: int) -> int:
     """What a file of text takes while it is read, judged by how many fields its beginning has."""
     with open(os.path.expanduser(path), "rb") as file:
         head = file.read(_HEAD)
     fields = head.count(b"\n") + max(head.count(mark.encode()) for mark in DELIMITERS) + 1
-    return size + size * fields // len(head) * _CELL_BYTES
+    return _AT_LEAST + 2 * size + size * fields // len(head) * _CELL_BYTES
 
 
 class _Faults:

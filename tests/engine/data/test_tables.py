@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from table_files import HEADER, people, table, written
 
 from engine.data import Dataset
-from engine.data.load import load_data
-from engine.experiment import Data, Refused
+from engine.experiment import Refused
 
 
 @pytest.fixture
@@ -248,10 +249,34 @@ def test_numbers_can_be_taken_for_categories(tmp_path: Path) -> None:
     assert data.description.features[:3] == ("zip=53113", "zip=53114", "zip=53115")
 
 
-def test_reading_takes_no_more_memory_than_is_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_would_not_fit_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from engine.data.tables import files
 
     file = written(tmp_path / "a.csv", people(5000))
-    monkeypatch.setattr(files, "free_host_memory", lambda: 100_000)
-    with pytest.raises(Refused, match=r"a\.csv: reading it takes about 1 MB, 0 MB are free"):
-        load_data(Data.model_validate({"source": "table", "path": str(file), "target": "species"}), seed=0)
+    monkeypatch.setattr(files, "free_host_memory", lambda: 10_000_000)
+    with pytest.raises(Refused, match=r"a\.csv: reading it takes about 69 MB, 10 MB are free"):
+        table(file, target="species")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the most memory that a process had is read from /proc")
+def test_reading_takes_no_more_memory_than_is_stated(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.csv", people(100_000))
+    program = """
+import os, re, sys
+from pathlib import Path
+from engine.data import load_data
+from engine.data.tables import load, reading
+from engine.experiment import Data
+import torch
+file = sys.argv[1]
+def most():
+    return 1024 * int(re.search(r"VmHWM: +(\\d+)", Path("/proc/self/status").read_text().replace("\\t", " "))[1])
+before = most()
+data = load_data(Data.model_validate({"source": "table", "path": file, "target": "species"}), seed=0)
+print(most() - before, reading.bytes_in_memory(file, os.path.getsize(file)) + 3 * data.description.bytes)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True)
+    took, stated = map(int, done.stdout.split())
+    assert took <= stated <= 3 * took
