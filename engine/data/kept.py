@@ -47,8 +47,10 @@ def difference(dataset: Dataset, run: Path) -> str:
         learned = json.loads(_read(run / LEARNED))
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError, RecursionError, SafetensorError) as error:
-        return f"What the run kept of its data cannot be read ({type(error).__name__}: {error})."
+    except OSError as error:
+        return f"What the run kept of its data cannot be read ({error.strerror or error})."
+    except (ValueError, RecursionError, SafetensorError):
+        return f"What the run kept of its data, {LEARNED} or {SPLIT}, is damaged."
     for part in _PARTS:
         now, then = getattr(dataset, part), parts.get(part)
         if then is None or not torch.equal(now, then):
