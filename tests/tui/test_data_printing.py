@@ -101,3 +101,11 @@ def test_the_features_of_a_table_are_named(tmp_path: Path, monkeypatch: pytest.M
     asked = ["data.path=" + str(tmp_path / "a.csv"), "data.target=kind"]
     text = shown("table", *asked, monkeypatch=monkeypatch)
     assert re.findall(r"^ *(age|town=[ab])  ", text, re.MULTILINE) == ["age", "town=a", "town=b"]
+
+
+def test_a_table_is_shown_by_the_name_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("age,kind\n" + "".join(f"{row},{'cd'[row % 2]}\n" for row in range(40)))
+    assert "table: vector, classification" in shown(str(file), "data.target=kind", monkeypatch=monkeypatch)
+    with pytest.raises(Refused, match=r"data\.target .* expected one of the columns age, kind"):
+        CliRunner().invoke(app, ["data", str(file)], catch_exceptions=False)

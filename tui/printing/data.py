@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 from textual.content import Content
 
-from engine.data.sources import SOURCES
+from engine.data.sources import SOURCES, Table
 from engine.experiment import Draft, Experiment, read, reads
 from engine.experiment.mistakes import unknown_name
 from engine.experiment.presets import preset_names
@@ -28,12 +29,17 @@ _EVERYTHING = 10_000
 """Rows that are more than any picture needs."""
 
 
+_NO_MODEL = 'model.layers = ["Identity"]\n'
+
+
 def data_draft(name: str, overrides: list[str]) -> Draft:
-    """The document of a preset or a file; or the least one around a data source that is called `name`."""
+    """The document of a preset or a file; or the least one around a data source that is called `name`, or a table."""
+    if name.lower().endswith(Table.endings):
+        return reads(f'data.source = "table"\ndata.path = {json.dumps(name)}\n{_NO_MODEL}', overrides, origin=name)
     if name in preset_names() or os.path.exists(name) or name.endswith(".toml") or os.sep in name:
         return read(name, overrides)
     if name in SOURCES:
-        return reads(f'data.source = "{name}"\nmodel.layers = ["Identity"]\n', overrides, origin=name)
+        return reads(f'data.source = "{name}"\n{_NO_MODEL}', overrides, origin=name)
     return Draft(None, (unknown_name("data", name, [*SOURCES, *preset_names()], "a data source, a preset or a file"),))
 
 

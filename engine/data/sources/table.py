@@ -35,6 +35,9 @@ class Table(Source):
     summary: ClassVar[str] = "Rows of a CSV, TSV, JSON lines or Parquet file of your own, one column to be predicted."
     when: ClassVar[str] = "To tell classes apart or predict a number from columns of numbers, categories and dates."
 
+    endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+    """Of the names of files that are tables, whatever else stands in them."""
+
     path: Annotated[
         str, Field(min_length=1, description="The file; its ending says what it is: .csv, .tsv, .jsonl, .parquet.")
     ]
