@@ -25,10 +25,13 @@ def nothing_remembered() -> None:
 
 
 @pytest.fixture
-def airline(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder is one with the file that the preset airline-lstm asks its reader for."""
-    from airline import written
+def own_files(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder is one with what presets ask their readers for: airline-lstm a file, imdb-lstm a folder."""
+    import airline
+    import text_files
 
-    folder = tmp_path_factory.mktemp("airline")
+    folder = tmp_path_factory.mktemp("own")
     monkeypatch.chdir(folder)
-    return written(folder / "AirPassengers.csv")
+    airline.written(folder / "AirPassengers.csv")
+    text_files.imdb(folder / "aclImdb", train=320)
+    return folder

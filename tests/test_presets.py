@@ -96,7 +96,7 @@ def test_char_lstm_needs_fewer_bits_than_a_3_gram_model_after_two_epochs(tmp_pat
     assert "of the 3-gram model's" in events[-1]["message"]
 
 
-@pytest.mark.usefixtures("airline")
+@pytest.mark.usefixtures("own_files")
 def test_airline_lstm_forecasts_a_year_better_than_the_year_before(tmp_path):
     status, events = train("airline-lstm", tmp_path)
     assert status == 0
@@ -117,6 +117,23 @@ def test_airline_lstm_without_its_file_says_so_in_one_sentence(tmp_path):
     assert result.stderr.strip() == (
         f"data.path AirPassengers.csv: there is no such file. Correct the path; it starts at {tmp_path}."
     )
+
+
+@pytest.mark.usefixtures("own_files")
+def test_imdb_lstm_is_trained_on_the_layout_that_the_reviews_are_published_in(tmp_path):
+    # A few hundred made-up reviews; the 25,000 are the reader's.
+    status, events = train("imdb-lstm", tmp_path, "data.batch_size=8", "training.threads=1")
+    assert status == 0
+    assert (events[0]["train_samples"], events[0]["val_samples"]) == (288, 32)
+    assert best(events)["val_accuracy"] == 1.0 > baseline(events)
+
+
+def test_imdb_lstm_without_its_folder_says_so_in_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "tui.cli", "check", "imdb-lstm"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    said = f"data.path aclImdb: there is no such file. Correct the path; it starts at {tmp_path}."
+    assert result.stderr.strip() == said
 
 
 @pytest.mark.timeout(400)
@@ -183,7 +200,7 @@ def test_a_preset_on_a_set_of_the_fields_is_checked_without_it_and_trained_on_it
     assert session.finished.reason is Reason.COMPLETED
 
 
-@pytest.mark.usefixtures("airline")
+@pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize("preset", preset_names())
 def test_a_hopeless_learning_rate_leaves_the_checkpoints_of_any_preset_whole(preset, tmp_path, offline):
     hopeless = ["optimizer.lr=1e30", "training.threads=1", *offline(preset)]

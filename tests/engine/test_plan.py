@@ -22,7 +22,7 @@ def said(preset: str, *overrides: str) -> list[str]:
     return [str(mistake) for mistake in check(read(preset, overrides)).mistakes]
 
 
-@pytest.mark.usefixtures("airline")
+@pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize("preset", preset_names())
 def test_every_preset_can_be_run_and_its_plan_can_be_written_and_read_back(preset):
     plan = check(read(preset))

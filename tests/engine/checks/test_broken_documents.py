@@ -26,6 +26,7 @@ def test_every_check_has_a_document_that_it_speaks_up_on():
         assert check(read(documents[name])).mistakes, name
 
 
+@pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize("preset", preset_names())
 def test_no_preset_is_warned_of(preset):
     assert check(read(preset)).mistakes == ()

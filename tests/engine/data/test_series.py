@@ -147,11 +147,12 @@ def test_ends_of_months_are_a_month_apart(tmp_path: Path) -> None:
     assert data.season == 12 and not any("evenly" in note for note in data.description.notes)
 
 
-def test_the_airline_passengers_are_those_of_box_and_jenkins(airline: Path) -> None:
-    data = series(airline, target="Passengers", time="Month", window=12, horizon=12, validation=0.3)
+def test_the_airline_passengers_are_those_of_box_and_jenkins(own_files: Path) -> None:
+    file = own_files / "AirPassengers.csv"
+    data = series(file, target="Passengers", time="Month", window=12, horizon=12, validation=0.3)
     assert data.season == 12 and data.description.train_samples == 101 - 23
     # The mean of the 144 published values is 280.3, their deviation 119.97.
-    whole = np.array([int(line.split(",")[1]) for line in airline.read_text().splitlines()[1:]])
+    whole = np.array([int(line.split(",")[1]) for line in file.read_text().splitlines()[1:]])
     assert whole.mean() == pytest.approx(280.2986, abs=1e-4) and whole.std(ddof=1) == pytest.approx(119.9663, abs=1e-4)
 
 
