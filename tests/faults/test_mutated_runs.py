@@ -114,7 +114,7 @@ def _other_value(content: bytes, dice: random.Random) -> bytes:
             [None, -1, 1e308, "x" * 10_000, [], {}, "../../outside", "\x1b[31m", True, [[[]]] * 50]
         )
         lines[i] = json.dumps(value).encode() + b"\n"
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, RecursionError):
         lines[i] = dice.choice(ODD)
     return b"".join(lines)
 
