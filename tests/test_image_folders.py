@@ -110,7 +110,8 @@ def test_ctrl_c_on_a_run_that_reads_images_saves_and_leaves_no_process(here, wor
     wait_for(lambda: not of_session(process.pid))
 
 
-def test_images_are_read_by_processes_from_inside_the_deck(here):
+def test_images_are_read_by_processes_from_inside_the_deck(here, monkeypatch):
+    monkeypatch.setattr("real_terminal.PATIENCE_S", PATIENCE_S)
     terminal = Terminal(here, "train", "zoo.toml", "--set", "data.workers=2", program=PROGRAM)
     try:
         terminal.until("completed")
