@@ -18,7 +18,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from tui.printing.text import columns, plain
+from tui.printing.text import columns, json_line, plain
 
 app = typer.Typer(
     name="torchdeck",
@@ -236,7 +236,7 @@ def check(
         starts = init_statistics(plan.experiment, plan.description)
     if as_json:
         more = {} if starts is None else {"weights": weights_as_dicts(starts)}
-        print(json.dumps(plan_as_dict(plan) | more, ensure_ascii=False))
+        print(json_line(plan_as_dict(plan) | more))
     else:
         if plan.layers:
             print(plan_as_text(plan))
@@ -286,7 +286,7 @@ def data(
         fetch(draft.experiment.data)
         found = preview(draft.experiment.data, draft.experiment.seed)
     if as_json:
-        print(json.dumps(data_as_dict(found), ensure_ascii=False))
+        print(json_line(data_as_dict(found)))
     else:
         print_data(found, draft.experiment, sys.stdout)
 
@@ -334,7 +334,7 @@ def settings(
         _refuse([problem])
     shown = settings_as_dict(file)
     if as_json:
-        print(json.dumps(shown, ensure_ascii=False))
+        print(json_line(shown))
     elif not edit:
         print_settings(shown, sys.stdout)
     if shown["mistakes"]:
@@ -350,7 +350,7 @@ def devices(as_json: Json = False) -> None:
     from tui.quantities import scaled_text
 
     if as_json:
-        print(json.dumps([asdict(d) for d in found()], ensure_ascii=False))
+        print(json_line([asdict(d) for d in found()]))
         return
     rows = [("device", "name", "memory", "free", "precisions", "")]
     for d in found():

@@ -18,7 +18,7 @@ from typing import NoReturn
 from engine.runs.directory import CONSOLE_LOG
 from engine.training.events import Event, Finished, RunStarted, event_from_json
 from tui.command_line import command_on
-from tui.printing.text import plain
+from tui.printing.text import plain, plain_json
 
 _DESCRIPTOR = "TORCHDECK_ANNOUNCE"
 """Names the pipe's descriptor to the new process. Not an argument: the command line is recorded with the run."""
@@ -131,7 +131,7 @@ def write_to_console_log(run: Path) -> None:
 
 def _say_begun(started: RunStarted, pid: int, *, as_json: bool) -> None:
     run = Path(started.directory)
-    print(started.to_json() if as_json else plain(run.name), flush=True)
+    print(plain_json(started.to_json()) if as_json else plain(run.name), flush=True)
     words = f"It trains on its own, as process {pid}, whatever becomes of this terminal."
     for line in (words, f"Watch and steer it:  {command_on(run, 'attach')}", f"Stop it:  {command_on(run, 'stop')}"):
         print(plain(line), file=sys.stderr)

@@ -19,7 +19,7 @@ from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finish
 from tui.command_line import command_on
 from tui.detach import Announcement, go_on_detached, write_to_console_log
 from tui.feed import Feed, RunView, Source
-from tui.printing.text import bar, plain
+from tui.printing.text import bar, plain, plain_json
 from tui.quantities import left, number_text, span_text
 from tui.reading import reading_shown
 from tui.run_status import STALE
@@ -198,7 +198,7 @@ class _Json:
     def show(self, event: Event) -> None:
         if not self.unread:
             try:
-                print(event.to_json(), flush=True)
+                print(plain_json(event.to_json()), flush=True)
             except OSError:  # or the disk that stdout goes to is full
                 self.unread = True
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.runs import Follower, RunSummary, list_runs
 from engine.training.events import Epoch
 from tui.command_line import command_on
-from tui.printing.text import columns, plain
+from tui.printing.text import columns, json_line, plain
 from tui.quantities import ago_text, number_text, span_text
 from tui.run_status import STALE, shown
 
@@ -34,7 +34,7 @@ def runs_as_text(runs_dir: Path) -> str:
 
 def runs_as_json(runs_dir: Path) -> str:
     """The same as data."""
-    return json.dumps([asdict(run) for run in list_runs(runs_dir)], default=str, ensure_ascii=False)
+    return json_line([asdict(run) for run in list_runs(runs_dir)])
 
 
 def run_as_text(path: Path) -> str:
@@ -59,7 +59,7 @@ def run_as_json(path: Path) -> str:
     """The same as data."""
     run = _summary(path)
     epochs = [json.loads(e.to_json()) for e in _epochs(path)]
-    return json.dumps({"run": asdict(run) if run else None, "epochs": epochs}, default=str, ensure_ascii=False)
+    return json_line({"run": asdict(run) if run else None, "epochs": epochs})
 
 
 def _summary(path: Path) -> RunSummary | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.cells import cell_len
 
@@ -18,6 +20,20 @@ def plain(text: str) -> str:
     'a␛[2Jb'
     """
     return _CONTROL.sub(lambda m: chr(0x2400 + ord(m[0])) if ord(m[0]) < 0x20 else "␡", text)
+
+
+def json_line(value: Any) -> str:
+    """`value` as one line of JSON: letters as they are, and no control character in it, C1 and DEL neither."""
+    return plain_json(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def plain_json(line: str) -> str:
+    """A line of JSON with what JSON lets stand in strings, and a terminal would obey, escaped: C1 and DEL.
+
+    >>> plain_json('{"name": "a\x9b2Jb"}')
+    '{"name": "a\\u009b2Jb"}'
+    """
+    return _CONTROL.sub(lambda m: f"\\u{ord(m[0]):04x}", line)
 
 
 def columns(rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), gap: int = 2, indent: int = 0) -> str:

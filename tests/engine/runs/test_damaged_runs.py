@@ -1,0 +1,138 @@
+"""Runs changed at random are listed, watched and gone on with: sentences, never a traceback, nothing touched outside.
+
+`TORCHDECK_MUTATIONS=5000` changes as many; `make mutations` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine import Refused, Session, check, read
+from engine.runs import Follower, list_runs
+from engine.runs.commands import CommandReader, RejectedLine
+from tui.feed import Feed
+from tui.printing.runs import run_as_json, run_as_text, runs_as_json, runs_as_text
+
+MUTATIONS = int(os.environ.get("TORCHDECK_MUTATIONS", "200"))
+
+ODD = (
+    *(b"", b"\n", b"null", b"0", b"-1", b"1e999", b"NaN", b'""', b"[]", b"{}", b"[" * 5000, b"\x00", b"\xff"),
+    *(b"\x1b[2J", b'"\\u001b]0;x\\u0007"', b'"../../../outside"', b'"/etc/passwd"', b"99999999999999999999999"),
+    *(b'{"event": "finished"}\n', b'{"command": "set_lr", "value": 1e400}\n'),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs."""
+    changes = ["training.epochs=2", "training.threads=1", "training.early_stopping=false"]
+    session = Session(check(read("digits-cnn", changes)), runs_dir=tmp_path_factory.mktemp("trained"))
+    session.start()
+    assert session.join(120)
+    (session.directory / "commands.jsonl").write_text('{"command": "pause"}\n{"command": "set_lr", "value": 0.1}\n')
+    return session.directory
+
+
+def mutate(content: bytes, dice: random.Random) -> bytes:
+    """One change: bits, pieces taken away, doubled, put in, or cut off; a value of a line replaced."""
+    at, until = sorted((dice.randrange(len(content) + 1), dice.randrange(len(content) + 1)))
+    until = min(until, at + dice.choice((1, 8, 200)))
+    match dice.randrange(6):
+        case 0 if content:
+            at = dice.randrange(len(content))
+            return content[:at] + bytes([content[at] ^ 1 << dice.randrange(8)]) + content[at + 1 :]
+        case 1:
+            return content[:at] + content[until:]
+        case 2:
+            return content[:until] + content[at:]
+        case 3:
+            return content[:at]
+        case 4:
+            return content[:at] + dice.choice(ODD) + content[until:]
+    pieces = content.split(b":")
+    place = dice.randrange(len(pieces))
+    _, comma, rest = pieces[place].partition(b",")
+    pieces[place] = dice.choice(ODD) + comma + rest
+    return b":".join(pieces)
+
+
+def damage(run: Path, dice: random.Random) -> None:
+    """Change one file of a run; sometimes let the manifest vouch for it, as a stranger would."""
+    files = sorted(path for path in run.rglob("*") if path.is_file() and path.stat().st_size)
+    kinds = (
+        "events.jsonl",
+        "commands.jsonl",
+        "state.json",
+        "manifest.json",
+        ".safetensors",
+        "experiment.toml",
+        ".json",
+    )
+    kind = dice.choice(kinds)
+    path = dice.choice([file for file in files if file.name.endswith(kind)])
+    if dice.random() < 0.05:
+        path.unlink()
+        path.symlink_to(run.parents[1] / "outside" / "file")
+        return
+    path.write_bytes(mutate(path.read_bytes(), dice))
+    manifest = path.parent / "manifest.json"
+    if path != manifest and manifest.exists() and dice.random() < 0.7:
+        names = ("model.safetensors", "trainer.safetensors", "state.json")
+        contents = {name: (path.parent / name).read_bytes() for name in names}
+        entries = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in contents.items()}
+        text = json.dumps({"format": "torchdeck checkpoint 1", "files": entries}, indent=2)
+        manifest.write_text(f"{text}\n")
+
+
+def look(run: Path) -> str:
+    """Everything that is shown of a run without going on with it."""
+    follower = Follower(run)
+    feed = Feed(follower)
+    while feed.pull() or not follower.caught_up:
+        feed.view  # noqa: B018
+    said = [runs_as_text(run.parent), runs_as_json(run.parent)]
+    if list_runs(run.parent):
+        said += [run_as_text(run), run_as_json(run)]
+    for answer in CommandReader(run / "commands.jsonl", skip_existing=False).read():
+        said.append(answer.reason if isinstance(answer, RejectedLine) else answer.to_json())
+    return "\n".join(said)
+
+
+@pytest.mark.timeout(max(600, 3 * MUTATIONS))
+def test_runs_changed_at_random_are_opened_without_a_traceback_and_nothing_outside_is_touched(
+    trained: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    refused = gone_on = 0
+    for seed in range(MUTATIONS):
+        dice = random.Random(seed)
+        run = tmp_path / "runs" / trained.name
+        shutil.rmtree(run.parent, ignore_errors=True)
+        shutil.copytree(trained, run)
+        for _ in range(dice.choice((1, 1, 2, 4))):
+            damage(run, dice)
+        try:
+            assert "\x1b" not in look(run), seed
+            session = Session.resumed(run)
+        except Refused:
+            refused += 1
+        except Exception as error:
+            raise AssertionError(f"mutation {seed}") from error
+        else:
+            session.interrupt()
+            session.start()
+            assert session.join(120), seed
+            assert session.finished is not None and session.finished.message, seed
+            gone_on += 1
+        assert [p.name for p in outside.iterdir()] == ["file"] and (outside / "file").read_text() == "mine", seed
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["outside", "runs"], seed
+    assert refused and gone_on
