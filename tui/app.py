@@ -19,6 +19,7 @@ from textual.widget import Widget
 
 from engine.experiment import Draft, Refused, is_file
 from engine.training.commands import Simple
+from engine.training.events import Reason
 from tui.background import Background
 from tui.design import Design
 from tui.documents import Documents
@@ -43,6 +44,9 @@ CHECK_AFTER_S = 0.25
 """How long the cursor rests on a preset before its plan is made."""
 
 LIST_RUNS_S = 3.0
+
+LEAVE_S = 0.5
+"""Between two looks whether the run of this process was detached."""
 
 REMEMBER_S = 30.0
 """What is to be remembered is written this often, where it changed, and at the end."""
@@ -196,6 +200,7 @@ class Deck(MeteredApp):
         if self._open_run is not None:
             self.open_run(self._open_run)
         self.set_interval(LIST_RUNS_S, self._list_runs_again)
+        self.set_interval(LEAVE_S, self._leave_if_detached)
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
@@ -530,6 +535,12 @@ class Deck(MeteredApp):
         if self.detaching and self.going is not None:
             self.going.send(Simple(command="detach"))
         self.exit()
+
+    def _leave_if_detached(self) -> None:
+        """Make room for the process that goes on with the run, where somebody else has detached it."""
+        finished = self.runs[-1].finished if self.runs else None
+        if finished is not None and finished.reason is Reason.DETACHED:
+            self.exit()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of what the keys go to, of the screen and of the deck; then the presets and the themes."""

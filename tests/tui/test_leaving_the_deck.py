@@ -244,3 +244,14 @@ def test_a_crash_of_the_engine_is_a_sentence_on_a_deck_that_stands(torchdeck: Op
     terminal.press("q")
     assert terminal.status() == 1
     assert terminal.is_restored()
+
+
+def test_a_run_that_somebody_else_detaches_leaves_the_deck_that_it_was_in(torchdeck: Open, tmp_path: Path) -> None:
+    terminal = torchdeck("train", "digits-cnn", *UNENDING)
+    terminal.until("● training")
+    run = the_run(tmp_path)
+    with (run / "commands.jsonl").open("a") as file:
+        file.write('{"command": "detach"}\n')
+    assert terminal.status() == 0
+    assert terminal.is_restored()
+    assert status(run) == "live" and len(events(run, "run_started")) == 2
