@@ -41,7 +41,7 @@ check: $(READY)
 mutations: $(READY)
 	@TORCHDECK_MUTATIONS=10000 $(BIN)/python -m pytest --timeout 3600 tests/engine/checks/test_mutations.py
 	@TORCHDECK_MUTATIONS=5000 $(BIN)/python -m pytest tests/engine/runs/test_damaged_runs.py
-	@TORCHDECK_MUTATED_RUNS=5000 $(BIN)/python -m pytest --timeout 7200 tests/faults/test_mutated_runs.py
+	@TORCHDECK_MUTATED_RUNS=1000 $(BIN)/python -m pytest --timeout 7200 tests/faults/test_mutated_runs.py
 
 test-faults: $(READY)
 	@TORCHDECK_KILLS=200 $(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
