@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from importlib import resources
+
+FIRST = "digits-cnn"
+"""What to begin with: seconds to train, and everything in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,19 @@ def preset_text(name: str) -> str:
 
 
 def presets() -> tuple[Preset, ...]:
-    """Every preset with its summary."""
-    return tuple(Preset(name, _summary(preset_text(name))) for name in preset_names())
+    """Every preset with its summary: the one to begin with, then those whose data is there, then the others.
+
+    Data is there where it takes no download and no file of one's own.
+    """
+    texts = {name: preset_text(name) for name in preset_names()}
+    ordered = sorted(texts, key=lambda name: (name != FIRST, not _is_at_hand(texts[name]), name))
+    return tuple(Preset(name, _summary(texts[name])) for name in ordered)
+
+
+def _is_at_hand(text: str) -> bool:
+    from engine.data.sources import SOURCES  # which know documents
+
+    return SOURCES[tomllib.loads(text)["data"]["source"]].at_hand()
 
 
 def _summary(text: str) -> str:

@@ -35,7 +35,7 @@ def test_the_deck_is_on_the_screen_and_answers_keys_before_torch_is_there(
     terminal.until("mackey-glass-gru")
     terminal.until("loading torch…")
     terminal.until(lambda: (tmp_path / "torch-asked-for").exists())
-    terminal.press("j")
+    terminal.press("jj")
     terminal.until("╭─ digits-lstm ─")
     terminal.press("\r")
     terminal.until("torchdeck ─ digits-lstm")

@@ -54,6 +54,11 @@ class Source(BaseModel, ABC):
         """What the samples will be, as far as it is known while they are missing: a few, and the description of all."""
         raise NotImplementedError(f"{self.name} is never missing")
 
+    @classmethod
+    def at_hand(cls) -> bool:
+        """Whether its samples are there without a file of the person's and without a download."""
+        return "path" not in cls.model_fields
+
     @abstractmethod
     def load(self, split: Split) -> Dataset:
         """The samples, parted as `split` says. Nothing of the other parts reaches what is learned from the first.

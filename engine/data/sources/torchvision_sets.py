@@ -74,6 +74,11 @@ class TorchvisionSet(Source):
         ),
     ] = "train"
 
+    @classmethod
+    def at_hand(cls) -> bool:
+        """False: it has to be downloaded."""
+        return False
+
     def files(self) -> tuple[str, ...]:
         """What has to be there."""
         folder = self._folder()
