@@ -115,10 +115,18 @@ class RunDirectory:
         """Take over a run that is there, to go on with it. Commands that were sent before are not acted on.
 
         Raises:
-            Refused: this is not a run's directory, a session has it already, or nothing can be written there.
+            Refused: this is not a run's directory, it leads elsewhere, a session has it already, or nothing can be
+                written there.
         """
         if not (path / EXPERIMENT).is_file():
             raise Refused(Mistake(str(path), "this is not a run", f"a run holds {EXPERIMENT}", "See `torchdeck runs`."))
+        if (path / CHECKPOINTS).is_symlink():
+            found = f"{CHECKPOINTS} is a link to {os.readlink(path / CHECKPOINTS)!r}"
+            expected, fix = (
+                "checkpoints are written and removed in the run's own folder",
+                "Put the folder in its place.",
+            )
+            raise Refused(Mistake(str(path), found, expected, fix))
         try:
             hold = Hold(path)
         except OSError as error:

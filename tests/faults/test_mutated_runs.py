@@ -185,3 +185,13 @@ def test_a_run_that_was_changed_at_random_is_answered_with_a_sentence_at_worst(w
         after = (outside / "secret").stat()
         assert sorted(os.listdir(outside)) == ["secret"] and (outside / "secret").read_text() == "mine\n"
         assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode), changes
+
+
+def test_a_run_whose_checkpoints_lie_behind_a_link_is_not_gone_on_with(whole: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "runs" / whole.name))
+    (run / "checkpoints").rename(tmp_path / "elsewhere")
+    (run / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    before = sorted(p.name for p in (tmp_path / "elsewhere").iterdir())
+    with pytest.raises(Refused, match="checkpoints is a link"):
+        Session.resumed(run)
+    assert sorted(p.name for p in (tmp_path / "elsewhere").iterdir()) == before
