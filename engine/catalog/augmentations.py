@@ -10,10 +10,11 @@ from engine.catalog.entry import Entry
 
 _Share = Annotated[float, Ge(0), Le(1)]
 _Positive = Annotated[float, Gt(0)]
-_Count = Annotated[int, Ge(0)]
+_Count = Annotated[int, Ge(0), Le(4096)]
 _Fill = Annotated[float, Ge(0), Le(255)]
 _Sides = _Count | tuple[_Count, _Count] | tuple[_Count, _Count, _Count, _Count]
-_Size = Annotated[int, Ge(1)] | tuple[Annotated[int, Ge(1)], Annotated[int, Ge(1)]]
+_Side = Annotated[int, Ge(1), Le(8192)]
+_Size = _Side | tuple[_Side, _Side]
 _Strength = _Share | tuple[Annotated[float, Ge(0)], Annotated[float, Ge(0)]]
 _Pair = tuple[_Positive, _Positive]
 INTERPOLATION = Literal["nearest", "bilinear", "bicubic"]

@@ -9,8 +9,9 @@ from annotated_types import Ge, Le
 from engine.catalog.augmentations import INTERPOLATION, V2
 from engine.catalog.entry import Entry
 
-_Size = Annotated[int, Ge(1)] | tuple[Annotated[int, Ge(1)], Annotated[int, Ge(1)]]
-_Count = Annotated[int, Ge(0)]
+_Side = Annotated[int, Ge(1), Le(8192)]
+_Size = _Side | tuple[_Side, _Side]
+_Count = Annotated[int, Ge(0), Le(4096)]
 
 
 def _transform(name: str, summary: str, when: str, **more: Any) -> Entry:
@@ -26,7 +27,7 @@ ENTRIES = (
         "When the network should see more or fewer pixels than there are.",
         when_not="To larger sizes than the images have: it adds work and no detail.",
         formula="x ← interpolate(x, size), with antialiasing",
-        types={"size": _Size, "interpolation": INTERPOLATION, "max_size": Annotated[int, Ge(1)]},
+        types={"size": _Size, "interpolation": INTERPOLATION, "max_size": _Side},
         hidden=frozenset({"antialias"}),
     ),
     _transform(

@@ -12,11 +12,12 @@ from engine.data.dataset import Dataset
 from engine.data.description import Description
 from engine.data.parameters import parsed
 from engine.data.sources import Source
+from engine.data.spans import Fold
 from engine.data.splits import Split
 from engine.data.standardising import standardised
 from engine.data.transforming import transform_mistakes, transformed
 from engine.experiment.document import Data
-from engine.experiment.mistakes import Mistake, Refused
+from engine.experiment.mistakes import Mistake, Refused, drop
 from engine.free_memory import free_host_memory
 
 ON_THE_WAY = ("batch_size", "sampler", "memory_share", "workers")
@@ -125,17 +126,17 @@ def _outline(data: Data, seed: int) -> Description | None:
 def _load(data: Data, seed: int) -> Dataset:
     source = _source(data)
     loaded = source.load(Split.of(data, seed))
-    _refuse_nothing_to_train_on(data, loaded)
+    _refuse_what_does_not_suit(data, loaded)
     loaded = transformed(loaded, data, room=free_host_memory() // 2)
     preparation = loaded.preparation
     if data.normalize and loaded.description.input_kind == "image" and loaded.description.stored == "uint8":
         preparation = standardised(loaded, data)
-    notes = (*loaded.description.notes, *imbalance_note(loaded))
+    notes = (*loaded.description.notes, *(() if data.sampler == "balanced" else imbalance_note(loaded)))
     return replace(loaded, preparation=preparation, description=replace(loaded.description, notes=notes))
 
 
-def _refuse_nothing_to_train_on(data: Data, loaded: Dataset) -> None:
-    """Refuse numbers of samples that are held back where so many are not there."""
+def _refuse_what_does_not_suit(data: Data, loaded: Dataset) -> None:
+    """Refuse numbers of samples that are not there, a fold without any, and draws by class where there are none."""
     given = len(loaded.train) + len(loaded.validation) + len(loaded.test)
     mistakes = [
         Mistake(
@@ -150,5 +151,11 @@ def _refuse_nothing_to_train_on(data: Data, loaded: Dataset) -> None:
         )
         if asked >= given > 0
     ]
+    if data.fold is not None and given and not len(loaded.validation):
+        found = f"{Fold.of(data.fold).folds} parts leave no sample for this one"
+        mistakes.append(Mistake("data.fold", found, f"the source has {given:,}", "Take fewer parts: 1/5, say."))
+    if data.sampler == "balanced" and loaded.description.task != "classification":
+        expected = f"the data is for {loaded.description.task}"
+        mistakes.append(Mistake("data.sampler", "balanced draws by class", expected, "Remove it.", remedy=drop()))
     if mistakes:
         raise Refused(mistakes)

@@ -71,12 +71,19 @@ def texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.String)
 
 
+_GROUPED = r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$"
+
+
 def numbers(column: pl.Series, reading: Reading) -> Floats:
     """(N,) the numbers, NaN where there is none. `true` and `false` are 1 and 0."""
     if column.dtype == pl.String:
         stripped = column.str.strip_chars()
         if reading.decimal == ",":
-            stripped = stripped.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+            # A dot groups thousands or makes it no number: 3.14 is a mistake there, and 02.03.2024 a date.
+            grouped = stripped.str.contains(_GROUPED)
+            plain = stripped.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+            wrong = stripped.str.contains(".", literal=True) & ~grouped
+            stripped = pl.select(pl.when(wrong).then(pl.lit("no number")).otherwise(plain)).to_series()
         column = stripped.cast(pl.Float64, strict=False)
         if column.null_count() > stripped.null_count():
             words = stripped.str.to_lowercase()

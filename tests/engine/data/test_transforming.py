@@ -168,3 +168,24 @@ def test_a_preview_shows_the_samples_as_an_epoch_does(images):
     assert plain.augmented == () and plain.samples == flipped.samples
     for sample, image in zip(flipped.samples, flipped.augmented, strict=True):
         assert [row[::-1] for row in sample.image] == list(image)
+
+
+def test_a_margin_that_no_memory_holds_is_refused_before_it_is_made(images):
+    (said,) = refusal(images, transforms=[{"type": "Pad", "padding": 100_000}])
+    assert said.startswith("data.transforms[0].padding Pad: found 100000")
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"fold": "400/500"}, "data.fold: 500 parts leave no sample for this one, the source has 30."),
+        ({"validation": 30}, "data.validation: 30 samples are to be held back, the source has 30."),
+    ],
+)
+def test_parts_without_a_sample_are_refused(images, more, says):
+    assert says in "\n".join(refusal(images, **more))
+
+
+def test_draws_by_class_are_refused_where_there_are_no_classes():
+    with pytest.raises(Refused, match=r"data\.sampler: balanced draws by class, the data is for regression"):
+        load_data(Data(source="diabetes", sampler="balanced"), 0)
