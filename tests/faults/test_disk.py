@@ -46,13 +46,18 @@ def session_in(folder: Path) -> Session:
     return session
 
 
+LOOKED_AT: dict[int, int] = {}
+"""How many events of each list `until` has looked at: several may come at once."""
+
+
 def until(session: Session, seen: list[Event], text: str, timeout_s: float = 40) -> str:
     """The first event from now on that says this; every event goes into `seen`."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
-        new = session.drain()
-        seen += new
-        for event in new:
+        seen += session.drain()
+        while LOOKED_AT.get(id(seen), 0) < len(seen):
+            event = seen[LOOKED_AT.get(id(seen), 0)]
+            LOOKED_AT[id(seen)] = LOOKED_AT.get(id(seen), 0) + 1
             if text in (event.message if isinstance(event, Log) else type(event).__name__):
                 return event.message if isinstance(event, Log) else ""
         assert session.alive, session.finished
@@ -110,6 +115,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes_when_space_returns(
     small_disk: Path,
 ) -> None:
+    LOOKED_AT.clear()
     session, seen = session_in(small_disk / "runs"), []
     until(session, seen, "Epoch")
     until(session, seen, "Checkpoint")
@@ -141,6 +147,7 @@ def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes
 
 @pytest.mark.parametrize("ending", ["interrupted", "stopped"])
 def test_a_run_that_ends_on_a_full_disk_says_what_is_not_saved(small_disk: Path, ending: str) -> None:
+    LOOKED_AT.clear()
     session, seen = session_in(small_disk / "runs"), []
     until(session, seen, "Checkpoint")
     until(session, seen, "Checkpoint")
@@ -158,6 +165,7 @@ def test_a_run_that_ends_on_a_full_disk_says_what_is_not_saved(small_disk: Path,
 
 
 def test_a_disk_that_becomes_read_only_stops_no_training_and_is_written_to_again_after(small_disk: Path) -> None:
+    LOOKED_AT.clear()
     session, seen = session_in(small_disk / "runs"), []
     until(session, seen, "Checkpoint")
     # As an administrator does it, or a disk with errors: files that are open keep such a disk writable otherwise.
@@ -179,6 +187,7 @@ def test_a_disk_that_becomes_read_only_stops_no_training_and_is_written_to_again
 
 @pytest.mark.parametrize("how", ["deleted", "moved"])
 def test_a_folder_that_is_taken_away_under_the_run_is_said_and_made_again(tmp_path: Path, how: str) -> None:
+    LOOKED_AT.clear()
     session, seen = session_in(tmp_path / "runs"), []
     until(session, seen, "Checkpoint")
     run = session.directory
@@ -207,6 +216,7 @@ def test_a_folder_that_is_taken_away_under_the_run_is_said_and_made_again(tmp_pa
 
 
 def test_while_the_folder_cannot_be_made_again_training_goes_on(tmp_path: Path) -> None:
+    LOOKED_AT.clear()
     session, seen = session_in(tmp_path / "deep" / "runs"), []
     until(session, seen, "Checkpoint")
     (tmp_path / "deep").rename(tmp_path / "away")
@@ -223,6 +233,7 @@ def test_while_the_folder_cannot_be_made_again_training_goes_on(tmp_path: Path) 
 
 
 def test_events_that_cannot_be_written_for_a_while_are_there_afterwards(tmp_path: Path) -> None:
+    LOOKED_AT.clear()
     session, seen = session_in(tmp_path / "runs"), []
     until(session, seen, "Checkpoint")
     events = session.directory / "events.jsonl"

@@ -65,7 +65,7 @@ def mutate(content: bytes, dice: random.Random) -> bytes:
 
 def damage(run: Path, dice: random.Random) -> None:
     """Change one file of a run; sometimes let the manifest vouch for it, as a stranger would."""
-    files = sorted(path for path in run.rglob("*") if path.is_file() and path.stat().st_size)
+    files = sorted(path for path in run.rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_size)
     kinds = (
         "events.jsonl",
         "commands.jsonl",
@@ -76,7 +76,7 @@ def damage(run: Path, dice: random.Random) -> None:
         ".json",
     )
     kind = dice.choice(kinds)
-    path = dice.choice([file for file in files if file.name.endswith(kind)])
+    path = dice.choice([file for file in files if file.name.endswith(kind)] or files)
     if dice.random() < 0.05:
         path.unlink()
         path.symlink_to(run.parents[1] / "outside" / "file")
