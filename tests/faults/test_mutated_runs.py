@@ -23,7 +23,7 @@ from engine.training.session import Session
 from tui.cli import app
 from tui.feed import Feed
 
-MUTATIONS = int(os.environ.get("TORCHDECK_MUTATED_RUNS", "60"))
+MUTATIONS = int(os.environ.get("TORCHDECK_MUTATED_RUNS", "20"))
 RUN = """
 [data]
 source = "digits"
