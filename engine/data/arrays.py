@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset, dataset
 from engine.data.description import InputKind, Task
-from engine.data.splits import Parts, Split
+from engine.data.splits import Split
 from engine.experiment.mistakes import Mistake, Refused, nearest
 
 Array = NDArray[Any]
@@ -212,13 +212,11 @@ def _wrong_labels(arrays: dict[str, Array], kinds: dict[str, Task | InputKind]) 
 def _parted(arrays: dict[str, Array], kind: InputKind, task: Task, split: Split) -> Dataset:
     x, y = arrays["x"], arrays["y"]
     own_validation = "x_val" in arrays
-    if own_validation:
-        split = replace(split, validation=0.0, fold=None)
-    parts = split.by_class(y) if task == "classification" else split.at_random(len(x))
+    end = len(x) + (len(arrays["x_val"]) if own_validation else 0)
+    labels = y if task == "classification" else None
+    parts = split.beside((len(x), end, end), validation=own_validation, test=False, labels=labels)
     notes: list[str] = []
     if own_validation:
-        after = np.arange(len(x), len(x) + len(arrays["x_val"]), dtype=np.int64)
-        parts = Parts(parts.train, after, parts.test, parts.notes)
         x, y = np.concatenate([x, arrays["x_val"]]), np.concatenate([y, arrays["y_val"]])
         notes.append("The validation part is x_val and y_val of the file; data.validation is not used.")
     if kind == "tokens":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from engine.private_files import replace_file
 
 
 def cache_folder() -> Path:
@@ -33,19 +34,11 @@ def keep_cached(name: str, key: dict[str, Any], value: Any) -> None:
     """Keep `value` under `name` for `key`. A folder that cannot be written keeps nothing, and that is no error."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     head = json.dumps({**key, "sha256": hashlib.sha256(body).hexdigest()}).encode()
-    aside = None
-    try:
+    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
         file = _file(name, key)
         file.parent.parent.mkdir(parents=True, exist_ok=True)
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=file.parent, prefix=f".{name}-")  # 0600
-        with os.fdopen(handle, "wb") as out:
-            out.write(head + b"\n" + body)
-        os.replace(aside, file)
-    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
-        if aside is not None:
-            with suppress(OSError):
-                os.unlink(aside)
+        replace_file(file, head + b"\n" + body)
 
 
 def _file(name: str, key: dict[str, Any]) -> Path:

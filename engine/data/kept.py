@@ -9,8 +9,6 @@ A run that is gone on with compares them: trained on other samples, it would be 
 from __future__ import annotations
 
 import json
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from safetensors.torch import load, save
 
 from engine.data.dataset import Dataset
 from engine.free_memory import free_host_memory
+from engine.private_files import read_file, replace_file
 
 LEARNED, SPLIT = "data.json", "split.safetensors"
 _PARTS = ("train", "validation", "test")
@@ -33,18 +32,15 @@ def keep(dataset: Dataset, run: Path) -> None:
     """
     parts = {part: getattr(dataset, part) for part in _PARTS}
     for name, content in ((LEARNED, json.dumps(_learned(dataset), ensure_ascii=False).encode()), (SPLIT, save(parts))):
-        aside = run / f".{name}-{os.getpid()}"
-        aside.unlink(missing_ok=True)
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        os.replace(aside, run / name)
+        replace_file(run / name, content)
 
 
 def difference(dataset: Dataset, run: Path) -> str:
     """What is not as it was when the run began, as a sentence; empty where all is, or where nothing was kept."""
     try:
-        parts = load(_read(run / SPLIT))
-        learned = json.loads(_read(run / LEARNED))
+        most = free_host_memory() // 2
+        parts = load(read_file(run / SPLIT, most))
+        learned = json.loads(read_file(run / LEARNED, most))
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -62,20 +58,6 @@ def difference(dataset: Dataset, run: Path) -> str:
     if learned != json.loads(json.dumps(_learned(dataset))):
         return "What the run learned from its training part (vocabulary, scales, classes) is not what it was."
     return ""
-
-
-def _read(file: Path) -> bytes:
-    """A file of the run's own: no link, no pipe that would be waited on, no more than memory holds.
-
-    Raises:
-        OSError: it is none.
-    """
-    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as opened:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > free_host_memory() // 2:
-            raise OSError(f"{file.name} is no file that a run writes")
-        return opened.read()
 
 
 def _learned(dataset: Dataset) -> dict[str, Any]:

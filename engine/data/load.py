@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from engine.data.balance import imbalance_note
@@ -20,11 +21,9 @@ from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, Refused, drop
 from engine.free_memory import free_host_memory
 
-ON_THE_WAY = ("batch_size", "sampler", "memory_share", "workers")
-"""What [data] says on how samples get to the device; which samples they are does not depend on it."""
+ON_THE_WAY = ("batch_size", "memory_share", "workers")
+"""What [data] says on how samples get to the device; neither they nor what is said of them depends on it."""
 
-DESCRIBED = 8
-_described: dict[tuple[object, ...], Description] = {}
 _lock = threading.Lock()
 _last: tuple[tuple[object, ...], Dataset] | None = None
 
@@ -51,7 +50,7 @@ def forget() -> None:
     global _last
     with _lock:
         _last = None
-        _described.clear()
+        _described.cache_clear()
 
 
 def describe(data: Data, seed: int) -> Description:
@@ -60,23 +59,26 @@ def describe(data: Data, seed: int) -> Description:
     Raises:
         Refused: as `load_data`.
     """
-    key = fingerprint(data, seed)
-    description = _described.get(key)
-    if description is None:
-        outline = _outline(data, seed)
-        description = load_data(data, seed).description if outline is None else outline
-        while len(_described) >= DESCRIBED:
-            _described.pop(next(iter(_described)), None)
-        _described[key] = description
-    return description
+    return _described(fingerprint(data, seed), the_same(data), seed)
+
+
+def the_same(data: Data) -> str:
+    """What `data` says on which samples there are, as JSON: the same for all documents that agree on that."""
+    return data.model_dump_json(exclude=set(ON_THE_WAY))
+
+
+@lru_cache(maxsize=8)
+def _described(_state: tuple[object, ...], data: str, seed: int) -> Description:
+    asked = Data.model_validate_json(data)
+    outline = _outline(asked, seed)
+    return load_data(asked, seed).description if outline is None else outline
 
 
 def fingerprint(data: Data, seed: int) -> tuple[object, ...]:
     """What decides on the samples: the document's words, the seed, and the state of the files that are named."""
-    said = data.model_dump(mode="json", exclude=set(ON_THE_WAY))
     source, _ = parsed(data)
     files = source.files() if source is not None else ()
-    return (repr(sorted(said.items())), seed, str(Path.cwd()), *map(_state, files))
+    return (the_same(data), seed, str(Path.cwd()), *map(_state, files))
 
 
 def _state(path: str) -> tuple[int, int, int]:

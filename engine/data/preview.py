@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from engine.catalog.losses import NUMBERS
 from engine.data.dataset import Dataset
 from engine.data.description import Description
 from engine.data.draws import draws_of
-from engine.data.load import fingerprint, load_data
+from engine.data.load import fingerprint, load_data, the_same
 from engine.data.samples import take
 from engine.data.text import PADDING, UNKNOWN, spelled
 from engine.experiment.document import Data
@@ -97,18 +98,12 @@ def preview(data: Data, seed: int) -> Preview:
     Raises:
         Refused: the data cannot be had.
     """
-    key = fingerprint(data, seed)
-    found = _previewed.get(key)
-    if found is None:
-        found = preview_of(load_data(data, seed))
-        while len(_previewed) >= PREVIEWED:
-            _previewed.pop(next(iter(_previewed)), None)
-        _previewed[key] = found
-    return found
+    return _preview(fingerprint(data, seed), the_same(data), seed)
 
 
-PREVIEWED = 4
-_previewed: dict[tuple[object, ...], Preview] = {}
+@lru_cache(maxsize=4)
+def _preview(_state: tuple[object, ...], data: str, seed: int) -> Preview:
+    return preview_of(load_data(Data.model_validate_json(data), seed))
 
 
 def preview_of(dataset: Dataset) -> Preview:

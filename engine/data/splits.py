@@ -69,17 +69,28 @@ class Split:
         """Parts of whole groups: no group has samples in two of them."""
         return grouped(groups, self.validation, self.test, self.seed, self.fold)
 
-    def beside(self, labels: NDArray[np.integer], ends: Sequence[int], *, validation: bool, test: bool) -> Parts:
+    def beside(
+        self,
+        ends: Sequence[int],
+        *,
+        validation: bool,
+        test: bool,
+        labels: NDArray[np.integer] | None = None,
+        groups: NDArray[np.integer] | None = None,
+    ) -> Parts:
         """Parts where some are given: samples lie as train, validation, test, and each of the three ends at `ends`.
 
         Args:
             validation: whether there is a validation part of its own; if not, it is drawn from the training part.
             test: the same of the test part.
+            labels: (N,) class numbers, each of which is to have its share of what is drawn; None: there are none.
+            groups: (N,) numbers of groups that stay together in what is drawn.
         """
         train_end, validation_end, end = ends
         draw = replace(self, validation=0.0, fold=None) if validation else self
         draw = replace(draw, test=0.0) if test else draw
-        drawn = draw.by_class(labels[:train_end])
+        groups = None if groups is None else groups[:train_end]
+        drawn = draw.at_random(train_end, groups) if labels is None else draw.by_class(labels[:train_end], groups)
         return Parts(
             drawn.train,
             np.arange(train_end, validation_end, dtype=np.int64) if validation else drawn.validation,

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.experiment.mistakes import Mistake, Refused
+from engine.private_files import replace_file
 from engine.runs.commands import COMMANDS, CommandReader, RejectedLine, send_command
 from engine.runs.hold import Hold
 from engine.runs.process import this_process
@@ -144,10 +145,7 @@ class RunDirectory:
         """
         try:
             text = _environment_text(self.environment if environment is None else environment)
-            aside = self.path / f".{ENVIRONMENT}-{os.getpid()}"
-            aside.unlink(missing_ok=True)
-            _write_new(aside, text)
-            aside.replace(self.path / ENVIRONMENT)
+            replace_file(self.path / ENVIRONMENT, text.encode(), sync=True)
         except OSError as error:
             raise _not_writable(self.path, error) from error
 

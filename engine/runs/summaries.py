@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from engine.private_files import read_file, replace_file
 
 SUMMARIES = ".summaries.json"
 
@@ -55,17 +56,8 @@ class Summaries:
         """Write what is worth it. Never raises: a folder that cannot be written to is read anew each time."""
         if self._new < _WORTH_WRITING:
             return
-        aside = self._path.with_name(f"{SUMMARIES}-{os.getpid()}")
-        text = json.dumps({"format": _FORMAT, "runs": self._seen})
         with suppress(OSError):
-            aside.unlink(missing_ok=True)
-            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    file.write(text)
-                aside.replace(self._path)
-            except OSError:
-                aside.unlink(missing_ok=True)
+            replace_file(self._path, json.dumps({"format": _FORMAT, "runs": self._seen}).encode())
 
 
 def _stamp(events: os.stat_result) -> list[int]:
@@ -74,12 +66,7 @@ def _stamp(events: os.stat_result) -> list[int]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
-                return {}
-            kept = json.loads(file.read(_MAX_BYTES))
+        kept = json.loads(read_file(path, _MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(kept, dict) or kept.get("format") != _FORMAT or not isinstance(kept.get("runs"), dict):

@@ -54,7 +54,6 @@ class Batches:
     def __init__(self, dataset: Dataset, device: str, data: Data, *, channels_last: bool = False) -> None:
         self.dataset = dataset
         self.device = device
-        self.data = data
         self.placement: Placement = place(dataset, device, data)
         self.channels_last = channels_last and len(dataset.x.shape) == 4
         self._format = torch.channels_last if self.channels_last else torch.contiguous_format

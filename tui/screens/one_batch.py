@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.content import Content
 from textual.widget import Widget
 
+from engine.catalog.losses import OF_CLASSES
 from engine.probes.records import BatchDone, BatchStep, Record
 from tui.producer import ProbeKind
 from tui.screens.probe import ProbeScreen
@@ -26,10 +27,7 @@ class OneBatchScreen(ProbeScreen[None]):
     def body(self) -> Widget:
         plot = BatchPlot(id="probe-picture")
         plot.marker = self.marker
-        plot.of_classes = self.plan.description is None or self.plan.description.task in (
-            "classification",
-            "language modelling",
-        )
+        plot.of_classes = self.plan.description is None or self.plan.description.task in OF_CLASSES
         return plot
 
     @property

@@ -17,10 +17,10 @@ from engine.data.spans import Spans
 from engine.data.splits import Split, in_time
 from engine.data.tables.columns import Floats, Reading, missing, numbers
 from engine.data.tables.fitting import check_numbers
-from engine.data.tables.reading import NAMED, Table, read
+from engine.data.tables.reading import NAMED, Table, read, unknown_columns
 from engine.data.tables.rows import Faults, Rows
 from engine.data.units import Units
-from engine.experiment.mistakes import Mistake, Refused, put, unknown_name
+from engine.experiment.mistakes import Mistake, Refused, put
 
 if TYPE_CHECKING:
     from engine.data.sources.series import Series as Source
@@ -109,13 +109,7 @@ def _names(source: Source, table: Table) -> list[str]:
         found, fix = f"expected one or several of the columns {shown}", "Name the column to be forecast."
         raise Refused(Mistake("data.target", "it is not set", found, fix, subject=table.path))
     given = {"target": targets, "features": source.features, "time": [source.time] if source.time else []}
-    mistakes = [
-        unknown_name(f"data.{field}", name, columns, f"a column of {table.path}")
-        for field, names in given.items()
-        for name in names
-        if name not in columns
-    ]
-    if mistakes:
+    if mistakes := unknown_columns(given, columns, table.path):
         raise Refused(mistakes)
     return targets
 

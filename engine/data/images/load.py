@@ -86,7 +86,8 @@ def data_set_of(
         raise Refused(Mistake(where, left, expected, f"{named}.", subject=shown(folder.root)))
     numbers = np.searchsorted(classes, labels)
     known = np.isin(labels, classes)
-    parted = split.beside(numbers, ends, validation=bool(folder.parted[VALIDATION]), test=bool(folder.parted[TEST]))
+    own_validation, own_test = (bool(folder.parted[part]) for part in (VALIDATION, TEST))
+    parted = split.beside(ends, validation=own_validation, test=own_test, labels=numbers)
     validation, test = (some[known[some]] for some in (parted.validation, parted.test))
     x, identity, how = _samples(folder, found, rows, wanted)
     return dataset(

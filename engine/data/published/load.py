@@ -122,7 +122,7 @@ def load(published: Published, split: Split, *, validate_on_test: bool, keep: bo
         )
     pixels = [part.pixels for part in ordered if part is not None and part.pixels is not None]
     x = pixels[0] if len(pixels) == 1 else np.concatenate(pixels)
-    parts = split.beside(labels, ends, validation=fixed[1], test=fixed[2])
+    parts = split.beside(ends, validation=fixed[1], test=fixed[2], labels=labels)
     return dataset(
         published.source,
         "classification",

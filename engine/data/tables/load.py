@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,17 +12,16 @@ from engine.data.splits import Indices, Parts, Split
 from engine.data.tables.columns import Bools, Reading, missing, texts
 from engine.data.tables.encoders import Encoder
 from engine.data.tables.fitting import Asked, Fitted, Kind, fitted
-from engine.data.tables.reading import NAMED, Table, read
+from engine.data.tables.reading import NAMED, Table, read, unknown_columns
 from engine.data.tables.rows import Faults, Rows
 from engine.data.tables.targets import Classes, Quantity, target
 from engine.data.units import Units
-from engine.experiment.mistakes import Mistake, Refused, put, unknown_name
+from engine.experiment.mistakes import Mistake, Refused, put
 from engine.free_memory import free_host_memory
 
 if TYPE_CHECKING:
     from engine.data.sources.table import Table as Source
 
-_VALIDATION, _TEST = 1, 2
 _SAID_FROM = 1 << 26
 """Bytes of features from which it takes long enough to say how far it is."""
 
@@ -131,13 +129,7 @@ def _features(source: Source, main: Table) -> list[str]:
         "categorical": source.categorical,
         "dates": source.dates,
     }
-    mistakes = [
-        unknown_name(f"data.{field}", name, columns, f"a column of {main.path}")
-        for field, names in given.items()
-        for name in names
-        if name not in columns
-    ]
-    if mistakes:
+    if mistakes := unknown_columns(given, columns, main.path):
         raise Refused(mistakes)
     apart = {source.target, source.group, *source.exclude}
     unnamed = {f"column {number}" for number in range(1, len(columns) + 1)}
@@ -178,10 +170,8 @@ def _parts(
     """The files of parts as they are; what has no file is drawn from the first one."""
     own = int((of_file == 0).sum())
     if source.validation_path is not None:
-        split = replace(split, validation=0.0, fold=None)
         notes.append(f"The validation part is {source.validation_path}; data.validation is not used.")
     if source.test_path is not None:
-        split = replace(split, test=0.0)
         notes.append(f"The test part is {source.test_path}; data.test is not used.")
     groups = None
     if source.group is not None:
@@ -192,14 +182,12 @@ def _parts(
             notes.append(
                 f"{len(shared):,} values of {source.group} are in {source.path} and in the file of a part too."
             )
-        groups = groups[:own]
-    drawn = split.by_class(y.labels[:own], groups) if isinstance(y, Classes) else split.at_random(own, groups)
-    validation, test = (np.flatnonzero(of_file == number) for number in (_VALIDATION, _TEST))
-    return Parts(
-        drawn.train,
-        drawn.validation if source.validation_path is None else validation,
-        drawn.test if source.test_path is None else test,
-        drawn.notes,
+    return split.beside(
+        np.searchsorted(of_file, range(3), side="right").tolist(),
+        validation=source.validation_path is not None,
+        test=source.test_path is not None,
+        labels=y.labels if isinstance(y, Classes) else None,
+        groups=groups,
     )
 
 

@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.data.progress import progress
 from engine.data.tables.files import check_text, refuse_what_does_not_fit, refused, size_of
-from engine.experiment.mistakes import Mistake, Refused
+from engine.experiment.mistakes import Mistake, Refused, unknown_name
 
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
@@ -54,6 +54,16 @@ class Table:
     def place(self, row: int) -> str:
         """Where a row stands, for a person who opens the file."""
         return f"row {row + 1:,}" if self.lines is None else f"line {int(self.lines[row]):,}"
+
+
+def unknown_columns(given: Mapping[str, Iterable[str]], there: Sequence[str], path: str) -> list[Mistake]:
+    """The names that a document gives for columns, by the field that gives them, and that are not in the file."""
+    return [
+        unknown_name(f"data.{field}", name, there, f"a column of {path}")
+        for field, names in given.items()
+        for name in names
+        if name not in there
+    ]
 
 
 def read(where: str, path: str, delimiter: str = "auto") -> Table:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from engine.data.dataset import Dataset, dataset
 from engine.data.splits import Indices, Parts, Split
-from engine.data.texts.labelled import TEST, TRAIN, VALIDATION, Labelled
+from engine.data.texts.labelled import TEST, VALIDATION, Labelled
 from engine.data.texts.tokens import Kind, learned
 
 
@@ -62,20 +62,8 @@ def _parts(found: Labelled, labels: Indices, split: Split, notes: list[str]) -> 
     for name, part in (("validation", VALIDATION), ("test", TEST)):
         if found.own[part]:
             notes.append(f"The {name} part is {found.own[part]}; data.{name} is not used.")
-    if found.own[VALIDATION]:
-        split = replace(split, validation=0.0, fold=None)
-    if found.own[TEST]:
-        split = replace(split, test=0.0)
-    part_of = np.asarray(found.parts)
-    own = int((part_of == TRAIN).sum())
-    drawn = split.by_class(labels[:own], None if found.groups is None else found.groups[:own])
-    validation, test = (np.flatnonzero(part_of == part) for part in (VALIDATION, TEST))
-    return Parts(
-        drawn.train,
-        validation if found.own[VALIDATION] else drawn.validation,
-        test if found.own[TEST] else drawn.test,
-        drawn.notes,
-    )
+    own_validation, own_test = (bool(found.own[part]) for part in (VALIDATION, TEST))
+    return split.beside(found.ends, validation=own_validation, test=own_test, labels=labels, groups=found.groups)
 
 
 def _again(texts: list[str], parts: Parts) -> list[str]:

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.data.tables.columns import texts
-from engine.data.tables.reading import Table, read
+from engine.data.tables.reading import Table, read, unknown_columns
 from engine.data.tables.rows import Rows
 from engine.data.texts.labelled import TRAIN, Fault, Labelled, shortened
 from engine.experiment.mistakes import Mistake, Refused, unknown_name
@@ -29,12 +29,12 @@ class Columns:
 
     def mistakes(self, there: list[str], path: str) -> list[Mistake]:
         """Those that are not among the columns of a file."""
-        named = {"text": self.text, "target": self.target, "group": self.group}
-        return [
-            unknown_name(f"data.{field}", name, there, f"a column of {path}")
-            for field, name in named.items()
-            if name is not None and name not in there
-        ]
+        named = {
+            "text": (self.text,),
+            "target": (self.target,),
+            "group": (self.group,) if self.group is not None else (),
+        }
+        return unknown_columns(named, there, path)
 
     @property
     def names(self) -> list[str]:
