@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -18,6 +19,13 @@ Augmentation = Callable[[Tensor], Tensor]
 own. It draws on the CPU, whatever the device, so that a seed means the same on each."""
 
 LARGEST = 255
+
+
+@lru_cache(maxsize=8)
+def _by_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """(C, 1, 1) on a device; put there once, since that would have every batch wait."""
+    with torch.inference_mode(False):  # it outlives the validation that may be the first to ask for it
+        return torch.tensor(values, dtype=torch.float32, device=device).view(-1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +58,7 @@ class Preparation:
             return x.long()
         if not self.mean:
             return x.float().div_(LARGEST)
-        mean, std = (
-            torch.tensor(v, dtype=torch.float32, device=x.device).view(-1, 1, 1) for v in (self.mean, self.std)
-        )
+        mean, std = (_by_channel(values, x.device) for values in (self.mean, self.std))
         return x.float().sub_(mean * LARGEST).div_(std * LARGEST)
 
     def with_statistics(self, images: Iterable[Tensor], channels: int) -> Preparation:
