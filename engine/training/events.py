@@ -8,7 +8,7 @@ Epochs and steps count from 1. Times are seconds since the Unix epoch, UTC.
     epoch         after the validation of each epoch
     checkpoint    when a checkpoint lies whole on the disk
     command       what a viewer asked for, and what came of it
-    device        memory and load, every two seconds
+    device        memory and load, every two seconds; ever more rarely while the run is held
     log           a sentence for the person who watches
     finished      once, the last one
 """

@@ -34,6 +34,9 @@ from engine.training.resuming import Resumption, resumption
 from engine.training.writing import Writer
 
 DEVICE_EVENT_S = 2.0
+HELD_GROWTH = 1.1
+"""While a run is held each `device` event comes this much later than the one before: a year of a pause is less than two
+hundred lines, and the run's own last words stay near the end of its events, where a list looks for them."""
 
 EVENTS_HELD = 20_000
 """Events that wait for a viewer in this process before the oldest are dropped; the run directory keeps them all."""
@@ -80,6 +83,8 @@ class Session:
         self._keeper: Keeper | None = None
         self._monitor: DeviceMonitor | None = None
         self._monitored_at = 0.0
+        self._held_device_event_s = DEVICE_EVENT_S
+        self._looked_for_folder_at = 0.0
         self._ending: Reason | None = None
         self._paused = False
         self._asked_to_save = False
@@ -402,10 +407,14 @@ class Session:
                 self._obey(command)
             else:
                 self.say(Log(level="warning", message=command.reason))
-        if monotonic() - self._monitored_at >= DEVICE_EVENT_S:
+        if monotonic() - self._looked_for_folder_at >= DEVICE_EVENT_S:
+            self._looked_for_folder_at = monotonic()
+            self._look_for_folder()
+        after_s = self._held_device_event_s if self._paused else DEVICE_EVENT_S
+        if monotonic() - self._monitored_at >= after_s:
+            self._held_device_event_s = after_s * HELD_GROWTH
             self._monitor = self._monitor or DeviceMonitor(self.plan.device)
             self._monitored_at = monotonic()
-            self._look_for_folder()
             self.say(self._monitor.read())
 
     def _look_for_folder(self) -> None:

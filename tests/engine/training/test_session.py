@@ -14,7 +14,7 @@ from engine.plan import check
 from engine.runs import Follower
 from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
 from engine.training.commands import SetLR, Simple
-from engine.training.events import Checkpoint, CommandDone, Epoch, Finished, Log, Reason, RunStarted, Step
+from engine.training.events import Checkpoint, CommandDone, Device, Epoch, Finished, Log, Reason, RunStarted, Step
 from engine.training.session import Session
 
 QUICK = ["training.epochs=3", "training.threads=1"]
@@ -60,6 +60,25 @@ def test_a_run_says_what_happens_in_order_and_its_directory_holds_the_same(tmp_p
     assert session.directory.stat().st_mode & 0o777 == 0o700
     files = [f for f in session.directory.rglob("*") if f.is_file()]
     assert files and all(f.stat().st_mode & 0o777 == 0o600 for f in files)
+
+
+def test_a_long_pause_does_not_bury_what_was_said_before_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.1)
+    session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false")
+    session.send(Simple(command="pause"))
+    seen = []
+    until(session, CommandDone, seen)
+    time.sleep(6)
+    held = of(Device, session.drain())
+    session.send(Simple(command="continue"))
+    until(session, CommandDone, [])
+    time.sleep(1)
+    going = of(Device, session.drain())
+    session.interrupt()
+    finished(session)
+    assert 5 <= len(held) <= 25, len(held)  # one every tenth of a second would be sixty
+    assert held[-1].time - held[-2].time > 2 * (held[1].time - held[0].time)
+    assert len(going) >= 4
 
 
 def test_the_naive_baseline_is_said_and_is_computed(tmp_path):
