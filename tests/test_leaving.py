@@ -2,12 +2,14 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
 
+import pexpect
 import psutil
 import pytest
 
@@ -93,6 +95,27 @@ def test_a_detached_run_has_begun_when_its_name_is_printed_and_belongs_to_no_ter
     assert (run / "console.log").stat().st_mode & 0o777 == 0o600
     wait_for(lambda: events(run, "epoch"))
     wait_for(lambda: "epoch " in (run / "console.log").read_text())
+
+
+@pytest.mark.parametrize("command", ["{} --headless > log.txt 2>&1", "{} --json > events.txt 2> log.txt"])
+def test_a_terminal_that_is_closed_ends_nothing_that_goes_to_a_file(command, here):
+    train = shlex.join([*COMMAND, "train", "digits-cnn", *UNENDING])
+    terminal = pexpect.spawn("/bin/sh", ["-c", command.format(train)], cwd=str(here))
+    wait_for(lambda: list(here.glob("runs/*/events.jsonl")))
+    (run,) = (here / "runs").iterdir()
+    wait_for(lambda: events(run, "epoch"))
+    os.close(terminal.child_fd)
+    closed = events(run)[-1]["time"]
+    wait_for(lambda: events(run, "epoch")[-1]["time"] > closed + 1)
+    # Whatever it was given instead of the terminal, it says there how it ended.
+    process_of(run).send_signal(signal.SIGTERM)
+    wait_for(lambda: events(run)[-1]["event"] == "finished")
+    wait_for(lambda: "torchdeck resume" in (here / "log.txt").read_text())
+    if "--json" in command:
+        assert [json.loads(line) for line in (here / "events.txt").read_text().splitlines()] == events(run)
+    else:
+        log = (here / "log.txt").read_text()
+        assert f"epoch {events(run, 'epoch')[-1]['epoch']:>6}/100000" in log and "everything is saved" in log
 
 
 def test_what_is_wrong_with_a_detached_run_is_said_at_once_all_of_it(here):

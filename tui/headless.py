@@ -23,6 +23,7 @@ from tui.printing.text import bar, plain, plain_json
 from tui.quantities import left, number_text, span_text
 from tui.reading import reading_shown
 from tui.run_status import STALE
+from tui.terminal import on_a_terminal, silence
 
 if TYPE_CHECKING:
     from engine.training.session import Session
@@ -162,7 +163,8 @@ class _Shown:
 
 
 def _answer_signals(session: Session) -> None:
-    """SIGINT and SIGTERM end the run with a checkpoint; a terminal that goes away ends nothing."""
+    """SIGINT and SIGTERM end the run with a checkpoint; a terminal that goes away ends nothing, a file gets all of it."""
+    terminals = on_a_terminal()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         session.interrupt()
@@ -170,9 +172,7 @@ def _answer_signals(session: Session) -> None:
             os.write(2, "\nSaving at the next step …\n".encode())
 
     def hang_up(number: int, frame: FrameType | None) -> None:
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
+        silence(terminals)
 
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)

@@ -171,7 +171,7 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
         if signals.number or signals.hung_up:
             return 128 + (signals.number or signal.SIGHUP)
         return 1 if deck.crash is not None else 0
-    _wait(run, signals, detaching=deck.detaching)
+    _wait(run, signals, terminal, detaching=deck.detaching)
     for ended in deck.runs:
         _say_end(ended)
     if run.finished is not None and run.finished.reason is Reason.DETACHED:
@@ -179,7 +179,7 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     return _status(run)
 
 
-def _wait(run: Run, signals: _Signals, *, detaching: bool) -> None:
+def _wait(run: Run, signals: _Signals, terminal: Terminal, *, detaching: bool) -> None:
     """Wait for a run to end. A signal interrupts it, with everything saved; a second Ctrl-C leaves at once."""
     interrupted, silenced, seen = False, signals.hung_up, 0
     if run.alive and signals.number == 0 and not signals.hung_up:
@@ -194,7 +194,7 @@ def _wait(run: Run, signals: _Signals, *, detaching: bool) -> None:
             os._exit(130)
         if signals.hung_up and not silenced:
             silenced = True
-            Terminal().lose()
+            terminal.lose()
         run.join(POLL_S)
 
 

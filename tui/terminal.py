@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,19 @@ def terminal_problem() -> str | None:
     if os.environ.get("TERM", "") in ("dumb", "unknown"):
         return f"TERM is {os.environ['TERM']}"
     return None
+
+
+def on_a_terminal() -> tuple[int, ...]:
+    """Which of the standard descriptors are a terminal's. To be asked in time: one that was hung up is none."""
+    return tuple(number for number in (0, 1, 2) if os.isatty(number))
+
+
+def silence(descriptors: Iterable[int]) -> None:
+    """Nothing reads from these descriptors any more, and what is written to them goes nowhere."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in descriptors:
+        os.dup2(null, number)
+    os.close(null)
 
 
 def log_path() -> Path:
@@ -57,6 +71,7 @@ class Terminal:
     def __init__(self) -> None:
         self.log = ""
         """The file that the log is."""
+        self._on_a_terminal = on_a_terminal()
         self._lost = False
 
     def __enter__(self) -> Terminal:
@@ -82,15 +97,9 @@ class Terminal:
         return os.isatty(0)
 
     def lose(self) -> None:
-        """The terminal has gone away: nothing reads from it or writes to it any more."""
+        """The terminal has gone away: nothing reads from it or writes to it any more. Files are written to as before."""
         self._lost = True
-        self._silence()
-
-    def _silence(self) -> None:
-        null = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(null, number)
-        os.close(null)
+        silence(self._on_a_terminal)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -105,4 +114,4 @@ class Terminal:
             os.dup2(kept, number)
             os.close(kept)
         if self._lost:
-            self._silence()
+            silence(self._on_a_terminal)
