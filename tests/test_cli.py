@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -264,6 +265,50 @@ def test_a_resume_with_set_trains_on_and_refuses_what_the_checkpoint_does_not_al
     assert again.returncode == 0 and "Put back from epoch-0001-" in again.stderr and "epoch 2/2" in again.stderr
 
 
+DAMAGE = {
+    "the file is missing, a whole checkpoint has one.": lambda folder: (folder / "manifest.json").unlink(),
+    "the text is not a checkpoint's manifest, expected the sizes and SHA-256 of": lambda folder: (
+        folder / "manifest.json"
+    ).write_text("{}"),
+    "the file has 5 bytes, 76,240 were written.": lambda folder: (folder / "model.safetensors").write_text("short"),
+    "this is a link, expected the file itself.": lambda folder: (
+        (folder / "state.json").unlink(),
+        (folder / "state.json").symlink_to("manifest.json"),
+    ),
+}
+
+
+def test_damage_is_said_of_each_checkpoint_and_how_to_train_the_run_anew(tmp_path):
+    two_saved = ["--set", "training.epochs=2", "--set", "training.checkpoint_every_s=1e-6"]
+    assert torchdeck("train", "digits-cnn", "--headless", *two_saved, cwd=tmp_path).returncode == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    before, newest = sorted(folder.name for folder in (run / "checkpoints").iterdir())
+    whole = tmp_path / "whole"
+    shutil.copytree(run, whole)
+    for sentence, damage in DAMAGE.items():
+        shutil.rmtree(run)
+        shutil.copytree(whole, run)
+        damage(run / "checkpoints" / newest)
+        gone_on = torchdeck("resume", "--headless", cwd=tmp_path)
+        (warning,) = [line for line in gone_on.stderr.splitlines() if line.startswith("warning: ")]
+        assert warning.startswith(f"warning: {run}/checkpoints/{newest}/") and f": {sentence}" in warning
+        assert warning.endswith(f". {before} is used instead.") and gone_on.returncode == 0
+        for name in (before, newest):
+            shutil.rmtree(run / "checkpoints" / name)
+            shutil.copytree(whole / "checkpoints" / name, run / "checkpoints" / name)
+            damage(run / "checkpoints" / name)
+        first, *each = refused(torchdeck("resume", "--headless", cwd=tmp_path))
+        assert first == (
+            f"{run}: all its 2 checkpoints are damaged, a run is gone on with from a whole one. Bring one back from a "
+            f"copy, or train the run anew: `torchdeck train runs/{run.name}/experiment.toml`."
+        )
+        assert [line.removeprefix(f"{run}/checkpoints/").partition("/")[0] for line in each] == [newest, before]
+        assert all(f": {sentence}" in line for line in each)
+    shutil.rmtree(run / "checkpoints")
+    (line,) = refused(torchdeck("resume", "--headless", cwd=tmp_path))
+    assert "has no checkpoint to go on from" in line and f"`torchdeck train runs/{run.name}/experiment.toml`" in line
+
+
 def test_ctrl_c_saves_a_run_whose_progress_nobody_reads_any_more(tmp_path):
     # `torchdeck train … 2>&1 | tee log`: Ctrl-C ends tee, too.
     arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]
@@ -309,7 +354,7 @@ def test_a_terminal_that_knows_ascii_alone_is_no_traceback(tmp_path):
 
 
 def test_the_command_to_go_on_is_one_that_a_shell_takes(tmp_path, monkeypatch):
-    from tui.command_line import command_on
+    from engine.runs.command_line import command_on
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TORCHDECK_RUNS", raising=False)

@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from engine.runs.command_line import command_on
 from engine.runs.directory import CONSOLE_LOG
 from engine.training.events import Event, Finished, RunStarted, event_from_json
-from tui.command_line import command_on
 from tui.printing.text import plain, plain_json
 
 _DESCRIPTOR = "TORCHDECK_ANNOUNCE"

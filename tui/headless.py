@@ -14,9 +14,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from engine.experiment import Draft
+from engine.runs.command_line import command_on
 from engine.training.commands import Command
 from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
-from tui.command_line import command_on
 from tui.detach import Announcement, go_on_detached, write_to_console_log
 from tui.feed import Feed, RunView, Source
 from tui.printing.text import bar, plain, plain_json
@@ -163,7 +163,7 @@ class _Shown:
 
 
 def _answer_signals(session: Session) -> None:
-    """SIGINT and SIGTERM end the run with a checkpoint; a terminal that goes away ends nothing, a file gets all of it."""
+    """SIGINT and SIGTERM end the run with a checkpoint. A terminal that goes away ends nothing; a file gets it all."""
     terminals = on_a_terminal()
 
     def interrupt(number: int, frame: FrameType | None) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tui.command_line import command_on
+from engine.runs.command_line import command_on
 from tui.detach import go_on_detached
 from tui.terminal import Terminal, terminal_problem
 

@@ -97,7 +97,7 @@ class Terminal:
         return os.isatty(0)
 
     def lose(self) -> None:
-        """The terminal has gone away: nothing reads from it or writes to it any more. Files are written to as before."""
+        """The terminal has gone away: nothing reads from it or writes to it any more. A file gets all as before."""
         self._lost = True
         silence(self._on_a_terminal)
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from engine.experiment.mistakes import Mistake, Refused
+from engine.runs.command_line import command_on
 from engine.runs.follower import Follower
 from engine.runs.listing import summarize
 from engine.training.commands import Command
@@ -44,7 +45,7 @@ def ask(run: Path, command: Command, *, timeout_s: float) -> CommandDone | Finis
                 _refuse_what_is_not_live(run, command)
         time.sleep(POLL_S)
     found = f"it did not answer {command.command!r} within {timeout_s:g} s"
-    fix = "It will when it comes to its next step; torchdeck attach shows what it does."
+    fix = f"It will when it comes to its next step; see what it does: `{command_on(run, 'attach')}`."
     raise Refused(Mistake(run.name, found, "", fix))
 
 
@@ -64,7 +65,7 @@ def _refuse_what_is_not_live(run: Path, command: Command) -> None:
         raise Refused(Mistake(run.name, "this is not a run", "", "See `torchdeck runs`."))
     if summary.status == "stale":
         found = f"its process has gone without a word: there is nothing to {command.command}"
-        raise Refused(Mistake(run.name, found, "", "Go on with it: torchdeck resume."))
+        raise Refused(Mistake(run.name, found, "", f"Go on with it: `{command_on(run, 'resume')}`."))
     if summary.status != "live":
         found = f"the run is over ({summary.status.replace('_', ' ')}): there is nothing to {command.command}"
         raise Refused(Mistake(run.name, found, "", "See `torchdeck runs` for those that are going."))

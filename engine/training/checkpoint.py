@@ -26,7 +26,7 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from errno import EINVAL, ENOTSUP
+from errno import EINVAL, ELOOP, ENOTSUP
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +35,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.experiment.mistakes import Mistake, Refused
+from engine.runs.command_line import command_anew
 
 Kind = Literal["last", "best"]
 Tensors = Mapping[str, Tensor]
@@ -46,6 +47,7 @@ MANIFEST = "manifest.json"
 BEST = "best"
 
 _FORMAT = "torchdeck checkpoint 1"
+_STATE_HOLDS = "expected one JSON object"
 _MANIFEST_MAX_BYTES = 64 << 10
 _STATE_MAX_BYTES = 64 << 20
 _WRITING, _REMOVING = ".writing-", ".removing-"
@@ -55,6 +57,10 @@ _NAME = re.compile(r"epoch-(\d{4,})-step-(\d{6,})(~?)", re.ASCII)
 
 class DamagedCheckpoint(Refused):
     """A checkpoint is not what was written: names the file, what it holds and what it should."""
+
+    def __init__(self, mistake: Mistake) -> None:
+        super().__init__(mistake)
+        self.mistake = mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +134,9 @@ def read_state(folder: Path) -> dict[str, Any]:
     try:
         state = json.loads(_read(folder / STATE, _STATE_MAX_BYTES))
     except (ValueError, RecursionError) as error:
-        raise _damaged(folder / STATE, "the text is not JSON", "one JSON object") from error
+        raise _damaged(folder / STATE, "the text is not JSON", _STATE_HOLDS) from error
     if not isinstance(state, dict):
-        raise _damaged(folder / STATE, f"a JSON {type(state).__name__}", "one JSON object")
+        raise _damaged(folder / STATE, f"the text is a JSON {type(state).__name__}", _STATE_HOLDS)
     return state
 
 
@@ -165,7 +171,8 @@ def verify_checkpoint(folder: Path) -> None:
     except (ValueError, RecursionError, TypeError, KeyError, OverflowError):
         intact = False
     if not intact:
-        raise _damaged(folder / MANIFEST, "the text is not a checkpoint's manifest", "sizes and hashes of three files")
+        expected = f"expected the sizes and SHA-256 of {MODEL}, {TRAINER} and {STATE}, as they were written"
+        raise _damaged(folder / MANIFEST, "the text is not a checkpoint's manifest", expected)
     for name, listed in files.items():
         path, size = folder / name, listed["bytes"]
         with os.fdopen(_open_regular(path), "rb", buffering=0) as file:
@@ -175,17 +182,18 @@ def verify_checkpoint(folder: Path) -> None:
             try:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             except OSError as error:
-                raise _damaged(path, f"the file cannot be read ({reason_of(error)})", "a readable file") from error
+                raise _unreadable(path, error) from error
         if digest != listed["sha256"]:
-            raise _damaged(path, f"its SHA-256 is {digest[:16]}…", f"{listed['sha256'][:16]}… was written")
+            written = f"that of what was written is {listed['sha256'][:16]}…"
+            raise _damaged(path, f"its SHA-256 is {digest[:16]}…", written)
 
 
 def newest_checkpoint(
-    checkpoints: Path, *, kind: Kind = "last", on_damaged: Callable[[str], None] | None = None
+    checkpoints: Path, *, kind: Kind = "last", on_damaged: Callable[[Mistake], None] | None = None
 ) -> Path | None:
     """The newest whole checkpoint, or the newest whole one that is marked as the best; None when there is none.
 
-    A damaged one is passed over for the one before it; `on_damaged` is told why in one sentence.
+    A damaged one is passed over for the one before it; `on_damaged` is told what is wrong with it.
     """
     for folder in reversed(checkpoints_in(checkpoints)):
         if kind == "best" and not (folder / BEST).exists():
@@ -194,7 +202,7 @@ def newest_checkpoint(
             verify_checkpoint(folder)
         except DamagedCheckpoint as damage:
             if on_damaged is not None:
-                on_damaged(str(damage))
+                on_damaged(damage.mistake)
         else:
             return folder
     return None
@@ -259,11 +267,15 @@ def _manifest_bytes(files: dict[str, Any]) -> bytes:
 def _open_regular(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise _damaged(path, "the file is missing", "a whole checkpoint has one") from error
     except OSError as error:
-        raise _damaged(path, f"the file cannot be opened ({reason_of(error)})", "a readable file") from error
+        if error.errno == ELOOP:
+            raise _damaged(path, "this is a link", "expected the file itself") from error
+        raise _unreadable(path, error) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise _damaged(path, "this is not a regular file", "a readable file")
+        raise _damaged(path, "this is not a regular file", "expected one that can be read")
     return descriptor
 
 
@@ -271,11 +283,11 @@ def _read(path: Path, max_bytes: int) -> bytes:
     with os.fdopen(_open_regular(path), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > max_bytes:
-            raise _damaged(path, f"the file has {size:,} bytes", f"at most {max_bytes:,} belong there")
+            raise _damaged(path, f"the file has {size:,} bytes", f"expected at most {max_bytes:,}")
         try:
             return file.read(max_bytes)
         except OSError as error:
-            raise _damaged(path, f"the file cannot be read ({reason_of(error)})", "a readable file") from error
+            raise _unreadable(path, error) from error
 
 
 def _load_tensors(path: Path) -> dict[str, Tensor]:
@@ -283,13 +295,24 @@ def _load_tensors(path: Path) -> dict[str, Tensor]:
         # Cloned, since a tensor that maps the file is not aligned for vector instructions.
         return {name: tensor.clone() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError, ValueError) as error:
-        raise _damaged(path, f"the file is not safetensors ({reason_of(error)})", "tensors") from error
+        expected = "expected the tensors that were written"
+        raise _damaged(path, f"the file is not safetensors ({reason_of(error)})", expected) from error
+
+
+def _unreadable(path: Path, error: OSError) -> DamagedCheckpoint:
+    return _damaged(path, f"the file cannot be read ({reason_of(error)})", "expected one that can")
 
 
 def _damaged(path: Path, found: str, expected: str) -> DamagedCheckpoint:
-    return DamagedCheckpoint(
-        Mistake(str(path), found, expected, "The checkpoint is damaged: delete its folder and go on from another one.")
-    )
+    return DamagedCheckpoint(Mistake(str(path), found, expected, _without(path.parent)))
+
+
+def _without(folder: Path) -> str:
+    """What to do where a checkpoint is of no use."""
+    before = [other for other in checkpoints_in(folder.parent) if position(other.name) < position(folder.name)]
+    if before:
+        return f"Delete the folder {folder.name}, and the run is gone on with from {before[-1].name}."
+    return f"No checkpoint is before it, so train the run anew: `{command_anew(folder.parent.parent)}`."
 
 
 def not_of_this_run(folder: Path, error: BaseException) -> DamagedCheckpoint:
@@ -298,8 +321,8 @@ def not_of_this_run(folder: Path, error: BaseException) -> DamagedCheckpoint:
     Its hashes are right, so it was written so: by another version, for another experiment, or by a stranger.
     """
     lines = str(error).strip().splitlines() or [""]
-    found = f"it holds something else than this run needs ({type(error).__name__}: {lines[0][:200]})"
-    return DamagedCheckpoint(Mistake(str(folder), found, "", "Delete its folder to go on from the one before it."))
+    found = f"it is whole, but not a checkpoint of this experiment ({type(error).__name__}: {lines[0][:200]})"
+    return DamagedCheckpoint(Mistake(str(folder), found, "", _without(folder)))
 
 
 def reason_of(error: BaseException) -> str:

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from engine.experiment.document import EarlyStopping, Experiment
 from engine.experiment.mistakes import value_text
 from engine.plan import Plan, check
 from engine.runs import RunDirectory
+from engine.runs.command_line import command_anew
 from engine.runs.directory import EXPERIMENT
 from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
 from engine.training.events import Log
@@ -70,8 +71,8 @@ class Resumption:
     run: RunDirectory
     plan: Plan
     checkpoint: Path
-    passed_over: tuple[str, ...]
-    """Why newer checkpoints are not used, a sentence each."""
+    passed_over: tuple[Mistake, ...]
+    """What is wrong with newer checkpoints, which are not used."""
     before: Experiment
     """What the run was before this time."""
     ran_with: RanWith
@@ -97,11 +98,10 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         Refused: there is no whole checkpoint, an override has a mistake or changes what cannot be changed, or the
             device is not here. Names everything.
     """
-    damaged: list[str] = []
+    damaged: list[Mistake] = []
     checkpoint = newest_checkpoint(run.checkpoints, on_damaged=damaged.append)
     if checkpoint is None:
-        found = "it has no whole checkpoint to go on from"
-        raise Refused(Mistake(str(run.path), found, " ".join(damaged), "Start the run anew."))
+        raise Refused(_nothing_whole(run, damaged))
     state = read_state(checkpoint)
     try:
         ran_with = RanWith.from_state(state.get("ran_with"))
@@ -131,6 +131,21 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         ran_with=ran_with,
         overrides=tuple(overrides),
     )
+
+
+def _nothing_whole(run: RunDirectory, damaged: Sequence[Mistake]) -> Iterator[Mistake]:
+    """That there is nothing to go on from, and what is wrong with each checkpoint that there is."""
+    anew = command_anew(run.path)
+    if not damaged:
+        found = "it has no checkpoint to go on from, since it ended before the first was saved"
+        yield Mistake(str(run.path), found, "", f"Train it anew: `{anew}`.")
+        return
+    count = len(damaged)
+    found = "its only checkpoint is damaged" if count == 1 else f"all its {count} checkpoints are damaged"
+    fix = f"Bring one back from a copy, or train the run anew: `{anew}`."
+    yield Mistake(str(run.path), found, "a run is gone on with from a whole one", fix)
+    for mistake in damaged:
+        yield replace(mistake, fix="")
 
 
 def record(resumption: Resumption, loop: Loop) -> Iterator[Log]:
@@ -165,8 +180,8 @@ def _append(file: Path, line: bytes) -> None:
 
 def sentences(resumption: Resumption, loop: Loop) -> Iterator[Log]:
     """What a run that is gone on with says of it: what was put back, from where, and what is not as it was."""
-    for sentence in resumption.passed_over:
-        yield Log(level="warning", message=f"{sentence} The checkpoint before it is used.")
+    for damage in resumption.passed_over:
+        yield Log(level="warning", message=str(replace(damage, fix=f"{resumption.checkpoint.name} is used instead.")))
     at = loop.position
     here = f"step {at.step}, in epoch {at.epochs_begun}" if at.step else "before the first step"
     yield Log(message=f"Put back from {resumption.checkpoint.name} ({here}): {', '.join(_put_back(loop))}.")

@@ -17,6 +17,7 @@ from engine.experiment import Mistake, Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan, check
 from engine.runs import RunDirectory
+from engine.runs.command_line import command_anew
 from engine.training import faults, resuming
 from engine.training.allocator import keep_freed_memory
 from engine.training.assemble import assemble
@@ -270,7 +271,7 @@ class Session:
         if self._resume is None:
             self._keep_parts(dataset)
         elif different := kept.difference(dataset, self.directory):
-            fix = "Bring the data back as it was, or start the run anew."
+            fix = f"Bring the data back as it was, or train the run anew: `{command_anew(self.directory)}`."
             raise Refused(Mistake(str(self.directory), different.removesuffix("."), "", fix))
 
     def _keep_parts(self, dataset: Dataset) -> None:

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.runs import Follower, RunSummary, list_runs
+from engine.runs.command_line import command_on
 from engine.training.events import Epoch
-from tui.command_line import command_on
 from tui.printing.text import columns, json_line, plain
 from tui.quantities import ago_text, number_text, span_text
 from tui.run_status import STALE, shown

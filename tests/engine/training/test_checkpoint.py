@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.experiment.mistakes import Refused
+from engine.experiment.mistakes import Mistake, Refused
 from engine.training.checkpoint import (
     DamagedCheckpoint,
     checkpoint_name,
@@ -156,7 +156,7 @@ def test_a_file_cut_short_or_grown_is_named(tmp_path: Path, name: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     folder = save(tmp_path / "c")
     (folder / name).unlink()
-    with pytest.raises(DamagedCheckpoint, match=rf"{name}.*No such file.*damaged"):
+    with pytest.raises(DamagedCheckpoint, match=rf"{name}: the file is missing"):
         load_checkpoint(folder)
 
 
@@ -236,7 +236,8 @@ def test_damage_is_a_mistake_with_a_way_out(tmp_path: Path) -> None:
     (mistake,) = refused.value.mistakes
     assert mistake.path.endswith("model.safetensors")
     assert mistake.found == "the file has 5 bytes" and "were written" in mistake.expected
-    assert "another" in mistake.fix
+    assert "train the run anew" in mistake.fix
+    assert str(refused.value).startswith(f"{folder}/model.safetensors: the file has 5 bytes, ")
 
 
 def test_the_newest_whole_checkpoint_is_found_and_damage_is_said(tmp_path: Path) -> None:
@@ -247,10 +248,11 @@ def test_the_newest_whole_checkpoint_is_found_and_damage_is_said(tmp_path: Path)
     newest = tmp_path / checkpoint_name(100_000, 1_000_000)
     assert newest_checkpoint(tmp_path) == newest
     (newest / "trainer.safetensors").write_bytes(b"")
-    said: list[str] = []
+    said: list[Mistake] = []
     found = newest_checkpoint(tmp_path, on_damaged=said.append)
     assert found == tmp_path / checkpoint_name(10, 100)
-    assert len(said) == 1 and "trainer.safetensors" in said[0]
+    assert [damage.path for damage in said] == [str(newest / "trainer.safetensors")]
+    assert said[0].fix == f"Delete the folder {newest.name}, and the run is gone on with from {found.name}."
     assert load_checkpoint(found).state["step"] == 100
 
 
@@ -381,7 +383,7 @@ def test_sigkill_leaves_whole_checkpoints(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     assert all(written)
-    said: list[str] = []
+    said: list[Mistake] = []
     for kind in ("last", "best"):
         found = newest_checkpoint(tmp_path, kind=kind, on_damaged=said.append)
         assert found is not None
