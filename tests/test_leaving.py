@@ -144,7 +144,7 @@ def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
     paused = torchdeck("pause", cwd=here)
     assert (paused.returncode, paused.stdout) == (0, "")
     (asked,) = events(run, "command")
-    assert paused.stderr == f"{run.name}: paused at step {asked['step']}, in epoch {asked['epoch']}.\n"
+    assert paused.stderr == f"{run.name}: Paused at step {asked['step']}, in epoch {asked['epoch']}.\n"
     assert listed(here, run)["paused"] is True
     assert "‖" in torchdeck("runs", cwd=here).stdout
     steps = len(events(run, "step"))
@@ -154,7 +154,13 @@ def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
     wait_for(lambda: len(events(run, "step")) > steps)
     assert listed(here, run)["paused"] is False
     stopped = torchdeck("stop", run.name, cwd=here)
-    assert stopped.returncode == 0 and "Stopped by hand at step" in stopped.stderr
+    assert (stopped.returncode, stopped.stdout) == (0, "")
+    assert stopped.stderr.splitlines() == [
+        f"{run.name}: {events(run)[-1]['message']}",
+        f"The run is in {run}",
+        f"Go on with: torchdeck resume {run.name}",
+    ]
+    assert "Stopped by hand at step" in stopped.stderr
     assert events(run)[-1]["event"] == "finished" and listed(here, run)["status"] == "stopped"
     wait_for(lambda: not psutil.pid_exists(json.loads((run / "environment.json").read_text())["pid"]))
     again = torchdeck("stop", run.name, cwd=here)
@@ -209,7 +215,11 @@ def test_a_run_is_watched_from_elsewhere_to_its_end_by_several_at_once(here):
     assert torchdeck("stop", cwd=here).returncode == 0
     assert data.wait(PATIENCE_S) == lines.wait(PATIENCE_S) == 0
     said = lines.stderr.read()
-    assert "set_lr: learning rate" in said and "Stopped by hand" in said
+    (rate, _) = events(run, "command")
+    lines_said = said.splitlines()
+    assert f"L{rate['outcome'].removeprefix('l')}." in lines_said
+    assert "Stopped by hand; everything is being saved." in lines_said
+    assert lines_said[-2:] == [f"The run is in {run}", f"Go on with: torchdeck resume {run.name}"]
     assert [json.loads(line) for line in data.stdout] == events(run)
     afterwards = torchdeck("attach", "--json", cwd=here)
     assert afterwards.returncode == 0
@@ -222,7 +232,9 @@ def test_ctrl_c_leaves_a_run_that_is_watched_as_it_is(here):
     viewer.stderr.readline()
     viewer.send_signal(signal.SIGINT)
     assert viewer.wait(PATIENCE_S) == 0
-    assert f"Left {run.name} as it is." in viewer.stderr.read()
+    said = viewer.stderr.read()
+    assert f"\n{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal.\n" in said
+    assert f"torchdeck attach {run.name}\n" in said and said.endswith(f"torchdeck stop {run.name}\n")
     assert listed(here, run)["status"] == "live"
 
 

@@ -142,6 +142,8 @@ class Deck(MeteredApp):
         self.runs_dir = runs_dir
         self.producer = producer or Producer()
         self.runs: list[Run] = []
+        self.watched: Path | None = None
+        """The run of another process, or one that was over, that was opened last; none once one is trained here."""
         """The runs that this process trained, the one that may still be going last."""
         self.detaching = False
         """Whether the run is to go on in a process of its own when the deck is left."""
@@ -384,6 +386,7 @@ class Deck(MeteredApp):
             self.notify(said, title="Not trained", severity="error", timeout=20, markup=False)
         else:
             self.runs.append(result)
+            self.watched = None
             self._run_mode = self._show_train_screen(result, result.directory.name, instead_of=self._run_mode)
 
     def resume(self, path: Path, overrides: tuple[str, ...] = (), *, paused: bool = False) -> None:
@@ -405,6 +408,7 @@ class Deck(MeteredApp):
             self._train_mode = self._run_mode
             self.switch_mode(self._run_mode)
         else:
+            self.watched = path
             source = self.producer.follow(path)
             self._view_mode = self._show_train_screen(source, path.name, instead_of=self._view_mode)
 

@@ -447,6 +447,8 @@ def _ask(command: Literal["stop", "pause", "continue"], run: str | None, runs_di
     from engine.runs import ask, find_run
     from engine.training.commands import Simple
     from engine.training.events import Finished
+    from tui.answers import answer_text
+    from tui.last_words import of_end
 
     path = find_run(_runs_dir(runs_dir), run, live=True)
     try:
@@ -455,10 +457,9 @@ def _ask(command: Literal["stop", "pause", "continue"], run: str | None, runs_di
         _print_mistakes(refused.mistakes)
         raise typer.Exit(1) from refused
     if isinstance(answer, Finished):
-        said = answer.message
+        print("\n".join(of_end(path, answer)), file=sys.stderr)
     else:
-        said = f"{answer.outcome} at step {answer.step}, in epoch {answer.epoch}."
-    print(plain(f"{path.name}: {said}"), file=sys.stderr)
+        print(plain(f"{path.name}: {answer_text(answer)}"), file=sys.stderr)
 
 
 def _changes(set_: list[str] | None, fold: str | None) -> list[str]:

@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from engine.runs.command_line import command_on
 from engine.runs.directory import CONSOLE_LOG
 from engine.training.events import Event, Finished, RunStarted, event_from_json
+from tui.last_words import how_to_steer
 from tui.printing.text import plain, plain_json
 
 _DESCRIPTOR = "TORCHDECK_ANNOUNCE"
@@ -133,5 +133,5 @@ def _say_begun(started: RunStarted, pid: int, *, as_json: bool) -> None:
     run = Path(started.directory)
     print(plain_json(started.to_json()) if as_json else plain(run.name), flush=True)
     words = f"It trains on its own, as process {pid}, whatever becomes of this terminal."
-    for line in (words, f"Watch and steer it:  {command_on(run, 'attach')}", f"Stop it:  {command_on(run, 'stop')}"):
-        print(plain(line), file=sys.stderr)
+    for line in (words, *how_to_steer(run)):
+        print(line, file=sys.stderr)

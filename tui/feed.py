@@ -25,6 +25,8 @@ from engine.training.events import (
     RunStarted,
     Step,
 )
+from tui.answers import answer_text
+from tui.run_status import RESUMABLE
 from tui.series import Bucket, Series, Smoothing
 
 State = Literal["none", "waiting", "loading", "training", "paused", "moving", "stale", "finished"]
@@ -128,7 +130,7 @@ class RunView:
     @property
     def resumable(self) -> bool:
         """Whether the run has come to no end of its own, and can be gone on with."""
-        return self.state == "stale" or self.reason in (Reason.STOPPED, Reason.INTERRUPTED)
+        return self.state == "stale" or self.reason in RESUMABLE
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -326,7 +328,7 @@ class Feed:
 
     def _take_command(self, event: CommandDone) -> None:
         self._asked = [asked for asked in self._asked if not _answers(event, asked)]
-        self._log.append(LogLine(event.time, "info", event.outcome))
+        self._log.append(LogLine(event.time, "info", answer_text(event)))
         if event.command == "pause" and event.outcome.startswith("paused"):
             self._now |= {"state": "paused", "paused_at": event.step}
         elif event.command == "continue" and self._now["state"] == "paused":

@@ -14,11 +14,12 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from engine.experiment import Draft
-from engine.runs.command_line import command_on
 from engine.training.commands import Command
 from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
+from tui.answers import answer_text
 from tui.detach import Announcement, go_on_detached, write_to_console_log
 from tui.feed import Feed, RunView, Source
+from tui.last_words import how_to_go_on, of_leaving, where_and_how
 from tui.printing.text import bar, plain, plain_json
 from tui.quantities import left, number_text, span_text
 from tui.reading import reading_shown
@@ -103,11 +104,10 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
                 return 0
             time.sleep(PULL_S if follower.caught_up else 0)
     except KeyboardInterrupt:
-        _tell(f"{screen.clear}{plain(f'Left {run.name} as it is.')}")
+        _tell(screen.clear + "\n".join(of_leaving(run)))
         return 0
     if follower.stale or not ends:
-        _tell(f"{screen.clear}{plain(f'{run.name}: {STALE}')}")
-        _tell(f"Go on with: {command_on(run, 'resume')}")
+        _tell("\n".join([f"{screen.clear}{plain(f'{run.name}: {STALE}')}", *how_to_go_on(run, "stale")]))
         return 1
     screen.end(ends[0], run)
     return EXIT_STATUS[ends[0].reason]
@@ -207,8 +207,8 @@ class _Json:
         """Nothing stands between two events."""
 
     def end(self, finished: Finished, directory: Path) -> None:
-        if finished.reason is Reason.INTERRUPTED:
-            _tell(f"Go on with: {command_on(directory, 'resume')}")
+        for sentence in how_to_go_on(directory, finished.reason):
+            _tell(sentence)
 
 
 class _Lines:
@@ -231,9 +231,8 @@ class _Lines:
 
     def end(self, finished: Finished, directory: Path) -> None:
         _tell(f"{self.clear}{plain(finished.message)} {span_text(finished.seconds)} in all.")
-        _tell(plain(f"The run is in {directory}"))
-        if finished.reason is Reason.INTERRUPTED:
-            _tell(f"Go on with: {command_on(directory, 'resume')}")
+        for sentence in where_and_how(directory, finished.reason):
+            _tell(sentence)
 
 
 class _Announced(_Lines):
@@ -286,7 +285,7 @@ def _line(event: Event, epochs: int) -> str:
         case Log():
             return event.message if event.level == "info" else f"{event.level}: {event.message}"
         case CommandDone():
-            return f"{event.command}: {event.outcome}"
+            return answer_text(event)
         case Checkpoint():
             return ""
     return ""

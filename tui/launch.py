@@ -11,8 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from engine.runs.command_line import command_on
 from tui.detach import go_on_detached
+from tui.last_words import of_end, of_leaving
 from tui.terminal import Terminal, terminal_problem
 
 if TYPE_CHECKING:
@@ -163,6 +163,9 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     from engine.training.events import Reason
 
     run = deck.runs[-1] if deck.runs else None
+    if deck.watched is not None:
+        for sentence in of_leaving(deck.watched):
+            _say(sentence)
     if deck.crash is not None:
         _say(f"The deck broke: {type(deck.crash).__name__}: {deck.crash}. Details are in {terminal.log}")
         if run is not None and run.alive:
@@ -199,15 +202,9 @@ def _wait(run: Run, signals: _Signals, terminal: Terminal, *, detaching: bool) -
 
 
 def _say_end(run: Run) -> None:
-    from engine.training.events import Reason
-
-    finished = run.finished
-    if finished is None:
-        return
-    _say(f"{run.directory.name}: {finished.message}")
-    _say(f"The run is in {run.directory}")
-    if finished.reason in (Reason.INTERRUPTED, Reason.STOPPED):
-        _say(f"Go on with: {command_on(run.directory, 'resume')}")
+    if run.finished is not None:
+        for sentence in of_end(run.directory, run.finished):
+            _say(sentence)
 
 
 def _status(run: Run) -> int:

@@ -27,6 +27,8 @@ STATUS = {
     "stale": Shown("?", "$text-warning", "stale"),
 }
 STALE = "its process has gone without a word."
+RESUMABLE = frozenset({"stopped", "interrupted", "stale"})
+"""Runs that have come to no end of their own, and can be gone on with."""
 PAUSED = Shown("‖", "$text-warning", "paused")
 
 

@@ -241,9 +241,9 @@ class FakeRun:
                 self._began += now - self._paused_at
             self._paused_at, outcome = None, "going on"
         elif command.command == "checkpoint":
-            outcome = f"checkpoint of epoch {epoch}, step {step}"
+            outcome = "saving"
         elif command.command == "stop":
-            outcome = "stopping"
+            outcome = "stopped"
         self._due.append(
             CommandDone(
                 time=START + step * 0.02, command=command.command, value=value, epoch=epoch, step=step, outcome=outcome

@@ -142,7 +142,7 @@ def test_a_learning_rate_that_was_refused_is_not_marked() -> None:
     run.say(CommandDone(time=1, command="set_lr", value=5.0, epoch=1, step=10, outcome="the run has ended"))
     feed.pull()
     assert feed.view.lr_changes == ()
-    assert feed.view.log[-1].text == "the run has ended"
+    assert feed.view.log[-1].text == "The run has ended."
 
 
 def test_the_plan_of_the_learning_rate_is_straight_between_its_corners() -> None:

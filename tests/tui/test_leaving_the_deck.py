@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
-from real_terminal import Terminal
+from real_terminal import LEFT_SCREEN, Terminal
 
 from engine import Session, check, read
 from engine.training.commands import Command, SetLR, Simple
@@ -80,9 +81,9 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def steer(folder: Path, command: str) -> None:
+def steer(folder: Path, *command: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tui.cli", command], cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S
+        [sys.executable, "-m", "tui.cli", *command], cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 0, done.stderr
 
@@ -114,6 +115,51 @@ def test_d_leaves_at_once_and_the_run_goes_on_in_a_process_of_its_own(torchdeck:
     assert status(run) == "live"
     steer(tmp_path, "stop")
     assert status(run) == "stopped"
+
+
+@pytest.mark.parametrize("leave", ["q", "d", "\x03"])
+def test_who_leaves_a_run_of_another_process_is_told_what_becomes_of_it(
+    torchdeck: Open, tmp_path: Path, leave: str
+) -> None:
+    steer(tmp_path, "train", "digits-cnn", "--detach", *UNENDING)
+    run = the_run(tmp_path)
+    viewer = torchdeck("attach")
+    viewer.until("● training")
+    viewer.press(leave)
+    assert viewer.status() == 0 and viewer.is_restored()
+    said = last_words(viewer)
+    assert said == [
+        f"{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal.",
+        f"Watch and steer it:  torchdeck attach {run.name}",
+        f"Stop it:  torchdeck stop {run.name}",
+    ]
+    if leave != "q":
+        return
+    steer(tmp_path, "pause")
+    paused = torchdeck("attach")
+    paused.until("‖ paused")
+    paused.press("q")
+    assert paused.status() == 0
+    first, second, *_ = last_words(paused)
+    assert first == f"{run.name} is paused, in a process of its own, until it is told to go on."
+    assert second == f"Let it go on:  torchdeck continue {run.name}"
+    steer(tmp_path, "stop")
+    over = torchdeck("attach")
+    over.until("■ stopped")
+    over.press("q")
+    assert over.status() == 0
+    assert last_words(over) == [
+        f"{run.name}: {events(run, 'finished')[-1]['message']}",
+        f"The run is in {run}",
+        f"Go on with: torchdeck resume {run.name}",
+    ]
+
+
+def last_words(terminal: Terminal) -> list[str]:
+    """What was printed after the deck, before the line of the stand-in for a shell."""
+    after = terminal.written.split(LEFT_SCREEN)[-1].split(b"status=")[0]
+    printed = re.sub(rb"\x1b[\[\]<>=?0-9;]*[a-zA-Z]", b"", after).decode()
+    return [line.strip() for line in printed.splitlines() if line.strip()]
 
 
 class AtSteps(deque[Command]):

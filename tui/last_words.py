@@ -1,0 +1,46 @@
+"""What stands in a terminal last: how a run ended or that it goes on, and the commands to do more with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.runs import summarize
+from engine.runs.command_line import command_on
+from engine.training.events import Finished
+from tui.printing.text import plain
+from tui.run_status import RESUMABLE, STALE
+
+
+def of_end(run: Path, finished: Finished) -> list[str]:
+    """What a run ended with, where it lies, and how it is gone on with if it can be."""
+    return [plain(f"{run.name}: {finished.message}"), *where_and_how(run, finished.reason)]
+
+
+def where_and_how(run: Path, status: str) -> list[str]:
+    """Where a run lies that has come to an end, and how it is gone on with if it can be."""
+    return [plain(f"The run is in {run}"), *how_to_go_on(run, status)]
+
+
+def how_to_go_on(run: Path, status: str) -> list[str]:
+    """The command that goes on with a run; none for one that has come to an end of its own."""
+    return [plain(f"Go on with: {command_on(run, 'resume')}")] if status in RESUMABLE else []
+
+
+def how_to_steer(run: Path) -> list[str]:
+    """The commands for a run that is going in another process."""
+    return [plain(f"Watch and steer it:  {command_on(run, 'attach')}"), plain(f"Stop it:  {command_on(run, 'stop')}")]
+
+
+def of_leaving(run: Path) -> list[str]:
+    """What becomes of a run of another process that was watched until now, or what became of it."""
+    summary = summarize(run)
+    if summary is None:
+        return []
+    if summary.status == "live" and summary.paused:
+        held = f"{run.name} is paused, in a process of its own, until it is told to go on."
+        return [plain(held), plain(f"Let it go on:  {command_on(run, 'continue')}"), *how_to_steer(run)]
+    if summary.status == "live":
+        goes_on = f"{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal."
+        return [plain(goes_on), *how_to_steer(run)]
+    ended = STALE if summary.status == "stale" else summary.message or f"{summary.status.replace('_', ' ')}."
+    return [plain(f"{run.name}: {ended}"), *where_and_how(run, summary.status)]
