@@ -329,7 +329,9 @@ def test_a_run_from_elsewhere_sends_no_escape_sequences_to_the_terminal(tmp_path
     run = tmp_path / "runs" / "evil"
     run.mkdir(parents=True)
     (run / "experiment.toml").write_bytes(b'name = "\x1b]0;mine\x07\xff"')
-    (run / "events.jsonl").write_text('{"event": "finished", "reason": "failed", "message": "\\u001b[2J"}\n')
+    (run / "events.jsonl").write_text(
+        '{"event": "finished", "reason": "failed", "epoch": 1, "step": 2, "seconds": 3, "message": "\\u001b[2J"}\n'
+    )
     shown = torchdeck("runs", "show", "evil", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "\x1b" not in shown.stdout and "␛[2J" in shown.stdout

@@ -438,8 +438,9 @@ class Deck(MeteredApp):
 
     def _listed(self, result: list[Any] | Exception) -> None:
         screen = self.screen_stack[0]
-        if isinstance(screen, HomeScreen) and not isinstance(result, Exception):
-            screen.show_runs(result)
+        if isinstance(screen, HomeScreen):
+            runs, problem = ([], str(result)) if isinstance(result, Exception) else (result, "")
+            screen.show_runs(runs, problem=problem)
 
     # Keys.
 

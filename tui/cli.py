@@ -362,11 +362,12 @@ def devices(as_json: Json = False) -> None:
 @runs_app.callback(invoke_without_command=True)
 def runs(context: typer.Context, runs_dir: RunsDir = None, as_json: Json = False) -> None:
     """List runs, newest first."""
-    context.obj = runs_dir, as_json
+    directory = _runs_dir(runs_dir)
+    context.obj = directory, as_json
     if context.invoked_subcommand is None:
         from tui.printing.runs import runs_as_json, runs_as_text
 
-        directory = _runs_dir(runs_dir)
+        _finish_removals(directory)
         print(runs_as_json(directory) if as_json else runs_as_text(directory))
 
 
@@ -377,7 +378,7 @@ def runs_show(context: typer.Context, run: Run = None, as_json: Json = False) ->
     from tui.printing.runs import run_as_json, run_as_text
 
     directory, json_asked = context.obj
-    path = find_run(_runs_dir(directory), run)
+    path = find_run(directory, run)
     print(run_as_json(path) if as_json or json_asked else run_as_text(path))
 
 
@@ -390,14 +391,18 @@ def runs_rm(
     """Remove runs with their checkpoints, for good. A run that is going is not removed."""
     from engine.runs import find_run, list_runs, remove_run
 
-    directory = _runs_dir(context.obj[0])
+    directory, _ = context.obj
+    _finish_removals(directory)
     paths = list(dict.fromkeys(find_run(directory, run) for run in runs_))
     if outside := [str(p) for p in paths if p.parent != directory]:
         _refuse([f"{', '.join(outside)}: it is not in {directory}. Name its folder with --runs-dir."])
     live = {r.path for r in list_runs(directory) if r.status == "live"}
     if going := [p.name for p in paths if p in live]:
         _refuse([f"{', '.join(going)}: a run that is going is not removed. Stop it first."])
-    if not yes and not typer.confirm(f"Remove {', '.join(p.name for p in paths)} for good?", err=True):
+    names = ", ".join(p.name for p in paths)
+    if not yes and not sys.stdin.isatty():
+        _refuse([f"{names}: nobody can be asked, since there is no terminal. Remove for good without asking: --yes."])
+    if not yes and not typer.confirm(plain(f"Remove {names} for good?"), err=True):
         raise typer.Exit(1)
     for path in paths:
         remove_run(path)
@@ -460,6 +465,13 @@ def _ask(command: Literal["stop", "pause", "continue"], run: str | None, runs_di
         print("\n".join(of_end(path, answer)), file=sys.stderr)
     else:
         print(plain(f"{path.name}: {answer_text(answer)}"), file=sys.stderr)
+
+
+def _finish_removals(runs_dir: Path) -> None:
+    from engine.runs import finish_removals
+
+    for name in finish_removals(runs_dir):
+        print(plain(f"{name}: its removal had been cut off; it is removed now."), file=sys.stderr)
 
 
 def _changes(set_: list[str] | None, fold: str | None) -> list[str]:

@@ -100,6 +100,7 @@ def run_panel(run: RunSummary, width: int) -> Content:
     mark, colour, word = shown(run)
     lines: list[Content | str] = [Content.assemble((f"{mark} {word}", colour), f"  {run.experiment_name}")]
     lines += [run.message] if run.message else []
+    lines += [Content.styled(run.problem, WRONG)] if run.problem else []
     rows = [("epochs", f"{run.epoch} of {run.epochs}" if run.epochs else "")]
     rows += [("best", f"{run.monitor} {number_text(run.best)}" if run.best is not None else "")]
     rows += [("took", span_text(run.seconds) if run.seconds else "")]

@@ -80,10 +80,14 @@ class Producer:
         return check(draft)
 
     def runs(self, runs_dir: Path) -> list[RunSummary]:
-        """The runs in a directory, the newest first; none where there is no such directory."""
+        """The runs in a directory, the newest first; none where there is no such directory.
+
+        Raises:
+            Refused: it cannot be read.
+        """
         from engine.runs import list_runs
 
-        return list_runs(runs_dir) if runs_dir.is_dir() else []
+        return list_runs(runs_dir)
 
     def explain(self, kind: str, name: str) -> Explained | None:
         """What an entry of the catalog or a data source is."""

@@ -25,6 +25,7 @@ STATUS = {
     "interrupted": Shown("■", "$text-warning", "interrupted"),
     "failed": Shown("✗", "$text-error", "failed"),
     "stale": Shown("?", "$text-warning", "stale"),
+    "unreadable": Shown("!", "$text-error", "unreadable"),
 }
 STALE = "its process has gone without a word."
 RESUMABLE = frozenset({"stopped", "interrupted", "stale"})

@@ -3,9 +3,10 @@
 from engine.runs.asking import ask
 from engine.runs.commands import RejectedLine
 from engine.runs.directory import RunDirectory, runs_dir
+from engine.runs.experiments import experiment_of
 from engine.runs.follower import Follower
 from engine.runs.listing import RunSummary, find_run, list_runs, summarize
-from engine.runs.removal import remove_run
+from engine.runs.removal import finish_removals, remove_run
 
 __all__ = [
     "Follower",
@@ -13,7 +14,9 @@ __all__ = [
     "RunDirectory",
     "RunSummary",
     "ask",
+    "experiment_of",
     "find_run",
+    "finish_removals",
     "list_runs",
     "remove_run",
     "runs_dir",

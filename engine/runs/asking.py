@@ -63,6 +63,8 @@ def _refuse_what_is_not_live(run: Path, command: Command) -> None:
     summary = summarize(run)
     if summary is None:
         raise Refused(Mistake(run.name, "this is not a run", "", "See `torchdeck runs`."))
+    if summary.status == "unreadable":
+        raise Refused(Mistake(run.name, "it cannot be read any more", "", "See `torchdeck runs` for why."))
     if summary.status == "stale":
         found = f"its process has gone without a word: there is nothing to {command.command}"
         raise Refused(Mistake(run.name, found, "", f"Go on with it: `{command_on(run, 'resume')}`."))

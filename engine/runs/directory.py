@@ -7,6 +7,7 @@
     events.jsonl         what happened, one event a line
     commands.jsonl       what viewers asked for, one command a line
     checkpoints/         see engine/training/checkpoint.py
+    resumes.jsonl        the times that it was gone on with, see engine/runs/resumes.py
     lock                 held by the session that trains, see engine/runs/hold.py
     console.log          what is for whoever looks for the cause of a failure: tracebacks, a detached session's output
 
@@ -97,11 +98,11 @@ class RunDirectory:
             path = _make_folder(runs_dir, f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{name}")
             hold = Hold(path)
             (path / CHECKPOINTS).mkdir(mode=0o700)
-            _write_new(path / EXPERIMENT, experiment_toml)
-            _write_new(path / COMMANDS, "")
-            _write_new(path / EVENTS, "")
+            write_new(path / EXPERIMENT, experiment_toml)
+            write_new(path / COMMANDS, "")
+            write_new(path / EVENTS, "")
             # The last one: a folder that has it is complete.
-            _write_new(path / ENVIRONMENT, _environment_text(environment))
+            write_new(path / ENVIRONMENT, _environment_text(environment))
         except OSError as error:
             if hold is not None:
                 hold.release()
@@ -119,8 +120,8 @@ class RunDirectory:
             Refused: this is not a run's directory, it leads elsewhere, a session has it already, or nothing can be
                 written there.
         """
-        if not (path / EXPERIMENT).is_file():
-            raise Refused(Mistake(str(path), "this is not a run", f"a run holds {EXPERIMENT}", "See `torchdeck runs`."))
+        if not (path / EXPERIMENT).is_file() and not (path / EVENTS).is_file():
+            raise Refused(Mistake(str(path), "this is not a run", f"a run holds {EVENTS}", "See `torchdeck runs`."))
         if (path / CHECKPOINTS).is_symlink():
             found = f"{CHECKPOINTS} is a link to {os.readlink(path / CHECKPOINTS)!r}"
             expected, fix = (
@@ -172,7 +173,7 @@ class RunDirectory:
             (ENVIRONMENT, _environment_text(environment)),
         ):
             with suppress(FileExistsError):
-                _write_new(self.path / name, text)
+                write_new(self.path / name, text)
         with self._lock:
             self._close()  # a file that was moved would be written to where it is now
 
@@ -321,7 +322,12 @@ def _make_folder(runs_dir: Path, name: str) -> Path:
     raise FileExistsError(f"{runs_dir / name} and 998 more of this name exist")
 
 
-def _write_new(path: Path, text: str) -> None:
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, the owner's alone, and put it on the disk.
+
+    Raises:
+        OSError: it is there, or cannot be written.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)

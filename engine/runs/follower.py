@@ -70,8 +70,8 @@ class Follower:
 
     @property
     def stale(self) -> bool:
-        """Whether the run has no end, and no process that would come to it."""
-        return self.status == "stale"
+        """Whether the run has no end, and no process that would come to it, as far as can be seen."""
+        return self.status in ("stale", "unreadable")
 
     def _look(self, events: list[Event]) -> None:
         if events:

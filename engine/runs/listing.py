@@ -1,8 +1,8 @@
-"""Which runs there are, what became of each, and which one is meant. Reads the two ends of a run's events, no more."""
+"""Which runs there are, what became of each, and which one is meant."""
 
 from __future__ import annotations
 
-import json
+import errno
 import math
 import os
 import re
@@ -10,23 +10,25 @@ import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.runs.command_line import command_on
 from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
+from engine.runs.experiments import is_missing
+from engine.runs.facts import Facts, read_facts
 from engine.runs.hold import holder
 from engine.runs.process import is_alive
-from engine.runs.summaries import Facts, Summaries
+from engine.runs.summaries import Summaries
+from engine.training.events import Reason
 
-Status = Literal["live", "completed", "early_stopped", "stopped", "interrupted", "failed", "stale"]
+Status = Literal["live", "completed", "early_stopped", "stopped", "interrupted", "failed", "stale", "unreadable"]
 
-_HEAD_BYTES = 16 << 10
-_HEAD_MAX_BYTES = 1 << 20
-_TAIL_BYTES = 8 << 10
-_TAIL_MAX_BYTES = 4 << 20
 # From a process that leaves a run to the one that goes on with it: torch is imported in between.
 _HANDOVER_S = 120.0
 _TIME_PREFIX = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-", re.ASCII)
+# What says that there is no such file, whereas any other error leaves it open.
+_IS_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,29 +38,35 @@ class RunSummary:
     name: str
     path: Path
     status: Status
-    """How it ended; `live` while a process has it; `stale` when none has and the run has no end."""
-    paused: bool
+    """How it ended; `live` while a process has it; `stale` when none has and the run has no end; `unreadable` when
+    this process cannot look."""
+    paused: bool = False
     """Whether it is live, and holds until it is told to go on."""
-    started: float
-    """Seconds since the epoch."""
+    started: float = 0.0
+    """Seconds since the epoch; 0 where that is not known."""
     experiment_name: str
-    epoch: int
-    epochs: int
-    best: float | None
+    epoch: int = 0
+    epochs: int = 0
+    """How many it has since it was last gone on with; 0 before its first one began."""
+    best: float | None = None
     """The best value of `monitor`."""
-    best_epoch: int | None
-    monitor: str
-    seconds: float
-    """How long it trained, or has been there if it has no end."""
-    message: str
+    best_epoch: int | None = None
+    monitor: str = "val_loss"
+    seconds: float = 0.0
+    """How long its sessions trained, all together, pauses included."""
+    message: str = ""
+    """Why it ended, as a sentence; empty while it is going."""
+    problem: str = ""
+    """What is wrong with its folder, as a sentence; empty when nothing is."""
 
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
-    """Every run in a folder, the newest first. A folder that is not there holds none; what is no run is left out."""
-    try:
-        paths = [Path(entry.path) for entry in os.scandir(runs_dir) if not entry.name.startswith(".")]
-    except OSError:
-        return []
+    """Every run in a folder, the newest first. A folder that is not there holds none; what is no run is left out.
+
+    Raises:
+        Refused: the folder cannot be read. A run in it that cannot is in the list, and says so.
+    """
+    paths = _folders(runs_dir)
     summaries = Summaries(runs_dir)
     runs = [summary for path in paths if (summary := _summarize(path, summaries)) is not None]
     summaries.write()
@@ -72,10 +80,20 @@ def find_run(runs_dir: Path, text: str | None, *, live: bool = False) -> Path:
         live: without a text, the newest of those that are going.
 
     Raises:
-        Refused: there is none, or several; names them.
+        Refused: there is none, or several; names them. Or it, or the folder, cannot be read.
     """
+    path = _meant(runs_dir, text, live=live)
+    try:
+        _events_of(path)
+        read_facts(path)
+    except OSError as error:
+        raise Refused(_unreadable(path, error)) from error
+    return path
+
+
+def _meant(runs_dir: Path, text: str | None, *, live: bool) -> Path:
     if text is None:
-        runs = list_runs(runs_dir)
+        runs = [run for run in list_runs(runs_dir) if run.status != "unreadable"]
         if not runs:
             fix = (
                 "Train something: torchdeck train digits-cnn. Or say where runs are with --runs-dir or TORCHDECK_RUNS."
@@ -90,10 +108,9 @@ def find_run(runs_dir: Path, text: str | None, *, live: bool = False) -> Path:
         path = Path(text)
         if text and _is_run(path):
             return path.absolute()
-        raise Refused(
-            Mistake(text, "this is not a run", f"a run holds {EXPERIMENT} and {EVENTS}", "See `torchdeck runs`.")
-        )
-    names = _names(runs_dir)
+        expected = f"a run holds {EXPERIMENT} and {EVENTS}"
+        raise Refused(Mistake(text, "this is not a run", expected, "See `torchdeck runs`."))
+    names = [path.name for path in _folders(runs_dir) if _is_run(path)]
     if text in names:
         return runs_dir / text
     meant = [name for name in names if name.startswith(text)] or [
@@ -115,179 +132,109 @@ def summarize(path: Path) -> RunSummary | None:
 
 
 def _summarize(path: Path, summaries: Summaries | None) -> RunSummary | None:
-    events = _events_of(path)
-    if events is None:
+    try:
+        events = _events_of(path)
+        if events is None:
+            return None
+        facts = summaries.get(path.name, events) if summaries is not None else None
+        if facts is None:
+            facts = read_facts(path)
+            if summaries is not None:
+                summaries.keep(path.name, events, facts)
+        missing = is_missing(path)
+    except OSError as error:
+        problem = str(_unreadable(path, error))
+        return RunSummary(name=path.name, path=path, status="unreadable", experiment_name=_named(path), problem=problem)
+    if missing and facts.started is None:
         return None
-    facts = summaries.get(path.name, events) if summaries is not None else None
-    if facts is None:
-        start, ends = _ends(path / EVENTS)
-        facts = {"start": _about(start), "ends": ends}
-        if summaries is not None:
-            summaries.keep(path.name, events, facts)
-    return _summary(path, facts, events.st_mtime)
+    return _summary(path, facts, str(_without_experiment(path)) if missing else "")
 
 
-def _about(start: dict[str, Any]) -> dict[str, Any]:
-    """What is shown of how a run started."""
-    experiment = _dict(start.get("experiment"))
-    stopping = _dict(_dict(experiment.get("training")).get("early_stopping"))
-    return {
-        "time": start.get("time"),
-        "epochs": start.get("epochs"),
-        "name": experiment.get("name"),
-        "monitor": stopping.get("monitor"),
-    }
-
-
-def _summary(path: Path, facts: Facts, written: float) -> RunSummary:
-    start = _dict(facts.get("start"))
-    ends = {kind: _dict(event) for kind, event in _dict(facts.get("ends")).items()}
-    epoch, finished = ends.get("epoch", {}), ends.get("finished", {})
-    latest = finished or ends.get("step") or epoch
-    started = _finite(start.get("time")) or _modified(path / EXPERIMENT)
-    status = _status(finished, path)
-    best_of = finished if finished.get("best") is not None else epoch
-    seconds = _finite(finished.get("seconds"))
-    if seconds is None:
-        seconds = max(0.0, (time.time() if status == "live" else written) - started)
+def _summary(path: Path, facts: Facts, problem: str) -> RunSummary:
+    status = _status(facts, path)
     return RunSummary(
         name=path.name,
         path=path,
         status=status,
-        paused=status == "live" and _holds(ends),
-        started=started,
-        experiment_name=str(start.get("name") or _TIME_PREFIX.sub("", path.name, count=1)),
-        epoch=_count(latest.get("epoch")) or 0,
-        epochs=_count(start.get("epochs")) or 0,
-        best=_number(best_of.get("best")),
-        best_epoch=_count(best_of.get("best_epoch")),
-        monitor=str(start.get("monitor") or "val_loss"),
-        seconds=seconds,
-        message=str(finished.get("message") or ""),
+        paused=status == "live" and facts.held,
+        started=facts.started or _modified(path / EXPERIMENT),
+        experiment_name=facts.experiment_name or _named(path),
+        epoch=facts.epoch,
+        epochs=facts.epochs,
+        best=facts.best,
+        best_epoch=facts.best_epoch,
+        monitor=facts.monitor,
+        seconds=facts.took(time.time() if status == "live" else None),
+        message=facts.message if status != "live" else "",
+        problem=problem,
     )
 
 
-def _status(finished: dict[str, Any], path: Path) -> Status:
+def _status(facts: Facts, path: Path) -> Status:
     process = holder(path)
-    reason = finished.get("reason")
-    if reason in ("completed", "early_stopped", "stopped", "interrupted", "failed"):
+    ended = facts.ended if facts.ended is not None else math.inf
+    if facts.reason is not None and facts.reason is not Reason.DETACHED:
         # A session that goes on with a run has it from the first moment on, and says so when its model stands.
-        gone_on_with = process is not None and process["heartbeat"] > (_finite(finished.get("time")) or math.inf)
-        return "live" if gone_on_with else reason
-    if process is None and reason == "detached":
+        gone_on_with = process is not None and process["heartbeat"] > ended
+        return "live" if gone_on_with else cast(Status, facts.reason.value)
+    if process is None and facts.reason is Reason.DETACHED:
         # The process that leaves a run is there until the other one has it.
-        since_s = time.time() - (_finite(finished.get("time")) or 0.0)
-        return "live" if since_s < _HANDOVER_S and is_alive(read_environment(path)) else "stale"
+        return "live" if time.time() - ended < _HANDOVER_S and is_alive(read_environment(path)) else "stale"
     return "live" if process is not None else "stale"
 
 
-def _holds(ends: dict[str, dict[str, Any]]) -> bool:
-    """Whether nothing was trained since the run was told to pause."""
-    asked = ends.get("command", {})
-    return asked.get("command") == "pause" and (_count(ends.get("step", {}).get("step")) or 0) <= (
-        _count(asked.get("step")) or 0
-    )
-
-
-def _ends(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The first `run_started`; the last event of each kind since the last one.
-
-    Of commands that is the last `pause` or `continue`.
-    """
+def _folders(runs_dir: Path) -> list[Path]:
+    """What lies in the folder of all runs and may be one."""
     try:
-        with path.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            return _first_line(file.fileno(), size), _last_events(file.fileno(), size)
-    except OSError:
-        return {}, {}
-
-
-def _first_line(descriptor: int, size: int) -> dict[str, Any]:
-    length = _HEAD_BYTES
-    while True:
-        head = os.pread(descriptor, length, 0)
-        for line in head.split(b"\n")[:-1]:
-            event = _event(line)
-            if event.get("event") == "run_started":
-                return event
-        if length >= min(size, _HEAD_MAX_BYTES):
-            return {}
-        length *= 8
-
-
-def _last_events(descriptor: int, size: int) -> dict[str, dict[str, Any]]:
-    length = _TAIL_BYTES
-    while True:
-        offset = max(0, size - length)
-        lines = os.pread(descriptor, length, offset).split(b"\n")
-        # The first is the end of a line, unless the whole file was read; the last is not complete.
-        last: dict[str, dict[str, Any]] = {}
-        for line in reversed(lines[1 if offset else 0 : -1]):
-            event = _event(line)
-            kind = event.get("event")
-            if kind == "command" and event.get("command") not in ("pause", "continue"):
-                continue
-            if kind in ("finished", "epoch", "step", "command", "run_started") and kind not in last:
-                if kind == "finished" and last:
-                    continue  # the end of an earlier part: the run was gone on with
-                last[kind] = event
-            if "run_started" in last or ("epoch" in last and ("finished" in last or "step" in last)):
-                return last
-        if not offset or length >= _TAIL_MAX_BYTES or ("finished" in last and last["finished"].get("best") is not None):
-            return last
-        length *= 8
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    try:
-        return _dict(json.loads(line))
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: Any) -> float | None:
-    """A number as events write it: one that is not finite is a string."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            return None
-    return float(value) if value in ("NaN", "Infinity", "-Infinity") else None
-
-
-def _finite(value: Any) -> float | None:
-    number = _number(value)
-    return number if number is not None and math.isfinite(number) else None
-
-
-def _count(value: Any) -> int | None:
-    number = _finite(value)
-    return None if number is None else int(number)
-
-
-def _names(runs_dir: Path) -> list[str]:
-    try:
-        return [e.name for e in os.scandir(runs_dir) if not e.name.startswith(".") and _is_run(Path(e.path))]
-    except OSError:
+        with os.scandir(runs_dir) as entries:
+            return [Path(entry.path) for entry in entries if not entry.name.startswith(".")]
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        found = f"the folder of runs cannot be read ({error.strerror or error})"
+        fix = "Put that right, or name another folder with --runs-dir DIR or TORCHDECK_RUNS."
+        raise Refused(Mistake(str(runs_dir), found, "", fix)) from error
 
 
 def _is_run(path: Path) -> bool:
-    return _events_of(path) is not None
+    try:
+        return _events_of(path) is not None and (not is_missing(path) or read_facts(path).started is not None)
+    except OSError:
+        return True  # which cannot be told, so that whoever names it hears why
 
 
 def _events_of(path: Path) -> os.stat_result | None:
-    """How a run's events file looks; None where there is no run."""
-    # Both: somebody's own folder may well hold an experiment.toml, and runs can be removed.
+    """How a run's events file looks; None where there is none.
+
+    Raises:
+        OSError: that cannot be told, or it is no file that a run writes.
+    """
     try:
-        events = (path / EVENTS).stat()
-        return events if stat.S_ISREG(events.st_mode) and (path / EXPERIMENT).is_file() else None
-    except (OSError, ValueError):  # somebody else's, in a folder that is shared; or a name that no file can have
+        events = os.stat(path / EVENTS, follow_symlinks=False)
+    except ValueError:  # a name that no file can have
         return None
+    except OSError as error:
+        if error.errno in _IS_NOT_THERE:
+            return None
+        raise
+    if not stat.S_ISREG(events.st_mode):
+        raise OSError(f"its {EVENTS} is no regular file")
+    return events
+
+
+def _unreadable(path: Path, error: OSError) -> Mistake:
+    fix = "Check that it is yours, or move it out of the folder of runs."
+    return Mistake(str(path), f"it cannot be read ({error.strerror or error})", "", fix)
+
+
+def _without_experiment(path: Path) -> Mistake:
+    fix = f"`{command_on(path, 'resume')}` writes it again."
+    return Mistake(str(path), f"its {EXPERIMENT} is missing", "its events still say what it was", fix)
+
+
+def _named(path: Path) -> str:
+    """The experiment's name, as a run's folder tells it."""
+    return _TIME_PREFIX.sub("", path.name, count=1)
 
 
 def _modified(path: Path) -> float:

@@ -12,17 +12,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from engine.private_files import read_file, replace_file
+from engine.runs.facts import Facts
 
 SUMMARIES = ".summaries.json"
 
-_FORMAT = 1
+_FORMAT = 2
 _MAX_BYTES = 64 << 20
 _ENTRY_MAX_CHARACTERS = 8 << 10
 _WORTH_WRITING = 32
 """So many runs must have been read anew before the file is written."""
-
-Facts = dict[str, Any]
 
 
 class Summaries:
@@ -39,15 +40,16 @@ class Summaries:
         entry = self._kept.get(name)
         if not isinstance(entry, dict) or entry.get("stamp") != _stamp(events):
             return None
-        facts = entry.get("facts")
-        if not isinstance(facts, dict):
+        try:
+            facts = Facts.model_validate(entry.get("facts"))
+        except ValidationError:
             return None
         self._seen[name] = entry
         return facts
 
     def keep(self, name: str, events: os.stat_result, facts: Facts) -> None:
         """Keep what was read from events that looked so before they were read."""
-        entry = {"stamp": _stamp(events), "facts": facts}
+        entry = {"stamp": _stamp(events), "facts": facts.model_dump(mode="json")}
         if len(json.dumps(entry)) <= _ENTRY_MAX_CHARACTERS:
             self._seen[name] = entry
             self._new += 1

@@ -19,7 +19,7 @@ import time
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 
 
 class Reason(StrEnum):
@@ -37,7 +37,7 @@ class Reason(StrEnum):
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings", extra="ignore")
 
-    time: float = Field(default_factory=time.time)
+    time: FiniteFloat = Field(default_factory=time.time)
 
     def to_json(self) -> str:
         """One line of JSON, without the newline."""
@@ -138,7 +138,8 @@ class Finished(_Event):
     step: int
     best_epoch: int | None = None
     best: float | None = None
-    seconds: float
+    seconds: FiniteFloat
+    """How long the run took, its sessions together: from when the data was loaded, pauses included."""
     message: str
 
 

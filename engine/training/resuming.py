@@ -1,16 +1,8 @@
-"""What a run that is gone on with keeps, what may be changed of it, and where that is written down.
-
-`resumes.jsonl` has a line for each time that a run was gone on with: from which checkpoint, what was changed of its
-experiment then (`path=value`, which holds from there on), and what it ran with.
-"""
+"""What a run that is gone on with keeps, what may be changed of it, and what it says of that."""
 
 from __future__ import annotations
 
-import json
-import os
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,15 +15,14 @@ from engine.plan import Plan, check
 from engine.runs import RunDirectory
 from engine.runs.command_line import command_anew
 from engine.runs.directory import EXPERIMENT
+from engine.runs.experiments import restore_experiment
+from engine.runs.facts import read_facts
+from engine.runs.resumes import RESUMES, Resume, read_resumes, record_resume
 from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
 from engine.training.events import Log
 from engine.training.loop import Loop
 from engine.training.position import Position
 from engine.training.ran_with import RanWith
-
-RESUMES = "resumes.jsonl"
-
-_MAX_BYTES = 1 << 20
 
 _MAY_CHANGE = (
     "training.epochs",
@@ -79,6 +70,10 @@ class Resumption:
     """What it ran with, up to the checkpoint."""
     overrides: tuple[str, ...]
     """What is changed this time."""
+    seconds_before: float
+    """How long its earlier sessions took, all together."""
+    restored: bool
+    """Whether its experiment had to be written down again."""
 
     @property
     def changes(self) -> list[str]:
@@ -98,6 +93,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         Refused: there is no whole checkpoint, an override has a mistake or changes what cannot be changed, or the
             device is not here. Names everything.
     """
+    restored = restore_experiment(run.path)
     damaged: list[Mistake] = []
     checkpoint = newest_checkpoint(run.checkpoints, on_damaged=damaged.append)
     if checkpoint is None:
@@ -108,7 +104,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         begun = int(Position(**state["position"]).epochs_begun)
     except (ValueError, TypeError, KeyError) as error:
         raise not_of_this_run(checkpoint, error) from error
-    file, earlier = run.path / EXPERIMENT, [path for line in _lines(run.path) for path in line]
+    file, earlier = run.path / EXPERIMENT, [path for resume in read_resumes(run.path) for path in resume.overrides]
     asked = {override.partition("=")[0].strip() for override in overrides}
     recorded = [f"training.device={ran_with.device}", f"training.threads={ran_with.threads}"]
     if "training.device" not in asked:  # what another device computes in is for the document to say
@@ -130,7 +126,16 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         before=before,
         ran_with=ran_with,
         overrides=tuple(overrides),
+        seconds_before=_seconds_before(run.path),
+        restored=restored,
     )
+
+
+def _seconds_before(run: Path) -> float:
+    try:
+        return read_facts(run).took()
+    except OSError:
+        return 0.0
 
 
 def _nothing_whole(run: RunDirectory, damaged: Sequence[Mistake]) -> Iterator[Mistake]:
@@ -150,36 +155,28 @@ def _nothing_whole(run: RunDirectory, damaged: Sequence[Mistake]) -> Iterator[Mi
 
 def record(resumption: Resumption, loop: Loop) -> Iterator[Log]:
     """Write down that a run is gone on with; says so when that is not possible, which keeps nothing from training."""
-    line = {
-        "time": time.time(),
-        "checkpoint": resumption.checkpoint.name,
-        "overrides": list(resumption.overrides),
-        "changes": resumption.changes,
-        "ran_with": loop.ran_with.as_state(),
-    }
-    file = resumption.run.path / RESUMES
+    resume = Resume(
+        checkpoint=resumption.checkpoint.name,
+        overrides=resumption.overrides,
+        changes=tuple(resumption.changes),
+        ran_with=loop.ran_with.as_state(),
+        epochs=loop.epochs,
+        seconds_before=resumption.seconds_before,
+    )
     try:
-        _append(file, json.dumps(line).encode() + b"\n")
+        record_resume(resumption.run.path, resume)
     except OSError as error:
         lost = ", and what was changed must be given again when it is gone on with" if resumption.overrides else ""
+        file = resumption.run.path / RESUMES
         sentence = f"{file} cannot be written ({error.strerror or error}): this resume is not recorded{lost}."
         yield Log(level="warning", message=sentence)
 
 
-def _append(file: Path, line: bytes) -> None:
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(file, flags, 0o600)
-    try:
-        size = os.fstat(descriptor).st_size
-        torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
-        os.write(descriptor, b"\n" * bool(torn) + line)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def sentences(resumption: Resumption, loop: Loop) -> Iterator[Log]:
     """What a run that is gone on with says of it: what was put back, from where, and what is not as it was."""
+    if resumption.restored:
+        sentence = f"{EXPERIMENT} was missing; it is written again, from what the run said when it began."
+        yield Log(level="warning", message=sentence)
     for damage in resumption.passed_over:
         yield Log(level="warning", message=str(replace(damage, fix=f"{resumption.checkpoint.name} is used instead.")))
     at = loop.position
@@ -211,19 +208,6 @@ def _put_back(loop: Loop) -> Iterator[str]:
     yield "random generators"
     yield f"position, {loop.ran_with.threads} thread{'s' * (loop.ran_with.threads > 1)} on {loop.ran_with.device}"
     yield f"{loop.ran_with.precision}, {loop.ran_with.memory_format}"
-
-
-def _lines(run: Path) -> Iterator[list[str]]:
-    """What was changed each time before; a line that is torn changed nothing, since the run did not begin."""
-    with suppress(OSError):
-        descriptor = os.open(run / RESUMES, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            lines = file.read(_MAX_BYTES).split(b"\n")
-        for line in lines[:-1]:
-            with suppress(ValueError, RecursionError, TypeError, KeyError):
-                overrides = json.loads(line)["overrides"]
-                if isinstance(overrides, list) and all(isinstance(one, str) for one in overrides):
-                    yield overrides
 
 
 def _refused(before: Experiment, after: Experiment, run: Path) -> Iterator[Mistake]:

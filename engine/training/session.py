@@ -245,7 +245,7 @@ class Session:
             step=self._loop.position.step if self._loop else 0,
             best_epoch=stopping.best_epoch if stopping else None,
             best=stopping.best if stopping else None,
-            seconds=monotonic() - began,
+            seconds=monotonic() - began + (self._resume.seconds_before if self._resume else 0.0),
             message=message,
         )
         self.say(self.finished)

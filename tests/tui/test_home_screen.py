@@ -11,8 +11,10 @@ from screen_text import assert_golden, screen_text
 from textual.pilot import Pilot
 
 from engine.experiment import Preset
+from engine.runs import RunSummary
 from tui.app import Deck
 from tui.home_rows import preset_panel, preset_rows, run_panel, run_rows
+from tui.producer import Producer
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
 
@@ -51,7 +53,7 @@ def test_without_runs_the_screen_says_how_to_make_one(tmp_path: Path, size: tupl
     async def run() -> str:
         deck = Deck(tmp_path, producer=FakeProducer())
         async with deck.run_test(size=size) as pilot:
-            await settle(pilot, lambda: home_of(deck)._runs_read)
+            await settle(pilot, lambda: home_of(deck)._no_runs)
             await pilot.press("right")
             await settle(pilot)
             return screen_text(deck)
@@ -59,6 +61,52 @@ def test_without_runs_the_screen_says_how_to_make_one(tmp_path: Path, size: tupl
     text = asyncio.run(run())
     assert "No runs yet." in text
     assert "press t to train it" in text
+
+
+def test_a_folder_of_runs_that_cannot_be_read_is_a_sentence_on_the_screen(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("no folder")
+
+    class Listing(FakeProducer):
+        def runs(self, runs_dir: Path) -> list[RunSummary]:
+            return Producer().runs(runs_dir)
+
+    async def run() -> tuple[str, str]:
+        deck = Deck(tmp_path / "runs", producer=Listing())
+        async with deck.run_test(size=(120, 36)) as pilot:
+            await settle(pilot, lambda: "cannot be read" in screen_text(deck))
+            assert ["Not a directory" in said.message for said in deck._notifications] == [True]
+            deck.list_runs()  # as the deck does every few seconds: it says so once
+            await pilot.pause(0.3)
+            assert len(deck._notifications) == 1
+            deck.clear_notifications()
+            await pilot.press("right")
+            await settle(pilot, lambda: "TORCHDECK_RUNS" in screen_text(deck))
+            broken = " ".join(screen_text(deck).replace("│", " ").split())
+            (tmp_path / "runs").unlink()
+            deck.list_runs()
+            await settle(pilot, lambda: "No runs yet." in screen_text(deck))
+            return broken, screen_text(deck)
+
+    broken, mended = asyncio.run(run())
+    assert "No runs yet." not in broken and "the folder of runs cannot be read (Not a directory)." in broken
+    assert "cannot be read" not in mended
+
+
+def test_a_run_that_cannot_be_read_is_told_from_the_others_and_says_why_instead_of_opening(tmp_path: Path) -> None:
+    why = "runs/loop: it cannot be read (Too many levels of symbolic links)."
+    runs = [*RUNS, summary("unreadable", "loop", started=0.0, epochs=0, best=None, seconds=0.0, problem=why)]
+
+    async def run() -> str:
+        producer = FakeProducer(runs)
+        deck = Deck(tmp_path, producer=producer)
+        async with deck.run_test(size=(120, 36)) as pilot:
+            await settle(pilot, lambda: home_of(deck).runs)
+            await pilot.press("right", "end", "enter")
+            await settle(pilot, lambda: "symbolic links" in screen_text(deck))
+            assert not producer.followed
+            return screen_text(deck)
+
+    assert "! unreadable" in asyncio.run(run())
 
 
 def test_until_torch_is_there_the_panel_says_so_and_the_document_is_shown(tmp_path: Path) -> None:

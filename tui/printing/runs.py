@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.runs import Follower, RunSummary, list_runs
+from engine.experiment import Draft, dumps
+from engine.runs import Follower, RunSummary, experiment_of, list_runs, summarize
 from engine.runs.command_line import command_on
 from engine.training.events import Epoch
 from tui.printing.text import columns, json_line, plain
 from tui.quantities import ago_text, number_text, span_text
 from tui.run_status import STALE, shown
 
-RESUMES_SHOWN = 3
+LINES_SHOWN = 3
 
 
 def runs_as_text(runs_dir: Path) -> str:
-    """The runs of a folder, newest first."""
+    """The runs of a folder, newest first; under them what to do with those that are stale, and what is wrong."""
     runs = list_runs(runs_dir)
     if not runs:
         return f"No runs in {runs_dir} yet. torchdeck train digits-cnn makes one."
     rows: list[tuple[str, ...]] = [("", "run", "state", "epochs", "best", "took", "when")]
     rows += [_row(run) for run in runs]
-    stale = [plain(command_on(run.path, "resume")) for run in runs if run.status == "stale"]
     said = [columns(rows, right=(3, 5))]
-    if stale:
-        more = f"\n  and {len(stale) - RESUMES_SHOWN} more" if len(stale) > RESUMES_SHOWN else ""
-        said.append("\n  ".join([f"Stale: {STALE} Go on with", *stale[:RESUMES_SHOWN]]) + more)
+    if stale := [command_on(run.path, "resume") for run in runs if run.status == "stale"]:
+        said.append(_lines(f"Stale: {STALE} Go on with", stale))
+    if wrong := [run.problem for run in runs if run.problem]:
+        said.append(_lines("Problems:", wrong))
     return "\n\n".join(said)
+
+
+def _lines(title: str, lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - LINES_SHOWN} more"] if len(lines) > LINES_SHOWN else []
+    return "\n  ".join([title, *map(plain, lines[:LINES_SHOWN]), *more])
 
 
 def runs_as_json(runs_dir: Path) -> str:
@@ -38,43 +45,59 @@ def runs_as_json(runs_dir: Path) -> str:
 
 
 def run_as_text(path: Path) -> str:
-    """One run: its experiment, its epochs, its end."""
-    run = _summary(path)
+    """One run: how it stands or ended, its experiment as it is by now, its epochs."""
+    run = summarize(path)
+    if run is None:  # it was removed a moment ago
+        return f"{plain(path.name)}: this is not a run."
     epochs = _epochs(path)
     names = list(epochs[0].metrics) if epochs else []
     rows = [["epoch", *names, "lr", "samples/s", ""]]
     for e in epochs:
         values = [number_text(e.metrics.get(name)) for name in names]
-        mark = "◆ best" if run and e.epoch == epochs[-1].best_epoch else ""
+        mark = "◆ best" if e.epoch == epochs[-1].best_epoch else ""
         rows.append([str(e.epoch), *values, f"{e.lr:.2e}", f"{e.samples_per_s:,.0f}", mark])
-    state = f"{shown(run).mark} {path.name}: {shown(run).word}. {run.message or ''}".rstrip() if run else path.name
-    if run and run.status == "stale":
-        state += f" {STALE} Go on with: {command_on(path, 'resume')}"
-    experiment = plain((path / "experiment.toml").read_text(encoding="utf-8", errors="replace"))
     table = columns(rows, right=tuple(range(len(names) + 3))) if epochs else "No epoch was finished."
-    return "\n\n".join([plain(state), experiment.rstrip(), table])
+    said = [plain(_state(run)), plain(run.problem), plain(_experiment(experiment_of(path))), table]
+    return "\n\n".join(filter(None, said))
 
 
 def run_as_json(path: Path) -> str:
     """The same as data."""
-    run = _summary(path)
-    epochs = [json.loads(e.to_json()) for e in _epochs(path)]
-    return json_line({"run": asdict(run) if run else None, "epochs": epochs})
+    run, experiment = summarize(path), experiment_of(path).experiment
+    return json_line(
+        {
+            "run": asdict(run) if run else None,
+            "experiment": experiment.model_dump(mode="json", exclude_none=True) if experiment else None,
+            "epochs": [json.loads(e.to_json()) for e in _epochs(path)],
+        }
+    )
 
 
-def _summary(path: Path) -> RunSummary | None:
-    return next((run for run in list_runs(path.parent) if run.path == path), None)
+def _state(run: RunSummary) -> str:
+    state = f"{shown(run).mark} {run.name}: {shown(run).word}"
+    if run.status == "stale":
+        return f"{state}: {STALE} Go on with: {command_on(run.path, 'resume')}"
+    return f"{state}. {run.message}".rstrip()
+
+
+def _experiment(draft: Draft) -> str:
+    """The experiment as TOML; what is damaged as it stands, with its mistakes."""
+    if draft.experiment is not None and draft.overrides and not draft.mistakes:
+        return f"# Changed when it was gone on with: {', '.join(draft.overrides)}\n\n{dumps(draft.experiment).rstrip()}"
+    return "\n\n".join(filter(None, [draft.text.rstrip(), *map(str, draft.mistakes)]))
 
 
 def _epochs(path: Path) -> list[Epoch]:
-    by_number = {e.epoch: e for e in Follower(path).drain() if isinstance(e, Epoch)}
+    follower, by_number = Follower(path), dict[int, Epoch]()
+    while not follower.caught_up:
+        by_number |= {e.epoch: e for e in follower.drain() if isinstance(e, Epoch)}
     return [by_number[n] for n in sorted(by_number)]
 
 
 def _row(run: RunSummary) -> tuple[str, ...]:
     best = f"{run.monitor} {number_text(run.best)}" if run.best is not None else ""
     epochs = f"{run.epoch}/{run.epochs}" if run.epochs else ""
-    took = span_text(run.seconds) if run.seconds is not None else ""
+    took = span_text(run.seconds) if run.started else ""
     when = ago_text(run.started, time.time()) if run.started else ""
     state = shown(run)
     return (state.mark, run.name, state.word, epochs, best, took, when)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterable, Sequence
@@ -23,8 +24,24 @@ def plain(text: str) -> str:
 
 
 def json_line(value: Any) -> str:
-    """`value` as one line of JSON: letters as they are, and no control character in it, C1 and DEL neither."""
-    return plain_json(json.dumps(value, default=str, ensure_ascii=False))
+    """`value` as one line of JSON: letters as they are, and no control character in it, C1 and DEL neither.
+
+    A number that is not finite is a string, as in events.
+
+    >>> json_line({"best": float("-inf")})
+    '{"best": "-Infinity"}'
+    """
+    return plain_json(json.dumps(_finite(value), default=str, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def plain_json(line: str) -> str:

@@ -38,7 +38,7 @@ class RunList(RowList):
 
     HELP = (
         "Runs in the run directory. ● training  ‖ paused  ✓ completed  ■ stopped  ✗ failed  ? stale: its process has "
-        "gone without a word."
+        "gone without a word  ! unreadable."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -80,7 +80,8 @@ class HomeScreen(Screen[None]):
         super().__init__()
         self.presets = self.app.producer.presets()
         self.runs: list[RunSummary] = []
-        self._runs_read = False
+        self._no_runs = ""
+        """What is said where no run is: nothing until the list was read."""
 
     def on_mount(self) -> None:
         self.preset_list.border_title = "Presets"
@@ -109,14 +110,20 @@ class HomeScreen(Screen[None]):
         at = self.run_list.highlighted
         return self.runs[at] if at is not None and at < len(self.runs) else None
 
-    def show_runs(self, runs: list[RunSummary]) -> None:
-        """Show the runs as they are now; the cursor stays on the run that it was on."""
+    def show_runs(self, runs: list[RunSummary], *, problem: str = "") -> None:
+        """Show the runs as they are now; the cursor stays on the run that it was on.
+
+        Args:
+            problem: why they cannot be listed, as a sentence.
+        """
         under = self.run.path if self.run else None
-        self.runs, self._runs_read = runs, True
+        if problem and problem != self._no_runs:
+            self.notify(problem, title="Runs", severity="error", timeout=20, markup=False)
+        self.runs, self._no_runs = runs, problem or NO_RUNS
         at = next((i for i, run in enumerate(runs) if run.path == under), None)
         self.run_list.show_rows(self._run_rows, at=at)
         live = sum(run.status == "live" for run in runs)
-        self.run_list.border_subtitle = f"{live} training" if live else ""
+        self.run_list.border_subtitle = "cannot be read" if problem else f"{live} training" if live else ""
         self.show_about()
 
     def _run_rows(self, width: int) -> list[Content]:
@@ -129,7 +136,7 @@ class HomeScreen(Screen[None]):
         width = max(20, about.scrollable_content_region.width - 2)
         if self.focused is self.run_list and self.run is None:
             about.border_title = "Run"
-            text.update(NO_RUNS if self._runs_read else "")
+            text.update(Content(self._no_runs))
         elif self.focused is self.run_list and self.run is not None:
             about.border_title = self.run.name
             text.update(run_panel(self.run, width))
@@ -171,7 +178,9 @@ class HomeScreen(Screen[None]):
 
     @on(OptionList.OptionSelected, "#runs")
     def _run_selected(self) -> None:
-        if self.run is not None:
+        if self.run is not None and self.run.status == "unreadable":
+            self.notify(self.run.problem, severity="error", markup=False)
+        elif self.run is not None:
             self.app.open_run(self.run.path)
 
     def action_train(self) -> None:

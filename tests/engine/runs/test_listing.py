@@ -15,6 +15,7 @@ import pytest
 
 from engine.experiment.mistakes import Refused
 from engine.runs import RunDirectory, find_run, list_runs, summarize
+from engine.runs.resumes import Resume, record_resume
 from engine.training.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
 
 
@@ -202,6 +203,100 @@ def test_values_that_are_not_finite_are_numbers_again(tmp_path: Path) -> None:
     assert summary.best == float("inf")
 
 
+def test_the_epochs_are_those_since_the_run_was_last_gone_on_with_however_long_ago_that_was(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    for event in (started(run, epochs=2), epoch(1), epoch(2), finished(epoch=2, step=46)):
+        run.append(event)
+    record_resume(run.path, Resume(overrides=("training.epochs=5",), epochs=5))
+    run.append(started(run, epochs=5, resumed_from="x"))
+    with (run.path / "events.jsonl").open("ab") as file:
+        for number in range(47, 47 + 40_000):
+            file.write(step(number).to_json().encode() + b"\n")
+    assert (run.path / "events.jsonl").stat().st_size > 4 << 20
+    (summary,) = list_runs(tmp_path)
+    assert summary.epochs == 5
+
+
+def test_where_a_run_had_come_to_is_shown_before_its_next_session_takes_a_step(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    for event in (started(run), epoch(3, best=0.75), finished(Reason.INTERRUPTED), started(run, resumed_from="x")):
+        run.append(event)
+    (summary,) = list_runs(tmp_path)
+    assert (summary.status, summary.epoch, summary.best, summary.message) == ("live", 3, 0.75, "")
+
+
+def test_a_run_took_as_long_as_all_of_its_sessions(tmp_path: Path) -> None:
+    now = time.time()
+    run = make(tmp_path)
+    run.append(started(run, time=now - 5000))
+    run.append(step(1))
+    record_resume(run.path, Resume(overrides=(), time=now - 100, seconds_before=700.0))
+    run.append(started(run, time=now - 100, resumed_from="x"))
+    (summary,) = list_runs(tmp_path)
+    assert summary.status == "live" and 800 <= summary.seconds < 860
+    run.append(Log(message="its last word", time=now - 40))
+    run.close()
+    (summary,) = list_runs(tmp_path)
+    assert summary.status == "stale" and 760 <= summary.seconds < 861
+
+
+JUNK = (
+    b"\xff\xfe junk\n",
+    b'"text"\n[]\n{}\nnull\n',
+    b'{"event": "of a later version", "time": 5}\n',
+    b'{"event": "step"}\n{"event": "run_started"}\n{"event": "command", "command": "pause"}\n',
+    b'{"event": "step", "epoch": 1, "step": 3, "loss": 1, "lr": 1, "samples_per_s": 1}\n',
+    b'{"event": "command", "command": "pause", "epoch": 1, "step": 999, "outcome": "paused"}\n',
+    b'{"event": "finished", "reason": "failed"}\n{"event": "finished", "reason": "abducted", "epoch": 1, "step": 1}\n',
+    b"x" * 100_000 + b"\n",
+    b"\n" * 100_000,
+    b'{"event": "run_started"',
+)
+
+
+@pytest.mark.parametrize("junk", JUNK)
+@pytest.mark.parametrize("best", [0.125, None])
+def test_junk_behind_its_end_does_not_change_what_became_of_a_run(
+    tmp_path: Path, junk: bytes, best: float | None
+) -> None:
+    run = make(tmp_path)
+    for event in (started(run), epoch(30, best=None), step(690), finished(best=best)):
+        run.append(event)
+    run.close()
+    before = list_runs(tmp_path)
+    with (run.path / "events.jsonl").open("ab") as file:
+        file.write(junk)
+    assert list_runs(tmp_path) == before and before[0].status == "completed"
+    again = RunDirectory.open(run.path)
+    again.append(started(again, resumed_from="x"))
+    again.close()
+    assert [r.status for r in list_runs(tmp_path)] == ["stale"]
+
+
+def test_a_run_without_its_experiment_is_listed_and_found_and_says_so(tmp_path: Path) -> None:
+    run = make(tmp_path, name="mine")
+    for event in (started(run), epoch(1), finished()):
+        run.append(event)
+    run.close()
+    (run.path / "experiment.toml").unlink()
+    (summary,) = list_runs(tmp_path)
+    assert (summary.status, summary.experiment_name, summary.epochs) == ("completed", "digits-cnn", 30)
+    assert "experiment.toml is missing" in summary.problem and "torchdeck resume" in summary.problem
+    assert find_run(tmp_path, "mine") == run.path and find_run(tmp_path, str(run.path)) == run.path
+
+
+@pytest.mark.parametrize("events", [None, "", '{"event": "deployed"}\n'])
+def test_a_folder_of_somebody_elses_is_no_run(tmp_path: Path, events: str | None) -> None:
+    (tmp_path / "mine").mkdir()
+    if events is None:
+        (tmp_path / "mine" / "experiment.toml").write_text('name = "mine"')
+    else:
+        (tmp_path / "mine" / "events.jsonl").write_text(events)
+    assert list_runs(tmp_path) == []
+    with pytest.raises(Refused, match="no run"):
+        find_run(tmp_path, "mine")
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -254,7 +349,7 @@ def test_what_is_no_run_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "experiment.toml").write_text("")
     assert len(list_runs(tmp_path)) == 1
-    assert list_runs(tmp_path / "missing") == [] and list_runs(tmp_path / "file") == []
+    assert list_runs(tmp_path / "missing") == []
 
 
 def test_the_newest_run_comes_first(tmp_path: Path) -> None:
