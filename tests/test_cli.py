@@ -309,6 +309,37 @@ def test_damage_is_said_of_each_checkpoint_and_how_to_train_the_run_anew(tmp_pat
     assert "has no checkpoint to go on from" in line and f"`torchdeck train runs/{run.name}/experiment.toml`" in line
 
 
+def test_a_mistake_in_what_a_run_has_written_down_is_said_with_its_file_and_line(tmp_path):
+    assert torchdeck("train", "digits-cnn", "--headless", "--set", "training.epochs=1", cwd=tmp_path).returncode == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    file = run / "experiment.toml"
+    whole = file.read_text()
+    cases = {
+        "\nepochs = 1\n": ("\nepochs = -3\n", "training.epochs: found -3, expected a number above 0"),
+        "out_channels = 32": ('out_channels = "x"', "model.layers[0].out_channels Conv2d: found 'x', "),
+        'type = "AdamW"': ('type = "Adma"', "optimizer.type: 'Adma' is not an optimizer"),
+        'source = "digits"': ("", "data.source: it is missing"),
+        "[data]": ("[data", "it is not TOML"),
+    }
+    for was, (now, said) in cases.items():
+        file.write_text(whole.replace(was, now, 1))
+        number = whole[: whole.index(was.strip())].count("\n") + 1
+        (line,) = refused(torchdeck("resume", "--headless", "--set", "training.device=cpu", cwd=tmp_path))
+        if said == "it is not TOML":
+            assert line.startswith(f"{file}: it is not TOML: ") and f"(at line {number}, " in line
+        elif said.startswith("data.source"):
+            assert line.startswith(f"{file}, line {number - 1}, {said}")  # [data], where it is missing
+        else:
+            assert line.startswith(f"{file}, line {number}, {said}")
+        shown = torchdeck("runs", "show", cwd=tmp_path)
+        # Whether there is such an optimizer is torch's to say, which is not asked here.
+        assert shown.returncode == 0 and (line in shown.stdout) is (now not in ('type = "Adma"', 'out_channels = "x"'))
+    file.write_text(whole)
+    (line,) = refused(torchdeck("resume", "--headless", "--set", "training.epochs=-3", cwd=tmp_path))
+    assert line.startswith("training.epochs: found -3")
+    assert "found -3" not in torchdeck("runs", "show", cwd=tmp_path).stdout
+
+
 def test_ctrl_c_saves_a_run_whose_progress_nobody_reads_any_more(tmp_path):
     # `torchdeck train … 2>&1 | tee log`: Ctrl-C ends tee, too.
     arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]

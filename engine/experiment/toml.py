@@ -6,9 +6,11 @@ from typing import Any
 
 import tomlkit
 from pydantic import BaseModel
+from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Array, InlineTable
 
 from engine.experiment.document import Experiment
+from engine.experiment.overrides import parse_path
 
 
 def dumps(experiment: Experiment) -> str:
@@ -27,6 +29,39 @@ def dumps(experiment: Experiment) -> str:
                 table.add(key, _layers(inner) if key == "layers" else _inline(inner))
             document.add(name, table)
     return tomlkit.dumps(document)
+
+
+def line_of(text: str, path: str) -> int | None:
+    """The line, counted from 1, on which a place of a document stands, or the part in which it is missing.
+
+    None where not even that is there. tomlkit keeps no positions, but all of the layout: put something else there, and
+    the text differs from that place on.
+    """
+    try:
+        document = tomlkit.parse(text)
+        holder: Any = None
+        here: Any = document
+        for step in parse_path(path) or []:
+            if isinstance(here, str) or not _holds(here, step):
+                break
+            holder, last, here = here, step, here[step]
+        if holder is None:
+            return None
+        holder[last] = _SOMETHING_ELSE
+        changed = tomlkit.dumps(document)
+    except (TOMLKitError, LookupError, TypeError, ValueError, AttributeError):  # a layout that tomlkit cannot change
+        return None
+    at = next((i for i, (one, other) in enumerate(zip(text, changed, strict=False)) if one != other), 0)
+    while text[at].isspace():  # the blank lines before a table belong to it
+        at += 1
+    return text.count("\n", 0, at) + 1
+
+
+_SOMETHING_ELSE = "\0"
+
+
+def _holds(holder: Any, step: str | int) -> bool:
+    return step in range(len(holder)) if isinstance(holder, list) else isinstance(holder, dict) and step in holder
 
 
 def _fields(part: BaseModel) -> dict[str, Any]:

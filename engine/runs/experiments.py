@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from engine.experiment.draft import Draft, from_document, reads, source_text
 from engine.experiment.mistakes import Mistake, Refused
-from engine.experiment.toml import dumps
+from engine.experiment.overrides import parse_path
+from engine.experiment.toml import dumps, line_of
 from engine.runs.directory import EXPERIMENT, write_new
 from engine.runs.facts import first_started
 from engine.runs.resumes import read_resumes
@@ -19,7 +22,35 @@ def experiment_of(run: Path) -> Draft:
         text = _said(run) if is_missing(run) else source_text(run / EXPERIMENT)
     except Refused as refused:
         return Draft(None, tuple(refused.mistakes))
-    return Draft(None, (text,)) if isinstance(text, Mistake) else reads(text, changes, origin=str(run / EXPERIMENT))
+    if isinstance(text, Mistake):
+        return Draft(None, (text,))
+    draft = reads(text, changes, origin=str(run / EXPERIMENT))
+    return replace(draft, mistakes=in_its_file(run, draft.mistakes, but=changed_places(changes)))
+
+
+def in_its_file(run: Path, mistakes: Iterable[Mistake], but: Collection[str] = ()) -> tuple[Mistake, ...]:
+    """The mistakes of a run's experiment, each with its file and line; those of the places `but` as they are.
+
+    The line says where to look in a file of a hundred that torchdeck has written, and somebody else has changed.
+    """
+    file = run / EXPERIMENT
+    text = source_text(file)
+
+    def placed(mistake: Mistake) -> Mistake:
+        path = mistake.path
+        # A mistake of the whole file names it already; what stands at a place that was changed stands in no file.
+        if parse_path(path) is None or any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in but):
+            return mistake
+        line = line_of(text, path) if isinstance(text, str) else None
+        where = f"{file}, line {line}, {path}" if line is not None else f"{file}, {path}"
+        return replace(mistake, path=where, remedy=None)
+
+    return tuple(map(placed, mistakes))
+
+
+def changed_places(overrides: Iterable[str]) -> frozenset[str]:
+    """The places that `path=value` are about."""
+    return frozenset(override.partition("=")[0].strip() for override in overrides)
 
 
 def is_missing(run: Path) -> bool:
@@ -61,4 +92,4 @@ def _said(run: Path) -> str:
 
 
 def _missing(run: Path, why: str) -> Mistake:
-    return Mistake(str(run / EXPERIMENT), "there is no such file", why, "Bring the file back, or start the run anew.")
+    return Mistake(str(run / EXPERIMENT), "there is no such file", why, "Bring the file back, or train another one.")

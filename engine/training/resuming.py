@@ -15,7 +15,7 @@ from engine.plan import Plan, check
 from engine.runs import RunDirectory
 from engine.runs.command_line import command_anew
 from engine.runs.directory import EXPERIMENT
-from engine.runs.experiments import restore_experiment
+from engine.runs.experiments import changed_places, in_its_file, restore_experiment
 from engine.runs.facts import read_facts
 from engine.runs.resumes import RESUMES, Resume, read_resumes, record_resume
 from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
@@ -90,8 +90,8 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     What "auto" came to is used again: another number of threads, device or precision gives other bits.
 
     Raises:
-        Refused: there is no whole checkpoint, an override has a mistake or changes what cannot be changed, or the
-            device is not here. Names everything.
+        Refused: there is no whole checkpoint, the experiment has a mistake by now, an override has one or changes what
+            cannot be changed, or the device is not here. Names everything.
     """
     restored = restore_experiment(run.path)
     damaged: list[Mistake] = []
@@ -105,11 +105,14 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     except (ValueError, TypeError, KeyError) as error:
         raise not_of_this_run(checkpoint, error) from error
     file, earlier = run.path / EXPERIMENT, [path for resume in read_resumes(run.path) for path in resume.overrides]
-    asked = {override.partition("=")[0].strip() for override in overrides}
+    asked = changed_places(overrides)
     recorded = [f"training.device={ran_with.device}", f"training.threads={ran_with.threads}"]
     if "training.device" not in asked:  # what another device computes in is for the document to say
         recorded.append(f"training.amp={ran_with.amp}")
-    before, after = load(file, [*earlier, *recorded]), load(file, [*earlier, *recorded, *overrides])
+    try:
+        before, after = load(file, [*earlier, *recorded]), load(file, [*earlier, *recorded, *overrides])
+    except Refused as refused:
+        raise Refused(in_its_file(run.path, refused.mistakes, but=asked | changed_places(earlier))) from refused
     mistakes = list(_refused(before, after, run.path))
     if "training.device" not in asked and (missing := _missing_device(ran_with, run.path)):
         mistakes.append(missing)
@@ -118,9 +121,13 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         mistakes.append(Mistake("training.epochs", f"found {after.training.epochs}", expected, f"Set {begun} or more."))
     if mistakes:
         raise Refused(mistakes)
+    plan = check(Draft(after))
+    if not plan.ok:
+        wrong = [mistake for mistake in plan.mistakes if mistake.severity == "error"]
+        raise Refused(in_its_file(run.path, wrong, but=asked | changed_places(earlier)))
     return Resumption(
         run=run,
-        plan=check(Draft(after)),
+        plan=plan,
         checkpoint=checkpoint,
         passed_over=tuple(damaged),
         before=before,

@@ -189,7 +189,7 @@ def test_a_damaged_checkpoint_is_passed_over_by_name_and_the_one_before_it_gives
     content[-1] ^= 1
     file.write_bytes(bytes(content))
     again, events = gone_on(whole.directory)
-    assert any(str(file) in m and "The checkpoint before it is used" in m for m in logs(events))
+    assert any(str(file) in m and "is used instead." in m for m in logs(events))
     assert of(Epoch, events)
     ours = weights(again)
     assert all(torch.equal(ours[name], expected[name]) for name in expected)
@@ -207,5 +207,6 @@ def test_a_whole_checkpoint_of_another_experiment_is_refused_in_one_sentence(tmp
     again, _ = gone_on(ours.directory, "training.epochs=2")
     assert again.finished.reason is Reason.FAILED
     assert (
-        "it holds something else than this run needs" in again.finished.message and "\n" not in again.finished.message
+        "it is whole, but not a checkpoint of this experiment" in again.finished.message
+        and "\n" not in again.finished.message
     )
