@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from engine.runs.directory import EVENTS
 from engine.runs.resumes import Resume, read_resumes
-from engine.training.events import CommandDone, Epoch, Event, Finished, Reason, RunStarted, Step, event_from_json
+from engine.training.events import (
+    Checkpoint,
+    CommandDone,
+    Epoch,
+    Event,
+    Finished,
+    Reason,
+    RunStarted,
+    Step,
+    event_from_json,
+)
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 _HEAD_BYTES = 16 << 10
 _HEAD_MAX_BYTES = 1 << 20
@@ -95,32 +107,79 @@ def _open(run: Path) -> int:
     return os.open(run / EVENTS, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def _facts(first: RunStarted | None, last: dict[str, Event], resumes: list[Resume]) -> Facts:
-    finished, epoch, step = last.get("finished"), last.get("epoch"), last.get("step")
-    assert finished is None or isinstance(finished, Finished)
-    assert epoch is None or isinstance(epoch, Epoch)
-    assert step is None or isinstance(step, Step)
-    latest = finished or step or epoch
-    best_of = finished if finished is not None and finished.best is not None else epoch
-    facts: dict[str, Any] = {
-        "epoch": latest.epoch if latest is not None else 0,
-        "held": _holds(last),
-        "said": max((event.time for event in last.values()), default=None),
-    }
+class _Last:
+    """The last event of each kind, taken from the end backwards, without what a later session made obsolete."""
+
+    def __init__(self) -> None:
+        self._events: dict[type[BaseModel], Event] = {}
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, CommandDone) and event.command not in _HELD_BY + _LET_GO_BY:
+            return
+        if isinstance(event, (Finished, CommandDone)) and self.of(RunStarted) is not None:
+            return  # the run was gone on with since
+        self._events.setdefault(type(event), event)
+
+    def of(self, kind: type[_Kind]) -> _Kind | None:
+        event = self._events.get(kind)
+        return event if isinstance(event, kind) else None
+
+    @property
+    def said(self) -> float | None:
+        """When the last thing was said."""
+        return max((event.time for event in self._events.values()), default=None)
+
+    @property
+    def best(self) -> Finished | Epoch | Checkpoint | None:
+        """What knows the best value so far."""
+        finished, checkpoint = self.of(Finished), self.of(Checkpoint)
+        if finished is not None and finished.best is not None:
+            return finished
+        if epoch := self.of(Epoch):
+            return epoch
+        # Earlier versions do not say it of a checkpoint.
+        return checkpoint if checkpoint is not None and "best" in checkpoint.model_fields_set else None
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing was trained since the run was told to pause."""
+        asked, step = self.of(CommandDone), self.of(Step)
+        return asked is not None and asked.command in _HELD_BY and (step is None or step.step <= asked.step)
+
+    def is_enough(self, before: Event) -> bool:
+        """Whether nothing earlier than `before`, the event taken last, changes what is shown."""
+        if self.best is None:
+            return False
+        step = self.of(Step)
+        # A command from before an earlier step than the last one holds nothing any more.
+        is_earlier = step is not None and isinstance(before, (Step, Epoch)) and before.step < step.step
+        return self.of(Finished) is not None or self.of(CommandDone) is not None or is_earlier
+
+
+def _facts(first: RunStarted | None, last: _Last, resumes: list[Resume]) -> Facts:
+    finished, best = last.of(Finished), last.best
+    latest = finished or last.of(Step) or last.of(Epoch)
+    facts: dict[str, Any] = {"held": last.held, "said": last.said}
     if first is not None:
-        began = {"session_began": first.time, "epochs": first.epochs}
-        if resumes:
-            again = resumes[-1]
-            began = {"session_began": again.time, "epochs": again.epochs or first.epochs}
-            facts["seconds_before"] = again.seconds_before
         stopping = _dict(_dict(first.experiment.get("training")).get("early_stopping"))
-        facts |= began | {
+        facts |= {
             "started": first.time,
             "experiment_name": str(first.experiment.get("name") or ""),
             "monitor": str(stopping.get("monitor") or "val_loss"),
+            "epochs": first.epochs,
+            "session_began": first.time,
         }
-    if best_of is not None:
-        facts |= {"best": best_of.best, "best_epoch": best_of.best_epoch}
+        if resumes:
+            again = resumes[-1]
+            facts |= {
+                "epochs": again.epochs or first.epochs,
+                "session_began": again.time,
+                "seconds_before": again.seconds_before,
+            }
+    if latest is not None:
+        facts["epoch"] = latest.epoch
+    if best is not None:
+        facts |= {"best": best.best, "best_epoch": best.best_epoch}
     if finished is not None:
         facts |= {
             "reason": finished.reason,
@@ -129,16 +188,6 @@ def _facts(first: RunStarted | None, last: dict[str, Event], resumes: list[Resum
             "seconds": finished.seconds,
         }
     return Facts(**facts)
-
-
-def _holds(last: dict[str, Event]) -> bool:
-    """Whether nothing was trained since the run was told to pause."""
-    asked, step = last.get("command"), last.get("step")
-    return (
-        isinstance(asked, CommandDone)
-        and asked.command in _HELD_BY
-        and (not isinstance(step, Step) or step.step <= asked.step)
-    )
 
 
 def _first_started(descriptor: int, size: int) -> RunStarted | None:
@@ -154,37 +203,21 @@ def _first_started(descriptor: int, size: int) -> RunStarted | None:
         length *= 8
 
 
-def _last_events(descriptor: int, size: int) -> dict[str, Event]:
-    """The last event of each kind, as far as the end of the file holds them; what came before a session's end is found.
-
-    An end, and a pause, are left out where the run was gone on with since; of commands only those to pause and to go on
-    count.
-    """
+def _last_events(descriptor: int, size: int) -> _Last:
     length = _TAIL_BYTES
     while True:
-        offset = max(0, size - length)
+        last, offset = _Last(), max(0, size - length)
         lines = os.pread(descriptor, length, offset).split(b"\n")
-        last: dict[str, Event] = {}
         # The first is the end of a line, unless the whole file was read; the last is not complete.
         for line in reversed(lines[1 if offset else 0 : -1]):
             event = _event(line)
-            if event is None or (isinstance(event, CommandDone) and event.command not in _HELD_BY + _LET_GO_BY):
-                continue
-            if isinstance(event, (Finished, CommandDone)) and "run_started" in last:
-                continue  # of an earlier session
-            last.setdefault(event.event, event)
-            if _is_enough(last):
-                return last
+            if event is not None:
+                last.take(event)
+                if last.is_enough(event):
+                    return last
         if not offset or length >= _TAIL_MAX_BYTES:
             return last
         length *= 8
-
-
-def _is_enough(last: dict[str, Event]) -> bool:
-    finished = last.get("finished")
-    if isinstance(finished, Finished) and finished.best is not None:
-        return True
-    return "epoch" in last and ("finished" in last or "step" in last)
 
 
 def _event(line: bytes) -> Event | None:

@@ -105,6 +105,9 @@ class Checkpoint(_Event):
     epoch: int
     step: int
     path: str
+    best: float | None = None
+    """The best value of the monitored metric so far: the epoch that says so may be hours back."""
+    best_epoch: int | None = None
 
 
 class CommandDone(_Event):

@@ -41,6 +41,7 @@ class Keeper:
         self._say = say
         self._best_is_submitted = True
         self._saved_at = monotonic()
+        self._saved: tuple[int, float] | None = None
         if resumed_from is not None and loop.stopping.best_epoch is not None:
             self.best = _best_of(checkpoints)
         self._writer = CheckpointWriter(
@@ -60,9 +61,9 @@ class Keeper:
             self.save()
 
     def between_steps(self) -> None:
-        """Save when an epoch takes long; try again what could not be written."""
+        """Save when an epoch takes long, unless nothing was done since; try again what could not be written."""
         self._writer.try_again()
-        if monotonic() - self._saved_at >= self._within_epoch_s:
+        if monotonic() - self._saved_at >= self._within_epoch_s and self._saved != self._moment():
             self.save()
 
     def save(self) -> None:
@@ -74,7 +75,11 @@ class Keeper:
         self._loop.require_finite_weights()
         self._submit_best()
         self._submit("last", state.take(self._loop))
-        self._saved_at = monotonic()
+        self._saved_at, self._saved = monotonic(), self._moment()
+
+    def _moment(self) -> tuple[int, float]:
+        """What is another after a step, or after the rate was set by hand in a pause."""
+        return self._loop.position.step, self._loop.rate.lr
 
     def keep_all_again(self) -> None:
         """The folder is empty: the next save writes the best, too."""
@@ -109,7 +114,8 @@ class Keeper:
         )
 
     def _written(self, kind: Kind, path: Path, epoch: int, step: int) -> None:
-        self._say(Checkpoint(kind=kind, epoch=epoch, step=step, path=str(path)))
+        best, best_epoch = self._loop.stopping.best, self._loop.stopping.best_epoch
+        self._say(Checkpoint(kind=kind, epoch=epoch, step=step, path=str(path), best=best, best_epoch=best_epoch))
 
     def _recovered(self, sentence: str) -> None:
         self._say(Log(message=sentence))

@@ -16,7 +16,7 @@ import pytest
 from engine.experiment.mistakes import Refused
 from engine.runs import RunDirectory, find_run, list_runs, summarize
 from engine.runs.resumes import Resume, record_resume
-from engine.training.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
+from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
 
 
 def started(run: RunDirectory, monitor: str | None = None, epochs: int = 30, **named: Any) -> RunStarted:
@@ -215,6 +215,35 @@ def test_the_epochs_are_those_since_the_run_was_last_gone_on_with_however_long_a
     assert (run.path / "events.jsonl").stat().st_size > 4 << 20
     (summary,) = list_runs(tmp_path)
     assert summary.epochs == 5
+
+
+def test_the_best_value_of_an_epoch_that_ended_hours_ago_is_known_by_the_checkpoints_since(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.append(started(run))
+    run.append(epoch(1, best=0.75, best_epoch=1))
+    with (run.path / "events.jsonl").open("ab") as file:
+        for number in range(24, 24 + 40_000):
+            file.write(step(number).to_json().encode() + b"\n")
+            if number % 3000 == 0:
+                saved = Checkpoint(kind="last", epoch=2, step=number, path="x", best=0.75, best_epoch=1)
+                file.write(saved.to_json().encode() + b"\n")
+    assert (run.path / "events.jsonl").stat().st_size > 4 << 20
+    (summary,) = list_runs(tmp_path)
+    assert (summary.best, summary.best_epoch) == (0.75, 1)
+
+
+def test_a_run_that_is_saved_while_it_is_paused_is_paused(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    saved = Checkpoint(kind="last", epoch=1, step=24, path="x", best=0.75, best_epoch=1)
+    asked = CommandDone(command="pause", epoch=2, step=24, outcome="paused")
+    for event in (started(run), epoch(1), step(24), asked, step(24), *[saved] * 200):
+        run.append(event)
+    (summary,) = list_runs(tmp_path)
+    assert summary.paused
+    run.append(step(25))
+    run.append(saved)
+    (summary,) = list_runs(tmp_path)
+    assert not summary.paused
 
 
 def test_where_a_run_had_come_to_is_shown_before_its_next_session_takes_a_step(tmp_path: Path) -> None:

@@ -64,12 +64,15 @@ def test_a_run_says_what_happens_in_order_and_its_directory_holds_the_same(tmp_p
 
 def test_a_long_pause_does_not_bury_what_was_said_before_it(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.1)
-    session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false")
+    within = "training.checkpoint_within_epoch_s=0.5"
+    session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false", within)
     session.send(Simple(command="pause"))
     seen = []
     until(session, CommandDone, seen)
     time.sleep(6)
-    held = of(Device, session.drain())
+    events = session.drain()
+    held = of(Device, events)
+    assert len([e for e in of(Checkpoint, events) if e.kind == "last"]) <= 2  # all that can be new
     session.send(Simple(command="continue"))
     until(session, CommandDone, [])
     time.sleep(1)
@@ -79,6 +82,14 @@ def test_a_long_pause_does_not_bury_what_was_said_before_it(tmp_path, monkeypatc
     assert 5 <= len(held) <= 25, len(held)  # one every tenth of a second would be sixty
     assert held[-1].time - held[-2].time > 2 * (held[1].time - held[0].time)
     assert len(going) >= 4
+
+
+def test_a_checkpoint_says_the_best_value_so_far(tmp_path):
+    events = finished(started(tmp_path, "training.checkpoint_every_s=0.001"))
+    end = of(Finished, events)[0]
+    assert all((e.best, e.best_epoch) == (None, None) for e in of(Checkpoint, events) if e.step == 0)
+    last = of(Checkpoint, events)[-1]
+    assert (last.best, last.best_epoch) == (end.best, end.best_epoch) and end.best is not None
 
 
 def test_the_naive_baseline_is_said_and_is_computed(tmp_path):
