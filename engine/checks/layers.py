@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
+from typing import Literal
 
 from engine.checks.subject import Subject, check, number
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, drop, put
 from engine.experiment.tree import Place, by_path, walk
+from engine.training.batches import VALIDATION_BATCHES
 
 _ACTIVATIONS = frozenset(
     {
@@ -71,6 +73,40 @@ def batch_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
             instead_put = put("LayerNorm", path) if single else put(True, f"{path}.freeze")
             yield Mistake("data.batch_size", found, expected, fix, remedy=put(better) if better else instead_put)
             return
+
+
+@check
+def group_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
+    """GroupNorm of groups of one value: nothing but its bias is left, and torch refuses it in a batch of one sample.
+
+    Each sample is normalised by itself, in validation as in training: the batches of both count.
+    """
+    layers = by_path(subject.experiment.model.layers)
+    for path, signal in subject.signals.items():
+        groups = number(layers[path], "num_groups") if layers[path].type == "GroupNorm" else None
+        if groups is None or signal is None or prod(signal.shape) != groups:
+            continue
+        found = f"found {groups:g}, and there are {groups:g} values"
+        alone = _batch_of_one(subject)
+        expected = alone or "each is a group of its own, of which nothing is left without its mean"
+        fewer = next((n for n in range(int(groups) // 2, 0, -1) if groups % n == 0), None)
+        fix = f"Set it to {fewer}." if fewer else "Remove the layer."
+        remedy = put(fewer) if fewer else drop(path)
+        severity: Literal["error", "warning"] = "error" if alone else "warning"
+        yield Mistake(f"{path}.num_groups", found, expected, fix, "GroupNorm", severity, remedy=remedy)
+
+
+def _batch_of_one(subject: Subject) -> str:
+    """That torch refuses groups of one value in a batch of one sample, and where that is; empty where there is none."""
+    if subject.description is None:
+        return ""
+    size = subject.experiment.data.batch_size
+    parts = ((subject.description.train_samples, size), (subject.description.val_samples, size * VALIDATION_BATCHES))
+    for samples, batch in parts:
+        if samples % batch == 1 or (samples and batch == 1):
+            left = f"the batch of 1 that {samples} samples in batches of {batch} leave"
+            return f"each is a group of its own, which torch refuses in {left}"
+    return ""
 
 
 @check
