@@ -153,6 +153,13 @@ def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
     assert torchdeck("continue", run.name, cwd=here).returncode == 0
     wait_for(lambda: len(events(run, "step")) > steps)
     assert listed(here, run)["paused"] is False
+    released = torchdeck("pause", "--release", cwd=here)
+    assert released.returncode == 0 and released.stderr == f"{run.name}: Paused; cpu is left to others.\n"
+    wait_for(lambda: any("are given back" in event["message"] for event in events(run, "log")))
+    assert listed(here, run)["paused"] is True
+    steps = len(events(run, "step"))
+    assert torchdeck("continue", cwd=here).returncode == 0
+    wait_for(lambda: len(events(run, "step")) > steps)
     stopped = torchdeck("stop", run.name, cwd=here)
     assert (stopped.returncode, stopped.stdout) == (0, "")
     assert stopped.stderr.splitlines() == [

@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from engine.experiment import Draft, Refused, is_file
-from engine.training.commands import Simple
+from engine.training.commands import Hold, Simple
 from engine.training.events import Reason
 from tui.background import Background
 from tui.design import Design
@@ -65,7 +65,7 @@ class Deck(MeteredApp):
         open_run: a run to watch.
         resume: a run to go on with.
         overrides: `path=value`, of that run from then on.
-        paused: whether to hold that run before its first step.
+        hold: how to pause that run before its first step, if at all.
         settings: what the person has set.
         memory: what earlier decks left to be remembered; nothing is kept without one.
         wrong: what is wrong with the settings, to be said.
@@ -121,7 +121,7 @@ class Deck(MeteredApp):
         open_run: Path | None = None,
         resume: Path | None = None,
         overrides: tuple[str, ...] = (),
-        paused: bool = False,
+        hold: Hold | None = None,
         producer: Producer | None = None,
         settings: Settings | None = None,
         memory: Memory | None = None,
@@ -159,7 +159,7 @@ class Deck(MeteredApp):
         self._open_run = open_run
         self._resume = resume
         self._overrides = overrides
-        self._paused = paused
+        self._hold = hold
         self._designs: dict[str, Design] = {}
         self.design: Design | None = None
         """What the design screen shows."""
@@ -212,7 +212,7 @@ class Deck(MeteredApp):
         self._first_frame = True
         self.list_runs()
         if self._resume is not None:
-            self.resume(self._resume, self._overrides, paused=self._paused)
+            self.resume(self._resume, self._overrides, hold=self._hold)
         elif self._given is not None:
             self.train(self._given) if self._train_given else self.check(self._given)
         elif self.design is not None:
@@ -389,13 +389,13 @@ class Deck(MeteredApp):
             self.watched = None
             self._run_mode = self._show_train_screen(result, result.directory.name, instead_of=self._run_mode)
 
-    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, paused: bool = False) -> None:
+    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, hold: Hold | None = None) -> None:
         """Go on with a run in this process."""
         if self.going is not None:
             self._say_what_trains()
         elif not self._starts.busy:
             self.notify(f"Going on with {path.name} …", markup=False)
-            self._starts.submit(lambda: self.producer.resume(path, overrides, paused=paused), self._started)
+            self._starts.submit(lambda: self.producer.resume(path, overrides, hold=hold), self._started)
 
     def _say_what_trains(self) -> None:
         assert self.going is not None

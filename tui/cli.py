@@ -14,11 +14,14 @@ import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from tui.printing.text import columns, json_line, plain
+
+if TYPE_CHECKING:
+    from engine.training.commands import Hold
 
 app = typer.Typer(
     name="torchdeck",
@@ -147,6 +150,7 @@ def resume(
     as_json: Json = False,
     detach: Detach = False,
     paused: Annotated[bool, typer.Option("--paused", help="Hold it before its first step.")] = False,
+    released: Annotated[bool, typer.Option("--released", help="Hold it so, with nothing on its device yet.")] = False,
     runs_dir: RunsDir = None,
 ) -> None:
     """Go on with a run from its last checkpoint, exactly as if it had never ended.
@@ -156,16 +160,17 @@ def resume(
     from engine.runs import find_run
 
     path, overrides = find_run(_runs_dir(runs_dir), run), tuple(set_ or ())
+    hold: Hold | None = "release" if released else "pause" if paused else None
     if detach:
-        changes = [f"--set={override}" for override in overrides] + ["--paused"] * paused
+        changes = [f"--set={override}" for override in overrides] + [f"--{hold}d"] * (hold is not None)
         _detach(["resume", "--headless", *changes, "--", str(path)], as_json=as_json)
     if headless or as_json or _terminal_problem():
         from tui.headless import resume_headless
 
-        raise typer.Exit(resume_headless(path, overrides, as_json=as_json, paused=paused))
+        raise typer.Exit(resume_headless(path, overrides, as_json=as_json, hold=hold))
     from tui.launch import run_deck
 
-    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path, overrides=overrides, paused=paused))
+    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path, overrides=overrides, hold=hold))
 
 
 @app.command()
@@ -194,9 +199,14 @@ def stop(run: LiveRun = None, runs_dir: RunsDir = None, timeout: Timeout = 60.0)
 
 
 @app.command()
-def pause(run: LiveRun = None, runs_dir: RunsDir = None, timeout: Timeout = 60.0) -> None:
+def pause(
+    run: LiveRun = None,
+    release: Annotated[bool, typer.Option("--release", help="Leave its device to others meanwhile.")] = False,
+    runs_dir: RunsDir = None,
+    timeout: Timeout = 60.0,
+) -> None:
     """Hold a run at its next step; it stays where it is until it is told to continue."""
-    _ask("pause", run, runs_dir, timeout)
+    _ask("release" if release else "pause", run, runs_dir, timeout)
 
 
 @app.command("continue")
@@ -447,7 +457,9 @@ def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set
         return interrupted()
 
 
-def _ask(command: Literal["stop", "pause", "continue"], run: str | None, runs_dir: str | None, timeout: float) -> None:
+def _ask(
+    command: Literal["stop", "pause", "release", "continue"], run: str | None, runs_dir: str | None, timeout: float
+) -> None:
     from engine.experiment.mistakes import Refused
     from engine.runs import ask, find_run
     from engine.training.commands import Simple

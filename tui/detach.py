@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from engine.runs.directory import CONSOLE_LOG
+from engine.training.commands import Hold
 from engine.training.events import Event, Finished, RunStarted, event_from_json
 from tui.last_words import how_to_steer
 from tui.printing.text import plain, plain_json
@@ -77,7 +78,7 @@ def _begin(arguments: Sequence[str]) -> tuple[subprocess.Popen[bytes], int, bool
     return process, reader, bool(caught)
 
 
-def go_on_detached(run: Path, *, paused: bool, as_json: bool = False) -> NoReturn:
+def go_on_detached(run: Path, *, hold: Hold | None, as_json: bool = False) -> NoReturn:
     """Go on with a run in a process of its own, in the place of this one.
 
     What this process holds, the device's memory too, is given back before the other one begins. Nothing is lost if it
@@ -89,7 +90,7 @@ def go_on_detached(run: Path, *, paused: bool, as_json: bool = False) -> NoRetur
     # Neither a terminal that goes away now nor what was opened here may reach what follows.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    options = ["--paused"] * paused + ["--json"] * as_json
+    options = [f"--{hold}d"] * (hold is not None) + ["--json"] * as_json
     os.execv(sys.executable, [*_THIS_PROGRAM, "resume", "--detach", *options, "--", str(run)])
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, Protocol
 
-from engine.training.commands import Command, SetLR
+from engine.training.commands import HOLDS, Command, Hold, SetLR
 from engine.training.events import (
     Checkpoint,
     CommandDone,
@@ -82,6 +82,8 @@ class RunView:
     """Everything that a screen shows of a run. Curves are over steps."""
 
     state: State
+    hold: Hold | None = None
+    """How it is paused, if it is."""
     asked: tuple[str, ...] = ()
     """Commands that were sent and are not answered yet."""
     asked_lr: float | None = None
@@ -298,7 +300,7 @@ class Feed:
             curves.cut(event.step)
             self._changes = deque((change for change in self._changes if change.step < event.step), _LR_CHANGES)
         if event.step > self._now.get("paused_at", -1) and self._now["state"] == "paused":
-            self._now["state"] = "training"
+            self._now |= {"state": "training", "hold": None}
         curves.train_loss.append(event.step, event.loss)
         for weight, series in curves.smoothed.items():
             series.append(event.step, curves.averages[weight](event.step, event.loss))
@@ -329,10 +331,10 @@ class Feed:
     def _take_command(self, event: CommandDone) -> None:
         self._asked = [asked for asked in self._asked if not _answers(event, asked)]
         self._log.append(LogLine(event.time, "info", answer_text(event)))
-        if event.command == "pause" and event.outcome.startswith("paused"):
-            self._now |= {"state": "paused", "paused_at": event.step}
+        if event.command in HOLDS and event.outcome.startswith("paused"):
+            self._now |= {"state": "paused", "hold": event.command, "paused_at": event.step}
         elif event.command == "continue" and self._now["state"] == "paused":
-            self._now["state"] = "training"
+            self._now |= {"state": "training", "hold": None}
             self._pace.last_time = None
         elif event.command == "set_lr" and event.value is not None and "→" in event.outcome:
             self._changes.append(LRChange(event.step, event.value))
@@ -392,7 +394,7 @@ def _answers(event: CommandDone, asked: Command) -> bool:
             event.value is None or math.isclose(event.value, asked.value, rel_tol=1e-6)
         )
     return event.command == asked.command or (
-        asked.command in ("pause", "continue") and event.command in ("pause", "continue")
+        asked.command in (*HOLDS, "continue") and event.command in (*HOLDS, "continue")
     )
 
 

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from engine.experiment import Draft
-from engine.training.commands import Command
+from engine.training.commands import Command, Hold
 from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
 from tui.answers import answer_text
 from tui.detach import Announcement, go_on_detached, write_to_console_log
@@ -61,11 +61,13 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
     return _watch(begin, as_json=as_json)
 
 
-def resume_headless(run: Path, overrides: tuple[str, ...] = (), *, as_json: bool = False, paused: bool = False) -> int:
+def resume_headless(
+    run: Path, overrides: tuple[str, ...] = (), *, as_json: bool = False, hold: Hold | None = None
+) -> int:
     """Go on with a run to its end, with `overrides` (`path=value`) from here on; returns the exit status.
 
     Args:
-        paused: hold it before its first step until it is told to continue.
+        hold: pause it so before its first step, until it is told to continue.
 
     Raises:
         Refused: there is nothing to go on from, or an override cannot be.
@@ -76,7 +78,7 @@ def resume_headless(run: Path, overrides: tuple[str, ...] = (), *, as_json: bool
 
         return Session.resumed(run, overrides)
 
-    return _watch(begin, as_json=as_json, paused=paused)
+    return _watch(begin, as_json=as_json, hold=hold)
 
 
 def attach_headless(run: Path, *, as_json: bool = False) -> int:
@@ -113,7 +115,7 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
     return EXIT_STATUS[ends[0].reason]
 
 
-def _watch(begin: Callable[[], Session], *, as_json: bool, paused: bool = False) -> int:
+def _watch(begin: Callable[[], Session], *, as_json: bool, hold: Hold | None = None) -> int:
     from engine.training.allocator import keep_freed_memory
 
     keep_freed_memory()  # before the first tensor, which `begin` makes
@@ -128,7 +130,7 @@ def _watch(begin: Callable[[], Session], *, as_json: bool, paused: bool = False)
         screen = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
     feed = Feed(_Shown(session, screen.show))
     _answer_signals(session)
-    session.start(paused=paused)
+    session.start(hold=hold)
     while session.alive:
         feed.pull()
         screen.refresh(feed.view)
@@ -137,7 +139,7 @@ def _watch(begin: Callable[[], Session], *, as_json: bool, paused: bool = False)
     assert session.finished is not None
     screen.end(session.finished, session.directory)
     if session.finished.reason is Reason.DETACHED:
-        go_on_detached(session.directory, paused=session.paused, as_json=as_json)
+        go_on_detached(session.directory, hold=session.hold, as_json=as_json)
     return EXIT_STATUS[session.finished.reason]
 
 

@@ -17,6 +17,7 @@ from tui.terminal import Terminal, terminal_problem
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
+    from engine.training.commands import Hold
     from tui.app import Deck
     from tui.producer import Producer, Run
 
@@ -39,7 +40,7 @@ def run_deck(
     open_run: Path | None = None,
     resume: Path | None = None,
     overrides: tuple[str, ...] = (),
-    paused: bool = False,
+    hold: Hold | None = None,
     producer: Producer | None = None,
 ) -> int:
     """Show the deck until it is left, then wait for the run that it may have begun; returns the exit status.
@@ -69,7 +70,7 @@ def run_deck(
         open_run=open_run,
         resume=resume,
         overrides=overrides,
-        paused=paused,
+        hold=hold,
         producer=producer,
         settings=settings,
         memory=Memory(memory_file()),
@@ -178,7 +179,7 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     for ended in deck.runs:
         _say_end(ended)
     if run.finished is not None and run.finished.reason is Reason.DETACHED:
-        go_on_detached(run.directory, paused=run.paused)
+        go_on_detached(run.directory, hold=run.hold)
     return _status(run)
 
 

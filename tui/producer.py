@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from engine.experiment import Draft, Mistake, Preset, Refused, presets, read
 from engine.probes.records import Record
-from engine.training.commands import Command
+from engine.training.commands import Command, Hold
 from engine.training.events import Event, Finished
 from tui.explanations import Explained
 from tui.picking import Item
@@ -39,7 +39,7 @@ class Run(Protocol):
     @property
     def alive(self) -> bool: ...
     @property
-    def paused(self) -> bool: ...
+    def hold(self) -> Hold | None: ...
     @property
     def finished(self) -> Finished | None: ...
     @property
@@ -213,17 +213,17 @@ class Producer:
 
         return self._begin(lambda: Session(plan, runs_dir=runs_dir))
 
-    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, paused: bool = False) -> Run:
+    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, hold: Hold | None = None) -> Run:
         """Go on with a run from its newest checkpoint, with `overrides` (`path=value`) from here on.
 
-        `paused`: hold it before the first step.
+        `hold`: pause it so before the first step.
 
         Raises:
             Refused: there is nothing to go on from, or an override cannot be.
         """
         from engine.training.session import Session
 
-        return self._begin(lambda: Session.resumed(path, overrides), paused=paused)
+        return self._begin(lambda: Session.resumed(path, overrides), hold=hold)
 
     def follow(self, path: Path) -> Follower:
         """A run of another process, or one that has ended."""
@@ -250,13 +250,13 @@ class Producer:
         finally:
             self._beginning.release()
 
-    def _begin(self, make: Callable[[], Session], *, paused: bool = False) -> Session:
+    def _begin(self, make: Callable[[], Session], *, hold: Hold | None = None) -> Session:
         with self._beginning:
             if self._probe is not None:
                 self._probe.stop(None)
                 self._probe = None
             session = make()
-            session.start(paused=paused)
+            session.start(hold=hold)
             self._run = session
         return session
 

@@ -18,7 +18,7 @@ COMMANDS = "commands.jsonl"
 
 LINE_MAX_BYTES = 4096
 _READ_MAX_BYTES = 64 << 10
-_NAMES = ("pause", "continue", "stop", "checkpoint", "detach", "set_lr")
+_NAMES = ("pause", "release", "continue", "stop", "checkpoint", "detach", "set_lr")
 
 
 @dataclass(frozen=True, slots=True)

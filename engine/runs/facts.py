@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from engine.runs.directory import EVENTS
 from engine.runs.resumes import Resume, read_resumes
+from engine.training.commands import HOLDS
 from engine.training.events import (
     Checkpoint,
     CommandDone,
@@ -29,7 +30,6 @@ _HEAD_MAX_BYTES = 1 << 20
 _TAIL_BYTES = 8 << 10
 _TAIL_MAX_BYTES = 4 << 20
 
-_HELD_BY = ("pause",)
 _LET_GO_BY = ("continue",)
 
 
@@ -114,7 +114,7 @@ class _Last:
         self._events: dict[type[BaseModel], Event] = {}
 
     def take(self, event: Event) -> None:
-        if isinstance(event, CommandDone) and event.command not in _HELD_BY + _LET_GO_BY:
+        if isinstance(event, CommandDone) and event.command not in HOLDS + _LET_GO_BY:
             return
         if isinstance(event, (Finished, CommandDone)) and self.of(RunStarted) is not None:
             return  # the run was gone on with since
@@ -144,7 +144,7 @@ class _Last:
     def held(self) -> bool:
         """Whether nothing was trained since the run was told to pause."""
         asked, step = self.of(CommandDone), self.of(Step)
-        return asked is not None and asked.command in _HELD_BY and (step is None or step.step <= asked.step)
+        return asked is not None and asked.command in HOLDS and (step is None or step.step <= asked.step)
 
     def is_enough(self, before: Event) -> bool:
         """Whether nothing earlier than `before`, the event taken last, changes what is shown."""

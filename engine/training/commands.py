@@ -16,10 +16,11 @@ class _Command(BaseModel):
 
 
 class Simple(_Command):
-    """`pause` holds at the next step; `continue` goes on; `stop` ends the run and keeps the model; `checkpoint`
-    saves now; `detach` saves and ends this process's part of the run, to be gone on with in another."""
+    """`pause` holds at the next step; `release` does so and gives back what the run has on its device; `continue`
+    goes on; `stop` ends the run and keeps the model; `checkpoint` saves now; `detach` saves and ends this process's
+    part of the run, to be gone on with in another."""
 
-    command: Literal["pause", "continue", "stop", "checkpoint", "detach"]
+    command: Literal["pause", "release", "continue", "stop", "checkpoint", "detach"]
 
 
 class SetLR(_Command):
@@ -30,6 +31,11 @@ class SetLR(_Command):
 
 
 Command = Simple | SetLR
+
+Hold = Literal["pause", "release"]
+"""How a run is paused: with what it has on its device, or without."""
+
+HOLDS: tuple[Hold, ...] = ("pause", "release")
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 
 from engine.experiment.mistakes import Refused
+from engine.training.device_memory import is_out_of_memory
 from engine.training.finite import NotFinite
 from engine.training.loader import CannotRead
-from engine.training.recovery import OutOfMemory, is_out_of_memory
+from engine.training.recovery import OutOfMemory
 
 
 def sentence(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from engine.training import state
-from engine.training.checkpoint import Kind, load_checkpoint, newest_checkpoint, not_of_this_run
+from engine.training.checkpoint import Kind, load_checkpoint, newest_checkpoint
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.events import Checkpoint, Event, Log
 from engine.training.loop import Loop
@@ -22,27 +22,28 @@ class Keeper:
         every_s: seconds between two checkpoints at epoch ends.
         within_epoch_s: seconds without one after which an epoch that is not over is interrupted for one.
         say: told of each checkpoint that lies on the disk, and of each that could not be written.
-        resumed_from: the checkpoint that the loop has been put back to.
+        resumed_from: the checkpoint that the run goes on from.
+        has_best: whether there was a best epoch by then; a later one is of a future that will come anew.
     """
 
     def __init__(
         self,
-        loop: Loop,
         checkpoints: Path,
         *,
         every_s: float,
         within_epoch_s: float,
         say: Callable[[Event], None],
         resumed_from: Path | None = None,
+        has_best: bool = False,
     ) -> None:
         self.best: Snapshot | None = None
-        self._loop = loop
         self._every_s, self._within_epoch_s = every_s, within_epoch_s
         self._say = say
         self._best_is_submitted = True
         self._saved_at = monotonic()
         self._saved: tuple[int, float] | None = None
-        if resumed_from is not None and loop.stopping.best_epoch is not None:
+        self._best_so_far: tuple[float | None, int | None] = None, None
+        if has_best:
             self.best = _best_of(checkpoints)
         self._writer = CheckpointWriter(
             checkpoints,
@@ -52,34 +53,43 @@ class Keeper:
             resumed_from=resumed_from,
         )
 
-    def epoch_ended(self, *, improved: bool) -> None:
+    def epoch_ended(self, loop: Loop, *, improved: bool) -> None:
         """Hold on to the best epoch; save when it is time."""
         if improved:
-            self.best = state.take(self._loop)
+            self.best = state.take(loop)
             self._best_is_submitted = False
         if monotonic() - self._saved_at >= self._every_s:
-            self.save()
+            self.save(loop)
 
-    def between_steps(self) -> None:
+    def between_steps(self, loop: Loop) -> None:
         """Save when an epoch takes long, unless nothing was done since; try again what could not be written."""
-        self._writer.try_again()
-        if monotonic() - self._saved_at >= self._within_epoch_s and self._saved != self._moment():
-            self.save()
+        self.try_again()
+        if monotonic() - self._saved_at >= self._within_epoch_s and self._saved != _moment(loop):
+            self.save(loop)
 
-    def save(self) -> None:
+    def save(self, loop: Loop) -> Snapshot:
         """Save this moment; and before it the best one, so that a run that is resumed from here finds it.
+
+        Returns what is saved, which is to be read only: it may still have to be written.
 
         Raises:
             NotFinite: there is nothing worth saving.
         """
-        self._loop.require_finite_weights()
-        self._submit_best()
-        self._submit("last", state.take(self._loop))
-        self._saved_at, self._saved = monotonic(), self._moment()
+        loop.require_finite_weights()
+        snapshot = state.take(loop)
+        self.keep(snapshot)
+        self._saved = _moment(loop)
+        return snapshot
 
-    def _moment(self) -> tuple[int, float]:
-        """What is another after a step, or after the rate was set by hand in a pause."""
-        return self._loop.position.step, self._loop.rate.lr
+    def keep(self, snapshot: Snapshot) -> None:
+        """Save a moment of which there is a snapshot already."""
+        self._submit_best()
+        self._submit("last", snapshot)
+        self._saved_at = monotonic()
+
+    def try_again(self) -> None:
+        """Try again what could not be written, if that is some seconds ago."""
+        self._writer.try_again()
 
     def keep_all_again(self) -> None:
         """The folder is empty: the next save writes the best, too."""
@@ -103,7 +113,8 @@ class Keeper:
             self._best_is_submitted = True
 
     def _submit(self, kind: Kind, snapshot: Snapshot) -> None:
-        position = state.position(snapshot)
+        position, stopping = state.position(snapshot), snapshot.state["stopping"]
+        self._best_so_far = stopping["best"], stopping["best_epoch"]
         self._writer.submit(
             kind,
             epoch=position.epochs_begun,
@@ -114,7 +125,7 @@ class Keeper:
         )
 
     def _written(self, kind: Kind, path: Path, epoch: int, step: int) -> None:
-        best, best_epoch = self._loop.stopping.best, self._loop.stopping.best_epoch
+        best, best_epoch = self._best_so_far
         self._say(Checkpoint(kind=kind, epoch=epoch, step=step, path=str(path), best=best, best_epoch=best_epoch))
 
     def _recovered(self, sentence: str) -> None:
@@ -124,17 +135,9 @@ class Keeper:
         self._say(Log(level="warning", message=sentence))
 
 
-def put_back(loop: Loop, checkpoint: Path) -> None:
-    """Make `loop` go on exactly where a checkpoint was taken.
-
-    Raises:
-        DamagedCheckpoint: it is not what was written, or of another experiment.
-    """
-    loaded = load_checkpoint(checkpoint)
-    try:
-        state.put_back(loop, Snapshot(model=loaded.model, trainer=loaded.trainer, state=loaded.state))
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise not_of_this_run(checkpoint, error) from error
+def _moment(loop: Loop) -> tuple[int, float]:
+    """What is another after a step, or after the rate was set by hand in a pause."""
+    return loop.position.step, loop.rate.lr
 
 
 def _best_of(checkpoints: Path) -> Snapshot | None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,12 @@ GRAD_NORM_S = 1.0
 network of cheap steps (an embedding) would cost some percent of the run at every tick."""
 
 
+RELEASED: Final = "released"
+Why = Reason | Literal["released"]
+"""Why a loop is left: the run has come to an end, or is paused and gives back what it has on the device; then another
+loop goes on where this one stood."""
+
+
 class Watch(Protocol):
     """Whoever runs the loop: hears its events, and answers for the people who watch."""
 
@@ -57,8 +63,8 @@ class Watch(Protocol):
 
     def say(self, event: Event) -> None: ...
 
-    def attend(self) -> Reason | None:
-        """Do what viewers ask for; why the run is to end, if it is."""
+    def attend(self) -> Why | None:
+        """Do what viewers ask for; why the loop is to be left, if it is."""
 
     def epoch_ended(self, *, improved: bool) -> None:
         """The position stands at the start of the next epoch: a good moment for a checkpoint."""
@@ -171,8 +177,8 @@ class Loop:
         self._unsaid = (0.0, 0.0, 0)
         self._said_at, self._said_paused_s = 0.0, 0.0
 
-    def run(self) -> Reason:
-        """Train to the end; says why it ended.
+    def run(self) -> Why:
+        """Train to the end of the run, or until the loop is to be left; says why.
 
         Raises:
             NotFinite: the loss stopped being finite.
@@ -198,11 +204,16 @@ class Loop:
         return Reason.COMPLETED
 
     @property
+    def averaged(self) -> bool:
+        """Whether there are averaged weights by now."""
+        return self.average is not None and self.average.count > 0
+
+    @property
     def result(self) -> nn.Module:
         """The network that is validated and kept: with the averaged weights, once there are any."""
         return self.average.network if self.average is not None and self.average.count else self.network
 
-    def _train(self) -> Reason | None:
+    def _train(self) -> Why | None:
         self.network.train()
         for window in self._windows():
             self.step(window)
@@ -370,7 +381,7 @@ class Loop:
             )
         )
 
-    def _finish_epoch(self, began: float, paused: float, samples_per_s: float) -> Reason | None:
+    def _finish_epoch(self, began: float, paused: float, samples_per_s: float) -> Why | None:
         if self.average is not None:
             self.average.epoch_done(self.position.epoch)
         validation, reason = self._validate()
@@ -402,8 +413,8 @@ class Loop:
         self.watch.epoch_ended(improved=self.stopping.best_epoch == at.epoch)
         return Reason.EARLY_STOPPED if self.stopping.over else None
 
-    def _validate(self) -> tuple[dict[str, float], Reason | None]:
-        """Loss and metrics on the validation part; given up when the run is to end, and done again on resuming."""
+    def _validate(self) -> tuple[dict[str, float], Why | None]:
+        """Loss and metrics on the validation part; given up when the loop is to be left, and done again by the next."""
         self.val_metrics.reset()
         losses = Losses()
         network = self.result
@@ -432,7 +443,7 @@ class Loop:
         finally:
             self.measuring = False
 
-    def _measure_statistics(self) -> Reason | None:
+    def _measure_statistics(self) -> Why | None:
         """Let the BatchNorm layers of an averaged network see the training samples, where the average needs it."""
         if self.average is None or not self.average.count or not self.average.needs_statistics:
             return None
@@ -446,7 +457,7 @@ class Loop:
                     return reason
         return None
 
-    def _look_up(self) -> Reason | None:
+    def _look_up(self) -> Why | None:
         """See to the viewers between two batches of the validation, when it is time."""
         if monotonic() < self._next_tick and not self.watch.inbox:
             return None

@@ -14,6 +14,7 @@ from engine.data.transforming import Transformed
 from engine.devices import available_cores
 from engine.experiment.document import Data
 from engine.free_memory import free_host_memory
+from engine.sizes import size_text
 
 MOST_WORKERS = 8
 """Beyond this many, processes that read wait for one disk."""
@@ -37,18 +38,18 @@ def place(dataset: Dataset, device: str, data: Data) -> Placement:
     free = free_memory(device)
     room = int(free * data.memory_share)
     samples = len(dataset.train) + len(dataset.validation) + len(dataset.test)
-    share = f"{data.memory_share:.0%} of the {_size(free)} that are free"
+    share = f"{data.memory_share:.0%} of the {size_text(free)} that are free"
     in_memory = isinstance(dataset.x, (Tensor, Windows, Ragged))
     if in_memory and bytes_ <= room:
         return Placement(
             resident=True,
-            why=f"All {samples:,} samples ({_size(bytes_)} as {dataset.description.stored}) lie on {device}, within "
-            f"{share}; batches are gathered there.",
+            why=f"All {samples:,} samples ({size_text(bytes_)} as {dataset.description.stored}) lie on {device}, "
+            f"within {share}; batches are gathered there.",
         )
     if in_memory:
         return Placement(
             resident=False,
-            why=f"The {samples:,} samples ({_size(bytes_)}) are more than {share} on {device} "
+            why=f"The {samples:,} samples ({size_text(bytes_)}) are more than {share} on {device} "
             "(data.memory_share): batches are copied to it ahead of the steps.",
         )
     workers = resolve_workers(data.workers, device)
@@ -58,7 +59,7 @@ def place(dataset: Dataset, device: str, data: Data) -> Placement:
     return Placement(
         resident=False,
         workers=workers,
-        why=f"The {samples:,} samples ({_size(bytes_)} decoded) are read from their files by {by} (data.workers) "
+        why=f"The {samples:,} samples ({size_text(bytes_)} decoded) are read from their files by {by} (data.workers) "
         f"ahead of the steps: they are more than is kept in memory.",
     )
 
@@ -88,11 +89,3 @@ def shared_memory_room() -> int:
     except OSError:
         return 1 << 62
     return status.f_bavail * status.f_frsize
-
-
-def _size(bytes_: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if bytes_ < 1000:
-            return f"{bytes_:.3g} {unit}"
-        bytes_ /= 1000
-    return f"{bytes_:.3g} GB"

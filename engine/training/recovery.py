@@ -5,16 +5,14 @@ Everything here runs outside of the `except` block that caught the fault, whose 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
-
-import torch
 
 from engine.experiment.document import Training
 from engine.plan import Plan
 from engine.training.allocator import give_freed_memory_back
 from engine.training.batches import Batch
 from engine.training.culprit import where_it_began
+from engine.training.device_memory import empty_caches, is_out_of_memory
 from engine.training.events import Event, Log
 from engine.training.finite import NotFinite
 from engine.training.loop import Loop
@@ -23,15 +21,6 @@ from engine.training.micro_batches import mixes_samples, pieces
 
 class OutOfMemory(Exception):
     """A step does not fit into memory; the sentence says what would."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is no more memory, as torch's allocators and Python say it."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(
-        sign in str(error) for sign in ("can't allocate memory", "std::bad_alloc", "out of memory")
-    )
 
 
 class Recovery:
@@ -88,7 +77,7 @@ class Recovery:
         """
         loop = self._loop
         loop.optimizer.zero_grad()
-        _give_back_memory()
+        empty_caches(self._plan.device)
         if not self._lean:
             # What fails may be room in one piece, and not memory: the step is taken once more without what was kept.
             self._lean = True
@@ -132,7 +121,7 @@ class Recovery:
             piece = pieces([largest], parts)[0]
             fits = _fits(loop, piece)
             loop.optimizer.zero_grad()
-            _give_back_memory()
+            empty_caches(self._plan.device)
             if fits:
                 return piece.size
             if piece.size == 1:
@@ -158,9 +147,3 @@ def _fits(loop: Loop, piece: Batch) -> bool:
     else:
         return True
     return False
-
-
-def _give_back_memory() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

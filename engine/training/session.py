@@ -18,19 +18,23 @@ from engine.model.pretrained import fetch
 from engine.plan import Plan, check
 from engine.runs import RunDirectory
 from engine.runs.command_line import command_anew
+from engine.sizes import size_text
 from engine.training import faults, resuming
-from engine.training.allocator import keep_freed_memory
+from engine.training.allocator import give_freed_memory_back, keep_freed_memory
 from engine.training.assemble import assemble
+from engine.training.beginning import introduction, run_started
 from engine.training.checkpoint import newest_checkpoint
-from engine.training.commands import Command, SetLR, Simple
+from engine.training.commands import Command, Hold, SetLR, Simple
+from engine.training.device_memory import empty_caches, held_memory, is_out_of_memory
+from engine.training.ending import Kept, how_it_ended
 from engine.training.environment import describe_environment
 from engine.training.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
 from engine.training.finite import NotFinite
-from engine.training.keeper import Keeper, put_back
-from engine.training.loop import TICK_S, Loop
+from engine.training.keeper import Keeper
+from engine.training.loop import RELEASED, TICK_S, Loop, Why
 from engine.training.monitor import DeviceMonitor
-from engine.training.planned_rates import corners
-from engine.training.recovery import Recovery, is_out_of_memory
+from engine.training.recovery import Recovery
+from engine.training.rest import RETRY_S, Rest
 from engine.training.resuming import Resumption, resumption
 from engine.training.writing import Writer
 
@@ -41,8 +45,6 @@ hundred lines, and the run's own last words stay near the end of its events, whe
 
 EVENTS_HELD = 20_000
 """Events that wait for a viewer in this process before the oldest are dropped; the run directory keeps them all."""
-
-_NOT_SAVED = "the last checkpoint could not be written, the one before it is kept"
 
 
 class Session:
@@ -88,7 +90,14 @@ class Session:
         self._looked_for_folder_at = 0.0
         self._ending: Reason | None = None
         self._paused = False
+        self._released = False
+        """Whether the pause is to leave the device's memory to others."""
+        self._rest: Rest | None = None
+        """What the run is while it has no loop."""
+        self._for_loop: list[Command] = []
+        """What was asked meanwhile that only a loop can do."""
         self._asked_to_save = False
+        self._dataset: Dataset
         self._baselines: tuple[Baseline, ...] = ()
         self._writer: Writer | None = None
         self._best_measured: dict[str, float] = {}
@@ -134,20 +143,21 @@ class Session:
         return self._loop.network if self._loop else None
 
     @property
-    def paused(self) -> bool:
-        """Whether it holds until it is told to continue."""
-        return self._paused
+    def hold(self) -> Hold | None:
+        """How it is paused, if it is."""
+        return "release" if self._released else "pause" if self._paused else None
 
     @property
     def alive(self) -> bool:
         """Whether the engine thread is at work."""
         return self._thread.is_alive()
 
-    def start(self, *, paused: bool = False) -> None:
-        """Set the engine thread to work; `paused`: to hold before the first step until it is told to continue."""
+    def start(self, *, hold: Hold | None = None) -> None:
+        """Set the engine thread to work; with `hold`, to pause before the first step until it is told to continue."""
         keep_freed_memory()
-        if paused:
-            self.send(Simple(command="pause"))
+        self._released = hold == "release" and self._resume is not None  # from the first moment on
+        if hold is not None:
+            self.send(Simple(command=hold))
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -188,12 +198,14 @@ class Session:
                 self._run.append(written)
                 self._events.append(written)
 
-    def attend(self) -> Reason | None:
-        """Do what viewers asked for, hold while paused, say how the device fares; why the run is to end, if it is."""
+    def attend(self) -> Why | None:
+        """Do what viewers asked for, hold while paused, say how the device fares; why the loop is to be left, if so."""
         assert self._loop is not None
         self._look_around()
         self._save_if_due()
         while self._paused and self._ending is None:
+            if self._released:
+                return RELEASED
             began = monotonic()
             sleep(TICK_S)
             self._look_around()
@@ -207,14 +219,14 @@ class Session:
             return
         if self._asked_to_save:
             self._asked_to_save = False
-            self._keeper.save()
+            self._keeper.save(self._loop)
         else:
-            self._keeper.between_steps()
+            self._keeper.between_steps(self._loop)
 
     def epoch_ended(self, *, improved: bool) -> None:
         """Keep what is worth keeping; show what a language model writes by now."""
         assert self._keeper is not None and self._loop is not None
-        self._keeper.epoch_ended(improved=improved)
+        self._keeper.epoch_ended(self._loop, improved=improved)
         if self._writer is not None:
             epoch = self._loop.position.epoch - 1
             self.say(Log(message=f"Epoch {epoch} writes: {self._writer.write(self._loop.result, epoch)}"))
@@ -225,41 +237,56 @@ class Session:
     def _main(self) -> None:
         began = monotonic()
         try:
-            dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed)
-            self._keep_data(dataset)
-            loop = self._prepare(dataset)
-            self._introduce(dataset, loop)
-            if self._resume is None and self._keeper is not None:
-                self._keeper.save()
-            reason = self._train(loop)
-            message = self._ended(reason, loop)
+            self._dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed)
+            self._keep_data(self._dataset)
+            self._baselines = baselines_of(self._dataset)
+            reason = self._begin() or self._train()
+            message = self._ended(reason)
         except BaseException as error:  # the thread's last line of defence: whatever it is, it is said and recorded
             reason, message = Reason.FAILED, self._failed(error)
-        stopping = self._loop.stopping if self._loop else None
         if self._loop is not None:
             self._loop.batches.close()
         self._run.ending()
+        run = self._loop or self._rest
         self.finished = Finished(
             reason=reason,
-            epoch=self._loop.position.epochs_begun if self._loop else 0,
-            step=self._loop.position.step if self._loop else 0,
-            best_epoch=stopping.best_epoch if stopping else None,
-            best=stopping.best if stopping else None,
+            epoch=run.position.epochs_begun if run else 0,
+            step=run.position.step if run else 0,
+            best_epoch=run.stopping.best_epoch if run else None,
+            best=run.stopping.best if run else None,
             seconds=monotonic() - began + (self._resume.seconds_before if self._resume else 0.0),
             message=message,
         )
         self.say(self.finished)
         self._run.close()
 
-    def _prepare(self, dataset: Dataset) -> Loop:
-        resume = self._resume
-        self._loop = loop = assemble(self.plan, dataset, self, ran_with=resume.ran_with if resume else None)
-        if resume is not None:
-            put_back(loop, resume.checkpoint)
-        self._baselines = baselines_of(dataset)
+    def _begin(self) -> Reason | None:
+        """Put the run on its device; where it is to hold without, wait first. Why it is to end, if it is by then."""
+        if (resume := self._resume) is not None:
+            self._rest = Rest.read(resume.checkpoint, resume.ran_with, self.plan, self._dataset)
+        self._keeper = self._new_keeper(self._rest)
+        if self._released:
+            self._say_started()
+            if ending := self._wait():
+                return ending
+        else:
+            self._build()
+            self._say_started()
+        self._introduce()
+        if resume is None and self._loop is not None:
+            self._keeper.save(self._loop)
+        return None
+
+    def _build(self) -> Loop:
+        """Put the run on its device: as it begins, or as it was when it left one."""
+        dataset, rest = self._dataset, self._rest
+        loop = assemble(self.plan, dataset, self, ran_with=rest.ran_with if rest else None)
+        if rest is not None:
+            rest.put_back(loop)
+        self._loop, self._rest = loop, None
         if dataset.temperature is not None:
             self._writer = Writer(dataset, self.plan.device, self.plan.experiment.seed, dataset.temperature)
-        self._keeper = self._keeper_of(loop, resume.checkpoint if resume else None)
+        self._monitor = self._monitor or DeviceMonitor(self.plan.device)
         return loop
 
     def _keep_data(self, dataset: Dataset) -> None:
@@ -281,24 +308,38 @@ class Session:
             why = error.strerror or str(error)
             self.say(Log(level="warning", message=f"The parts of the data cannot be written down ({why})."))
 
-    def _keeper_of(self, loop: Loop, resumed_from: Path | None) -> Keeper:
+    def _new_keeper(self, gone_on_from: Rest | None) -> Keeper:
         training = self.plan.experiment.training
         return Keeper(
-            loop,
             self._run.checkpoints,
             every_s=training.checkpoint_every_s,
             within_epoch_s=training.checkpoint_within_epoch_s,
             say=self.say,
-            resumed_from=resumed_from,
+            resumed_from=gone_on_from.checkpoint if gone_on_from else None,
+            has_best=gone_on_from is not None and gone_on_from.stopping.best_epoch is not None,
         )
 
-    def _train(self, loop: Loop) -> Reason:
-        """Run the loop to its end, over the faults that it can go on from."""
+    def _train(self) -> Reason:
+        """Run the loop to the end of the run, over pauses in which it has none."""
+        while (why := self._run_loop()) == RELEASED:
+            self._release()
+            if ending := self._wait():
+                return ending
+        return why
+
+    def _run_loop(self) -> Why:
+        """Run the loop until it is to be left, over the faults that it can go on from."""
+        loop = self._loop
+        assert loop is not None and self._keeper is not None
         recovery = Recovery(self.plan, loop, rewind=self._rewind, say=self.say)
         while True:
             not_finite: NotFinite | None = None
             try:
-                return self.attend() or loop.run()
+                why = self.attend() or loop.run()
+                if why == RELEASED:
+                    loop.collect()
+                    self._rest = Rest.of(loop, self._keeper.save(loop))
+                return why
             except NotFinite as error:
                 not_finite = error.with_traceback(None)
             except Exception as error:
@@ -310,6 +351,55 @@ class Session:
             else:
                 recovery.after_out_of_memory()
 
+    def _release(self) -> None:
+        """Let go of the loop and of all that it has on the device."""
+        assert self._loop is not None and self._rest is not None
+        device = self.plan.device
+        before = held_memory(device)
+        self._loop.batches.close()
+        self._loop = self._writer = None
+        empty_caches(device)
+        if device == "cpu":
+            give_freed_memory_back()
+        given = size_text(max(0, before - held_memory(device)))
+        self.say(Log(message=f"Paused at step {self._rest.position.step}: {given} of {device} are given back."))
+
+    def _wait(self) -> Reason | None:
+        """Wait without a loop until there is something for one to do, and build it. Why the run is to end, if it is."""
+        tries_at, is_said = 0.0, False
+        assert self._keeper is not None
+        while self._ending is None:
+            self._look_around()
+            self._keeper.try_again()
+            if (self._released and not self._for_loop) or monotonic() < tries_at:
+                sleep(TICK_S)
+                continue
+            if self._build_if_it_fits():
+                self.inbox.extendleft(reversed(self._for_loop))
+                self._for_loop.clear()
+                return None
+            tries_at = monotonic() + RETRY_S
+            if not is_said:
+                message = (
+                    f"There is no room on {self.plan.device} for the run now: it waits, and tries again every "
+                    f"{RETRY_S:.0f} s."
+                )
+                self.say(Log(level="warning", message=message))
+                is_said = True
+        return self._ending
+
+    def _build_if_it_fits(self) -> bool:
+        keep_freed_memory()
+        try:
+            self._build()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return True
+        empty_caches(self.plan.device)
+        return False
+
     def _rewind(self) -> str | None:
         """Put the run back to its newest whole checkpoint; its name."""
         assert self._loop is not None and self._keeper is not None
@@ -317,73 +407,39 @@ class Session:
         checkpoint = newest_checkpoint(self._run.checkpoints)
         if checkpoint is None:
             return None
-        put_back(self._loop, checkpoint)
-        self._keeper = self._keeper_of(self._loop, checkpoint)
+        rest = Rest.read(checkpoint, self._loop.ran_with, self.plan, self._dataset)
+        rest.put_back(self._loop)
+        self._keeper = self._new_keeper(rest)
         return checkpoint.name
 
-    def _introduce(self, dataset: Dataset, loop: Loop) -> None:
-        plan = self.plan
-        self._started = RunStarted(
-            run=self.directory.name,
-            directory=str(self.directory),
-            experiment=plan.experiment.model_dump(mode="json", exclude_none=True),
-            device=plan.device,
-            precision=plan.precision,
-            threads=plan.threads,
-            parameters=plan.parameters,
-            train_samples=len(dataset.train),
-            val_samples=len(dataset.validation),
-            steps_per_epoch=plan.steps_per_epoch,
-            epochs=plan.experiment.training.epochs,
-            lr_plan=corners(plan.lr),
-            resumed_from=self._resume.checkpoint.name if self._resume else None,
-        )
+    def _say_started(self) -> None:
+        resumed_from = self._resume.checkpoint if self._resume else None
+        self._started = run_started(self.plan, self._dataset, self.directory, resumed_from)
         self.say(self._started)
+
+    def _introduce(self) -> None:
+        loop = self._loop
+        assert loop is not None
         if self._resume is not None:
             for log in (*resuming.sentences(self._resume, loop), *resuming.record(self._resume, loop)):
                 self.say(log)
-        for layer in plan.layers:
-            for sentence in layer.notes:
-                self.say(Log(message=f"{layer.path} {layer.type}: {sentence}"))
-        alone = [said] if (said := loop.batches.alone(loop.batch_size, loop.seed)) else []
-        naive = [one.sentence for one in self._baselines]
-        for sentence in (*dataset.description.notes, loop.batches.placement.why, *alone, *naive):
-            self.say(Log(message=sentence))
-        for warning in plan.mistakes:
-            self.say(Log(level="warning", message=str(warning)))
+        for log in introduction(self.plan, self._dataset, loop, self._baselines):
+            self.say(log)
 
-    def _ended(self, reason: Reason, loop: Loop) -> str:
+    def _ended(self, reason: Reason) -> str:
         """Save, put the best weights back, and say in a sentence how the run ended."""
-        keeper = self._keeper
-        assert keeper is not None
-        loop.collect()
-        keeper.save()
+        loop, keeper, run = self._loop, self._keeper, self._loop or self._rest
+        assert keeper is not None and run is not None
+        if loop is not None:
+            loop.collect()
+            keeper.save(loop)
         saved = keeper.close()
-        at, stopping = loop.position, loop.stopping
-        if reason is Reason.INTERRUPTED:
-            how = "everything is saved" if saved else _NOT_SAVED
-            return f"Interrupted at step {at.step}, in epoch {at.epochs_begun}; {how}."
-        if reason is Reason.DETACHED:
-            return f"Left at step {at.step}, in epoch {at.epochs_begun}, to go on in another process."
-        how = {
-            Reason.COMPLETED: f"Trained {at.epochs_begun} epochs",
-            Reason.STOPPED: f"Stopped by hand at step {at.step}, in epoch {at.epochs_begun}",
-            Reason.EARLY_STOPPED: f"Stopped early after epoch {at.epochs_begun}: {stopping.why}",
-        }[reason]
-        clauses = [how]
-        if stopping.best is not None:
-            clauses.append(f"best {stopping.monitor} {stopping.best:.4g} at epoch {stopping.best_epoch}")
-        if stopping.restore_best and keeper.best is not None:
-            loop.network.load_state_dict(keeper.best.model)
-            clauses[-1] += ", whose weights are kept"
-        elif loop.average is not None and loop.average.count:
-            loop.network.load_state_dict(loop.average.network.state_dict())
-            clauses.append("the averaged weights are kept")
-        if compared := comparison(self._baselines, self._best_measured):
-            clauses.append(compared)
-        if not saved:
-            clauses.append(_NOT_SAVED)
-        return f"{'; '.join(clauses)}."
+        best = keeper.best if run.stopping.restore_best else None
+        if loop is not None and reason not in (Reason.INTERRUPTED, Reason.DETACHED):
+            loop.network.load_state_dict(best.model if best is not None else loop.result.state_dict())
+        kept: Kept = "best" if best is not None else "averaged" if run.averaged else "last"
+        compared = comparison(self._baselines, self._best_measured)
+        return how_it_ended(reason, run.position, run.stopping, kept=kept, compared=compared, saved=saved)
 
     def _failed(self, error: BaseException) -> str:
         self._run.write_log("".join(traceback.format_exception(error)))
@@ -393,9 +449,9 @@ class Session:
             self._keeper is not None
             and self._keeper.close()
             and self._keeper.best is not None
-            and self._loop is not None
+            and (run := self._loop or self._rest) is not None
         ):
-            sentence += f"; the best checkpoint before it, of epoch {self._loop.stopping.best_epoch}, is whole"
+            sentence += f"; the best checkpoint before it, of epoch {run.stopping.best_epoch}, is whole"
         return f"{sentence}."
 
     # Commands.
@@ -412,15 +468,14 @@ class Session:
             self._looked_for_folder_at = monotonic()
             self._look_for_folder()
         after_s = self._held_device_event_s if self._paused else DEVICE_EVENT_S
-        if monotonic() - self._monitored_at >= after_s:
+        if self._monitor is not None and monotonic() - self._monitored_at >= after_s:
             self._held_device_event_s = after_s * HELD_GROWTH
-            self._monitor = self._monitor or DeviceMonitor(self.plan.device)
             self._monitored_at = monotonic()
             self.say(self._monitor.read())
 
     def _look_for_folder(self) -> None:
         """Make the run's folder again where somebody took it away: with what the run still knows, and a checkpoint."""
-        assert self._loop is not None and self._keeper is not None
+        assert self._keeper is not None
         if self._run.is_there():
             return
         if not self._folder_is_missed:
@@ -438,40 +493,59 @@ class Session:
         if self._started is not None:
             self.say(self._started)
         self.say(Log(level="warning", message=f"{self.directory} is made again; what was in it is gone."))
-        self._keep_parts(self._loop.batches.dataset)
+        self._keep_parts(self._dataset)
         self._keeper.keep_all_again()
-        self._asked_to_save = True
+        if self._rest is not None:
+            self._keeper.keep(self._rest.snapshot)
+        else:
+            self._asked_to_save = True
 
     def _obey(self, command: Command) -> None:
-        assert self._loop is not None and self._keeper is not None
-        at, rate, value = self._loop.position, self._loop.rate, None
+        loop, run, value = self._loop, self._loop or self._rest, None
+        assert run is not None
         if isinstance(command, SetLR):
-            before, value = rate.lr, command.value
-            rate.set(value)
-            outcome = f"learning rate {before:.3g} → {rate.lr:.3g}"
+            if loop is None:
+                self._for_loop.append(command)
+                return
+            before, value = loop.rate.lr, command.value
+            loop.rate.set(value)
+            outcome = f"learning rate {before:.3g} → {loop.rate.lr:.3g}"
         elif command.command == "pause":
             self._paused = True
             outcome = "paused"
+        elif command.command == "release":
+            self._paused = self._released = True
+            outcome = f"paused; {self.plan.device} is left to others"
         elif command.command == "continue":
-            self._paused = False
+            self._paused = self._released = False
             outcome = "going on"
         elif command.command == "stop":
             self._ending = self._ending or Reason.STOPPED
             outcome = self._ending.value
         elif command.command == "checkpoint":
-            self._asked_to_save = True
-            outcome = "saving"
+            outcome = self._save_when_asked()
         else:
             outcome = self._detach()
+        at = run.position
         self.say(CommandDone(command=command.command, value=value, epoch=at.epoch, step=at.step, outcome=outcome))
+
+    def _save_when_asked(self) -> str:
+        if self._loop is not None:
+            self._asked_to_save = True
+            return "saving"
+        assert self._keeper is not None
+        return (
+            "saved, as it was paused" if self._keeper.wait() else "not saved: it cannot be written, and is tried again"
+        )
 
     def _detach(self) -> str:
         """End this process's part of the run, if the other's can begin where it ends; what came of it."""
-        assert self._loop is not None and self._keeper is not None
-        if not self._loop.measuring:
+        assert self._keeper is not None
+        measuring = self._loop is not None and self._loop.measuring
+        if self._loop is not None and not measuring:
             self._loop.collect()
-            self._keeper.save()
-            if not self._keeper.wait():
-                return "refused: this moment cannot be saved, so the run goes on where it is"
+            self._keeper.save(self._loop)
+        if not measuring and not self._keeper.wait():
+            return "refused: this moment cannot be saved, so the run goes on where it is"
         self._ending = self._ending or Reason.DETACHED
         return self._ending.value

@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.training.loop import Loop, Losses
 from engine.training.position import Position
 from engine.training.randomness import random_states, set_random_states
+from engine.training.stopping import Stopping
 
 FORMAT = 2
 
@@ -121,8 +122,21 @@ def position(snapshot: Snapshot) -> Position:
     return Position(**snapshot.state["position"])
 
 
+def put_back_stopping(stopping: Stopping, snapshot: Snapshot) -> None:
+    """Let `stopping` judge as when `snapshot` was taken.
+
+    Raises:
+        ValueError, LookupError, TypeError: it is no snapshot of such a run.
+    """
+    state = _numbers(snapshot.state)
+    _require_form(state)
+    stopping.load_state_dict(state["stopping"])
+
+
 def put_back(loop: Loop, snapshot: Snapshot) -> None:
     """Make `loop`, built from the same experiment, go on exactly where `snapshot` was taken.
+
+    What the loop changes from here on is a copy: the snapshot may still be waiting to be written.
 
     Raises:
         ValueError, LookupError, TypeError, AttributeError, RuntimeError: it was taken of something else.
@@ -144,7 +158,7 @@ def put_back(loop: Loop, snapshot: Snapshot) -> None:
     loop.losses = Losses()
     loop.losses.total, loop.losses.samples = state["losses"]["total"], state["losses"]["samples"]
     loop.losses.weight = state["losses"]["weight"]
-    loop.metrics.load_state_dict(_named(trainer, "metrics."))
+    loop.metrics.load_state_dict({name: value.clone() for name, value in _named(trainer, "metrics.").items()})
     set_random_states(trainer, loop.batches.device)
 
 
@@ -165,6 +179,8 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, trainer: dict[str, Tens
         if value.shape == like.shape:
             # Moments keep the strides of their parameter (channels_last), which a checkpoint does not.
             value = torch.empty_like(like, dtype=value.dtype, device="cpu").copy_(value)
+        else:
+            value = value.clone()  # on a CPU torch takes it as it is, and would change the snapshot with its next step
         slots.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": saved["groups"]})
 
@@ -185,7 +201,7 @@ def _with_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
     """What `_without_tensors` was given."""
     if isinstance(value, dict):
         if set(value) == {"tensor"}:
-            return tensors[value["tensor"]]
+            return tensors[value["tensor"]].clone()
         return {key: _with_tensors(item, tensors) for key, item in value.items()}
     return [_with_tensors(item, tensors) for item in value] if isinstance(value, list) else value
 

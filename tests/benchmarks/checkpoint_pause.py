@@ -97,11 +97,11 @@ def main() -> None:
     copy = timed(lambda: [t.clone() for t in tensors])
     take = timed(lambda: state.take(loop))
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        keeper = Keeper(loop, Path(folder, "checkpoints"), every_s=1e9, within_epoch_s=1e9, say=lambda event: None)
+        keeper = Keeper(Path(folder, "checkpoints"), every_s=1e9, within_epoch_s=1e9, say=lambda event: None)
         saves, busy, written = [], [], []
         for _ in range(3):
             began = time.perf_counter()
-            keeper.save()
+            keeper.save(loop)
             saves.append(time.perf_counter() - began)
             busy += steps(loop, 10_000, lambda: keeper._writer._thread is not None)
             written.append(time.perf_counter() - began)

@@ -62,10 +62,10 @@ PROGRAM = """
                 x.new_empty((x.shape[0] << 18) + (1 << 28 if sys.argv[3] == "always" else 0))
             return self.inner(x)
 
-    prepare = session.Session._prepare
+    prepare = session.Session._build
 
-    def prepared(self, dataset):
-        loop = prepare(self, dataset)
+    def prepared(self):
+        loop = prepare(self)
         linear = loop.network.get_submodule("1")
         forward = linear.forward
         large = Large(forward)
@@ -86,7 +86,7 @@ PROGRAM = """
         loop.run = limited
         return loop
 
-    session.Session._prepare = prepared
+    session.Session._build = prepared
     from engine.experiment import read
     sys.exit(tui.headless.train_headless(read(sys.argv[1], sys.argv[4:]), Path("runs"), as_json=True))
 """

@@ -14,7 +14,7 @@ from fake_run import run_started
 from engine.data.description import Description
 from engine.experiment import Draft, Experiment, Mistake, Preset, Refused, reads
 from engine.runs import RunSummary
-from engine.training.commands import Command
+from engine.training.commands import Command, Hold
 from engine.training.events import Event, Finished, Reason
 from tui.explanations import Explained
 from tui.producer import Producer
@@ -186,7 +186,7 @@ class FakeRun:
 
     directory: Path
     finished: Finished | None = None
-    paused: bool = False
+    hold: Hold | None = None
     stale: bool = False
     sent: list[Command] = field(default_factory=list)
     _events: list[Event] = field(default_factory=lambda: [run_started()])

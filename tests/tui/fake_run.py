@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from engine.training.commands import Command, SetLR
+from engine.training.commands import HOLDS, Command, SetLR
 from engine.training.events import (
     Checkpoint,
     CommandDone,
@@ -234,7 +234,7 @@ class FakeRun:
             self._scale *= command.value / self._lr
             outcome, value = f"learning rate {self._lr:.3g} → {command.value:.3g}", command.value
             self._lr = command.value
-        elif command.command == "pause":
+        elif command.command in HOLDS:
             self._paused_at, outcome = now, "paused"
         elif command.command == "continue":
             if self._paused_at is not None and self._began is not None:

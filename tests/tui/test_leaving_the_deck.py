@@ -222,6 +222,28 @@ def test_a_run_that_is_left_come_back_to_and_steered_ends_with_the_weights_of_on
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
+def test_a_run_that_was_released_stays_so_in_the_process_that_it_is_handed_over_to(
+    torchdeck: Open, tmp_path: Path
+) -> None:
+    terminal = torchdeck("train", "digits-cnn", *UNENDING)
+    terminal.until("● training")
+    terminal.press("P")
+    terminal.until("‖ paused, device free")
+    run = the_run(tmp_path)
+    terminal.press("d")
+    assert terminal.status() == 0
+    wait_for(lambda: len(events(run, "run_started")) == 2)
+    wait_for(lambda: [event["command"] for event in events(run, "command")] == ["release", "detach", "release"])
+    assert not any("Put back" in event["message"] for event in events(run, "log"))
+    again = torchdeck("attach")
+    again.until("‖ paused, device free")
+    again.press("p")
+    again.until("● training")
+    assert any("Put back" in event["message"] for event in events(run, "log"))
+    steer(tmp_path, "stop")
+    again.until("■ stopped")
+
+
 def test_a_terminal_that_is_closed_mid_epoch_takes_no_run_with_it_and_leaves_nothing_behind(
     torchdeck: Open, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 
 from engine.training.commands import SetLR, Simple
-from engine.training.events import CommandDone, Epoch, Event, Finished, Reason, RunStarted, Step
+from engine.training.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
 from tui.feed import Source
 from tui.frame_budget import FrameBudget
 from tui.screens.stop import StopScreen
@@ -117,6 +117,16 @@ def paused() -> FakeRun:
     return run
 
 
+def released() -> FakeRun:
+    run = up_to_step(276)
+    outcome = "paused; cuda:0 is left to others"
+    run.say(
+        CommandDone(time=1_795_450_543.0, command="release", epoch=12, step=276, outcome=outcome),
+        Log(time=1_795_450_543.2, message="Paused at step 276: 1.23 GB of cuda:0 are given back."),
+    )
+    return run
+
+
 def moving() -> FakeRun:
     run = up_to_step(276)
     run.say(
@@ -141,7 +151,7 @@ def early_stopped() -> FakeRun:
     return ended()
 
 
-STATES = (waiting, loading, training, paused, moving, stale, failed, early_stopped)
+STATES = (waiting, loading, training, paused, released, moving, stale, failed, early_stopped)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -235,9 +245,10 @@ def test_an_ended_run_says_why_how_good_it_was_where_it_lies_and_how_to_go_on() 
         (waiting, ""),
         (training, "p Pause s Stop c Save +/- Rate L Log S Smooth z Zoom d Detach"),
         (paused, "p Continue s Stop c Save +/- Rate L Log S Smooth z Zoom d Detach"),
+        (released, "p Continue s Stop c Save +/- Rate L Log S Smooth z Zoom d Detach"),
         (early_stopped, "L Log S Smooth z Zoom"),
     ],
-    ids=["waiting", "training", "paused", "ended"],
+    ids=["waiting", "training", "paused", "released", "ended"],
 )
 def test_the_footer_shows_the_keys_that_do_something_now(state: Callable[[], FakeRun], keys: str) -> None:
     footer = deck(state(), nothing).splitlines()[-1]

@@ -44,6 +44,14 @@ class TrainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="train.pause", tooltip="Hold the run at the next step; p again goes on"),
         Binding("p", "go_on", "Continue", id="train.continue", tooltip="Go on with the run"),
+        Binding(
+            "P",
+            "release",
+            "Pause, device free",
+            id="train.release",
+            show=False,
+            tooltip="Hold the run and leave its device to others; p goes on",
+        ),
         Binding("s", "stop", "Stop", id="train.stop", tooltip="Stop the run at the next step and keep the model"),
         Binding("c", "checkpoint", "Save", id="train.checkpoint", tooltip="Save a checkpoint now"),
         Binding(
@@ -200,6 +208,8 @@ class TrainScreen(Screen[None]):
         match action:
             case "pause":
                 return view.state == "training"
+            case "release":
+                return view.going and view.hold != "release"
             case "go_on":
                 return view.state == "paused"
             case "stop" | "checkpoint" | "scale_rate" | "detach":
@@ -212,6 +222,9 @@ class TrainScreen(Screen[None]):
 
     def action_pause(self) -> None:
         self._ask(Simple(command="pause"))
+
+    def action_release(self) -> None:
+        self._ask(Simple(command="release"))
 
     def action_go_on(self) -> None:
         self._ask(Simple(command="continue"))

@@ -107,9 +107,17 @@ class Ending(RowWidget):
         return self.lines(width)
 
 
+_ASKED = {
+    "stop": "■ stopping …",
+    "pause": "‖ pausing …",
+    "release": "‖ pausing …",
+    "continue": "● going on …",
+}
+
+
 def state_words(view: RunView) -> Row:
     """The state with its sign, and what was asked and not yet done."""
-    for command, words in (("stop", "■ stopping …"), ("pause", "‖ pausing …"), ("continue", "● going on …")):
+    for command, words in _ASKED.items():
         if command in view.asked and view.going:
             return ((words, "warning"),)
     match view.state:
@@ -120,7 +128,7 @@ def state_words(view: RunView) -> Row:
         case "loading":
             return (("◌ loading", "quiet"), (f"  {view.log[-1].text}" if view.log else "", "quiet"))
         case "paused":
-            return (("‖ paused", "warning"),)
+            return ((f"‖ {'paused' if view.hold != 'release' else 'paused, device free'}", "warning"),)
         case "moving":
             return (("◌ moving to another process", "warning"),)
         case "stale":

@@ -83,7 +83,7 @@ def damage(run: Path, dice: random.Random) -> None:
         return
     path.write_bytes(mutate(path.read_bytes(), dice))
     manifest = path.parent / "manifest.json"
-    if path != manifest and manifest.exists() and dice.random() < 0.7:
+    if path != manifest and manifest.exists() and not manifest.is_symlink() and dice.random() < 0.7:
         names = ("model.safetensors", "trainer.safetensors", "state.json")
         contents = {name: (path.parent / name).read_bytes() for name in names}
         entries = {n: {"bytes": len(c), "sha256": hashlib.sha256(c).hexdigest()} for n, c in contents.items()}

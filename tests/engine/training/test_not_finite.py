@@ -45,10 +45,10 @@ def ended(session):
 
 def poison(session, step, how):
     """Let one step of the run go wrong: `how(network)` is called just before it."""
-    prepare = session._prepare
+    prepare = session._build
 
-    def prepared(dataset):
-        loop = prepare(dataset)
+    def prepared():
+        loop = prepare()
         take, done = loop.step, []
 
         def taken(window):
@@ -62,7 +62,7 @@ def poison(session, step, how):
         loop.step = taken
         return loop
 
-    session._prepare = prepared
+    session._build = prepared
 
 
 class Hooked:
@@ -107,8 +107,8 @@ def test_the_update_that_is_not_finite_never_reaches_the_weights(tmp_path, optim
         loop.step = taken
         return loop
 
-    prepare = session._prepare
-    session._prepare = lambda dataset: look(prepare(dataset))
+    prepare = session._build
+    session._build = lambda: look(prepare())
     events = ended(session)
     assert events[-1].reason is Reason.FAILED
     assert "A gradient stopped being finite at step 30, in epoch 2" in events[-1].message
@@ -136,10 +136,10 @@ def test_the_layer_where_it_began_is_named(tmp_path, name, backward, said):
 
 def test_data_that_is_not_finite_is_named_as_such(tmp_path):
     session = session_of(tmp_path)
-    prepare = session._prepare
+    prepare = session._build
 
-    def prepared(dataset):
-        loop = prepare(dataset)
+    def prepared():
+        loop = prepare()
         step = loop.step
 
         def taken(window):
@@ -150,7 +150,7 @@ def test_data_that_is_not_finite_is_named_as_such(tmp_path):
         loop.step = taken
         return loop
 
-    session._prepare = prepared
+    session._build = prepared
     end = ended(session)[-1]
     assert "the batch itself holds a value that is not finite, so look at the data" in end.message
     assert "at step 7" in end.message

@@ -1,0 +1,265 @@
+"""A pause that leaves the device to others: nothing of the run is on it meanwhile, and no bit is another after it."""
+
+import gc
+import shutil
+import time
+import weakref
+
+import pytest
+import torch
+
+from engine.experiment import read
+from engine.plan import check
+from engine.runs import summarize
+from engine.training.commands import SetLR, Simple
+from engine.training.events import Checkpoint, CommandDone, Epoch, Log, Reason, RunStarted
+from engine.training.session import Session
+
+QUICK = ("training.epochs=2", "training.threads=1", "training.early_stopping=false")
+RELEASE, CONTINUE, STOP = (Simple(command=name) for name in ("release", "continue", "stop"))
+
+
+@pytest.fixture(autouse=True)
+def looks_between_any_two_batches(monkeypatch):
+    monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)
+
+
+def session_of(tmp_path, *overrides, preset="digits-cnn"):
+    return Session(check(read(preset, [*QUICK, *overrides])), runs_dir=tmp_path)
+
+
+def ended(session):
+    assert session.join(150)
+    return session.drain()
+
+
+def of(kind, events):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def said(events):
+    return [event.message for event in of(Log, events)]
+
+
+def measured(events):
+    return [(e.epoch, e.step, e.train_loss, e.val_loss, e.metrics) for e in of(Epoch, events)]
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def at_rest(session):
+    return session.hold == "release" and session.network is None
+
+
+def release_at(session, *moments):
+    """Let the run be released at the first look at which each moment is there, and be continued once it is at rest."""
+    waiting, rests, look = list(moments), [], session._look_around
+
+    def look_around():
+        if session.network is None:
+            if session.hold == "release":
+                rests.append(weakref.ref(session))
+                session.send(CONTINUE)
+        elif waiting and waiting[0](session):
+            waiting.pop(0)
+            session.send(RELEASE)
+        look()
+
+    session._look_around = look_around
+    return waiting, rests
+
+
+def in_step(epoch, step):
+    def there(session):
+        at = session._loop.position
+        return not session._loop.measuring and (at.epoch, at.step_in_epoch) == (epoch, step)
+
+    return there
+
+
+def in_validation(session):
+    return session._loop.measuring
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides"),
+    [
+        ("digits-cnn", ("regularization.average=ema", "data.augment=['RandomCrop']", "optimizer.type=AdamW")),
+        ("digits-cnn", ("training.accumulation_steps=3", "optimizer.type=SGD", "optimizer.momentum=0.9")),
+        ("digits-cnn", ("regularization.average={type='swa', start=0.0}", "regularization.mixup=0.2")),
+        ("mackey-glass-gru", ("data.length=900", "data.batch_size=60", "optimizer.type=Adagrad")),
+        (
+            "mackey-glass-gru",
+            ("data.length=600", "optimizer={type='LBFGS', lr=0.1}", "regularization={}"),
+        ),
+    ],
+)
+def test_a_run_that_was_released_has_the_bits_of_one_that_was_not(tmp_path, preset, overrides):
+    whole = session_of(tmp_path, *overrides, preset=preset)
+    whole.start()
+    expected = measured(ended(whole))
+    session = session_of(tmp_path, *overrides, preset=preset)
+    waiting, rests = release_at(session, in_step(1, 1), in_step(1, 2), in_validation, in_step(2, 2), in_validation)
+    session.start()
+    events = ended(session)
+    assert session.finished.reason is Reason.COMPLETED, session.finished.message
+    assert not waiting and len(rests) == 5
+    assert measured(events) == expected
+    assert len(of(RunStarted, events)) == 1
+    for (name, ours), theirs in zip(
+        session.network.state_dict().items(), whole.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(ours, theirs), name
+
+
+def test_nothing_that_the_loop_had_is_there_while_it_is_released(tmp_path):
+    session = session_of(tmp_path, "training.epochs=100000", "optimizer.type=AdamW", "regularization.average=ema")
+    session.start()
+    wait_for(lambda: session.network is not None and session._loop.position.step > 3)
+    loop = session._loop
+    tensors = [*loop.network.parameters(), *loop.average.network.parameters()]
+    tensors += [value for slots in loop.optimizer.state.values() for value in slots.values()]
+    tensors += [loop.batches._y, loop.batches._x]
+    held = [weakref.ref(tensor) for tensor in tensors if tensor is not session._dataset.y]
+    assert len(held) > 20
+    del loop, tensors
+    session.send(RELEASE)
+    wait_for(lambda: at_rest(session))
+    wait_for(lambda: any("are given back" in message for message in said(session.drain())))
+    gc.collect()
+    assert [tensor() for tensor in held if tensor() is not None] == []
+    assert summarize(session.directory).paused
+    session.send(CONTINUE)
+    wait_for(lambda: session.network is not None and session.hold is None)
+    assert not summarize(session.directory).paused
+    session.send(STOP)
+    ended(session)
+
+
+def test_a_pause_can_be_turned_into_one_that_leaves_the_device_to_others(tmp_path):
+    session = session_of(tmp_path, "training.epochs=100000")
+    session.start(hold="pause")
+    wait_for(lambda: session.hold == "pause")
+    session.send(RELEASE)
+    wait_for(lambda: at_rest(session))
+    session.send(STOP)
+    events = ended(session)
+    assert [e.outcome for e in of(CommandDone, events)][:2] == ["paused", "paused; cpu is left to others"]
+    assert session.finished.reason is Reason.STOPPED
+    assert session.finished.message.startswith("Stopped by hand at step 0, in epoch 0")
+
+
+def test_what_is_asked_of_a_released_run_is_done_and_it_is_released_again(tmp_path):
+    session = session_of(tmp_path, "training.epochs=100000", "optimizer.lr=0.001", "scheduler.type=ConstantLR")
+    session.start()
+    wait_for(lambda: session.network is not None and session._loop.position.step > 3)
+    session.send(RELEASE)
+    wait_for(lambda: at_rest(session))
+    step = session._rest.position.step
+    session.send(SetLR(value=0.25))
+    session.send(Simple(command="checkpoint"))
+    events = []
+    wait_for(lambda: events.extend(session.drain()) or "set_lr" in [e.command for e in of(CommandDone, events)])
+    wait_for(lambda: at_rest(session))
+    done = {e.command: e for e in of(CommandDone, events)}
+    assert done["set_lr"].outcome.endswith("→ 0.25") and done["set_lr"].step == step
+    assert done["checkpoint"].outcome == "saved, as it was paused"
+    session.send(CONTINUE)
+    wait_for(lambda: session.network is not None and session._loop.position.step > step)
+    assert session._loop.rate.last == 0.25
+    session.send(STOP)
+    assert ended(session)[-1].reason is Reason.STOPPED
+
+
+def test_a_run_that_is_interrupted_while_it_is_released_is_gone_on_with_to_the_same_bits(tmp_path):
+    whole = session_of(tmp_path)
+    whole.start()
+    expected = measured(ended(whole))
+    session = session_of(tmp_path)
+    look = session._look_around
+
+    def look_around():
+        if session.network is None:
+            session.interrupt()
+        elif session._loop.position.step == 5:
+            session.send(RELEASE)
+        look()
+
+    session._look_around = look_around
+    session.start()
+    first = ended(session)
+    assert session.finished.reason is Reason.INTERRUPTED and "everything is saved" in session.finished.message
+    again = Session.resumed(session.directory)
+    again.start()
+    assert measured(first + ended(again)) == expected
+
+
+def test_a_run_is_gone_on_with_and_nothing_is_built_before_it_is_told_to_continue(tmp_path, monkeypatch):
+    session = session_of(tmp_path)
+    session._look_around = lambda look=session._look_around: (
+        session.interrupt() if session._loop and session._loop.position.step >= 7 else None,
+        look(),
+    )
+    session.start()
+    first = ended(session)
+    built = []
+    build = Session._build
+    monkeypatch.setattr(Session, "_build", lambda self: built.append(self) or build(self))
+    again = Session.resumed(session.directory)
+    again.start(hold="release")
+    events = []
+    wait_for(lambda: events.extend(again.drain()) or of(CommandDone, events))
+    time.sleep(0.3)
+    assert at_rest(again) and not built and not any("Put back" in message for message in said(events))
+    again.send(CONTINUE)
+    events += ended(again)
+    assert len(built) == 1 and any("Put back" in message for message in said(events))
+    whole = session_of(tmp_path)
+    whole.start()
+    assert measured(first + events) == measured(ended(whole))
+
+
+def test_a_released_run_without_room_on_its_device_waits_until_there_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.session.RETRY_S", 0.2)
+    session = session_of(tmp_path)
+    full, build = [], Session._build
+
+    def builds(self):
+        if len(full) < 2 and self._rest is not None:
+            full.append(self)
+            raise torch.OutOfMemoryError("no room")
+        return build(self)
+
+    monkeypatch.setattr(Session, "_build", builds)
+    release_at(session, in_step(1, 4))
+    session.start()
+    events = ended(session)
+    assert session.finished.reason is Reason.COMPLETED and len(full) == 2
+    assert [m for m in said(events) if "no room" in m] == [
+        "There is no room on cpu for the run now: it waits, and tries again every 0 s."
+    ]
+
+
+def test_a_folder_that_is_taken_away_from_a_released_run_is_made_again_with_all_that_it_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.05)
+    session = session_of(tmp_path, "training.epochs=100000")
+    session.start()
+    wait_for(lambda: session.network is not None and session._loop.position.epoch > 2)
+    session.send(RELEASE)
+    wait_for(lambda: at_rest(session))
+    wait_for(lambda: not session.drain())
+    shutil.rmtree(session.directory)
+    events = []
+    wait_for(lambda: events.extend(session.drain()) or of(Checkpoint, events))
+    session.interrupt()
+    ended(session)
+    again = Session.resumed(session.directory)
+    again.start()
+    wait_for(lambda: again.network is not None and again._loop.position.step > session.finished.step)
+    again.send(STOP)
+    assert ended(again)[-1].reason is Reason.STOPPED
