@@ -430,6 +430,7 @@ class Session:
         """Save, put the best weights back, and say in a sentence how the run ended."""
         loop, keeper, run = self._loop, self._keeper, self._loop or self._rest
         assert keeper is not None and run is not None
+        self._look_for_folder()
         if loop is not None:
             loop.collect()
             keeper.save(loop)

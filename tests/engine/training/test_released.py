@@ -1,7 +1,6 @@
 """A pause that leaves the device to others: nothing of the run is on it meanwhile, and no bit is another after it."""
 
 import gc
-import shutil
 import time
 import weakref
 
@@ -12,10 +11,11 @@ from engine.experiment import read
 from engine.plan import check
 from engine.runs import summarize
 from engine.training.commands import SetLR, Simple
-from engine.training.events import Checkpoint, CommandDone, Epoch, Log, Reason, RunStarted
+from engine.training.events import CommandDone, Epoch, Log, Reason, RunStarted, Step
 from engine.training.session import Session
 
 QUICK = ("training.epochs=2", "training.threads=1", "training.early_stopping=false")
+SESSIONS = []
 RELEASE, CONTINUE, STOP = (Simple(command=name) for name in ("release", "continue", "stop"))
 
 
@@ -24,8 +24,26 @@ def looks_between_any_two_batches(monkeypatch):
     monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)
 
 
+@pytest.fixture(autouse=True)
+def no_session_outlives_its_test():
+    """It would draw from the same generator as that of the next."""
+    yield
+    for session in SESSIONS:
+        session.interrupt()
+        session.join(60)
+    SESSIONS.clear()
+
+
 def session_of(tmp_path, *overrides, preset="digits-cnn"):
-    return Session(check(read(preset, [*QUICK, *overrides])), runs_dir=tmp_path)
+    session = Session(check(read(preset, [*QUICK, *overrides])), runs_dir=tmp_path)
+    SESSIONS.append(session)
+    return session
+
+
+def gone_on_with(run):
+    session = Session.resumed(run)
+    SESSIONS.append(session)
+    return session
 
 
 def ended(session):
@@ -171,9 +189,10 @@ def test_what_is_asked_of_a_released_run_is_done_and_it_is_released_again(tmp_pa
     assert done["checkpoint"].outcome == "saved, as it was paused"
     session.send(CONTINUE)
     wait_for(lambda: session.network is not None and session._loop.position.step > step)
-    assert session._loop.rate.last == 0.25
     session.send(STOP)
-    assert ended(session)[-1].reason is Reason.STOPPED
+    events = ended(session)
+    assert [e.lr for e in of(Step, events) if e.step == step + 1] == [0.25]
+    assert events[-1].reason is Reason.STOPPED
 
 
 def test_a_run_that_is_interrupted_while_it_is_released_is_gone_on_with_to_the_same_bits(tmp_path):
@@ -194,7 +213,7 @@ def test_a_run_that_is_interrupted_while_it_is_released_is_gone_on_with_to_the_s
     session.start()
     first = ended(session)
     assert session.finished.reason is Reason.INTERRUPTED and "everything is saved" in session.finished.message
-    again = Session.resumed(session.directory)
+    again = gone_on_with(session.directory)
     again.start()
     assert measured(first + ended(again)) == expected
 
@@ -210,7 +229,7 @@ def test_a_run_is_gone_on_with_and_nothing_is_built_before_it_is_told_to_continu
     built = []
     build = Session._build
     monkeypatch.setattr(Session, "_build", lambda self: built.append(self) or build(self))
-    again = Session.resumed(session.directory)
+    again = gone_on_with(session.directory)
     again.start(hold="release")
     events = []
     wait_for(lambda: events.extend(again.drain()) or of(CommandDone, events))
@@ -245,20 +264,25 @@ def test_a_released_run_without_room_on_its_device_waits_until_there_is(tmp_path
     ]
 
 
-def test_a_folder_that_is_taken_away_from_a_released_run_is_made_again_with_all_that_it_needs(tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.05)
+@pytest.mark.parametrize("made_again_before_the_end", [True, False])
+def test_a_folder_that_is_taken_away_from_a_released_run_is_made_again_with_all_that_it_needs(
+    tmp_path, monkeypatch, made_again_before_the_end
+):
+    monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.05 if made_again_before_the_end else 1e6)
     session = session_of(tmp_path, "training.epochs=100000")
     session.start()
     wait_for(lambda: session.network is not None and session._loop.position.epoch > 2)
     session.send(RELEASE)
     wait_for(lambda: at_rest(session))
     wait_for(lambda: not session.drain())
-    shutil.rmtree(session.directory)
-    events = []
-    wait_for(lambda: events.extend(session.drain()) or of(Checkpoint, events))
+    session.directory.rename(tmp_path / "elsewhere")
+    if made_again_before_the_end:
+        events = []
+        wait_for(lambda: events.extend(session.drain()) or any("is made again" in message for message in said(events)))
     session.interrupt()
     ended(session)
-    again = Session.resumed(session.directory)
+    assert "everything is saved" in session.finished.message
+    again = gone_on_with(session.directory)
     again.start()
     wait_for(lambda: again.network is not None and again._loop.position.step > session.finished.step)
     again.send(STOP)
