@@ -58,7 +58,16 @@ def listed(cwd, run):
 
 
 def process_of(run):
-    return psutil.Process(json.loads((run / "environment.json").read_text())["pid"])
+    return psutil.Process(pid_of(run))
+
+
+def pid_of(run):
+    return json.loads((run / "environment.json").read_text())["pid"]
+
+
+def ask(run, command):
+    with (run / "commands.jsonl").open("a") as file:
+        file.write(f"{json.dumps(command)}\n")
 
 
 def wait_for(condition):
@@ -176,6 +185,20 @@ def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
     assert nothing.returncode == 2 and "no run is going" in nothing.stderr
 
 
+def test_what_is_asked_while_a_run_is_handed_over_is_done_by_the_process_that_goes_on_with_it(here):
+    run = detached(here, *UNENDING)
+    wait_for(lambda: events(run, "step"))
+    first = process_of(run)
+    ask(run, {"command": "detach"})
+    wait_for(lambda: events(run, "finished"))
+    ask(run, {"command": "set_lr", "value": 0.0123})
+    stopped = torchdeck("stop", run.name, cwd=here)
+    assert stopped.returncode == 0 and "Stopped by hand at step" in stopped.stderr
+    assert [event["command"] for event in events(run, "command")] == ["detach", "set_lr", "stop"]
+    assert len(events(run, "run_started")) == 2 and pid_of(run) != first.pid
+    assert listed(here, run)["status"] == "stopped"
+
+
 def test_what_asks_a_run_that_does_not_answer_gives_up_in_time(here):
     run = detached(here, *UNENDING)
     process_of(run).suspend()
@@ -240,7 +263,10 @@ def test_ctrl_c_leaves_a_run_that_is_watched_as_it_is(here):
     viewer.send_signal(signal.SIGINT)
     assert viewer.wait(PATIENCE_S) == 0
     said = viewer.stderr.read()
-    assert f"\n{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal.\n" in said
+    assert (
+        f"{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal."
+        in said.splitlines()
+    )
     assert f"torchdeck attach {run.name}\n" in said and said.endswith(f"torchdeck stop {run.name}\n")
     assert listed(here, run)["status"] == "live"
 

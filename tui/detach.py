@@ -24,6 +24,9 @@ from tui.printing.text import plain, plain_json
 _DESCRIPTOR = "TORCHDECK_ANNOUNCE"
 """Names the pipe's descriptor to the new process. Not an argument: the command line is recorded with the run."""
 
+_COMMANDS_READ = "TORCHDECK_COMMANDS_READ"
+"""Says to the process that goes on with a run which commands are still to be done."""
+
 _THIS_PROGRAM = [sys.executable, "-P", "-m", "tui.cli"]
 
 
@@ -78,7 +81,7 @@ def _begin(arguments: Sequence[str]) -> tuple[subprocess.Popen[bytes], int, bool
     return process, reader, bool(caught)
 
 
-def go_on_detached(run: Path, *, hold: Hold | None, as_json: bool = False) -> NoReturn:
+def go_on_detached(run: Path, *, hold: Hold | None, commands_read: int, as_json: bool = False) -> NoReturn:
     """Go on with a run in a process of its own, in the place of this one.
 
     What this process holds, the device's memory too, is given back before the other one begins. Nothing is lost if it
@@ -90,8 +93,15 @@ def go_on_detached(run: Path, *, hold: Hold | None, as_json: bool = False) -> No
     # Neither a terminal that goes away now nor what was opened here may reach what follows.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.environ[_COMMANDS_READ] = str(commands_read)
     options = [f"--{hold}d"] * (hold is not None) + ["--json"] * as_json
     os.execv(sys.executable, [*_THIS_PROGRAM, "resume", "--detach", *options, "--", str(run)])
+
+
+def commands_read_before() -> int | None:
+    """How much of a run's commands was read by the process that hands it over to this one; None if none does."""
+    read = os.environ.pop(_COMMANDS_READ, "")
+    return int(read) if read.isdecimal() else None
 
 
 class Announcement:

@@ -17,7 +17,7 @@ from engine.experiment import Draft
 from engine.training.commands import Command, Hold
 from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
 from tui.answers import answer_text
-from tui.detach import Announcement, go_on_detached, write_to_console_log
+from tui.detach import Announcement, commands_read_before, go_on_detached, write_to_console_log
 from tui.feed import Feed, RunView, Source
 from tui.last_words import how_to_go_on, of_leaving, where_and_how
 from tui.printing.text import bar, plain, plain_json
@@ -76,7 +76,7 @@ def resume_headless(
     def begin() -> Session:
         from engine.training.session import Session
 
-        return Session.resumed(run, overrides)
+        return Session.resumed(run, overrides, commands_read=commands_read_before())
 
     return _watch(begin, as_json=as_json, hold=hold)
 
@@ -139,7 +139,7 @@ def _watch(begin: Callable[[], Session], *, as_json: bool, hold: Hold | None = N
     assert session.finished is not None
     screen.end(session.finished, session.directory)
     if session.finished.reason is Reason.DETACHED:
-        go_on_detached(session.directory, hold=session.hold, as_json=as_json)
+        go_on_detached(session.directory, hold=session.hold, commands_read=session.commands_read, as_json=as_json)
     return EXIT_STATUS[session.finished.reason]
 
 

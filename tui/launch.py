@@ -179,7 +179,7 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     for ended in deck.runs:
         _say_end(ended)
     if run.finished is not None and run.finished.reason is Reason.DETACHED:
-        go_on_detached(run.directory, hold=run.hold)
+        go_on_detached(run.directory, hold=run.hold, commands_read=run.commands_read)
     return _status(run)
 
 

@@ -10,7 +10,7 @@ from engine.runs.command_line import command_on
 from engine.runs.follower import Follower
 from engine.runs.listing import summarize
 from engine.training.commands import Command
-from engine.training.events import CommandDone, Event, Finished
+from engine.training.events import CommandDone, Event, Finished, Reason
 
 POLL_S = 0.05
 LOOK_S = 1.0
@@ -51,6 +51,8 @@ def ask(run: Path, command: Command, *, timeout_s: float) -> CommandDone | Finis
 
 def _answer(run: Path, command: Command, event: Event, *, ends: bool) -> CommandDone | Finished | None:
     if isinstance(event, Finished):
+        if event.reason is Reason.DETACHED and command.command != "detach":
+            return None  # The session that goes on with the run will answer.
         if ends:
             return event
         raise Refused(Mistake(run.name, f"it ended before {command.command!r} reached it", event.message, ""))

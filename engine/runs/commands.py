@@ -37,19 +37,27 @@ class CommandReader:
     Args:
         path: The commands file; it need not exist yet.
         skip_existing: Begin after what is there now: commands that were meant for a session that is gone.
+        read: Begin after so many bytes, which the session before has read, when it handed the run over.
     """
 
-    def __init__(self, path: Path, *, skip_existing: bool) -> None:
+    def __init__(self, path: Path, *, skip_existing: bool, read: int | None = None) -> None:
         self._path = path
         self._offset = 0
         self._rest = b""
         self._too_long = False
         self._refusal = ""
-        if skip_existing:
+        if read is not None:
+            self._offset = read
+        elif skip_existing:
             try:
                 self._offset = path.stat().st_size
             except OSError:
                 self._offset = 0
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of the file, up to the end of a line, has been read."""
+        return self._offset - len(self._rest)
 
     def read(self) -> list[Command | RejectedLine]:
         """The commands that were sent since the last call. Never raises; costs an open and a stat when there are none.

@@ -59,7 +59,7 @@ def runs_dir(option: str | Path | None = None) -> Path:
 class RunDirectory:
     """One run's directory, open for writing by the one session that trains it. Methods may be called by any thread."""
 
-    def __init__(self, path: Path, hold: Hold, *, skip_commands: bool) -> None:
+    def __init__(self, path: Path, hold: Hold, *, skip_commands: bool, commands_read: int | None = None) -> None:
         self.path = path
         self._hold = hold
         self.name = path.name
@@ -69,7 +69,7 @@ class RunDirectory:
         self._descriptor: int | None = None
         self._kept: deque[bytes] = deque(maxlen=_KEPT_LINES)
         self._rest = b""
-        self._commands = CommandReader(path / COMMANDS, skip_existing=skip_commands)
+        self._commands = CommandReader(path / COMMANDS, skip_existing=skip_commands, read=commands_read)
 
     @classmethod
     def create(cls, runs_dir: Path, name: str, experiment_toml: str, environment: Mapping[str, Any]) -> RunDirectory:
@@ -113,8 +113,12 @@ class RunDirectory:
         return cls(path, hold, skip_commands=False)
 
     @classmethod
-    def open(cls, path: Path) -> RunDirectory:
-        """Take over a run that is there, to go on with it. Commands that were sent before are not acted on.
+    def open(cls, path: Path, *, commands_read: int | None = None) -> RunDirectory:
+        """Take over a run that is there, to go on with it.
+
+        Args:
+            commands_read: `commands_read` of the session that hands the run over; what was sent after those is done.
+                Left out, nothing is that was sent before.
 
         Raises:
             Refused: this is not a run's directory, it leads elsewhere, a session has it already, or nothing can be
@@ -133,7 +137,7 @@ class RunDirectory:
             hold = Hold(path)
         except OSError as error:
             raise _not_writable(path, error) from error
-        return cls(path, hold, skip_commands=True)
+        return cls(path, hold, skip_commands=True, commands_read=commands_read)
 
     def take_over(self, environment: Mapping[str, Any] | None = None) -> None:
         """Let `environment.json` name this process as the one that trains.
@@ -220,6 +224,11 @@ class RunDirectory:
     def new_commands(self) -> list[Command | RejectedLine]:
         """What viewers asked for since the last call. Never raises. Some 10 µs when there is nothing new."""
         return self._commands.read()
+
+    @property
+    def commands_read(self) -> int:
+        """Bytes of commands that were read: where the next session begins that this one hands the run over to."""
+        return self._commands.bytes_read
 
     def send(self, command: Command) -> None:
         """Ask something of this run, as any viewer would.

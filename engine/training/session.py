@@ -107,19 +107,20 @@ class Session:
         self._thread = threading.Thread(target=self._main, name="engine")
 
     @classmethod
-    def resumed(cls, run: Path, overrides: tuple[str, ...] = ()) -> Session:
+    def resumed(cls, run: Path, overrides: tuple[str, ...] = (), *, commands_read: int | None = None) -> Session:
         """A session that goes on with a run from its newest whole checkpoint, as if it had never ended.
 
         What "auto" came to then is used again, since another number of threads gives other bits.
 
         Args:
+            commands_read: that of the session which hands the run over to this one, if one does.
             overrides: `path=value`, for what may be another from here on: epochs, patience, the device; see resuming.
 
         Raises:
             Refused: there is no such run, it is still going, it has no whole checkpoint, or an override is wrong or
                 changes what the checkpoint does not allow.
         """
-        directory = RunDirectory.open(run)  # from here on nobody else goes on with it
+        directory = RunDirectory.open(run, commands_read=commands_read)  # from here on nobody else goes on with it
         try:
             resume = resumption(directory, overrides)
             return cls(resume.plan, resume=resume)
@@ -146,6 +147,11 @@ class Session:
     def hold(self) -> Hold | None:
         """How it is paused, if it is."""
         return "release" if self._released else "pause" if self._paused else None
+
+    @property
+    def commands_read(self) -> int:
+        """Where another session goes on that this one hands the run over to; see `resumed`."""
+        return self._run.commands_read
 
     @property
     def alive(self) -> bool:
@@ -521,7 +527,8 @@ class Session:
             self._paused = self._released = False
             outcome = "going on"
         elif command.command == "stop":
-            self._ending = self._ending or Reason.STOPPED
+            if self._ending in (None, Reason.DETACHED):
+                self._ending = Reason.STOPPED
             outcome = self._ending.value
         elif command.command == "checkpoint":
             outcome = self._save_when_asked()

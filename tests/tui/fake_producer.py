@@ -187,6 +187,7 @@ class FakeRun:
     directory: Path
     finished: Finished | None = None
     hold: Hold | None = None
+    commands_read: int = 0
     stale: bool = False
     sent: list[Command] = field(default_factory=list)
     _events: list[Event] = field(default_factory=lambda: [run_started()])
