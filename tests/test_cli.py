@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -135,6 +136,33 @@ def test_what_is_not_there_is_one_sentence(arguments, part, tmp_path):
     (tmp_path / "file").touch()
     lines = refused(torchdeck(*arguments, cwd=tmp_path))
     assert len(lines) == 1 and part in lines[0]
+
+
+@pytest.mark.parametrize("command", ["train", "check"])
+@pytest.mark.parametrize(
+    ("file", "source", "target"), [("my x.npz", "arrays", ""), ("none.csv", "table", " --set data.target=COLUMN")]
+)
+def test_data_in_the_place_of_an_experiment_is_told_how_it_is_used(command, file, source, target, tmp_path):
+    (tmp_path / "my x.npz").write_bytes(b"PK")
+    (line,) = refused(torchdeck(command, file, cwd=tmp_path))
+    path = shlex.quote(f"data.path={file}")
+    assert line == (
+        f"{file}: it is data, which the source {source} reads, expected a preset or a TOML file. Look at it with "
+        f"`torchdeck data {shlex.quote(file)}{target}`, train a preset on it with "
+        f"`torchdeck train PRESET --set data.source={source} --set {path}{target}`."
+    )
+
+
+def test_check_shows_what_is_done_to_samples_and_which_fold_is_validated_on(tmp_path):
+    changes = ["--set", "data.transforms=[{type='Pad', padding=1}]", "--set", "data.augment=['RandomErasing']"]
+    shown = torchdeck("check", "digits-cnn", *changes, "--fold", "2/5", cwd=tmp_path)
+    assert shown.returncode == 0 and shown.stderr == ""
+    facts = {line.split()[0]: line for line in shown.stdout.partition("\n\n")[0].splitlines()}
+    assert facts["samples"].endswith(", fold 2/5")
+    assert "Pad padding=1" in facts["transforms"] and "RandomErasing" in facts["augment"]
+    assert torchdeck("check", "wine", "--fold", "2/5", cwd=tmp_path).stderr == ""
+    unused = torchdeck("check", "wine", "--set", "data.fold=2/5", cwd=tmp_path)
+    assert "data.validation: found 0.25, fold 2/5 is validated on, so it is not used. Remove it." in unused.stderr
 
 
 def test_a_runs_folder_that_cannot_be_written_is_one_sentence(tmp_path):

@@ -487,8 +487,16 @@ def _finish_removals(runs_dir: Path) -> None:
 
 
 def _changes(set_: list[str] | None, fold: str | None) -> list[str]:
-    """What --set and --fold change of a document, as --set says it."""
-    return [*(set_ or []), *([f"data.fold={fold}"] if fold is not None else [])]
+    """What --set and --fold change of a document, as --set says it.
+
+    A fold is validated on instead of a share: what the document says of that is put back to its default.
+    """
+    if fold is None:
+        return set_ or []
+    from engine.experiment import Data
+
+    default = Data.model_fields["validation"].default
+    return [f"data.validation={default}", *(set_ or []), f"data.fold={fold}"]
 
 
 def _detach(arguments: list[str], *, as_json: bool) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.checks.subject import Subject, check
-from engine.experiment.mistakes import Mistake, put
+from engine.experiment.mistakes import Mistake, drop, put, value_text
 from engine.experiment.tree import walk
 
 
@@ -26,3 +26,14 @@ def published_weights_normalise_themselves(subject: Subject) -> Iterator[Mistake
                 remedy=put(False),
             )
             return
+
+
+@check
+def validation_beside_fold(subject: Subject) -> Iterator[Mistake]:
+    """A share that is held back to validate on, where a fold is: its size is that of one of its parts."""
+    data = subject.experiment.data
+    # The default is what every experiment says that was written down whole.
+    if data.fold is None or data.validation == type(data).model_fields["validation"].default:
+        return
+    found, expected = f"found {value_text(data.validation)}", f"fold {data.fold} is validated on, so it is not used"
+    yield Mistake("data.validation", found, expected, "Remove it.", severity="warning", remedy=drop())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shlex
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -140,10 +141,27 @@ def is_file(preset_or_file: str) -> bool:
     return preset_or_file.endswith(".toml") or path.name != preset_or_file or os.path.isfile(path)
 
 
+def _data(file: str) -> Mistake | None:
+    """The mistake of a file of samples in the place of an experiment; None for any other file."""
+    from engine.data.sources import source_of_file  # they know documents
+
+    source = source_of_file(file)
+    if source is None:
+        return None
+    target = " --set data.target=COLUMN" if "target" in source.model_fields else ""
+    look = f"torchdeck data {shlex.quote(file)}{target}"
+    train = f"torchdeck train PRESET --set data.source={source.name} --set {shlex.quote(f'data.path={file}')}{target}"
+    found = f"it is data, which the source {source.name} reads"
+    fix = f"Look at it with `{look}`, train a preset on it with `{train}`."
+    return Mistake(file, found, "expected a preset or a TOML file", fix)
+
+
 def source_text(preset_or_file: str | Path) -> str | Mistake:
     """The TOML text of a preset or a file, or why there is none."""
     name = str(preset_or_file)
     path = Path(name)
+    if mistake := _data(name):
+        return mistake
     if not is_file(name):
         names = preset_names()
         if name in names:

@@ -8,6 +8,7 @@ import re
 import statistics
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_previews import images
 from typer.testing import CliRunner
@@ -109,3 +110,9 @@ def test_a_table_is_shown_by_the_name_of_its_file(tmp_path: Path, monkeypatch: p
     assert "table: vector, classification" in shown(str(file), "data.target=kind", monkeypatch=monkeypatch)
     with pytest.raises(Refused, match=r"data\.target .* expected one of the columns age, kind"):
         CliRunner().invoke(app, ["data", str(file)], catch_exceptions=False)
+
+
+def test_arrays_are_shown_by_the_name_of_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.npz"
+    np.savez(file, x=np.zeros((40, 3), np.float32), y=np.arange(40) % 2)
+    assert "arrays: vector, classification" in shown(str(file), monkeypatch=monkeypatch)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 from textual.content import Content
 
-from engine.data.sources import SOURCES, Table
+from engine.data.sources import SOURCES, source_of_file
 from engine.experiment import Draft, Experiment, read, reads
 from engine.experiment.mistakes import unknown_name
 from engine.experiment.presets import preset_names
@@ -33,9 +33,10 @@ _NO_MODEL = 'model.layers = ["Identity"]\n'
 
 
 def data_draft(name: str, overrides: list[str]) -> Draft:
-    """The document of a preset or a file; or the least one around a data source that is called `name`, or a table."""
-    if name.lower().endswith(Table.endings):
-        return reads(f'data.source = "table"\ndata.path = {json.dumps(name)}\n{_NO_MODEL}', overrides, origin=name)
+    """The document of a preset or a file; or the least one around a data source, or around a file that one reads."""
+    if source := source_of_file(name):
+        document = f'data.source = "{source.name}"\ndata.path = {json.dumps(name)}\n{_NO_MODEL}'
+        return reads(document, overrides, origin=name)
     if name in preset_names() or os.path.exists(name) or name.endswith(".toml") or os.sep in name:
         return read(name, overrides)
     if name in SOURCES:

@@ -116,10 +116,15 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         kind = f"{data.task}, {len(data.classes)} classes" if data.classes else data.task
         facts.append(("data", f"{data.source}: {kind}"))
         parts = f"{data.train_samples:,} to train on, {data.val_samples:,} to validate"
-        facts.append(("samples", parts + (f", {data.test_samples:,} to test" if data.test_samples else "")))
+        tested = f", {data.test_samples:,} to test" if data.test_samples else ""
+        fold = f", fold {experiment.data.fold}" if experiment.data.fold is not None else ""
+        facts.append(("samples", f"{parts}{tested}{fold}"))
         facts.append(
             ("input", f"{shape_text(data.input_shape)} {data.input_dtype}, in batches of {experiment.data.batch_size}")
         )
+    for name in ("transforms", "augment"):
+        if choices := getattr(experiment.data, name):
+            facts.append((name, ", ".join(map(_choice, choices))))
     facts.append(("loss", _choice(experiment.loss)))
     facts.append(("optimizer", _choice(experiment.optimizer, without=("groups", "others"))))
     if experiment.optimizer.others is not None:

@@ -125,7 +125,7 @@ def _values(rows: Rows, columns: list[str], reading: Reading, rule: str, faults:
             mistakes.append(Mistake("data.target", found, "expected numbers", "Name another column."))
             continue
         gone = missing(column, reading)
-        check_numbers(column, gone, reading, faults, "Mend it.")
+        check_numbers(column, gone, reading, faults, "Mend it, or name another column.")
         values[:, place] = numbers(column, reading)
         if gone.any():
             counts[name] = int(gone.sum())

@@ -38,6 +38,12 @@ _EVERY: tuple[type[Source], ...] = (
 )
 SOURCES: Mapping[str, type[Source]] = MappingProxyType({source.name: source for source in _EVERY})
 
+
+def source_of_file(name: str) -> type[Source] | None:
+    """The source that reads a file, by how its name ends; None where that says nothing."""
+    return next((source for source in _EVERY if name.lower().endswith(source.endings)), None)
+
+
 __all__ = [
     "SOURCES",
     "Arrays",
@@ -56,4 +62,5 @@ __all__ = [
     "Table",
     "Text",
     "Wine",
+    "source_of_file",
 ]

@@ -24,6 +24,8 @@ class Arrays(Source):
     summary: ClassVar[str] = "The arrays x and y of an .npz file of your own."
     when: ClassVar[str] = "To train on anything that NumPy can hold: images, sequences, tokens or rows of a table."
 
+    endings: ClassVar[tuple[str, ...]] = (".npz",)
+
     path: Annotated[str, Field(min_length=1, description="The .npz file, saved by numpy.savez(path, x=x, y=y).")]
 
     def load(self, split: Split) -> Dataset:

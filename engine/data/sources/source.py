@@ -29,6 +29,8 @@ class Source(BaseModel, ABC):
     """One sentence on what the samples are."""
     when: ClassVar[str]
     """One sentence on when to use it."""
+    endings: ClassVar[tuple[str, ...]] = ()
+    """How the names of files end that are read by this source, whatever stands in them."""
 
     def contradictions(self, data: Data) -> list[Mistake]:
         """Mistakes that no parameter has alone, found without loading anything."""

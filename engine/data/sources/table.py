@@ -36,7 +36,6 @@ class Table(Source):
     when: ClassVar[str] = "To tell classes apart or predict a number from columns of numbers, categories and dates."
 
     endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
-    """Of the names of files that are tables, whatever else stands in them."""
 
     path: Annotated[
         str, Field(min_length=1, description="The file; its ending says what it is: .csv, .tsv, .jsonl, .parquet.")

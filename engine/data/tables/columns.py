@@ -100,13 +100,12 @@ def whole(column: pl.Series) -> bool:
 
 
 def seconds(column: pl.Series, format: str | None) -> Floats:
-    """(N,) seconds since 1970 of dates, NaN where there is none; texts are read by a format of strftime.
+    """(N,) seconds since 1970 of dates, NaN where there is none; texts and numbers are read by a format of strftime.
 
     Times that name an offset become those of UTC; others are taken as they stand.
     """
-    if column.dtype == pl.String:
-        assert format is not None
-        stripped = column.str.strip_chars()
+    if format is not None:
+        stripped = texts(column)
         if any(month in format for month in ("%m", "%b", "%B")) and not any(day in format for day in ("%d", "%e")):
             stripped, format = "01 " + stripped, f"%d {format}"  # polars reads no month without a day
         try:

@@ -65,7 +65,7 @@ def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> F
 
 def _kind(there: pl.Series, reading: Reading) -> Kind:
     """A column is of what more than half of its values are; those that are not are faults."""
-    if is_date(there):
+    if is_date(there) or _is_written_as_a_date(there, reading):
         return "date"
     if there.dtype.is_numeric() or there.dtype == pl.Boolean:
         return "number"
@@ -74,6 +74,11 @@ def _kind(there: pl.Series, reading: Reading) -> Kind:
     if (~np.isnan(numbers(there, reading))).mean() > 0.5:
         return "number"
     return "date" if reading.date_format is None and date_formats(there, reading) else "category"
+
+
+def _is_written_as_a_date(there: pl.Series, reading: Reading) -> bool:
+    """Whether it is as the document says that dates are written; a number may be, too: 20240131 by %Y%m%d."""
+    return reading.date_format is not None and bool(np.isfinite(seconds(there, reading.date_format)).mean() > 0.5)
 
 
 def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, asked: Asked, faults: Faults) -> Fitted:
@@ -98,11 +103,17 @@ def check_numbers(column: pl.Series, gone: Bools, reading: Reading, faults: Faul
     """Find the values that are there and are no finite numbers."""
     name, values = column.name, numbers(column, reading)
     no_number = np.isnan(values) & ~gone
+    if no_number.sum() > 1 and not (~np.isnan(values)).any():
+        # One sentence for the column, which says of its first value what holds for all of them.
+        no_number = np.arange(len(column)) == no_number.argmax()
+        expected, others = "expected numbers", ", as all others"
+    else:
+        expected, others = "expected a number as in most other rows", ""
     if column.dtype == pl.String and reading.decimal == ".":
         commas = column.str.strip_chars().str.contains(r"^[+-]?\d+,\d+$").fill_null(False).to_numpy()
-        faults.add(name, no_number & commas, "{value} has a decimal comma", "expected a number", DECIMAL_FIX)
+        faults.add(name, no_number & commas, f"{{value}} has a decimal comma{others}", "expected a number", DECIMAL_FIX)
         no_number &= ~commas
-    faults.add(name, no_number, "{value} is no number", "expected a number as in most other rows", fix)
+    faults.add(name, no_number, f"{{value}} is no number{others}", expected, fix)
     faults.add(name, np.isinf(values), "{value} is not finite", "expected a finite number", "Mend it.")
 
 

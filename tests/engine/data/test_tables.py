@@ -77,6 +77,22 @@ def test_dates_with_a_time_of_day_have_their_hour_on_a_circle(tmp_path: Path) ->
     np.testing.assert_allclose(column(data, "at hour sin"), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_numbers_are_dates_where_that_is_how_dates_are_written(name: str, tmp_path: Path) -> None:
+    rows = [[f"202401{row % 28 + 1:02d}", row % 7, "ab"[row % 2]] for row in range(40)]
+    if name == "a.csv":
+        written(tmp_path / name, rows, ("day", "count", "y"))
+    else:
+        days, counts, y = zip(*rows, strict=True)
+        pl.DataFrame({"day": [int(day) for day in days], "count": counts, "y": y}).write_parquet(tmp_path / name)
+    data = table(tmp_path / name, target="y", date_format="%Y%m%d")
+    assert {"day", "day weekday sin", "count"} <= set(data.description.features)
+    weekday = np.array([(row % 28) % 7 for row in range(40)]) / 7  # the first of January 2024 was a Monday
+    np.testing.assert_allclose(column(data, "day weekday sin"), np.sin(2 * np.pi * weekday), atol=1e-5)
+    kept = table(tmp_path / name, target="y", date_format="%Y%m%d", numeric=["day"])
+    assert "day weekday sin" not in kept.description.features
+
+
 def test_a_target_of_numbers_is_standardised_and_comes_back_in_its_units(file: Path, rows: list) -> None:
     data = table(file, target="age")
     ages = np.array([float(row[0]) for row in rows])
