@@ -253,12 +253,12 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_one_that_nev
             shutil.rmtree(runs)
             run = None
         else:
-            assert status == 2 and "no whole checkpoint" in runner.output, (story, runner.output)
+            assert status == 2 and "no checkpoint to go on from" in runner.output, (story, runner.output)
             shutil.rmtree(runs)
             run = None
     command = [*train, str(runs)] if run is None else ["resume", str(run), "--headless"]
     status, _ = runner.run(*command)
-    if status == 2 and "no whole checkpoint" in runner.output:
+    if status == 2 and "no checkpoint to go on from" in runner.output:
         shutil.rmtree(runs)
         status, _ = runner.run(*train, str(runs))
     assert status == 0, (story, runner.output)
