@@ -117,7 +117,7 @@ class CommandDone(_Event):
     epoch: int
     step: int
     outcome: str
-    """What came of it, as a sentence: "paused", "learning rate 1e-3 → 5e-4", or why it was refused."""
+    """What came of it, without capital and full stop: "paused", "learning rate 1e-3 → 5e-4", or why it was refused."""
 
 
 class Device(_Event):
