@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
+from engine.experiment import Mistake
 from engine.training import state
-from engine.training.checkpoint import Kind, load_checkpoint, newest_checkpoint
+from engine.training.checkpoint import DamagedCheckpoint, Kind, load_checkpoint, newest_checkpoint, position
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.events import Checkpoint, Event, Log
 from engine.training.loop import Loop
@@ -23,7 +25,7 @@ class Keeper:
         within_epoch_s: seconds without one after which an epoch that is not over is interrupted for one.
         say: told of each checkpoint that lies on the disk, and of each that could not be written.
         resumed_from: the checkpoint that the run goes on from.
-        has_best: whether there was a best epoch by then; a later one is of a future that will come anew.
+        best_epoch: the best epoch by then, if there was one; a later one is of a future that will come anew.
     """
 
     def __init__(
@@ -34,7 +36,7 @@ class Keeper:
         within_epoch_s: float,
         say: Callable[[Event], None],
         resumed_from: Path | None = None,
-        has_best: bool = False,
+        best_epoch: int | None = None,
     ) -> None:
         self.best: Snapshot | None = None
         self._every_s, self._within_epoch_s = every_s, within_epoch_s
@@ -43,8 +45,8 @@ class Keeper:
         self._saved_at = monotonic()
         self._saved: tuple[int, float] | None = None
         self._best_so_far: tuple[float | None, int | None] = None, None
-        if has_best:
-            self.best = _best_of(checkpoints)
+        if best_epoch is not None:
+            self.best = self._read_best(checkpoints, best_epoch)
         self._writer = CheckpointWriter(
             checkpoints,
             on_written=self._written,
@@ -107,18 +109,35 @@ class Keeper:
         self._submit_best()
         return self._writer.close()
 
+    def _read_best(self, checkpoints: Path, epoch: int) -> Snapshot | None:
+        damaged: list[Mistake] = []
+        folder = newest_checkpoint(checkpoints, kind="best", on_damaged=damaged.append)
+        if folder is not None and position(folder.name)[1] == epoch:
+            try:
+                loaded = load_checkpoint(folder)
+            except DamagedCheckpoint as damage:
+                damaged.append(damage.mistake)
+            else:
+                return Snapshot(model=loaded.model, trainer=loaded.trainer, state=loaded.state)
+        if damaged:
+            lost = replace(
+                damaged[-1], fix="If no later epoch is better, the run hands over the weights that it ends with."
+            )
+            self._say(Log(level="warning", message=f"The weights of epoch {epoch}, the best so far, are lost: {lost}"))
+        return None
+
     def _submit_best(self) -> None:
         if self.best is not None and not self._best_is_submitted:
             self._submit("best", self.best)
             self._best_is_submitted = True
 
     def _submit(self, kind: Kind, snapshot: Snapshot) -> None:
-        position, stopping = state.position(snapshot), snapshot.state["stopping"]
+        at, stopping = state.position(snapshot), snapshot.state["stopping"]
         self._best_so_far = stopping["best"], stopping["best_epoch"]
         self._writer.submit(
             kind,
-            epoch=position.epochs_begun,
-            step=position.step,
+            epoch=at.epochs_begun,
+            step=at.step,
             model=snapshot.model,
             trainer=snapshot.trainer,
             state=snapshot.state,
@@ -138,11 +157,3 @@ class Keeper:
 def _moment(loop: Loop) -> tuple[int, float]:
     """What is another after a step, or after the rate was set by hand in a pause."""
     return loop.position.step, loop.rate.lr
-
-
-def _best_of(checkpoints: Path) -> Snapshot | None:
-    folder = newest_checkpoint(checkpoints, kind="best")
-    if folder is None:
-        return None
-    loaded = load_checkpoint(folder)
-    return Snapshot(model=loaded.model, trainer=loaded.trainer, state=loaded.state)

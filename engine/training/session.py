@@ -270,14 +270,13 @@ class Session:
         """Put the run on its device; where it is to hold without, wait first. Why it is to end, if it is by then."""
         if (resume := self._resume) is not None:
             self._rest = Rest.read(resume.checkpoint, resume.ran_with, self.plan, self._dataset)
-        self._keeper = self._new_keeper(self._rest)
-        if self._released:
-            self._say_started()
-            if ending := self._wait():
-                return ending
-        else:
+        gone_on_from = self._rest
+        if not self._released:
             self._build()
-            self._say_started()
+        self._say_started()
+        self._keeper = self._new_keeper(gone_on_from)
+        if self._released and (ending := self._wait()):
+            return ending
         self._introduce()
         if resume is None and self._loop is not None:
             self._keeper.save(self._loop)
@@ -322,7 +321,7 @@ class Session:
             within_epoch_s=training.checkpoint_within_epoch_s,
             say=self.say,
             resumed_from=gone_on_from.checkpoint if gone_on_from else None,
-            has_best=gone_on_from is not None and gone_on_from.stopping.best_epoch is not None,
+            best_epoch=gone_on_from.stopping.best_epoch if gone_on_from else None,
         )
 
     def _train(self) -> Reason:

@@ -195,6 +195,25 @@ def test_a_damaged_checkpoint_is_passed_over_by_name_and_the_one_before_it_gives
     assert all(torch.equal(ours[name], expected[name]) for name in expected)
 
 
+def test_the_weights_of_a_best_epoch_that_are_damaged_are_said_to_be_lost_and_no_others_taken_for_them(tmp_path):
+    session, events = trained(
+        tmp_path,
+        *("training.epochs=3", "training.checkpoint_every_s=1e-6", "data.validation=0.3"),
+        "training.early_stopping={monitor='train_loss', mode='max', restore_best=true}",
+    )
+    assert session.finished.best_epoch == 1
+    (best,) = [f for f in checkpoints_in(session.directory / "checkpoints") if (f / "best").exists()]
+    file = best / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(bytes(content))
+    again, events = gone_on(session.directory, "training.epochs=4")
+    (lost,) = [m for m in logs(events) if "best so far" in m]
+    assert lost.startswith("The weights of epoch 1, the best so far, are lost: ") and str(file) in lost
+    assert (again.finished.best_epoch, "whose weights are kept" in again.finished.message) == (1, False)
+    assert events[0].event == "run_started"
+
+
 def test_a_whole_checkpoint_of_another_experiment_is_refused_in_one_sentence(tmp_path):
     ours, _ = trained(tmp_path / "a", "training.epochs=1")
     theirs, _ = trained(tmp_path / "b", "training.epochs=1", "model.layers[0].out_channels=4")
