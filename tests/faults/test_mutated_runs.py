@@ -93,7 +93,7 @@ def mutate(run: Path, dice: random.Random) -> str:
         ("made a folder", lambda: (file.unlink(missing_ok=True), file.mkdir())),
         ("made a link out", lambda: (file.unlink(missing_ok=True), file.symlink_to(secret))),
         ("made a pipe", lambda: (file.unlink(missing_ok=True), os.mkfifo(file))),
-        ("made unreadable", lambda: file.chmod(0)),
+        ("made unreadable", lambda: file.exists() and file.chmod(0)),
         ("a value changed", lambda: file.write_bytes(_other_value(content, dice))),
     ]  # fmt: skip
     what, change = dice.choice(changes)
