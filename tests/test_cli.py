@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+import warm_torchdeck
 
 from engine.experiment import preset_text
 
@@ -18,6 +19,8 @@ COMMAND = [sys.executable, "-m", "tui.cli"]
 
 def torchdeck(*arguments, cwd, **more):
     environment = {**os.environ, "TORCHDECK_RUNS": str(cwd / "runs"), "COLUMNS": "120"} | more.pop("env", {})
+    if not more:
+        return warm_torchdeck.run(*arguments, cwd=cwd, env=environment)
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=cwd,

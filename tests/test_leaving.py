@@ -12,6 +12,7 @@ from contextlib import suppress
 import pexpect
 import psutil
 import pytest
+import warm_torchdeck
 
 COMMAND = [sys.executable, "-m", "tui.cli"]
 UNENDING = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]
@@ -19,15 +20,7 @@ PATIENCE_S = 60
 
 
 def torchdeck(*arguments, cwd):
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
+    return warm_torchdeck.run(*arguments, cwd=cwd)
 
 
 def detached(cwd, *more, preset="digits-cnn"):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent / "engine" / "data"))
 import published_files
+import warm_torchdeck
 
 from engine.experiment import preset_names, preset_text, read
 from engine.plan import check
@@ -21,8 +21,8 @@ from engine.training.session import Session
 def train(preset, tmp_path, *overrides):
     """The events of a headless run."""
     changes = [part for override in overrides for part in ("--set", override)]
-    command = [sys.executable, "-m", "tui.cli", "train", preset, "--headless", "--json", "--runs-dir", str(tmp_path)]
-    result = subprocess.run([*command, *changes], capture_output=True, text=True, check=False, timeout=400)
+    command = ["train", preset, "--headless", "--json", "--runs-dir", str(tmp_path)]
+    result = warm_torchdeck.run(*command, *changes, cwd=Path.cwd(), timeout=400)
     assert "Traceback" not in result.stderr
     return result.returncode, [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -111,8 +111,7 @@ def test_airline_lstm_forecasts_a_year_better_than_the_year_before(tmp_path):
 
 
 def test_airline_lstm_without_its_file_says_so_in_one_sentence(tmp_path):
-    command = [sys.executable, "-m", "tui.cli", "check", "airline-lstm"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = warm_torchdeck.run("check", "airline-lstm", cwd=tmp_path)
     assert result.returncode == 2
     assert result.stderr.strip() == (
         f"data.path AirPassengers.csv: there is no such file. Correct the path; it starts at {tmp_path}."
@@ -129,8 +128,7 @@ def test_imdb_lstm_is_trained_on_the_layout_that_the_reviews_are_published_in(tm
 
 
 def test_imdb_lstm_without_its_folder_says_so_in_one_sentence(tmp_path):
-    command = [sys.executable, "-m", "tui.cli", "check", "imdb-lstm"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = warm_torchdeck.run("check", "imdb-lstm", cwd=tmp_path)
     assert result.returncode == 2
     said = f"data.path aclImdb: there is no such file. Correct the path; it starts at {tmp_path}."
     assert result.stderr.strip() == said

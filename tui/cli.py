@@ -7,6 +7,8 @@ Nothing here imports torch before a command needs it.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import json
 import os
@@ -422,6 +424,8 @@ def main() -> None:
     """The console script."""
     from engine.experiment.mistakes import Refused
 
+    # torch leaves a million objects, which Python would look through again and again as it ends: half a second.
+    atexit.register(gc.freeze)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a narrow locale is no reason to fail
     try:

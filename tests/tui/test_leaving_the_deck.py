@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+import warm_torchdeck
 from real_terminal import LEFT_SCREEN, Terminal
 
 from engine import Session, check, read
@@ -82,9 +81,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def steer(folder: Path, *command: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tui.cli", *command], cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S
-    )
+    done = warm_torchdeck.run(*command, cwd=folder, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,0 +1,150 @@
+"""`torchdeck` in a process of its own without the two seconds that importing torch takes: forked from one that has.
+
+What is run is what the console script runs, with its own working folder, environment, files and exit status. A test of
+what a fresh process does, or of signals and pipes, starts one.
+
+    python tests/warm_torchdeck.py       a request is a line of JSON on stdin, an answer one on stdout
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+_AT_START = ("PYTHON", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_", "LD_")
+"""Variables that a process reads when it begins, and no more."""
+
+
+class _Warm:
+    """The process that has imported torch."""
+
+    def __init__(self) -> None:
+        self.environment = _at_start(os.environ)
+        command = [sys.executable, str(Path(__file__).resolve())]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        atexit.register(self.end)
+
+    def ask(self, request: Mapping[str, object], timeout_s: float) -> int:
+        """The exit status of what was asked for."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        ready, _, _ = select.select([self._process.stdout], [], [], timeout_s)
+        if not ready:
+            self.end()
+            raise subprocess.TimeoutExpired(str(request["arguments"]), timeout_s)
+        status: int = json.loads(self._process.stdout.readline())["status"]
+        return status
+
+    def end(self) -> None:
+        """End it, and what it runs."""
+        global _warm
+        _warm = None
+        self._process.kill()
+        self._process.wait()
+
+
+_warm: _Warm | None = None
+
+
+def run(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 170
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of torchdeck to its end, with nothing on stdin."""
+    global _warm
+    environment = dict(os.environ if env is None else env)
+    if _warm is not None and _at_start(environment) != _warm.environment:
+        command = [sys.executable, "-m", "tui.cli", *arguments]
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    _warm = _warm or _Warm()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        files = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in (out, err)]
+        request = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "files": files}
+        status = _warm.ask(request, timeout)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(list(arguments), status, out.read().decode(), err.read().decode())
+
+
+def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(_AT_START)}
+
+
+def _become(request: dict[str, object]) -> None:
+    """Make this process what a fresh one would be."""
+    os.chdir(str(request["cwd"]))
+    environment = request["environment"]
+    assert isinstance(environment, dict)
+    os.environ.clear()
+    os.environ.update(environment)
+    out, err = (os.open(str(path), os.O_WRONLY | os.O_APPEND) for path in request["files"])  # type: ignore[attr-defined]
+    for descriptor, standard in ((os.open(os.devnull, os.O_RDONLY), 0), (out, 1), (err, 2)):
+        os.dup2(descriptor, standard)
+        os.close(descriptor)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding=sys.stdout.encoding, closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace", closefd=False)
+    sys.argv = ["torchdeck", *map(str, request["arguments"])]  # type: ignore[call-overload]
+
+
+def _end_as(command: Callable[[], object]) -> NoReturn:
+    """Run it, and end as a Python process does, but for taking every module apart, which takes a second."""
+    status = 0
+    try:
+        command()
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    finally:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _serve() -> None:
+    """Answer until there is nothing more to read."""
+    for line in iter(sys.stdin.readline, ""):
+        pid = os.fork()
+        if not pid:
+            _become(json.loads(line))
+            _end_as(tui.cli.main)
+        _, status = os.waitpid(pid, 0)
+        print(json.dumps({"status": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+if __name__ == "__main__":
+    import sklearn.datasets
+    import torch
+    import torchvision.transforms.v2
+
+    import engine.plan
+    import engine.training.session
+    import tui.cli
+    import tui.headless
+
+    # Imported for the children, which import them again in no time.
+    assert sklearn.datasets and torch and torchvision.transforms.v2
+    assert engine.plan and engine.training.session and tui.headless
+    _serve()
