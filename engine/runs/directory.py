@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.experiment.mistakes import Mistake, Refused
-from engine.private_files import replace_file
+from engine.private_files import read_file, replace_file
 from engine.runs.commands import COMMANDS, CommandReader, RejectedLine, send_command
 from engine.runs.hold import Hold
 from engine.runs.process import this_process
@@ -43,6 +43,7 @@ CHECKPOINTS = "checkpoints"
 CONSOLE_LOG = "console.log"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
+_ENVIRONMENT_MAX_BYTES = 1 << 20
 _KEPT_LINES = 10_000
 _CHOOSE_ANOTHER = "Choose another folder with --runs-dir DIR or TORCHDECK_RUNS."
 
@@ -305,7 +306,7 @@ class RunDirectory:
 def read_environment(path: Path) -> dict[str, Any]:
     """What a run's `environment.json` says; empty when it is missing or damaged."""
     try:
-        environment = json.loads((path / ENVIRONMENT).read_bytes())
+        environment = json.loads(read_file(path / ENVIRONMENT, _ENVIRONMENT_MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return environment if isinstance(environment, dict) else {}

@@ -34,7 +34,7 @@ def in_its_file(run: Path, mistakes: Iterable[Mistake], but: Collection[str] = (
     The line says where to look in a file of a hundred that torchdeck has written, and somebody else has changed.
     """
     file = run / EXPERIMENT
-    text = source_text(file)
+    text = None if is_missing(run) else source_text(file)
 
     def placed(mistake: Mistake) -> Mistake:
         path = mistake.path

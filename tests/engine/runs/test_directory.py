@@ -17,6 +17,7 @@ import pytest
 
 from engine.experiment.mistakes import Refused
 from engine.runs import Follower, RunDirectory, runs_dir
+from engine.runs.directory import read_environment
 from engine.training.events import Device, Event, Log, Step, event_from_json
 
 
@@ -278,3 +279,16 @@ def test_appending_costs_training_next_to_nothing(run: RunDirectory) -> None:
     assert (
         used_s / 1000 < 0.5e-3
     )  # Ten a second: at most 0.5 % of a core, on a machine ten times as slow as this was made on.
+
+
+@pytest.mark.timeout(20)
+def test_an_environment_that_was_made_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path, "x", "", {"torch": "2"})
+    run.close()
+    (run.path / "environment.json").unlink()
+    os.mkfifo(run.path / "environment.json")
+    assert read_environment(run.path) == {}
+    again = RunDirectory.open(run.path)
+    again.take_over()
+    assert read_environment(run.path)["pid"] == os.getpid()
+    again.close()
