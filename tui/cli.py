@@ -7,8 +7,6 @@ Nothing here imports torch before a command needs it.
 
 from __future__ import annotations
 
-import atexit
-import gc
 import io
 import json
 import os
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from tui.end_of_process import ending_at_once
 from tui.printing.text import columns, json_line, plain
 
 if TYPE_CHECKING:
@@ -422,10 +421,13 @@ def runs_rm(
 
 def main() -> None:
     """The console script."""
+    with ending_at_once():
+        _run()
+
+
+def _run() -> None:
     from engine.experiment.mistakes import Refused
 
-    # torch leaves a million objects, which Python would look through again and again as it ends: half a second.
-    atexit.register(gc.freeze)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a narrow locale is no reason to fail
     try:
