@@ -498,7 +498,8 @@ class Deck(MeteredApp):
         if self._starts.busy:
             self.set_timer(0.1, self.action_quit)
         elif self.going is not None:
-            self.push_screen(QuitScreen(self.going.directory.name, " is training.", OF_A_RUN), self._leave)
+            is_ = " is training." if self.going.hold is None else " is paused."
+            self.push_screen(QuitScreen(self.going.directory.name, is_, OF_A_RUN), self._leave)
         else:
             self._leave_documents()
 

@@ -164,7 +164,7 @@ def resume(
     hold: Hold | None = "release" if released else "pause" if paused else None
     if detach:
         changes = [f"--set={override}" for override in overrides] + [f"--{hold}d"] * (hold is not None)
-        _detach(["resume", "--headless", *changes, "--", str(path)], as_json=as_json)
+        _detach(["resume", "--headless", *changes, "--", str(path)], hold=hold, as_json=as_json)
     if headless or as_json or _terminal_problem():
         from tui.headless import resume_headless
 
@@ -505,10 +505,10 @@ def _changes(set_: list[str] | None, fold: str | None) -> list[str]:
     return [f"data.validation={default}", *(set_ or []), f"data.fold={fold}"]
 
 
-def _detach(arguments: list[str], *, as_json: bool) -> NoReturn:
+def _detach(arguments: list[str], *, hold: Hold | None = None, as_json: bool) -> NoReturn:
     from tui.detach import begin_detached
 
-    raise typer.Exit(begin_detached(arguments, as_json=as_json))
+    raise typer.Exit(begin_detached(arguments, hold=hold, as_json=as_json))
 
 
 def _terminal_problem() -> str | None:

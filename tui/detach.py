@@ -30,7 +30,7 @@ _COMMANDS_READ = "TORCHDECK_COMMANDS_READ"
 _THIS_PROGRAM = [sys.executable, "-P", "-m", "tui.cli"]
 
 
-def begin_detached(arguments: Sequence[str], *, as_json: bool = False) -> int:
+def begin_detached(arguments: Sequence[str], *, hold: Hold | None = None, as_json: bool = False) -> int:
     """Run a command of torchdeck that trains in a process of its own; returns the exit status once it has begun.
 
     0 it trains, 1 it failed before the first step, 2 what was asked is wrong, 130 Ctrl-C came before it had begun. Its
@@ -44,7 +44,7 @@ def begin_detached(arguments: Sequence[str], *, as_json: bool = False) -> int:
             for line in announced:
                 event = event_from_json(line)
                 if isinstance(event, RunStarted):
-                    _say_begun(event, process.pid, as_json=as_json)
+                    _say_begun(event, process.pid, hold=hold, as_json=as_json)
                     return 0
                 if isinstance(event, Finished):
                     print(plain(f"The run did not begin: {event.message}"), file=sys.stderr)
@@ -140,9 +140,10 @@ def write_to_console_log(run: Path) -> None:
     os.close(log)
 
 
-def _say_begun(started: RunStarted, pid: int, *, as_json: bool) -> None:
+def _say_begun(started: RunStarted, pid: int, *, hold: Hold | None, as_json: bool) -> None:
     run = Path(started.directory)
     print(plain_json(started.to_json()) if as_json else plain(run.name), flush=True)
-    words = f"It trains on its own, as process {pid}, whatever becomes of this terminal."
-    for line in (words, *how_to_steer(run)):
+    does = "trains" if hold is None else "is paused"
+    words = f"It {does} on its own, as process {pid}, whatever becomes of this terminal."
+    for line in (words, *how_to_steer(run, paused=hold is not None)):
         print(line, file=sys.stderr)

@@ -26,9 +26,14 @@ def how_to_go_on(run: Path, status: str) -> list[str]:
     return [plain(f"Go on with: {command_on(run, 'resume')}")] if status in RESUMABLE else []
 
 
-def how_to_steer(run: Path) -> list[str]:
+def how_to_steer(run: Path, *, paused: bool = False) -> list[str]:
     """The commands for a run that is going in another process."""
-    return [plain(f"Watch and steer it:  {command_on(run, 'attach')}"), plain(f"Stop it:  {command_on(run, 'stop')}")]
+    go_on = [plain(f"Let it go on:  {command_on(run, 'continue')}")] if paused else []
+    return [
+        *go_on,
+        plain(f"Watch and steer it:  {command_on(run, 'attach')}"),
+        plain(f"Stop it:  {command_on(run, 'stop')}"),
+    ]
 
 
 def of_leaving(run: Path) -> list[str]:
@@ -38,7 +43,7 @@ def of_leaving(run: Path) -> list[str]:
         return []
     if summary.status == "live" and summary.paused:
         held = f"{run.name} is paused, in a process of its own, until it is told to go on."
-        return [plain(held), plain(f"Let it go on:  {command_on(run, 'continue')}"), *how_to_steer(run)]
+        return [plain(held), *how_to_steer(run, paused=True)]
     if summary.status == "live":
         goes_on = f"{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal."
         return [plain(goes_on), *how_to_steer(run)]

@@ -158,7 +158,7 @@ class _Last:
 
 def _facts(first: RunStarted | None, last: _Last, resumes: list[Resume]) -> Facts:
     finished, best = last.of(Finished), last.best
-    latest = finished or last.of(Step) or last.of(Epoch)
+    latest = finished or last.of(Step) or last.of(Epoch) or last.of(Checkpoint)
     facts: dict[str, Any] = {"held": last.held, "said": last.said}
     if first is not None:
         stopping = _dict(_dict(first.experiment.get("training")).get("early_stopping"))

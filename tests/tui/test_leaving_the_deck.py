@@ -19,6 +19,7 @@ import warm_torchdeck
 from real_terminal import LEFT_SCREEN, Terminal
 
 from engine import Session, check, read
+from engine.runs import summarize
 from engine.training.commands import Command, SetLR, Simple
 
 PROGRAM = Path(__file__).parent / "torchdeck_program.py"
@@ -60,8 +61,6 @@ def events(run: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def status(run: Path) -> str:
-    from engine.runs import summarize
-
     summary = summarize(run)
     assert summary is not None
     return summary.status
@@ -227,10 +226,16 @@ def test_a_run_that_was_released_stays_so_in_the_process_that_it_is_handed_over_
     terminal.press("P")
     terminal.until("‖ paused, device free")
     run = the_run(tmp_path)
-    terminal.press("d")
+    terminal.press("q")
+    terminal.until(f"{run.name} is paused.")
+    terminal.press("\r")
     assert terminal.status() == 0
-    wait_for(lambda: len(events(run, "run_started")) == 2)
+    assert b"It is paused on its own, as process" in terminal.written
+    assert f"torchdeck continue {run.name}".encode() in terminal.written
     wait_for(lambda: [event["command"] for event in events(run, "command")] == ["release", "detach", "release"])
+    (left,) = events(run, "finished")
+    listed = summarize(run)
+    assert listed is not None and (listed.status, listed.paused, listed.epoch) == ("live", True, left["epoch"])
     assert not any("Put back" in event["message"] for event in events(run, "log"))
     again = torchdeck("attach")
     again.until("‖ paused, device free")

@@ -246,6 +246,17 @@ def test_a_run_that_is_saved_while_it_is_paused_is_paused(tmp_path: Path) -> Non
     assert not summary.paused
 
 
+def test_a_run_that_was_handed_over_while_it_was_released_is_where_it_was_saved(tmp_path: Path) -> None:
+    run = make(tmp_path, name="released")
+    saved = Checkpoint(kind="last", epoch=3, step=54, path="x", best=0.75, best_epoch=2)
+    released = CommandDone(command="release", epoch=3, step=54, outcome="paused; cuda:0 is left to others")
+    for event in (started(run), epoch(2), step(54), saved, finished(Reason.DETACHED), started(run), released):
+        run.append(event)
+    summary = summarize(run.path)
+    assert summary is not None and (summary.status, summary.paused, summary.epoch) == ("live", True, 3)
+    assert (summary.best, summary.best_epoch) == (0.75, 2)
+
+
 def test_where_a_run_had_come_to_is_shown_before_its_next_session_takes_a_step(tmp_path: Path) -> None:
     run = make(tmp_path)
     for event in (started(run), epoch(3, best=0.75), finished(Reason.INTERRUPTED), started(run, resumed_from="x")):
