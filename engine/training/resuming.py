@@ -160,14 +160,15 @@ def _nothing_whole(run: RunDirectory, damaged: Sequence[Mistake]) -> Iterator[Mi
         yield replace(mistake, fix="")
 
 
-def record(resumption: Resumption, loop: Loop) -> Iterator[Log]:
+def record(resumption: Resumption) -> Iterator[Log]:
     """Write down that a run is gone on with; says so when that is not possible, which keeps nothing from training."""
+    plan = resumption.plan
     resume = Resume(
         checkpoint=resumption.checkpoint.name,
         overrides=resumption.overrides,
         changes=tuple(resumption.changes),
-        ran_with=loop.ran_with.as_state(),
-        epochs=loop.epochs,
+        ran_with={"device": plan.device, "precision": plan.precision, "threads": plan.threads},
+        epochs=plan.experiment.training.epochs,
         seconds_before=resumption.seconds_before,
     )
     try:

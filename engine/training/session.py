@@ -274,6 +274,9 @@ class Session:
         if not self._released:
             self._build()
         self._say_started()
+        if resume is not None:
+            for log in resuming.record(resume):
+                self.say(log)
         self._keeper = self._new_keeper(gone_on_from)
         if self._released and (ending := self._wait()):
             return ending
@@ -423,10 +426,10 @@ class Session:
         self.say(self._started)
 
     def _introduce(self) -> None:
-        loop = self._loop
+        loop, resume = self._loop, self._resume
         assert loop is not None
-        if self._resume is not None:
-            for log in (*resuming.sentences(self._resume, loop), *resuming.record(self._resume, loop)):
+        if resume is not None:
+            for log in resuming.sentences(resume, loop):
                 self.say(log)
         for log in introduction(self.plan, self._dataset, loop, self._baselines):
             self.say(log)

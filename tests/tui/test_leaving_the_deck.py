@@ -239,8 +239,11 @@ def test_a_run_that_was_released_stays_so_in_the_process_that_it_is_handed_over_
     assert not any("Put back" in event["message"] for event in events(run, "log"))
     again = torchdeck("attach")
     again.until("‖ paused, device free")
+    held = summarize(run)
     again.press("p")
     again.until("● training")
+    goes = summarize(run)
+    assert held is not None and goes is not None and held.seconds < goes.seconds < held.seconds + PATIENCE_S
     assert any("Put back" in event["message"] for event in events(run, "log"))
     steer(tmp_path, "stop")
     again.until("■ stopped")
