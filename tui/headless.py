@@ -98,16 +98,18 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
             ends[:] = [event]
 
     feed = Feed(_Shown(follower, show))
-    try:
-        while not follower.caught_up or follower.status == "live":
-            feed.pull()
-            screen.refresh(feed.view)
-            if screen.unread:
-                return 0
-            time.sleep(PULL_S if follower.caught_up else 0)
-    except KeyboardInterrupt:
-        _tell(screen.clear + "\n".join(of_leaving(run)))
-        return 0
+    asked: list[int] = []
+    # Not KeyboardInterrupt, which would cut a line off in its middle.
+    signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    while not follower.caught_up or follower.status == "live":
+        feed.pull()
+        screen.refresh(feed.view)
+        if screen.unread:
+            return 0
+        if asked:
+            _tell(screen.clear + "\n".join(of_leaving(run)))
+            return 0
+        time.sleep(PULL_S if follower.caught_up else 0)
     if follower.stale or not ends:
         _tell("\n".join([f"{screen.clear}{plain(f'{run.name}: {STALE}')}", *how_to_go_on(run, "stale")]))
         return 1
