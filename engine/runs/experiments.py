@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from engine.experiment.document import Experiment
 from engine.experiment.draft import Draft, from_document, reads, source_text
 from engine.experiment.mistakes import Mistake, Refused
 from engine.experiment.overrides import parse_path
@@ -26,6 +27,18 @@ def experiment_of(run: Path) -> Draft:
         return Draft(None, (text,))
     draft = reads(text, changes, origin=str(run / EXPERIMENT))
     return replace(draft, mistakes=in_its_file(run, draft.mistakes, but=changed_places(changes)))
+
+
+def as_it_began(run: Path, changes: Iterable[str] = ()) -> Experiment | None:
+    """What a run said that it was when it began, with `path=value` that was changed since; None if it does not say.
+
+    Its experiment.toml may have been edited by then.
+    """
+    try:
+        draft = reads(_said(run), list(changes))
+    except Refused:
+        return None
+    return draft.experiment if not draft.mistakes else None
 
 
 def in_its_file(run: Path, mistakes: Iterable[Mistake], but: Collection[str] = ()) -> tuple[Mistake, ...]:

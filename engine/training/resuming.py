@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from engine.plan import Plan, check
 from engine.runs import RunDirectory
 from engine.runs.command_line import command_anew
 from engine.runs.directory import EXPERIMENT
-from engine.runs.experiments import changed_places, in_its_file, restore_experiment
+from engine.runs.experiments import as_it_began, changed_places, in_its_file, restore_experiment
 from engine.runs.facts import read_facts
 from engine.runs.resumes import RESUMES, Resume, read_resumes, record_resume
 from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
@@ -110,10 +110,11 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     if "training.device" not in asked:  # what another device computes in is for the document to say
         recorded.append(f"training.amp={ran_with.amp}")
     try:
-        before, after = load(file, [*earlier, *recorded]), load(file, [*earlier, *recorded, *overrides])
+        written, after = load(file, [*earlier, *recorded]), load(file, [*earlier, *recorded, *overrides])
     except Refused as refused:
         raise Refused(in_its_file(run.path, refused.mistakes, but=asked | changed_places(earlier))) from refused
-    mistakes = list(_refused(before, after, run.path))
+    before = as_it_began(run.path, [*earlier, *recorded]) or written
+    mistakes = list(_refused(before, after, run.path, asked))
     if "training.device" not in asked and (missing := _missing_device(ran_with, run.path)):
         mistakes.append(missing)
     if after.training.epochs < min(begun, before.training.epochs):
@@ -218,15 +219,17 @@ def _put_back(loop: Loop) -> Iterator[str]:
     yield f"{loop.ran_with.precision}, {loop.ran_with.memory_format}"
 
 
-def _refused(before: Experiment, after: Experiment, run: Path) -> Iterator[Mistake]:
-    """Every change that the checkpoint does not allow."""
+def _refused(before: Experiment, after: Experiment, run: Path, asked: Collection[str]) -> Iterator[Mistake]:
+    """Every change that the checkpoint does not allow: one that is asked for now, or was made in the run's file."""
     for path, old, new in _differences(before, after):
         if any(_is_in(path, part) for part in _MAY_CHANGE):
             continue
         why = next(reason for part, reason in _WHY_NOT.items() if _is_in(path, part))
         found = f"found {value_text(new)}" if new is not None else "it is left out"
         expected = f"the run has {value_text(old)}" if old is not None else "the run has none"
-        if path.startswith("optimizer"):
+        if not any(_is_in(path, one) or _is_in(one, path) for one in asked):
+            fix = f"Set it back in {run / EXPERIMENT}, or train it as it is now: `{command_anew(run)}`."
+        elif path.startswith("optimizer"):
             fix = "Change the rate while it runs (+ and - in the deck), or start a new run for another optimizer."
         else:
             fix = f"Leave it out, or start a new run: torchdeck train {run / EXPERIMENT} --set {path}=…"

@@ -195,6 +195,24 @@ def test_a_damaged_checkpoint_is_passed_over_by_name_and_the_one_before_it_gives
     assert all(torch.equal(ours[name], expected[name]) for name in expected)
 
 
+def test_what_was_edited_in_a_runs_file_is_refused_or_said_as_if_it_had_been_asked_for(tmp_path):
+    session, _ = trained(tmp_path, "training.epochs=1")
+    file = session.directory / "experiment.toml"
+    text = file.read_text()
+    events = (session.directory / "events.jsonl").read_bytes()
+    file.write_text(text.replace("seed = 0", "seed = 7", 1))
+    with pytest.raises(Refused) as refused:
+        Session.resumed(session.directory, ("training.epochs=2",))
+    (mistake,) = refused.value.mistakes
+    assert (mistake.path, mistake.found) == ("seed", "found 7 for a run that is gone on with")
+    assert "the run has 0" in mistake.expected and f"Set it back in {file}" in mistake.fix
+    assert (session.directory / "events.jsonl").read_bytes() == events
+    file.write_text(text.replace("epochs = 1", "epochs = 2", 1))
+    again, events = gone_on(session.directory)
+    assert again.finished.epoch == 2
+    assert "Changed from here on: training.epochs: 1 → 2." in logs(events)
+
+
 def test_the_weights_of_a_best_epoch_that_are_damaged_are_said_to_be_lost_and_no_others_taken_for_them(tmp_path):
     session, events = trained(
         tmp_path,
