@@ -114,7 +114,11 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     except Refused as refused:
         raise Refused(in_its_file(run.path, refused.mistakes, but=asked | changed_places(earlier))) from refused
     before = as_it_began(run.path, [*earlier, *recorded]) or written
-    mistakes = list(_refused(before, after, run.path, asked))
+    if before != written:
+        _require_whole(check(Draft(written)), run.path, but=changed_places(earlier))
+    mistakes = list(
+        in_its_file(run.path, _refused(before, after, run.path, asked), but=asked | changed_places(earlier))
+    )
     if "training.device" not in asked and (missing := _missing_device(ran_with, run.path)):
         mistakes.append(missing)
     if after.training.epochs < min(begun, before.training.epochs):
@@ -123,9 +127,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     if mistakes:
         raise Refused(mistakes)
     plan = check(Draft(after))
-    if not plan.ok:
-        wrong = [mistake for mistake in plan.mistakes if mistake.severity == "error"]
-        raise Refused(in_its_file(run.path, wrong, but=asked | changed_places(earlier)))
+    _require_whole(plan, run.path, but=asked | changed_places(earlier))
     return Resumption(
         run=run,
         plan=plan,
@@ -159,6 +161,12 @@ def _nothing_whole(run: RunDirectory, damaged: Sequence[Mistake]) -> Iterator[Mi
     yield Mistake(str(run.path), found, "a run is gone on with from a whole one", fix)
     for mistake in damaged:
         yield replace(mistake, fix="")
+
+
+def _require_whole(plan: Plan, run: Path, but: Collection[str]) -> None:
+    if not plan.ok:
+        wrong = [mistake for mistake in plan.mistakes if mistake.severity == "error"]
+        raise Refused(in_its_file(run, wrong, but=but))
 
 
 def record(resumption: Resumption) -> Iterator[Log]:
@@ -228,7 +236,7 @@ def _refused(before: Experiment, after: Experiment, run: Path, asked: Collection
         found = f"found {value_text(new)}" if new is not None else "it is left out"
         expected = f"the run has {value_text(old)}" if old is not None else "the run has none"
         if not any(_is_in(path, one) or _is_in(one, path) for one in asked):
-            fix = f"Set it back in {run / EXPERIMENT}, or train it as it is now: `{command_anew(run)}`."
+            fix = f"Set it back, or train it as it is now: `{command_anew(run)}`."
         elif path.startswith("optimizer"):
             fix = "Change the rate while it runs (+ and - in the deck), or start a new run for another optimizer."
         else:
