@@ -51,10 +51,8 @@ def difference(dataset: Dataset, run: Path) -> str:
         now, then = getattr(dataset, part), parts.get(part)
         if then is None or not torch.equal(now, then):
             count = 0 if then is None else len(then)
-            return (
-                f"The {part} part is not the one that the run began with: it has {len(now):,} samples and had "
-                f"{count:,}, or they are others."
-            )
+            how = f"it has {len(now):,} samples and had {count:,}" if len(now) != count else "it holds other samples"
+            return f"The {part} part is not the one that the run began with: {how}."
     if learned != json.loads(json.dumps(_learned(dataset))):
         return "What the run learned from its training part (vocabulary, scales, classes) is not what it was."
     return ""

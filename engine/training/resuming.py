@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.data import kept, load_data
 from engine.devices import devices
 from engine.experiment import Draft, Mistake, Refused, load
 from engine.experiment.document import EarlyStopping, Experiment
@@ -161,6 +162,24 @@ def _nothing_whole(run: RunDirectory, damaged: Sequence[Mistake]) -> Iterator[Mi
     yield Mistake(str(run.path), found, "a run is gone on with from a whole one", fix)
     for mistake in damaged:
         yield replace(mistake, fix="")
+
+
+def require_same_data(resumption: Resumption) -> None:
+    """Refuse to go on with other data. Reads all of it, which is remembered for the run.
+
+    Raises:
+        Refused: the data is not what the run began with, or what the run kept of it is damaged.
+    """
+    experiment, run = resumption.plan.experiment, resumption.run.path
+    try:
+        dataset = load_data(experiment.data, experiment.seed)
+    except Refused:
+        raise
+    except Exception:
+        return  # The run meets it again, says what it is, and writes down where it came from.
+    if different := kept.difference(dataset, run):
+        fix = f"Bring the data back as it was, or train the run anew: `{command_anew(run)}`."
+        raise Refused(Mistake(str(run), different.removesuffix("."), "", fix))
 
 
 def _require_whole(plan: Plan, run: Path, but: Collection[str]) -> None:

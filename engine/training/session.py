@@ -13,11 +13,10 @@ from torch import nn
 from engine.data import Baseline, Dataset, baselines_of, kept, load_data
 from engine.data import fetch as fetch_data
 from engine.data.baselines import comparison
-from engine.experiment import Mistake, Refused, dumps
+from engine.experiment import Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan, check
 from engine.runs import RunDirectory
-from engine.runs.command_line import command_anew
 from engine.sizes import size_text
 from engine.training import faults, resuming
 from engine.training.allocator import give_freed_memory_back, keep_freed_memory
@@ -79,6 +78,7 @@ class Session:
             self._run = RunDirectory.create(runs_dir, plan.experiment.name, text, describe_environment(plan))
         else:
             self._run = resume.run
+            resuming.require_same_data(resume)
             self._run.take_over()
         self._events: deque[Event] = deque(maxlen=EVENTS_HELD)
         self._saying = threading.Lock()
@@ -244,7 +244,8 @@ class Session:
         began = monotonic()
         try:
             self._dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed)
-            self._keep_data(self._dataset)
+            if self._resume is None:
+                self._keep_parts(self._dataset)
             self._baselines = baselines_of(self._dataset)
             reason = self._begin() or self._train()
             message = self._ended(reason)
@@ -297,19 +298,8 @@ class Session:
         self._monitor = self._monitor or DeviceMonitor(self.plan.device)
         return loop
 
-    def _keep_data(self, dataset: Dataset) -> None:
-        """Put down which samples are in which part, and what was learned of them; a resume finds them as they were.
-
-        Raises:
-            Refused: the data is not what the run began with.
-        """
-        if self._resume is None:
-            self._keep_parts(dataset)
-        elif different := kept.difference(dataset, self.directory):
-            fix = f"Bring the data back as it was, or train the run anew: `{command_anew(self.directory)}`."
-            raise Refused(Mistake(str(self.directory), different.removesuffix("."), "", fix))
-
     def _keep_parts(self, dataset: Dataset) -> None:
+        """Put down which samples are in which part, and what was learned of them; a resume finds them as they were."""
         try:
             kept.keep(dataset, self.directory)
         except OSError as error:

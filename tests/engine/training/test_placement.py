@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.data import load_data
-from engine.experiment import Data, read
+from engine.experiment import Data, Refused, read
 from engine.plan import check
 from engine.training import placement
 from engine.training.batches import Batches
@@ -194,17 +194,15 @@ def test_a_run_is_not_gone_on_with_on_other_data(tmp_path):
     resumed.start()
     assert resumed.join(60) and resumed.finished.reason is Reason.COMPLETED
     np.savez(path, x=rng.standard_normal((96, 4)), y=np.arange(96) % 3)
-    other = Session.resumed(session.directory)
-    other.start()
-    assert other.join(60) and other.finished.reason is Reason.FAILED
-    assert "The train part is not the one that the run began with" in other.finished.message
+    events = (session.directory / "events.jsonl").read_bytes()
+    with pytest.raises(Refused, match="The train part is not the one that the run began with: it has 7"):
+        Session.resumed(session.directory)
+    assert (session.directory / "events.jsonl").read_bytes() == events  # the run is what it was: completed
 
 
 def test_a_pipe_in_place_of_what_a_run_kept_is_not_waited_on(tmp_path):
     session = started(tmp_path)
     (session.directory / "split.safetensors").unlink()
     os.mkfifo(session.directory / "split.safetensors")
-    resumed = Session.resumed(session.directory)
-    resumed.start()
-    assert resumed.join(60) and resumed.finished.reason is Reason.FAILED
-    assert "split.safetensors is no file that a run writes" in resumed.finished.message
+    with pytest.raises(Refused, match=r"split\.safetensors is no file that a run writes"):
+        Session.resumed(session.directory)
