@@ -330,7 +330,7 @@ def test_damage_is_said_of_each_checkpoint_and_how_to_train_the_run_anew(tmp_pat
             damage(run / "checkpoints" / name)
         first, *each = refused(torchdeck("resume", "--headless", cwd=tmp_path))
         assert first == (
-            f"{run}: all its 2 checkpoints are damaged, a run is gone on with from a whole one. Bring one back from a "
+            f"{run}: each of its 2 checkpoints is damaged, to go on takes a whole one. Bring one back from a "
             f"copy, or train the run anew: `torchdeck train runs/{run.name}/experiment.toml`."
         )
         assert [line.removeprefix(f"{run}/checkpoints/").partition("/")[0] for line in each] == [newest, before]

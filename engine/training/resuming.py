@@ -157,9 +157,9 @@ def _nothing_whole(run: RunDirectory, damaged: Sequence[Mistake]) -> Iterator[Mi
         yield Mistake(str(run.path), found, "", f"Train it anew: `{anew}`.")
         return
     count = len(damaged)
-    found = "its only checkpoint is damaged" if count == 1 else f"all its {count} checkpoints are damaged"
+    found = "its only checkpoint is damaged" if count == 1 else f"each of its {count} checkpoints is damaged"
     fix = f"Bring one back from a copy, or train the run anew: `{anew}`."
-    yield Mistake(str(run.path), found, "a run is gone on with from a whole one", fix)
+    yield Mistake(str(run.path), found, "to go on takes a whole one", fix)
     for mistake in damaged:
         yield replace(mistake, fix="")
 

@@ -491,7 +491,8 @@ class Session:
         self._folder_is_missed = False
         if self._started is not None:
             self.say(self._started)
-        self.say(Log(level="warning", message=f"{self.directory} is made again; what was in it is gone."))
+        message = f"{self.directory} is made again; what was in it is gone, or lies where it was moved to."
+        self.say(Log(level="warning", message=message))
         self._keep_parts(self._dataset)
         self._keeper.keep_all_again()
         if self._rest is not None:
