@@ -9,6 +9,7 @@ what a fresh process does, or of signals and pipes, starts one.
 from __future__ import annotations
 
 import atexit
+import importlib
 import json
 import os
 import select
@@ -19,7 +20,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _AT_START = ("PYTHON", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_", "LD_")
 """Variables that a process reads when it begins, and no more."""
@@ -34,7 +35,7 @@ class _Warm:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         atexit.register(self.end)
 
-    def ask(self, request: Mapping[str, object], timeout_s: float) -> int:
+    def ask(self, request: Mapping[str, Any], timeout_s: float) -> int:
         """The exit status of what was asked for."""
         assert self._process.stdin is not None and self._process.stdout is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
@@ -88,21 +89,50 @@ def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(_AT_START)}
 
 
-def _become(request: dict[str, object]) -> None:
+def child(request: Mapping[str, Any], before: Callable[[], None] = lambda: None) -> int:
+    """Begin a process that is the command which is asked for; returns its number.
+
+    Args:
+        request: its `arguments`, `cwd`, `environment`, and the two `files` that stand for its stdout and stderr.
+        before: called in it, when it is all that.
+    """
+    pid = os.fork()
+    if not pid:
+        _become(request)
+        before()
+        _end_as(importlib.import_module("tui.cli").main)
+    return pid
+
+
+def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Import what commands need, and answer requests until there is nothing more to read."""
+    for module in _IMPORTED:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+_IMPORTED = (
+    *("sklearn.datasets", "torch", "torchvision.transforms.v2"),
+    *("engine.plan", "engine.training.session", "tui.cli", "tui.headless"),
+)
+"""For the children, which import them again in no time. None of them begins a thread, which no fork would have."""
+
+
+def _become(request: Mapping[str, Any]) -> None:
     """Make this process what a fresh one would be."""
-    os.chdir(str(request["cwd"]))
-    environment = request["environment"]
-    assert isinstance(environment, dict)
+    os.chdir(request["cwd"])
+    environment = dict(request["environment"])
     os.environ.clear()
     os.environ.update(environment)
-    out, err = (os.open(str(path), os.O_WRONLY | os.O_APPEND) for path in request["files"])  # type: ignore[attr-defined]
+    out, err = (os.open(path, os.O_WRONLY | os.O_APPEND) for path in request["files"])
     for descriptor, standard in ((os.open(os.devnull, os.O_RDONLY), 0), (out, 1), (err, 2)):
         os.dup2(descriptor, standard)
         os.close(descriptor)
     sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = os.fdopen(1, "w", encoding=sys.stdout.encoding, closefd=False)
     sys.stderr = os.fdopen(2, "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace", closefd=False)
-    sys.argv = ["torchdeck", *map(str, request["arguments"])]  # type: ignore[call-overload]
+    sys.argv = ["torchdeck", *request["arguments"]]
 
 
 def _end_as(command: Callable[[], object]) -> NoReturn:
@@ -123,28 +153,10 @@ def _end_as(command: Callable[[], object]) -> NoReturn:
         os._exit(status)
 
 
-def _serve() -> None:
-    """Answer until there is nothing more to read."""
-    for line in iter(sys.stdin.readline, ""):
-        pid = os.fork()
-        if not pid:
-            _become(json.loads(line))
-            _end_as(tui.cli.main)
-        _, status = os.waitpid(pid, 0)
-        print(json.dumps({"status": os.waitstatus_to_exitcode(status)}), flush=True)
+def _to_its_end(request: dict[str, Any]) -> dict[str, Any]:
+    _, status = os.waitpid(child(request), 0)
+    return {"status": os.waitstatus_to_exitcode(status)}
 
 
 if __name__ == "__main__":
-    import sklearn.datasets
-    import torch
-    import torchvision.transforms.v2
-
-    import engine.plan
-    import engine.training.session
-    import tui.cli
-    import tui.headless
-
-    # Imported for the children, which import them again in no time.
-    assert sklearn.datasets and torch and torchvision.transforms.v2
-    assert engine.plan and engine.training.session and tui.headless
-    _serve()
+    serve(_to_its_end)

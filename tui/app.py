@@ -142,9 +142,9 @@ class Deck(MeteredApp):
         self.runs_dir = runs_dir
         self.producer = producer or Producer()
         self.runs: list[Run] = []
+        """The runs that this process trained, the one that may still be going last."""
         self.watched: Path | None = None
         """The run of another process, or one that was over, that was opened last; none once one is trained here."""
-        """The runs that this process trained, the one that may still be going last."""
         self.detaching = False
         """Whether the run is to go on in a process of its own when the deck is left."""
         self.will_train: Design | None = None

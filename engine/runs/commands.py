@@ -12,13 +12,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
-from engine.training.commands import Command, command_from_json
+from engine.training.commands import NAMES, Command, command_from_json
 
 COMMANDS = "commands.jsonl"
 
 LINE_MAX_BYTES = 4096
 _READ_MAX_BYTES = 64 << 10
-_NAMES = ("pause", "release", "continue", "stop", "checkpoint", "detach", "set_lr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +161,9 @@ def _why(line: bytes, error: ValueError) -> str:
     if not isinstance(asked, dict) or not isinstance(asked.get("command"), str):
         return 'it is not an object with a "command"'
     name = asked["command"]
-    if name not in _NAMES:
-        meant = nearest(name[:64], _NAMES)
-        hint = f"did you mean {meant}?" if meant else f"take one of {', '.join(_NAMES)}"
+    if name not in NAMES:
+        meant = nearest(name[:64], NAMES)
+        hint = f"did you mean {meant}?" if meant else f"take one of {', '.join(NAMES)}"
         return f"{name[:64]!r} is no command, {hint}"
     if name == "set_lr":
         return '"value" must be a number above 0'

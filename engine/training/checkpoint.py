@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import shutil
@@ -35,6 +34,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.experiment.mistakes import Mistake, Refused
+from engine.json_numbers import json_number
 from engine.runs.command_line import command_anew
 
 Kind = Literal["last", "best"]
@@ -146,9 +146,9 @@ def as_json(value: Any) -> Any:
     Raises:
         TypeError: a part of it is neither a number, a string, a boolean, None, nor a list or dict of such.
     """
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, float):
+        return json_number(value)
+    if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, (list, tuple)):
         return [as_json(item) for item in value]

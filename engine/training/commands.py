@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -35,7 +35,13 @@ Command = Simple | SetLR
 Hold = Literal["pause", "release"]
 """How a run is paused: with what it has on its device, or without."""
 
-HOLDS: tuple[Hold, ...] = ("pause", "release")
+HOLDS: tuple[Hold, ...] = get_args(Hold)
+
+NAMES: tuple[str, ...] = (
+    *get_args(Simple.model_fields["command"].annotation),
+    *get_args(SetLR.model_fields["command"].annotation),
+)
+"""What every command is called."""
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 

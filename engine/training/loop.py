@@ -206,7 +206,7 @@ class Loop:
     @property
     def averaged(self) -> bool:
         """Whether there are averaged weights by now."""
-        return self.average is not None and self.average.count > 0
+        return self.result is not self.network
 
     @property
     def result(self) -> nn.Module:

@@ -107,19 +107,18 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         raise not_of_this_run(checkpoint, error) from error
     file, earlier = run.path / EXPERIMENT, [path for resume in read_resumes(run.path) for path in resume.overrides]
     asked = changed_places(overrides)
+    elsewhere = asked | changed_places(earlier)  # what stands in no file
     recorded = [f"training.device={ran_with.device}", f"training.threads={ran_with.threads}"]
     if "training.device" not in asked:  # what another device computes in is for the document to say
         recorded.append(f"training.amp={ran_with.amp}")
     try:
         written, after = load(file, [*earlier, *recorded]), load(file, [*earlier, *recorded, *overrides])
     except Refused as refused:
-        raise Refused(in_its_file(run.path, refused.mistakes, but=asked | changed_places(earlier))) from refused
+        raise Refused(in_its_file(run.path, refused.mistakes, but=elsewhere)) from refused
     before = as_it_began(run.path, [*earlier, *recorded]) or written
     if before != written:
         _require_whole(check(Draft(written)), run.path, but=changed_places(earlier))
-    mistakes = list(
-        in_its_file(run.path, _refused(before, after, run.path, asked), but=asked | changed_places(earlier))
-    )
+    mistakes = list(in_its_file(run.path, _refused(before, after, run.path, asked), but=elsewhere))
     if "training.device" not in asked and (missing := _missing_device(ran_with, run.path)):
         mistakes.append(missing)
     if after.training.epochs < min(begun, before.training.epochs):
@@ -128,7 +127,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     if mistakes:
         raise Refused(mistakes)
     plan = check(Draft(after))
-    _require_whole(plan, run.path, but=asked | changed_places(earlier))
+    _require_whole(plan, run.path, but=elsewhere)
     return Resumption(
         run=run,
         plan=plan,

@@ -2,42 +2,27 @@
 
 A request is a line of JSON on standard input, an answer one on standard output:
 
-    {"arguments": ["train", …], "folder": …, "kill": null}             to its end
+    {"arguments": ["train", …], "log": …, "kill": null}                to its end
     … "kill": {"after_s": 0.8}                                        after that time
     … "kill": {"at": "os.replace", "call": 3, "side": "before"}       before or after the third call of that function
 
-Importing torch takes two seconds; a fork has it at once. Nothing here has begun a thread when it forks.
+Importing torch takes two seconds; a fork has it at once, see warm_torchdeck.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-import sklearn.datasets
-import torch
-import torchvision.transforms.v2
+sys.path.append(str(Path(__file__).parents[1]))
+from warm_torchdeck import child, serve
 
-import engine.plan
 import engine.training.loop
-import engine.training.session
-import tui.cli
-import tui.headless
-
-# Imported for the children, which import them again in no time.
-assert (
-    sklearn.datasets
-    and torch
-    and torchvision.transforms.v2
-    and engine.plan
-    and engine.training.session
-    and tui.headless
-)
 
 engine.training.loop.TICK_S = 0.004  # these runs take a second: looked at more often, they are saved within epochs
 
@@ -66,30 +51,23 @@ def kill_at(place: str, call: int, side: str) -> None:
     setattr(holder, name, counted)
 
 
-def child(request: dict[str, Any]) -> None:
-    """The command, as the console script runs it."""
-    null, log = os.open(os.devnull, os.O_RDONLY), os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    for descriptor, old in ((0, null), (1, log), (2, log)):
-        os.dup2(old, descriptor)
+def begun(request: dict[str, Any]) -> int:
+    """The process of the command; what it prints goes to the log."""
     kill = request["kill"] or {}
-    if "at" in kill:
-        kill_at(kill["at"], kill["call"], kill["side"])
-    sys.argv = ["torchdeck", *request["arguments"]]
-    status = 1
-    try:
-        tui.cli.main()
-    except SystemExit as leaving:
-        status = leaving.code if isinstance(leaving.code, int) else 0
-    finally:
-        os._exit(status)
+    open(request["log"], "wb").close()
+    command = {
+        "arguments": request["arguments"],
+        "cwd": os.getcwd(),
+        "environment": dict(os.environ),
+        "files": [request["log"]] * 2,
+    }
+    return child(command, before=lambda: kill_at(kill["at"], kill["call"], kill["side"]) if "at" in kill else None)
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Run one command; its exit status, minus the signal where one ended it, and how long it took."""
     began = time.monotonic()
-    pid = os.fork()
-    if not pid:
-        child(request)
+    pid = begun(request)
     kill = request["kill"] or {}
     if "after_s" in kill:
         end = began + kill["after_s"]
@@ -104,5 +82,4 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), flush=True)
+    serve(answer)
