@@ -26,6 +26,7 @@ from engine.catalog.suitability import (
 )
 from engine.checks import Subject, every_mistake
 from engine.data import describe, to_download, with_defaults
+from engine.data.class_order import NOTHING, Recorded
 from engine.data.description import Description
 from engine.devices import Precision, devices, resolve_device, resolve_precision, resolve_threads
 from engine.experiment.document import Choice, Data, Experiment, Layer, Model, Optimizer
@@ -129,15 +130,19 @@ class Plan:
 
 
 @single_threaded()
-def check(draft: Draft | Experiment) -> Plan:
-    """The plan of a document. What a person got wrong is among its mistakes, never raised."""
+def check(draft: Draft | Experiment, recorded: Recorded = NOTHING) -> Plan:
+    """The plan of a document. What a person got wrong is among its mistakes, never raised.
+
+    Args:
+        recorded: the orders of classes and categories that a resumed run began with.
+    """
     if isinstance(draft, Experiment):
         draft = Draft(draft)
     experiment = _without_nones(draft.experiment or _NOTHING)
     if draft.experiment is None:
         return Plan(experiment=experiment, mistakes=draft.mistakes)
 
-    description, mistakes = _description(experiment)
+    description, mistakes = _description(experiment, recorded)
     task = description.task if description is not None else None
     if experiment.loss.type == "auto" and task is not None:
         experiment = experiment.model_copy(update={"loss": Choice(type=BY_TASK[task])})
@@ -254,9 +259,9 @@ def _without_nones(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update=update)
 
 
-def _description(experiment: Experiment) -> tuple[Description | None, list[Mistake]]:
+def _description(experiment: Experiment, recorded: Recorded = NOTHING) -> tuple[Description | None, list[Mistake]]:
     try:
-        return describe(experiment.data, experiment.seed), []
+        return describe(experiment.data, experiment.seed, recorded), []
     except Refused as refused:
         return None, list(refused.mistakes)
 

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from engine.data.class_order import Recorded
 from engine.data.dataset import Dataset
 from engine.free_memory import free_host_memory
 from engine.private_files import read_file, replace_file
@@ -56,6 +57,17 @@ def difference(dataset: Dataset, run: Path) -> str:
     if learned != json.loads(json.dumps(_learned(dataset))):
         return "What the run learned from its training part (vocabulary, scales, classes) is not what it was."
     return ""
+
+
+def recorded(run: Path) -> Recorded:
+    """The orders of classes and categories that a run began with; of a run that has none that can be read, empty."""
+    try:
+        learned = json.loads(read_file(run / LEARNED, free_host_memory() // 2))
+        columns = learned.get("encoders", {}).get("columns", ())
+        categories = {c["column"]: tuple(map(str, c["categories"])) for c in columns if "categories" in c}
+        return Recorded(tuple(map(str, learned["classes"])), categories)
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return Recorded()  # `difference` says what is wrong with it
 
 
 def _learned(dataset: Dataset) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine.data.balance import imbalance_note
+from engine.data.class_order import NOTHING, Recorded
 from engine.data.dataset import Dataset
 from engine.data.description import Description
 from engine.data.parameters import parsed
@@ -28,20 +29,23 @@ _lock = threading.Lock()
 _last: tuple[tuple[object, ...], Dataset] | None = None
 
 
-def load_data(data: Data, seed: int) -> Dataset:
+def load_data(data: Data, seed: int, recorded: Recorded = NOTHING) -> Dataset:
     """Every sample of the source that `data` names, parted by `seed`, and what is done to each batch.
 
     The last one is remembered until a file behind it changes: checking, looking at and training on it load it once.
+
+    Args:
+        recorded: the orders of classes and categories that a resumed run began with.
 
     Raises:
         Refused: with every mistake in [data], or with what is wrong with the files that it names.
     """
     global _last
-    key = fingerprint(data, seed)
+    key = (recorded, *fingerprint(data, seed))
     with _lock:
         if _last is None or _last[0] != key:
             _last = None  # before the next one is read: two may be more than fit
-            _last = (key, _load(data, seed))
+            _last = (key, _load(data, seed, recorded))
         return _last[1]
 
 
@@ -53,13 +57,13 @@ def forget() -> None:
         _described.cache_clear()
 
 
-def describe(data: Data, seed: int) -> Description:
+def describe(data: Data, seed: int, recorded: Recorded = NOTHING) -> Description:
     """What the data is. The last few answers are remembered, so that checking after an edit elsewhere loads nothing.
 
     Raises:
         Refused: as `load_data`.
     """
-    return _described(fingerprint(data, seed), the_same(data), seed)
+    return _described(fingerprint(data, seed), the_same(data), seed, recorded)
 
 
 def the_same(data: Data) -> str:
@@ -68,10 +72,10 @@ def the_same(data: Data) -> str:
 
 
 @lru_cache(maxsize=8)
-def _described(_state: tuple[object, ...], data: str, seed: int) -> Description:
+def _described(_state: tuple[object, ...], data: str, seed: int, recorded: Recorded) -> Description:
     asked = Data.model_validate_json(data)
     outline = _outline(asked, seed)
-    return load_data(asked, seed).description if outline is None else outline
+    return load_data(asked, seed, recorded).description if outline is None else outline
 
 
 def fingerprint(data: Data, seed: int) -> tuple[object, ...]:
@@ -125,9 +129,9 @@ def _outline(data: Data, seed: int) -> Description | None:
     return transformed(outline, data, room=free_host_memory() // 2).description
 
 
-def _load(data: Data, seed: int) -> Dataset:
+def _load(data: Data, seed: int, recorded: Recorded) -> Dataset:
     source = _source(data)
-    loaded = source.load(Split.of(data, seed))
+    loaded = source.load(Split.of(data, seed, recorded))
     _refuse_what_does_not_suit(data, loaded)
     loaded = transformed(loaded, data, room=free_host_memory() // 2)
     preparation = loaded.preparation

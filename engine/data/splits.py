@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.class_order import NOTHING, Recorded
 from engine.data.spans import Fold, Spans, held_back
 from engine.experiment.document import Data
 
@@ -40,12 +41,21 @@ class Split:
     fold: Fold | None = None
     """Which of the ways to take a validation part; then `validation` is not used."""
     stratify: bool = True
+    recorded: Recorded = NOTHING
+    """The orders of classes and categories that a resumed run began with."""
 
     @classmethod
-    def of(cls, data: Data, seed: int) -> Split:
+    def of(cls, data: Data, seed: int, recorded: Recorded = NOTHING) -> Split:
         """As a document says it."""
         fold = Fold.of(data.fold) if data.fold is not None else None
-        return cls(validation=data.validation, test=data.test, seed=seed, fold=fold, stratify=data.stratify)
+        return cls(
+            validation=data.validation,
+            test=data.test,
+            seed=seed,
+            fold=fold,
+            stratify=data.stratify,
+            recorded=recorded,
+        )
 
     def by_class(self, labels: NDArray[np.integer], groups: NDArray[np.integer] | None = None) -> Parts:
         """Parts in which each class has its share, unless that is not wanted, or whole groups are to stay together."""

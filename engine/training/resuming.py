@@ -108,16 +108,17 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     file, earlier = run.path / EXPERIMENT, [path for resume in read_resumes(run.path) for path in resume.overrides]
     asked = changed_places(overrides)
     elsewhere = asked | changed_places(earlier)  # what stands in no file
-    recorded = [f"training.device={ran_with.device}", f"training.threads={ran_with.threads}"]
+    ran = [f"training.device={ran_with.device}", f"training.threads={ran_with.threads}"]
     if "training.device" not in asked:  # what another device computes in is for the document to say
-        recorded.append(f"training.amp={ran_with.amp}")
+        ran.append(f"training.amp={ran_with.amp}")
     try:
-        written, after = load(file, [*earlier, *recorded]), load(file, [*earlier, *recorded, *overrides])
+        written, after = load(file, [*earlier, *ran]), load(file, [*earlier, *ran, *overrides])
     except Refused as refused:
         raise Refused(in_its_file(run.path, refused.mistakes, but=elsewhere)) from refused
-    before = as_it_began(run.path, [*earlier, *recorded]) or written
+    before = as_it_began(run.path, [*earlier, *ran]) or written
+    recorded = kept.recorded(run.path)
     if before != written:
-        _require_whole(check(Draft(written)), run.path, but=changed_places(earlier))
+        _require_whole(check(Draft(written), recorded), run.path, but=changed_places(earlier))
     mistakes = list(in_its_file(run.path, _refused(before, after, run.path, asked), but=elsewhere))
     if "training.device" not in asked and (missing := _missing_device(ran_with, run.path)):
         mistakes.append(missing)
@@ -126,7 +127,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         mistakes.append(Mistake("training.epochs", f"found {after.training.epochs}", expected, f"Set {begun} or more."))
     if mistakes:
         raise Refused(mistakes)
-    plan = check(Draft(after))
+    plan = check(Draft(after), recorded)
     _require_whole(plan, run.path, but=elsewhere)
     return Resumption(
         run=run,
@@ -171,7 +172,7 @@ def require_same_data(resumption: Resumption) -> None:
     """
     experiment, run = resumption.plan.experiment, resumption.run.path
     try:
-        dataset = load_data(experiment.data, experiment.seed)
+        dataset = load_data(experiment.data, experiment.seed, kept.recorded(run))
     except Refused:
         raise
     except Exception:

@@ -13,6 +13,7 @@ from torch import nn
 from engine.data import Baseline, Dataset, baselines_of, kept, load_data
 from engine.data import fetch as fetch_data
 from engine.data.baselines import comparison
+from engine.data.class_order import NOTHING
 from engine.experiment import Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan, check
@@ -243,7 +244,8 @@ class Session:
     def _main(self) -> None:
         began = monotonic()
         try:
-            self._dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed)
+            recorded = kept.recorded(self.directory) if self._resume is not None else NOTHING
+            self._dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed, recorded)
             if self._resume is None:
                 self._keep_parts(self._dataset)
             self._baselines = baselines_of(self._dataset)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.data.class_order import in_order
 from engine.data.progress import progress
 from engine.experiment.mistakes import Mistake, Refused, nearest, unknown_name
 
@@ -72,6 +73,8 @@ class Folder:
     kind: Kind = IMAGES
     only: tuple[str, ...] = ()
     """Classes that are asked for; empty where all are."""
+    recorded: tuple[str, ...] = ()
+    """Classes that come first, in this order."""
     beside: set[str] = field(default_factory=set)
     """Class folders that are not asked for."""
 
@@ -80,11 +83,12 @@ class Folder:
         return os.path.join(self.root, self.names[index])
 
 
-def listed(path: str, kind: Kind = IMAGES, only: tuple[str, ...] = ()) -> Folder:
+def listed(path: str, kind: Kind = IMAGES, only: tuple[str, ...] = (), recorded: tuple[str, ...] = ()) -> Folder:
     """The folder at a path that may begin with `~` or at the current folder.
 
     Args:
         only: the classes to take; empty for all.
+        recorded: classes that come first, in this order; the others are in natural order.
 
     Raises:
         Refused: it cannot be listed, or there are no classes in it to be told apart.
@@ -93,7 +97,7 @@ def listed(path: str, kind: Kind = IMAGES, only: tuple[str, ...] = ()) -> Folder
     entries = _entries_of_root(path, root, kind)
     folders = [entry.name for entry in entries if _is_folder(entry)]
     parts = _parts(folders)
-    folder = Folder(root, parted=parts, kind=kind, only=only)
+    folder = Folder(root, parted=parts, kind=kind, only=only, recorded=recorded)
     parted = any(parts)
     beside = [name for name in folders if parted and name not in parts]
     folder.left += [f"{name}/" for name in sorted(beside) if not name.startswith(".")]
@@ -178,10 +182,13 @@ def _list_part(folder: Folder, part: str) -> None:
     base = os.path.join(folder.root, part)
     try:
         with os.scandir(base) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+            by_name = {entry.name: entry for entry in found}
     except OSError as error:
         folder.faults.append(Fault(part, f"it cannot be listed ({error.strerror})"))
         return
+    others = sorted(name for name, entry in by_name.items() if not _is_folder(entry))
+    folders = in_order((name for name, entry in by_name.items() if _is_folder(entry)), folder.recorded)
+    entries = [by_name[name] for name in (*folders, *others)]
     if part:
         folder.left += [
             os.path.join(part, e.name) for e in entries if not _is_folder(e) and _is_of(folder.kind, e.name)

@@ -32,7 +32,7 @@ def load_images(path: str, wanted: Wanted, split: Split, *, skip: bool, keep: bo
     Raises:
         Refused: with every file that cannot be used, or with what is wrong with the folder.
     """
-    folder = listed(path)
+    folder = listed(path, recorded=split.recorded.classes)
     notes = [
         f"The {part} part is the folder {name}; data.{part} is not used."
         for part, name in zip(("validation", "test"), folder.parted[1:], strict=True)

@@ -66,7 +66,13 @@ class HuggingFace(Tokenised):
         from engine.data.texts.load import data_set
         from engine.data.texts.tables import Columns
 
-        columns = Columns(text=self.text, target=self.target, group=self.group, classes=self.classes)
+        columns = Columns(
+            text=self.text,
+            target=self.target,
+            group=self.group,
+            classes=self.classes,
+            recorded=split.recorded.classes,
+        )
         splits = (self.train_split, self.validation_split, self.test_split)
         found = from_hub(self.path, self.config, splits, columns)
         found.settle("data.path", skip=self.on_broken == "skip")

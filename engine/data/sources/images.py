@@ -18,8 +18,8 @@ Side = Annotated[int, Field(ge=1, le=4096)]
 class Images(Source):
     """Class folders in the folder itself, or in folders train, val and test of it, which then are the parts.
 
-    PNG, JPEG, WebP, BMP, TIFF and PPM, of any size and kind of pixel. Classes are named by their folders, in the order
-    of the alphabet.
+    PNG, JPEG, WebP, BMP, TIFF and PPM, of any size and kind of pixel. Classes are named by their folders, in natural
+    order: 2 before 10.
     """
 
     name: ClassVar[str] = "images"

@@ -69,7 +69,7 @@ class Table(Source):
         Literal["one-hot", "ordinal"],
         Field(
             description="one-hot: a feature for each category of the training part, all 0 for others. ordinal: its "
-            "number in the order of the alphabet."
+            "number in natural order: 9 before 10, size2 before size10."
         ),
     ] = "one-hot"
     most_categories: Annotated[

@@ -121,10 +121,13 @@ class Text(Tokenised):
         from engine.data.texts.load import data_set
         from engine.data.texts.tables import Columns, from_files
 
+        recorded = split.recorded.classes
         if os.path.isdir(os.path.expanduser(self.path)):
-            found = from_folder(self.path, self.classes)
+            found = from_folder(self.path, self.classes, recorded)
         else:
-            columns = Columns(text=self.text, target=self.target, group=self.group, classes=self.classes)
+            columns = Columns(
+                text=self.text, target=self.target, group=self.group, classes=self.classes, recorded=recorded
+            )
             found = from_files((self.path, self.validation_path, self.test_path), columns, self.delimiter)
         found.settle("data.path", skip=self.on_broken == "skip")
         return data_set(self.name, found, self._wanted(), split)

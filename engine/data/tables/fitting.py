@@ -5,15 +5,17 @@ M rows of the training part that have a value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from engine.data.class_order import in_order
 from engine.data.splits import Indices
 from engine.data.tables.columns import Bools, Reading, date_formats, is_date, missing, numbers, seconds, texts
-from engine.data.tables.encoders import Date, Encoder, Number, OneHot, Ordinal
+from engine.data.tables.encoders import Date, Encoder, Number, OneHot, Ordinal, places
 from engine.data.tables.rows import Faults, short
 from engine.experiment.mistakes import Mistake
 
@@ -30,6 +32,8 @@ class Asked:
     categories: Literal["one-hot", "ordinal"]
     most_categories: int
     flag_missing: bool
+    recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Categories that come first, in this order, by the name of their column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ DECIMAL_FIX = 'Set data.decimal = ",".'
 
 def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:
     found = texts(there)
-    categories = tuple(sorted(found.unique().to_list()))
+    categories = in_order(found.unique().to_list(), asked.recorded.get(name, ()))
     if len(categories) == 1:
         return Fitted(note=f"{name} is {short(categories[0])} in all of the training part and is left out.")
     if len(categories) > asked.most_categories:
@@ -137,7 +141,7 @@ def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:
         )
     if asked.categories == "one-hot":
         return Fitted(OneHot(column=name, flag=flag, categories=categories))
-    order = np.searchsorted(np.asarray(categories), found.to_numpy())
+    order = places(found, categories)
     mean, std = float(order.mean()), float(order.std())
     return Fitted(Ordinal(column=name, flag=flag, categories=categories, mean=mean, std=std))
 

@@ -51,7 +51,7 @@ def load_table(source: Source, split: Split) -> Dataset:
     rows, of_file, gone = _with_target(rows, of_file, gone, source, notes)
     faults = Faults(rows)
     own = int((of_file == 0).sum())
-    y = target(rows.frame[source.target], own, source.task, reading, faults)
+    y = target(rows.frame[source.target], own, source.task, reading, faults, split.recorded.classes)
     faults.refuse()
     notes += y.notes
 
@@ -68,6 +68,7 @@ def load_table(source: Source, split: Split) -> Dataset:
         categories=source.categories,
         most_categories=source.most_categories,
         flag_missing=source.missing == "mean+flag",
+        recorded=split.recorded.categories,
     )
     found = [fitted(rows.frame[name], train, asked, faults) for name in features]
     encoders = _encoders(found, faults, notes)
@@ -293,7 +294,7 @@ def _said(encoders: list[Encoder], samples: int) -> list[str]:
     how = {
         "number": "standardised",
         "one-hot": "one-hot, all 0 for a category that the training part has not",
-        "ordinal": "numbered in the order of the alphabet and standardised",
+        "ordinal": "numbered in natural order and standardised",
         "date": "as seconds, standardised, and as places on the circles of the year, the week and, with times, the day",
     }
     said = [f"{_listed(of_kind[kind])} {how[kind]}" for kind in how if kind in of_kind]

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.data.class_order import in_order
 from engine.data.tables.columns import Floats, Reading, missing, numbers, texts, whole
 from engine.data.tables.fitting import check_numbers
 from engine.data.tables.rows import Faults, short
@@ -39,12 +40,18 @@ class Quantity:
 
 
 def target(
-    column: pl.Series, own: int, task: Literal["auto", "classification", "regression"], reading: Reading, faults: Faults
+    column: pl.Series,
+    own: int,
+    task: Literal["auto", "classification", "regression"],
+    reading: Reading,
+    faults: Faults,
+    recorded: tuple[str, ...] = (),
 ) -> Classes | Quantity:
     """What a column asks for.
 
     Args:
         own: how many of the first rows are of the file itself, not of the files of the other parts. They decide.
+        recorded: classes that come first, in this order.
 
     Raises:
         Refused: there is nothing to be told apart or predicted.
@@ -60,7 +67,7 @@ def target(
         gone = missing(column, reading)
         check_numbers(column, gone, reading, faults, 'Mend it, or set data.task = "classification".')
         return Quantity(numbers(column, reading), notes)
-    return _classes(column, own, faults, notes)
+    return _classes(column, own, faults, notes, recorded)
 
 
 def _task(column: pl.Series, reading: Reading) -> tuple[Literal["classification", "regression"], str]:
@@ -82,11 +89,11 @@ def _task(column: pl.Series, reading: Reading) -> tuple[Literal["classification"
     return "classification", f'{said}; data.task = "regression" predicts the number.'
 
 
-def _classes(column: pl.Series, own: int, faults: Faults, notes: tuple[str, ...]) -> Classes:
+def _classes(column: pl.Series, own: int, faults: Faults, notes: tuple[str, ...], recorded: tuple[str, ...]) -> Classes:
     name, labels = column.name, texts(column)
     counts = labels.head(own).value_counts(name="count")
     by_name = dict(zip(*(counts[c].to_list() for c in counts.columns), strict=True))
-    names = tuple(sorted(by_name, key=_as_number))
+    names = in_order(by_name, recorded)
     if len(names) == 1:
         found = f"every {name} is {short(names[0])}"
         raise Refused(Mistake("data.target", found, "expected at least two classes", "Add rows of another class."))
@@ -106,11 +113,3 @@ def _classes(column: pl.Series, own: int, faults: Faults, notes: tuple[str, ...]
     fix = "Have a row of every class in the file that is trained on."
     faults.add(name, found_numbers < 0, "{value} is no class there", known, fix)
     return Classes(found_numbers, names, notes)
-
-
-def _as_number(label: str) -> tuple[float, str]:
-    """Numbers in their order, before texts in theirs."""
-    try:
-        return (float(label), label)
-    except ValueError:
-        return (float("inf"), label)

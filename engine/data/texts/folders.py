@@ -14,16 +14,17 @@ TEXTS = Kind((".txt",), "a text", "texts")
 _SAY_EVERY = 500
 
 
-def from_folder(path: str, classes: tuple[str, ...]) -> Labelled:
+def from_folder(path: str, classes: tuple[str, ...], recorded: tuple[str, ...] = ()) -> Labelled:
     """Every text that can be read, and every one that cannot.
 
     Args:
         classes: the class folders to take; empty for all.
+        recorded: classes that come first, in this order.
 
     Raises:
         Refused: the folder cannot be listed, has no classes to be told apart, or is more than memory holds.
     """
-    folder = listed(path, TEXTS, classes)
+    folder = listed(path, TEXTS, classes, recorded)
     refuse_what_does_not_fit(WHERE, path, sum(size for size, _ in folder.stamps) * BYTES_PER_BYTE)
     found = Labelled(folder.classes, own=("", folder.parted[1], folder.parted[2]))
     found.faults += [Fault(shown(fault.name), fault.found, fault.expected) for fault in folder.faults]

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.data.class_order import in_order
 from engine.data.tables.columns import texts
 from engine.data.tables.reading import Table, read, unknown_columns
 from engine.data.tables.rows import Rows
@@ -26,6 +27,8 @@ class Columns:
     group: str | None = None
     classes: tuple[str, ...] = ()
     """Labels of the rows to take; empty for all."""
+    recorded: tuple[str, ...] = ()
+    """Labels that come first, in this order."""
 
     def mistakes(self, there: list[str], path: str) -> list[Mistake]:
         """Those that are not among the columns of a file."""
@@ -95,8 +98,8 @@ def _refuse_other_types(rows: Rows, text: str, target: str, group: str | None) -
 def _labelled(rows: Rows, parts: NDArray[np.int64], columns: Columns) -> Labelled:
     text, target, group, classes = columns.text, columns.target, columns.group, columns.classes
     labels = texts(rows.frame[target]).to_list()
-    trained = {label for label, part in zip(labels, parts, strict=True) if label and part == TRAIN}
-    names = tuple(sorted(trained, key=_as_number))
+    trained = dict.fromkeys(label for label, part in zip(labels, parts, strict=True) if label and part == TRAIN)
+    names = in_order(trained, columns.recorded)
     mistakes = [unknown_name("data.classes", n, names, f"a label of {target}") for n in classes if n not in trained]
     if mistakes:
         raise Refused(mistakes)
@@ -139,11 +142,3 @@ def _labelled(rows: Rows, parts: NDArray[np.int64], columns: Columns) -> Labelle
     if together is not None:
         found.groups = np.unique([together[row] for row in kept], return_inverse=True)[1].astype(np.int64)
     return found
-
-
-def _as_number(label: str) -> tuple[float, str]:
-    """Numbers in their order, before names in theirs."""
-    try:
-        return (float(label), label)
-    except ValueError:
-        return (float("inf"), label)
