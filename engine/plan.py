@@ -261,7 +261,8 @@ def _without_nones(experiment: Experiment) -> Experiment:
 
 def _description(experiment: Experiment, recorded: Recorded = NOTHING) -> tuple[Description | None, list[Mistake]]:
     try:
-        return describe(experiment.data, experiment.seed, recorded), []
+        description = describe(experiment.data, experiment.seed, recorded)
+        return description, list(description.warnings)
     except Refused as refused:
         return None, list(refused.mistakes)
 

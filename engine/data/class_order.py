@@ -20,9 +20,11 @@ class Recorded:
     classes: tuple[str, ...] = ()
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By the name of the column."""
+    rules: int = 2
+    """Version of the rules by which sources read their files; raised where they would read them as other samples."""
 
     def __hash__(self) -> int:
-        return hash((self.classes, tuple(self.categories.items())))
+        return hash((self.classes, tuple(self.categories.items()), self.rules))
 
 
 NOTHING = Recorded()

@@ -16,6 +16,7 @@ from engine.data.preparation import Preparation
 from engine.data.samples import Samples, take
 from engine.data.splits import Parts
 from engine.data.units import Units
+from engine.experiment.mistakes import Mistake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,6 +94,7 @@ def dataset(
     identity: str = "",
     temperature: float | None = None,
     notes: tuple[str, ...] = (),
+    warnings: tuple[Mistake, ...] = (),
 ) -> Dataset:
     """The data set of samples that have their final types and scale. Memory is shared with arrays, not copied."""
     x, y = (torch.from_numpy(values) if isinstance(values, np.ndarray) else values for values in (x, y))
@@ -115,6 +117,7 @@ def dataset(
         stored=str(x.dtype).removeprefix("torch."),
         bytes=x.nbytes + y.nbytes + (0 if lengths is None else lengths.nbytes),
         notes=parts.notes + notes,
+        warnings=warnings,
     )
     return Dataset(
         description=description,

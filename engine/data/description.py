@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.experiment.mistakes import Mistake
+
 Task = Literal["classification", "regression", "forecasting", "language modelling"]
 Token = Literal["word", "character", "piece"]
 InputKind = Literal["image", "sequence", "tokens", "vector"]
@@ -42,3 +44,5 @@ class Description:
     """Of the samples as they are kept."""
     notes: tuple[str, ...] = ()
     """Sentences on what was done to the data, for the person who trains on it."""
+    warnings: tuple[Mistake, ...] = ()
+    """What makes it unlikely that anything useful is learned from the data as it is read."""

@@ -50,7 +50,8 @@ def print_data(preview: Preview, experiment: Experiment, file: TextIO) -> None:
     look = _look(console, file)
     width = shutil.get_terminal_size((100, 24)).columns
     d = preview.description
-    head = columns([("data", f"{d.source}: {d.input_kind}, {d.task}"), *[("", note) for note in d.notes]])
+    said = [*d.notes, *(f"{warning.severity}: {warning}" for warning in d.warnings)]
+    head = columns([("data", f"{d.source}: {d.input_kind}, {d.task}"), *[("", sentence) for sentence in said]])
     picture = samples(preview, experiment, max(20, min(width, 120)), _EVERYTHING, look)
     if not console.is_terminal:
         print(f"{head}\n\n{picture.plain}", file=file)
