@@ -44,6 +44,20 @@ def test_a_live_run_writes_at_most_5_kb_a_second(program: pexpect.spawn) -> None
     assert 0 < written(program, MEASURED_S) / MEASURED_S <= 5000
 
 
+def test_a_live_run_is_drawn_at_least_once_a_second(program: pexpect.spawn) -> None:
+    written(program, WARM_S)
+    frames, last_at, end = 0, 0.0, time.monotonic() + MEASURED_S
+    while time.monotonic() < end:
+        try:
+            program.read_nonblocking(65536, timeout=0.02)
+        except pexpect.TIMEOUT:
+            continue
+        if time.monotonic() - last_at > 0.1:
+            frames += 1
+        last_at = time.monotonic()
+    assert frames / MEASURED_S >= 1
+
+
 def test_a_paused_run_writes_nothing_at_all(program: pexpect.spawn) -> None:
     written(program, 1.0)
     program.send("p")

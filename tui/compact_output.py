@@ -1,0 +1,113 @@
+"""Fewer bytes for the same screen: only the cells that changed, and only the colours that differ from those before.
+
+Textual writes a changed stretch from the left edge of its widget on, and each piece of text with its whole style before
+it and a reset after it. Over SSH the bytes of a frame are what a person waits for.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rich.console import Console
+from rich.control import Control
+from textual._compositor import ChopsUpdate
+
+_SGR = re.compile(r"\x1b\[([0-9;]*)m")
+_NOT_PRINTED = re.compile(r"(?:\x1b\[\d+;\d+H|\n)*")
+"""Moves of the cursor: they look the same in any style."""
+_SEEN_ON_BLANKS = frozenset({"4", "7", "9", "21", "51", "52", "53"})
+"""Underline, reverse, strike and lines around a text: they show where no letter stands."""
+_OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "6": "25", "7": "27", "8": "28", "9": "29", "21": "24"}
+_OFF |= {"51": "54", "52": "54", "53": "55"}
+
+Style = tuple[str, str, frozenset[str]]
+"""Foreground, background and attributes, as the parameters of an SGR sequence; empty where they are the terminal's."""
+_PLAIN: Style = ("", "", frozenset())
+
+
+class ExactUpdate(ChopsUpdate):
+    """An update of Textual's that writes each changed stretch from its first cell on, not from its widget's edge."""
+
+    def render_segments(self, console: Console) -> str:
+        """The escape sequences and the text to write."""
+        written: list[str] = []
+        for y, x1, x2 in self.spans:
+            for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
+                if strip is None or x >= x2 or end <= x1:
+                    continue
+                start, stop = max(x, x1), min(end, x2)
+                part = strip if (start, stop) == (x, end) else strip.crop(start - x, stop - x)
+                written += [Control.move_to(start, y).segment.text, part.render(console)]
+        return "".join(written)
+
+
+def compact(data: str) -> str:
+    """The same output with fewer SGR sequences. It begins and ends in the terminal's own style."""
+    if "\x1b[" not in data:
+        return data
+    written: list[str] = []
+    now = wanted = _PLAIN
+    at = 0
+    for found in _SGR.finditer(data):
+        now = _write(written, data[at : found.start()], now, wanted)
+        wanted = _after(wanted, found[1])
+        at = found.end()
+    now = _write(written, data[at:], now, wanted)
+    written.append(_change(now, wanted))
+    return "".join(written)
+
+
+def _write(written: list[str], text: str, now: Style, wanted: Style) -> Style:
+    """Write a text in the style that is wanted; the style that the terminal has then."""
+    if not text:
+        return now
+    if not _NOT_PRINTED.fullmatch(text):
+        if text.isspace() and not wanted[2] & _SEEN_ON_BLANKS and not now[2] & _SEEN_ON_BLANKS:
+            wanted = (now[0], wanted[1], now[2])  # blanks show nothing but their background
+        written.append(_change(now, wanted))
+        now = wanted
+    written.append(text)
+    return now
+
+
+def _after(style: Style, parameters: str) -> Style:
+    """The style after an SGR sequence."""
+    foreground, background, attributes = style
+    codes = parameters.split(";")
+    at = 0
+    while at < len(codes):
+        code = codes[at] or "0"
+        length = 1
+        if code in ("38", "48"):
+            length = 5 if codes[at + 1 : at + 2] == ["2"] else 3
+            colour = ";".join(codes[at : at + length])
+            foreground, background = (colour, background) if code == "38" else (foreground, colour)
+        elif code == "0":
+            foreground, background, attributes = _PLAIN
+        elif code == "39" or (len(code) == 2 and code[0] == "3") or (len(code) == 2 and code[0] == "9"):
+            foreground = "" if code == "39" else code
+        elif code == "49" or (len(code) == 2 and code[0] == "4") or (len(code) == 3 and code[:2] == "10"):
+            background = "" if code == "49" else code
+        elif code in _OFF:
+            attributes = attributes | {code}
+        else:
+            attributes = frozenset(one for one in attributes if _OFF[one] != code)
+        at += length
+    return foreground, background, attributes
+
+
+def _change(now: Style, wanted: Style) -> str:
+    """The shortest SGR sequence that makes one style of another; none where they are equal."""
+    if now == wanted:
+        return ""
+    if wanted == _PLAIN:
+        return "\x1b[0m"
+    gone = {_OFF[one] for one in now[2] - wanted[2]}
+    kept = {one for one in now[2] & wanted[2] if _OFF[one] not in gone}
+    codes = [*sorted(gone), *sorted(wanted[2] - kept)]
+    if now[0] != wanted[0]:
+        codes.append(wanted[0] or "39")
+    if now[1] != wanted[1]:
+        codes.append(wanted[1] or "49")
+    anew = ["0", *sorted(wanted[2]), *filter(None, wanted[:2])]
+    return min((f"\x1b[{';'.join(parts)}m" for parts in (codes, anew)), key=len)
