@@ -46,6 +46,9 @@ class Source(Protocol):
     @property
     def stale(self) -> bool: ...
 
+    @property
+    def suspended(self) -> bool: ...
+
     def drain(self) -> list[Event]: ...
 
     def send(self, command: Command) -> object: ...
@@ -84,6 +87,8 @@ class RunView:
     state: State
     hold: Hold | None = None
     """How it is paused, if it is."""
+    suspended: bool = False
+    """Whether its process was stopped by a signal (SIGSTOP, Ctrl-Z)."""
     asked: tuple[str, ...] = ()
     """Commands that were sent and are not answered yet."""
     asked_lr: float | None = None
@@ -205,7 +210,7 @@ class Feed:
         self._changes: deque[LRChange] = deque(maxlen=_LR_CHANGES)
         self._asked: list[Command] = []
         self._changed = False
-        self._stale = False
+        self._stale = self._suspended = False
         self._begin(1.0)
         self._now: dict[str, Any] = {"state": self._view.state}
 
@@ -220,8 +225,9 @@ class Feed:
         for event in events:
             self._take(event)
         stale = self._source is not None and self._source.stale
-        changed = bool(events) or stale != self._stale
-        self._stale = stale
+        suspended = self._source is not None and self._source.suspended
+        changed = bool(events) or (stale, suspended) != (self._stale, self._suspended)
+        self._stale, self._suspended = stale, suspended
         self._changed = self._changed or changed
         return changed
 
@@ -367,6 +373,7 @@ class Feed:
         )
         return RunView(
             **now,
+            suspended=self._suspended,
             asked=tuple(command.command for command in self._asked),
             asked_lr=next((command.value for command in self._asked if isinstance(command, SetLR)), None),
             samples_per_s=self._samples_per_s,

@@ -156,6 +156,10 @@ class _Shown:
     def stale(self) -> bool:
         return self._source.stale
 
+    @property
+    def suspended(self) -> bool:
+        return self._source.suspended
+
     def drain(self) -> list[Event]:
         events = self._source.drain()
         for event in events:

@@ -31,8 +31,11 @@ STALE = "its process has gone without a word."
 RESUMABLE = frozenset({"stopped", "interrupted", "stale"})
 """Runs that have come to no end of their own, and can be gone on with."""
 PAUSED = Shown("‖", "$text-warning", "paused")
+SUSPENDED = Shown("‖", "$text-warning", "suspended")
 
 
 def shown(run: RunSummary) -> Shown:
     """How the state of a run is shown."""
+    if run.suspended:
+        return SUSPENDED
     return PAUSED if run.paused else STATUS[run.status]

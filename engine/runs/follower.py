@@ -36,6 +36,8 @@ class Follower:
         """Whether the last `drain` came to the end of what there is."""
         self.status: Status = "live"
         """How the run stood when it was last looked at, which is done every two seconds of silence, and at its end."""
+        self.suspended = False
+        """Whether its process was stopped by a signal, as of then."""
         self._offset = _size(path / _EVENTS) if skip_existing else 0
         self._pieces: list[bytes] = []
         self._too_long = False
@@ -75,13 +77,14 @@ class Follower:
 
     def _look(self, events: list[Event]) -> None:
         if events:
-            self.status = "live"
+            self.status, self.suspended = "live", False
             if isinstance(events[-1], Finished):
                 self._looked_at = -math.inf
         elif time.monotonic() - self._looked_at >= LOOK_S:
             self._looked_at = time.monotonic()
             summary = summarize(self.path)
             self.status = summary.status if summary is not None else "stale"
+            self.suspended = summary is not None and summary.suspended
 
     def send(self, command: Command) -> None:
         """Ask something of the run.

@@ -1,10 +1,12 @@
 """Who holds a run: one process at a time trains it, and none removes it meanwhile.
 
-    lock      held with an exclusive flock; names the process (host, pid, start); its time of change is the heartbeat
+    lock      held with an exclusive flock; names the process (host, process table, pid, start); its time of change is
+              the heartbeat
 
-On one host the flock alone decides: the kernel gives it back when a process ends, however it ends, and a number that
-another process has by now deceives nobody. Over a network file system, where another host may not see it, the heartbeat
-does. Where a file system knows no locks at all, the process named decides on its own host, the heartbeat elsewhere.
+A flock that somebody has decides: the run is going. One that nobody has proves little, since some network file systems
+grant every lock, know none, or do not answer. So whoever takes a lock tries whether it keeps a second one out, and
+records that. Where this process can see the recorded one, that one decides; elsewhere (another host, container or
+boot) the heartbeat does.
 """
 
 from __future__ import annotations
@@ -22,12 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.experiment.mistakes import Mistake, Refused
-from engine.runs.process import is_alive, this_process
-
-try:
-    import fcntl
-except ImportError:  # no flock in this system at all
-    fcntl = None  # type: ignore[assignment]
+from engine.runs import locking
+from engine.runs.process import is_alive, is_suspended, this_process
 
 LOCK = "lock"
 
@@ -35,7 +33,7 @@ BEAT_S = 3.0
 """Seconds between two heartbeats."""
 
 SILENT_AFTER_S = 60.0
-"""A process on another host that was not heard of for this long is taken for gone; clocks of hosts differ a little."""
+"""A process that cannot be seen and was silent for this long counts as exited. Clocks of hosts differ a little."""
 
 _LOOKED_AT_S = 0.5
 """Whoever asks whether a run is held holds it for an instant; that long a second attempt is made."""
@@ -57,7 +55,7 @@ class Hold:
         try:
             locked = _lock(descriptor, run)
             other = _read(descriptor)
-            if _is_there(other, descriptor, locks_work=locked):
+            if _is_there(other, os.fstat(descriptor).st_mtime, locks_work=locked):
                 raise Refused(_still_going(run, other))
             try:
                 _write(descriptor, {**this_process(), "flock": locked})
@@ -114,8 +112,8 @@ def holder(run: Path) -> dict[str, Any] | None:
         if not stat.S_ISREG(status.st_mode):
             return None
         process = _read(descriptor)
-        locked = _is_locked(descriptor)
-        if locked or _is_there(process, descriptor, locks_work=locked is not None):
+        free = locking.try_shared(descriptor)
+        if free is False or _is_there(process, status.st_mtime, locks_work=free is not None):
             return {**process, "heartbeat": status.st_mtime}
         return None
     except OSError:
@@ -134,46 +132,37 @@ def _open_lock(run: Path) -> int:
 
 
 def _lock(descriptor: int, run: Path) -> bool:
-    """Lock it for this process alone; False where this file system knows no locks."""
-    if fcntl is None:
-        return False
+    """Lock it for this process alone; False where locks do not work on this file system."""
     gives_up_at = time.monotonic() + _LOOKED_AT_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= gives_up_at:
-                raise Refused(_still_going(run, _read(descriptor))) from None
-            time.sleep(0.01)
-        except OSError:
-            return False
-        else:
-            if not _is_same(descriptor, run):
-                found = "it was removed a moment ago"
-                raise Refused(Mistake(str(run), found, "", "See `torchdeck runs` for those that are there."))
-            return True
+    while (locked := locking.try_exclusive(descriptor)) is False:
+        if time.monotonic() >= gives_up_at:
+            raise Refused(_still_going(run, _read(descriptor)))
+        time.sleep(0.01)
+    if locked is None:
+        return False
+    if not _is_same(descriptor, run):
+        found = "it was removed a moment ago"
+        raise Refused(Mistake(str(run), found, "", "See `torchdeck runs` for those that are there."))
+    return locking.excludes(run / LOCK)
 
 
-def _is_locked(descriptor: int) -> bool | None:
-    """Whether somebody has it locked; None where this file system knows no locks."""
-    if fcntl is None:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return None
-    return False
+def _is_there(process: Mapping[str, Any], heartbeat: float, *, locks_work: bool) -> bool:
+    """Whether the recorded process still trains, though no lock of its is seen.
 
-
-def _is_there(process: Mapping[str, Any], descriptor: int, *, locks_work: bool) -> bool:
-    """Whether the process that has named itself still trains, though no lock of its is seen."""
+    Args:
+        heartbeat: when it was last heard of, in seconds since the epoch.
+    """
     if not process:
         return False
-    if process.get("host") == socket.gethostname():
-        return not (locks_work and process.get("flock")) and bool(is_alive(process))
-    return time.time() - os.fstat(descriptor).st_mtime < SILENT_AFTER_S
+    heard = time.time() - heartbeat < SILENT_AFTER_S
+    match is_alive(process):
+        case None:
+            return heard
+        case False:
+            return False
+    # Its lock is gone although such locks work here: it has given the run up without being able to say so.
+    gave_up = locks_work and bool(process.get("flock")) and not heard and not is_suspended(process)
+    return not gave_up
 
 
 def _is_same(descriptor: int, run: Path) -> bool:
@@ -236,5 +225,8 @@ def _still_going(run: Path, process: Mapping[str, Any]) -> Mistake:
     where = f"in process {pid}" if isinstance(pid, int) else "in another process"
     if isinstance(host, str) and host.isprintable() and host != socket.gethostname():
         where += f" on {host[:64]}"
+    if is_suspended(process):
+        fix = f"Let that process continue with kill -CONT {pid}, or end it."
+        return Mistake(str(run), "the run is still going", f"{where}, which is suspended", fix)
     fix = f"Watch it with torchdeck attach {run.name}, or stop it first."
     return Mistake(str(run), "the run is still going", where, fix)

@@ -8,9 +8,10 @@ import os
 import re
 import stat
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
 from engine.runs.command_line import command_on
@@ -18,7 +19,7 @@ from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
 from engine.runs.experiments import is_missing
 from engine.runs.facts import Facts, read_facts
 from engine.runs.hold import holder
-from engine.runs.process import is_alive
+from engine.runs.process import is_alive, is_suspended
 from engine.runs.summaries import Summaries
 from engine.training.events import Reason
 
@@ -42,6 +43,8 @@ class RunSummary:
     this process cannot look."""
     paused: bool = False
     """Whether it is live, and holds until it is told to go on."""
+    suspended: bool = False
+    """Whether it is live, and its process is known to be stopped by a signal (SIGSTOP, Ctrl-Z)."""
     started: float = 0.0
     """Seconds since the epoch; 0 where that is not known."""
     experiment_name: str
@@ -151,12 +154,14 @@ def _summarize(path: Path, summaries: Summaries | None) -> RunSummary | None:
 
 
 def _summary(path: Path, facts: Facts, problem: str) -> RunSummary:
-    status = _status(facts, path)
+    process = holder(path)
+    status = _status(facts, path, process)
     return RunSummary(
         name=path.name,
         path=path,
         status=status,
         paused=status == "live" and facts.held,
+        suspended=status == "live" and process is not None and is_suspended(process),
         started=facts.started or _modified(path / EXPERIMENT),
         experiment_name=facts.experiment_name or _named(path),
         epoch=facts.epoch,
@@ -170,8 +175,7 @@ def _summary(path: Path, facts: Facts, problem: str) -> RunSummary:
     )
 
 
-def _status(facts: Facts, path: Path) -> Status:
-    process = holder(path)
+def _status(facts: Facts, path: Path, process: Mapping[str, Any] | None) -> Status:
     ended = facts.ended if facts.ended is not None else math.inf
     if facts.reason is not None and facts.reason is not Reason.DETACHED:
         # A session that goes on with a run has it from the first moment on, and says so when its model stands.

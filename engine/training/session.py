@@ -131,7 +131,7 @@ class Session:
 
     # For viewers in this process.
 
-    stale = False
+    stale = suspended = False
     """As of a run in another process, see Follower: this one has an end, or comes to it."""
 
     @property

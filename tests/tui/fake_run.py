@@ -176,7 +176,7 @@ class FakeRun:
         self._lr = LR
         self._paused_at: float | None = None
         self._scale = 1.0
-        self.stale = False
+        self.stale = self.suspended = False
         self.ended = False
         self.sent: list[Command] = []
 

@@ -117,6 +117,8 @@ _ASKED = {
 
 def state_words(view: RunView) -> Row:
     """The state with its sign, and what was asked and not yet done."""
+    if view.suspended:
+        return (("‖ suspended", "warning"), ("  its process was stopped by a signal", "quiet"))
     for command, words in _ASKED.items():
         if command in view.asked and view.going:
             return ((words, "warning"),)

@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 
 from engine.experiment.mistakes import Refused
-from engine.runs import RunDirectory, list_runs, remove_run
+from engine.runs import Follower, RunDirectory, list_runs, locking, remove_run
 from engine.runs import hold as holding
 from engine.runs.hold import Hold, holder
+from tui.feed import Feed
+from tui.run_status import shown
+from tui.widgets.status import state_words
 
 HOLDER = """
     import os, sys, time
@@ -45,6 +48,12 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", flock)
+
+
+@pytest.fixture
+def every_lock_is_granted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that grants every lock to everybody, as some network mounts do."""
+    monkeypatch.setattr(fcntl, "flock", lambda descriptor, how: None)
 
 
 def other_process(runs: Path, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
@@ -136,6 +145,94 @@ def test_a_stopped_process_keeps_its_run(tmp_path: Path) -> None:
         RunDirectory.open(path)
     process.kill()
     process.wait()
+
+
+def test_a_suspended_process_is_shown_as_such_and_its_run_is_refused_with_the_way_to_continue(tmp_path: Path) -> None:
+    process, path = other_process(tmp_path)
+    assert [run.suspended for run in list_runs(tmp_path)] == [False]
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+    (run,) = list_runs(tmp_path)
+    assert (run.status, run.suspended, shown(run).word) == ("live", True, "suspended")
+    feed = Feed(Follower(path))
+    assert feed.pull()
+    assert state_words(feed.view)[0] == ("‖ suspended", "warning")
+    with pytest.raises(Refused, match=f"which is suspended.*kill -CONT {process.pid}"):
+        RunDirectory.open(path)
+    process.send_signal(signal.SIGCONT)
+    os.waitid(os.P_PID, process.pid, os.WCONTINUED | os.WNOWAIT)
+    assert [run.suspended for run in list_runs(tmp_path)] == [False]
+    process.kill()
+    process.wait()
+    assert [(run.status, run.suspended) for run in list_runs(tmp_path)] == [("stale", False)]
+
+
+@pytest.mark.usefixtures("every_lock_is_granted")
+def test_a_live_run_is_safe_where_every_lock_is_granted(tmp_path: Path) -> None:
+    process, path = other_process(tmp_path)  # it has a lock that works and that this process does not see
+    assert [run.status for run in list_runs(tmp_path)] == ["live"]
+    for take in (RunDirectory.open, Hold, remove_run):
+        with pytest.raises(Refused, match=f"in process {process.pid}"):
+            take(path)
+    process.kill()
+    process.wait()
+    assert [run.status for run in list_runs(tmp_path)] == ["stale"]
+    again = RunDirectory.open(path)
+    assert json.loads((path / "lock").read_text())["flock"] is False
+    an_hour_ago = time.time() - 3600
+    os.utime(path / "lock", (an_hour_ago, an_hour_ago))  # one long step, or a heartbeat that cannot be written
+    with pytest.raises(Refused, match=f"in process {os.getpid()}"):
+        Hold(path)
+    again.close()
+    remove_run(path)
+
+
+def test_a_lock_of_an_earlier_version_on_a_mount_that_grants_every_lock_is_told_by_its_process_and_heartbeat(
+    run: RunDirectory, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("every_lock_is_granted")
+    lock = run.path / "lock"
+    recorded = json.loads(lock.read_text()) | {"flock": True}
+    lock.write_text(json.dumps({key: value for key, value in recorded.items() if key != "process_table"}))
+    assert holder(run.path) is not None
+    an_hour_ago = time.time() - 3600
+    os.utime(lock, (an_hour_ago, an_hour_ago))
+    assert holder(run.path) is None
+
+
+def test_a_lock_that_never_answers_does_not_hang_a_list(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        RunDirectory.create(run.path.parent, f"y{number}", "", {}).close()
+    answered = threading.Event()
+    monkeypatch.setattr(locking, "ANSWER_S", 0.05)
+    monkeypatch.setattr(locking, "_silent_devices", set())
+    calls: list[int] = []
+
+    def flock(descriptor: int, how: int) -> None:
+        calls.append(how)
+        answered.wait(60)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    began = time.monotonic()
+    try:
+        runs = list_runs(run.path.parent)
+    finally:
+        answered.set()
+    assert time.monotonic() - began < 30 and len(calls) == 1  # that file system is not asked a second time
+    assert sorted((r.status, r.name == run.name) for r in runs) == [("live", True), *[("stale", False)] * 5]
+
+
+@pytest.mark.parametrize("other", [{"process_table": "another boot:1"}, {"host": "gpu-box-7"}])
+def test_a_process_in_another_container_or_boot_counts_by_its_heartbeat_and_not_by_its_number_here(
+    run: RunDirectory, other: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("every_lock_is_granted")
+    lock = run.path / "lock"
+    lock.write_text(json.dumps(json.loads(lock.read_text()) | other | {"pid": 2**22 + 1}))
+    assert holder(run.path) is not None
+    an_hour_ago = time.time() - 3600
+    os.utime(lock, (an_hour_ago, an_hour_ago))
+    assert holder(run.path) is None
 
 
 def test_a_session_that_is_forgotten_lets_go_of_its_run(tmp_path: Path) -> None:
