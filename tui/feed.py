@@ -218,6 +218,8 @@ class Feed:
         self._curves = _Curves(stride)
         self._pace = _Pace()
         self._samples_per_s: float | None = None
+        self._last_end = (0, 0)
+        """Epoch and step of the last `epoch` event."""
 
     def pull(self) -> bool:
         """Take in what happened since the last call; say whether anything did."""
@@ -300,11 +302,19 @@ class Feed:
             self._pace = _Pace()
         self._asked.clear()
 
+    def _forget_from(self, step: int) -> None:
+        """Forget this step and later ones: the run went back to a checkpoint and takes them again."""
+        self._curves.cut(step)
+        self._changes = deque((change for change in self._changes if change.step < step), _LR_CHANGES)
+        self._last_end = (0, 0)
+
     def _take_step(self, event: Step) -> None:
-        curves = self._curves
-        if event.step <= self._now.get("step", 0):
-            curves.cut(event.step)
-            self._changes = deque((change for change in self._changes if change.step < event.step), _LR_CHANGES)
+        curves, epoch = self._curves, event.epoch
+        ended_epoch, ended_at = self._last_end
+        if epoch == ended_epoch + 1 and event.step <= ended_at:
+            epoch = ended_epoch  # from an earlier version, which said an epoch's last step after the epoch
+        elif event.step <= self._now.get("step", 0):
+            self._forget_from(event.step)
         if event.step > self._now.get("paused_at", -1) and self._now["state"] == "paused":
             self._now |= {"state": "training", "hold": None}
         curves.train_loss.append(event.step, event.loss)
@@ -316,9 +326,12 @@ class Feed:
         self._pace.seen(event.time, event.step)
         before = self._samples_per_s
         self._samples_per_s = event.samples_per_s if before is None else 0.8 * before + 0.2 * event.samples_per_s
-        self._now |= {"epoch": event.epoch, "step": event.step, "lr_now": event.lr}
+        self._now |= {"epoch": epoch, "step": event.step, "lr_now": event.lr}
 
     def _take_epoch(self, event: Epoch) -> None:
+        if event.step < self._now.get("step", 0) or event.step <= self._last_end[1]:
+            self._forget_from(event.step)
+        self._last_end = (event.epoch, event.step)
         for name, value in event.metrics.items():
             self._curves.by_epoch.setdefault(name, Series()).append(event.step, value)
         self._pace.seen(event.time, event.step)
@@ -326,7 +339,7 @@ class Feed:
             self._samples_per_s = event.samples_per_s
         self._now |= {
             "epoch": event.epoch,
-            "step": max(event.step, self._now.get("step", 0)),
+            "step": event.step,
             "best": event.best,
             "best_epoch": event.best_epoch,
             "patience_used": event.patience_used,
@@ -353,10 +366,8 @@ class Feed:
         else:
             ended = {"state": "finished", "reason": event.reason, "message": event.message, "seconds": event.seconds}
             self._now |= ended
-        self._now |= {
-            "epoch": max(event.epoch, self._now.get("epoch", 0)),
-            "step": max(event.step, self._now.get("step", 0)),
-        }
+        if event.step:  # else it ended before it knew where it stands
+            self._now |= {"epoch": event.epoch, "step": event.step}
         if event.best_epoch is not None:
             self._now |= {"best": event.best, "best_epoch": event.best_epoch}
         level: Literal["info", "error"] = "error" if event.reason is Reason.FAILED else "info"

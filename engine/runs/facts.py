@@ -130,6 +130,14 @@ class _Last:
         return max((event.time for event in self._events.values()), default=None)
 
     @property
+    def training(self) -> Step | Epoch | None:
+        """What was trained last."""
+        step, epoch = self.of(Step), self.of(Epoch)
+        if step is not None and epoch is not None and step.step <= epoch.step and step.epoch == epoch.epoch + 1:
+            return epoch  # from an earlier version, which said an epoch's last step after the epoch
+        return step or epoch
+
+    @property
     def best(self) -> Finished | Epoch | Checkpoint | None:
         """What knows the best value so far."""
         finished, checkpoint = self.of(Finished), self.of(Checkpoint)
@@ -158,7 +166,7 @@ class _Last:
 
 def _facts(first: RunStarted | None, last: _Last, resumes: list[Resume]) -> Facts:
     finished, best = last.of(Finished), last.best
-    latest = finished or last.of(Step) or last.of(Epoch) or last.of(Checkpoint)
+    latest = finished or last.training or last.of(Checkpoint)
     facts: dict[str, Any] = {"held": last.held, "said": last.said}
     if first is not None:
         stopping = _dict(_dict(first.experiment.get("training")).get("early_stopping"))

@@ -4,13 +4,17 @@ A metric that is not finite is written as the string "NaN", "Infinity" or "-Infi
 Epochs and steps count from 1. Times are seconds since the Unix epoch, UTC.
 
     run_started   once, when the model stands on its device and the first step is about to be taken
-    step          at most ten a second, however fast the steps are
+    step          at most ten a second, however fast the steps are; and the last step of each epoch and of each session
     epoch         after the validation of each epoch
     checkpoint    when a checkpoint lies whole on the disk
     command       what a viewer asked for, and what came of it
     device        memory and load, every two seconds; ever more rarely while the run is held
     log           a sentence for the person who watches
     finished      once, the last one
+
+The steps of an epoch are said before the epoch is: a `step` event after the `epoch` event of epoch N is of epoch N + 1.
+A `step` or `epoch` event whose step is not later than one before it comes from a run that went back to a checkpoint.
+Earlier versions said the last step of an epoch after the epoch, as the first one of epoch N + 1.
 """
 
 from __future__ import annotations

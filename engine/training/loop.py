@@ -4,7 +4,7 @@
         for each batch, in the order that seed and epoch give:
             forward, loss, backward, clip, step, schedule
             at most ten times a second: `step` event, then what viewers ask for
-        validate, `epoch` event, checkpoint
+        `step` event of the last step, validate, `epoch` event, checkpoint
         stop, when patience has run out or the threshold is reached
 
 Nothing in a step waits for the device: losses and outputs stay there until they are fetched together.
@@ -175,15 +175,24 @@ class Loop:
         self._grad_norm: Tensor | None = None
         self._next_tick = self._next_grad_norm = 0.0
         self._unsaid = (0.0, 0.0, 0)
+        self._fetched_at = (0, 0)
         self._said_at, self._said_paused_s = 0.0, 0.0
 
     def run(self) -> Why:
         """Train to the end of the run, or until the loop is to be left; says why.
 
+        The last step of each epoch is said before the epoch is, and the last one of all before this returns.
+
         Raises:
             NotFinite: the loss stopped being finite.
         """
         self._said_at, self._said_paused_s = monotonic(), self.paused_s
+        try:
+            return self._run()
+        finally:
+            self.say_last_step()
+
+    def _run(self) -> Why:
         if self.stopping.over:
             # Resumed after it had stopped early: there is no other end to reach.
             return Reason.EARLY_STOPPED
@@ -193,6 +202,7 @@ class Loop:
             if reason := self._train():
                 return reason
             self.collect()
+            self.say_last_step()
             self.require_finite_weights()
             train_s = monotonic() - began - (self.paused_s - paused)
             # An epoch that was gone on with has samples of another process, which cost this one no time.
@@ -343,9 +353,11 @@ class Loop:
         """
         total, weight, samples, broken = self.losses.fetch()
         gradients = self.guard is None or self.guard.fetch()
-        self._unsaid = (self._unsaid[0] + total, self._unsaid[1] + weight, self._unsaid[2] + samples)
-        if broken is not None or (self._unsaid[2] and monotonic() >= self._said_at + TICK_S):
-            self._say_step()
+        if samples:
+            self._unsaid = (self._unsaid[0] + total, self._unsaid[1] + weight, self._unsaid[2] + samples)
+            self._fetched_at = self.position.epoch, self.position.step
+        if broken is not None or monotonic() >= self._said_at + TICK_S:
+            self.say_last_step()
         if broken is not None:
             raise self._not_finite("The loss", broken)
         if not gradients:
@@ -366,15 +378,18 @@ class Loop:
         if not all_finite([p for p in self.network.parameters() if p.requires_grad]):
             raise self._not_finite("A weight", self.position.step)
 
-    def _say_step(self) -> None:
+    def say_last_step(self) -> None:
+        """Say the steps of which the losses are fetched and no event was said yet, if there are any."""
+        if not self._unsaid[2]:
+            return
         (total, weight, samples), now = self._unsaid, monotonic()
         elapsed = now - self._said_at - (self.paused_s - self._said_paused_s)
         self._unsaid, self._said_at, self._said_paused_s = (0.0, 0.0, 0), now, self.paused_s
         self.watch.say(
             Step(
-                epoch=self.position.epoch,
-                step=self.position.step,
-                loss=total / weight,
+                epoch=self._fetched_at[0],
+                step=self._fetched_at[1],
+                loss=total / weight if weight else math.nan,
                 lr=self.rate.last,
                 grad_norm=None if self._grad_norm is None else float(self._grad_norm),
                 samples_per_s=samples / max(elapsed, 1e-9),

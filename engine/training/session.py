@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -210,6 +211,8 @@ class Session:
         assert self._loop is not None
         self._look_around()
         self._save_if_due()
+        if self._paused:
+            self._loop.say_last_step()
         while self._paused and self._ending is None:
             if self._released:
                 return RELEASED
@@ -433,6 +436,7 @@ class Session:
         self._look_for_folder()
         if loop is not None:
             loop.collect()
+            loop.say_last_step()
             keeper.save(loop)
         saved = keeper.close()
         best = keeper.best if run.stopping.restore_best else None
@@ -445,6 +449,10 @@ class Session:
     def _failed(self, error: BaseException) -> str:
         self._run.write_log("".join(traceback.format_exception(error)))
         sentence = faults.sentence(error).rstrip(".")
+        if self._loop is not None:
+            with suppress(Exception):  # the device may be what failed
+                self._loop.collect()
+                self._loop.say_last_step()
         # Only what was flushed to the disk is whole.
         if (
             self._keeper is not None

@@ -195,6 +195,17 @@ def test_the_last_epoch_is_found_behind_an_hour_of_steps(tmp_path: Path) -> None
     assert summary.best == 0.75 and summary.epoch == (19_999 - 1) // 23 + 1
 
 
+def test_a_killed_run_of_an_earlier_version_is_in_its_last_epoch_and_not_beyond(tmp_path: Path) -> None:
+    late = step(690).model_copy(update={"epoch": 31})
+    for events, shown in (((epoch(30), late), 30), ((epoch(29), step(690)), 30), ((epoch(30), late, step(40)), 2)):
+        run = make(tmp_path / str(len(events)) / str(shown) / events[0].event)
+        for event in (started(run), *events):
+            run.append(event)
+        disown(run, pid=2**22 + 5)
+        summary = summarize(run.path)
+        assert summary is not None and (summary.status, summary.epoch) == ("stale", shown)
+
+
 def test_values_that_are_not_finite_are_numbers_again(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.append(started(run))
