@@ -112,7 +112,7 @@ def holder(run: Path) -> dict[str, Any] | None:
         if not stat.S_ISREG(status.st_mode):
             return None
         process = _read(descriptor)
-        free = locking.try_shared(descriptor)
+        free = locking.is_free(descriptor)
         if free is False or _is_there(process, status.st_mtime, locks_work=free is not None):
             return {**process, "heartbeat": status.st_mtime}
         return None

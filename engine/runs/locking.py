@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 try:
@@ -17,7 +17,7 @@ try:
 except ImportError:  # this system has no flock
     fcntl = None  # type: ignore[assignment]
 
-ANSWER_S = 1.0
+ANSWER_S = 2.0
 """Seconds after which a lock that has not answered is taken for one that does not work."""
 
 _silent_devices: set[int] = set()
@@ -30,12 +30,12 @@ def try_exclusive(descriptor: int) -> bool | None:
     Returns:
         True: locked. False: another descriptor has it. None: locks do not work here.
     """
-    return _try(descriptor, "LOCK_EX")
+    return _ask(descriptor, _lock)
 
 
-def try_shared(descriptor: int) -> bool | None:
-    """The same beside others that lock it with this function."""
-    return _try(descriptor, "LOCK_SH")
+def is_free(descriptor: int) -> bool | None:
+    """Whether nobody has the file locked; None where locks do not work. Nothing stays locked by asking."""
+    return _ask(descriptor, _look)
 
 
 def excludes(path: str | os.PathLike[str]) -> bool:
@@ -48,32 +48,46 @@ def excludes(path: str | os.PathLike[str]) -> bool:
     except OSError:
         return False
     try:
-        return try_shared(second) is False
+        return is_free(second) is False
     finally:
         os.close(second)
 
 
-@dataclass(slots=True)
+def _lock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _look(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
 class _Asker:
     """A thread that calls `flock`, since only another thread can be left alone with a call that hangs."""
 
-    requests: SimpleQueue[tuple[int, int, SimpleQueue[bool | None]]] = field(default_factory=SimpleQueue)
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.requests: SimpleQueue[tuple[int, Callable[[int], None], SimpleQueue[bool | None]]] = SimpleQueue()
         threading.Thread(target=self._answer, name="flock", daemon=True).start()
 
     def _answer(self) -> None:
         while True:
-            descriptor, operation, reply = self.requests.get()
-            reply.put(_flock(descriptor, operation))
+            descriptor, call, reply = self.requests.get()
+            answer: bool | None = True
+            try:
+                call(descriptor)
+            except BlockingIOError:
+                answer = False
+            except OSError:
+                answer = None
             with suppress(OSError):
                 os.close(descriptor)
+            reply.put(answer)
 
 
 _asker: _Asker | None = None
 
 
-def _try(descriptor: int, operation: str) -> bool | None:
+def _ask(descriptor: int, call: Callable[[int], None]) -> bool | None:
     global _asker
     if fcntl is None:
         return None
@@ -83,23 +97,13 @@ def _try(descriptor: int, operation: str) -> bool | None:
     reply: SimpleQueue[bool | None] = SimpleQueue()
     _asker = _asker or _Asker()
     # A copy shares the lock, and cannot be closed and given to another file while a call hangs.
-    _asker.requests.put((os.dup(descriptor), getattr(fcntl, operation) | fcntl.LOCK_NB, reply))
+    _asker.requests.put((os.dup(descriptor), call, reply))
     try:
         return reply.get(timeout=ANSWER_S)
     except Empty:
         _silent_devices.add(device)
         _asker = None
         return None
-
-
-def _flock(descriptor: int, operation: int) -> bool | None:
-    try:
-        fcntl.flock(descriptor, operation)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
 
 
 def _forget_thread() -> None:
