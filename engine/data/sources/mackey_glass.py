@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from engine.data.dataset import Dataset
     from engine.data.splits import Split
 
-BETA, GAMMA, EXPONENT = 0.2, 0.1, 10
+BETA, GAMMA = 0.2, 0.1
 START = 1.2
 STEPS_PER_UNIT = 10
 LONGEST = 1_000_000
@@ -85,8 +86,7 @@ class MackeyGlass(Source):
 
         values = series(self.length, self.tau)
         spans = split.spans(self.length)
-        fitted = values[: spans.train_end]
-        mean, std = float(fitted.mean()), float(fitted.std())
+        mean, std = _mean_and_std(values[: spans.train_end].tolist())
         standardised = ((values - mean) / std).astype("float32")
 
         starts, parts = in_time(spans, self.window + self.horizon, self.stride)
@@ -108,13 +108,17 @@ class MackeyGlass(Source):
 
 
 def series(length: int, tau: int, transient: int = TRANSIENT) -> NDArray[np.float64]:
-    """x(t) once a unit of time, for dx/dt = β x(t-τ) / (1 + x(t-τ)ⁿ) - γ x.
+    """x(t) once a unit of time, for dx/dt = β x(t-τ) / (1 + x(t-τ)¹⁰) - γ x.
 
     Started from a constant 1.2; the first `transient` units of time are left out.
 
     Fourth-order Runge-Kutta with a fixed step of 0.1; the delayed values between steps by cubic Hermite interpolation.
     Within one delay the delayed term is known already, which leaves x' = g(t) - γ x: a Runge-Kutta step is then linear
     in x and g, and the steps of a whole delay are one cumulative sum.
+
+    The series is the same to the bit on every CPU, since it is chaotic and a rounding becomes another series. Therefore
+    only operations that IEEE 754 rounds correctly are used, in a fixed order: + - * / of elements and running sums and
+    products. A library's power or exponential rounds differently with other vector units.
     """
     import numpy as np
 
@@ -123,29 +127,40 @@ def series(length: int, tau: int, transient: int = TRANSIENT) -> NDArray[np.floa
     steps = (transient + length - 1) * STEPS_PER_UNIT
 
     z = GAMMA * h
-    decay = 1 - z + z**2 / 2 - z**3 / 6 + z**4 / 24
+    z2, z3, z4 = z * z, z * z * z, z * z * z * z
+    decay = 1 - z + z2 / 2 - z3 / 6 + z4 / 24
     weight_start, weight_middle, weight_end = (
-        h / 6 * (1 - z + z**2 / 2 - z**3 / 4),
-        h / 6 * (4 - 2 * z + z**2 / 2),
+        h / 6 * (1 - z + z2 / 2 - z3 / 4),
+        h / 6 * (4 - 2 * z + z2 / 2),
         h / 6,
     )
 
-    def production(delayed: NDArray[np.float64]) -> NDArray[np.float64]:
-        return BETA * delayed / (1 + delayed**EXPONENT)
-
-    powers = decay ** np.arange(1, lag + 1)
+    powers = np.multiply.accumulate(np.full(lag, decay))
     x = np.empty(steps + lag + 1)
     x[0] = START
-    g = np.full(lag + 1, production(np.array(START)))  # at the ends of this block's steps
+    g = np.full(lag + 1, _production(np.array(START)))  # at the ends of this block's steps
     g_middle = g[:-1]
     for first in range(0, steps, lag):
         forcing = weight_start * g[:-1] + weight_middle * g_middle + weight_end * g[1:]
         block = x[first : first + lag + 1]
-        block[1:] = powers * (block[0] + np.cumsum(forcing / powers))
+        block[1:] = powers * (block[0] + np.add.accumulate(forcing / powers))
         slope = g - GAMMA * block
         middle = (block[:-1] + block[1:]) / 2 + h / 8 * (slope[:-1] - slope[1:])
-        g, g_middle = production(block), production(middle)
+        g, g_middle = _production(block), _production(middle)
     return x[transient * STEPS_PER_UNIT : steps + 1 : STEPS_PER_UNIT]
+
+
+def _production(delayed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """β x / (1 + x¹⁰), the tenth power by multiplication."""
+    x2 = delayed * delayed
+    x4 = x2 * x2
+    return BETA * delayed / (1 + x4 * x4 * x2)
+
+
+def _mean_and_std(values: list[float]) -> tuple[float, float]:
+    """Mean and standard deviation from exactly rounded sums, which do not depend on the order of addition."""
+    mean = math.fsum(values) / len(values)
+    return mean, math.sqrt(math.fsum((value - mean) * (value - mean) for value in values) / len(values))
 
 
 def _round_up(value: float) -> int:

@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -40,6 +41,26 @@ def integrated_by_scipy(end: int, tau: int) -> np.ndarray:
 def test_the_series_is_that_of_an_independent_integration(tau: int) -> None:
     reference = integrated_by_scipy(240, tau)
     assert np.abs(series(240, tau, transient=0) - reference).max() < 1e-6
+
+
+SHA256 = {
+    (6000, 17): "cc4edbd38da6c45bdf806f10c66bdc3709486a58fa573d36642f2c05cae80fc6",
+    (6000, 30): "e533d98ea926349a49d7ce09e2009567796fbf82789dea14b76ec3f1ecde8543",
+    (1000, 5): "e1a6418e6fdb90548874f06b7bf321a8f381a378dbf1762d5e2cb0239be82aac",
+    (20000, 300): "5f99f41f43b0af672b8d8ea495a4b0af60f31f211283c9149ae3ba23fb6d5def",
+}
+"""Of the series' bytes, by length and tau; a series in plain Python floats, without numpy, has the same."""
+STATISTICS = {"mean": "0x1.dc61b68fd2f43p-1", "std": "0x1.cf4873c9bcd20p-3"}
+
+
+@pytest.mark.parametrize(("length", "tau"), SHA256)
+def test_the_series_is_the_same_to_the_bit_on_every_machine(length: int, tau: int) -> None:
+    assert hashlib.sha256(series(length, tau).astype("<f8").tobytes()).hexdigest() == SHA256[length, tau]
+
+
+def test_mean_and_standard_deviation_are_the_same_to_the_bit_on_every_machine() -> None:
+    statistics = load_data(data(), seed=0).statistics
+    assert {name: value.hex() for name, value in statistics.items()} == STATISTICS
 
 
 def test_the_series_has_the_range_mean_and_rhythm_that_are_known_of_it() -> None:
