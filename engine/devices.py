@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 from engine.experiment.mistakes import Mistake, Refused, put
+from engine.machine import machine
 
 Precision = Literal["float32", "bfloat16", "float16"]
 
@@ -36,45 +34,40 @@ class DeviceInfo:
 
 def devices() -> tuple[DeviceInfo, ...]:
     """Every device that torch can train on here, the one that "auto" takes first."""
-    import psutil
-    import torch
-
+    here = machine()
     found = []
-    for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        free, total = torch.cuda.mem_get_info(i)
+    for i in range(here.gpus()):
+        gpu, memory = here.gpu(i), here.gpu_memory(i)
         found.append(
             DeviceInfo(
                 device=f"cuda:{i}",
-                name=torch.cuda.get_device_name(i),
-                memory_bytes=total,
-                free_bytes=free,
-                precisions=("float32", "bfloat16", "float16")
-                if torch.cuda.is_bf16_supported()
-                else ("float32", "float16"),
-                note=f"compute capability {'.'.join(map(str, torch.cuda.get_device_capability(i)))}",
+                name=gpu.name,
+                memory_bytes=memory.total,
+                free_bytes=memory.free,
+                precisions=("float32", "bfloat16", "float16") if gpu.bfloat16 else ("float32", "float16"),
+                note=f"compute capability {'.'.join(map(str, gpu.capability))}",
             )
         )
-    if torch.backends.mps.is_available():
-        memory = psutil.virtual_memory()
+    memory = here.memory()
+    if here.has_mps():
         found.append(
             DeviceInfo(
                 device="mps",
                 name="Apple GPU",
                 memory_bytes=memory.total,
-                free_bytes=memory.available,
+                free_bytes=memory.free,
                 precisions=("float32", "bfloat16", "float16"),
                 note="shares the machine's memory",
             )
         )
-    memory = psutil.virtual_memory()
     found.append(
         DeviceInfo(
             device="cpu",
-            name=_cpu_name(),
+            name=here.cpu_name(),
             memory_bytes=memory.total,
-            free_bytes=memory.available,
+            free_bytes=memory.free,
             precisions=("float32", "bfloat16"),
-            note=f"{available_cores()} cores",
+            note=f"{here.cores()} cores",
         )
     )
     return tuple(found)
@@ -86,10 +79,7 @@ def resolve_device(wanted: str) -> str:
     Raises:
         Refused: there is no such device.
     """
-    import torch
-
-    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    mps = torch.backends.mps.is_available()
+    cuda, mps = machine().gpus(), machine().has_mps()
     if wanted == "auto":
         return "cuda:0" if cuda else "mps" if mps else "cpu"
     kind, _, index = wanted.partition(":")
@@ -139,13 +129,11 @@ def resolve_precision(amp: str, device: str) -> Precision:
 
 def in_hardware(precision: Precision, device: str) -> bool:
     """Whether a device multiplies matrices of that type itself, and so gains by it; else they are emulated."""
-    import torch
-
     if precision == "float32" or device == "mps":
         return True
     if device.startswith("cuda"):
-        return torch.cuda.get_device_capability(device) >= ((8, 0) if precision == "bfloat16" else (7, 0))
-    return precision == "bfloat16" and bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu_flags())
+        return machine().gpu(gpu_index(device)).capability >= ((8, 0) if precision == "bfloat16" else (7, 0))
+    return precision == "bfloat16" and bool({"avx512_bf16", "amx_bf16", "bf16"} & machine().cpu_flags())
 
 
 def scales_gradients(precision: Precision) -> bool:
@@ -165,33 +153,10 @@ def resolve_threads(wanted: int | str, step_flops: float) -> int:
 
 
 def available_cores() -> int:
-    """Physical cores that this process may run on; the machine's, less what its affinity mask leaves out."""
-    import psutil
-
-    try:
-        allowed = len(os.sched_getaffinity(0))
-    except AttributeError:
-        allowed = os.cpu_count() or 1
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+    """Physical cores that this process may run on."""
+    return machine().cores()
 
 
-def _cpu_name() -> str:
-    return _cpu_info("model name") or platform.processor() or platform.machine()
-
-
-def _cpu_flags() -> frozenset[str]:
-    """What a CPU says that it can do; nothing where it does not say so, as outside of Linux."""
-    return frozenset((_cpu_info("flags") or _cpu_info("Features")).split())
-
-
-@lru_cache(maxsize=8)
-def _cpu_info(name: str) -> str:
-    """What Linux says about the first CPU under that name."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
-            for line in cpuinfo:
-                if line.startswith(name):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return ""
+def gpu_index(device: str) -> int:
+    """The number of a CUDA device in its torch name; "cuda" is the first."""
+    return int(device.partition(":")[2] or 0)

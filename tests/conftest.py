@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from described_machine import DescribedMachine
+
+import engine.machine
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+"""Fresh processes, which know no described machine, have no GPU either."""
+
+
+@pytest.fixture(autouse=True)
+def described_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[DescribedMachine], None]:
+    """A machine that is the same wherever the tests run; a test may call this with one of its own."""
+
+    def describe(machine: DescribedMachine) -> None:
+        monkeypatch.setattr(engine.machine, "_machine", machine)
+
+    describe(DescribedMachine())
+    return describe
 
 
 @pytest.fixture(autouse=True)

@@ -147,3 +147,24 @@ def test_no_file_reads_pickles() -> None:
                 if called in ("np.load", "numpy.load"):
                     allowed = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
                     assert allowed.get("allow_pickle", "False") == "False", path
+
+
+ASKS = (
+    "virtual_memory",
+    "device_count",
+    "cpu_count",
+    "sched_getaffinity",
+    "disk_usage",
+    "statvfs",
+    "mem_get_info",
+    "/proc/cpuinfo",
+)
+
+
+def test_one_file_alone_asks_what_the_machine_is() -> None:
+    asking = {
+        str(path.relative_to(ROOT))
+        for path in (*sources("engine"), *sources("tui"))
+        if any(ask in path.read_text(encoding="utf-8") for ask in ASKS)
+    }
+    assert asking == {"engine/machine.py"}

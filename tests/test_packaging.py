@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 import tomllib
 import venv
 import zipfile
@@ -46,7 +45,9 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, timeout=120)
     # A plain path in a .pth adds that folder without reading the .pth files in it, so the tree itself is not seen.
-    (purelib / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    # The dependencies may lie in several folders: an environment may see those of the system.
+    seen = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (purelib / "dependencies.pth").write_text("\n".join(seen) + "\n")
     return folder / "bin" / "torchdeck"
 
 

@@ -1,7 +1,7 @@
 """`torchdeck` in a process of its own without the two seconds that importing torch takes: forked from one that has.
 
-What is run is what the console script runs, with its own working folder, environment, files and exit status. A test of
-what a fresh process does, or of signals and pipes, starts one.
+What is run is what the console script runs, with its own working folder, environment, files and exit status, on the
+machine that tests describe. A test of what a fresh process does, or of signals and pipes, starts one.
 
     python tests/warm_torchdeck.py       a request is a line of JSON on stdin, an answer one on stdout
 """
@@ -21,6 +21,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
+
+from described_machine import DescribedMachine
 
 _AT_START = ("PYTHON", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_", "LD_")
 """Variables that a process reads when it begins, and no more."""
@@ -108,6 +110,7 @@ def serve(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Import what commands need, and answer requests until there is nothing more to read."""
     for module in _IMPORTED:
         importlib.import_module(module)
+    importlib.import_module("engine.machine")._machine = DescribedMachine()
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)
 

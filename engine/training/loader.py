@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from engine.data.samples import Samples, take
 from engine.experiment.mistakes import Refused
-from engine.training.placement import shared_memory_room
+from engine.machine import machine
 
 AHEAD = 2
 """Batches that are read ahead, by each process."""
@@ -46,7 +46,7 @@ class Loader:
         self.samples = samples
         self.pin = pin
         # A batch on its way lies in shared memory, which a container may have little of: half of it is left alone.
-        fit = shared_memory_room() // 2 // max(1, batch_bytes * (AHEAD + 1))
+        fit = machine().shared_memory_room() // 2 // max(1, batch_bytes * (AHEAD + 1))
         self.workers = min(workers, fit)
         self.waited_s = 0.0
         """Time that whoever iterates has waited for batches."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import psutil
 
-from engine.devices import available_cores
+from engine.devices import gpu_index
+from engine.machine import machine
 from engine.training.events import Device
 
 
@@ -29,14 +30,12 @@ class DeviceMonitor:
             return self._read_cuda()
         return Device(
             memory_bytes=self._process.memory_info().rss,
-            memory_total_bytes=psutil.virtual_memory().total,
-            load=min(1.0, self._process.cpu_percent() / 100 / available_cores()),
+            memory_total_bytes=machine().memory().total,
+            load=min(1.0, self._process.cpu_percent() / 100 / machine().cores()),
         )
 
     def _read_cuda(self) -> Device:
-        import torch
-
-        free, total = torch.cuda.mem_get_info(self.device)
+        memory = machine().gpu_memory(gpu_index(self.device))
         load = None
         if self._nvml is not None:
             pynvml, handle = self._nvml
@@ -44,7 +43,7 @@ class DeviceMonitor:
                 load = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
             except pynvml.NVMLError:
                 self._nvml = None
-        return Device(memory_bytes=total - free, memory_total_bytes=total, load=load)
+        return Device(memory_bytes=memory.total - memory.free, memory_total_bytes=memory.total, load=load)
 
 
 def _nvml_handle(device: str) -> tuple[Any, Any] | None:

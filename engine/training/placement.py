@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +10,10 @@ from torch import Tensor
 from engine.data import Dataset
 from engine.data.samples import Ragged, Windows
 from engine.data.transforming import Transformed
-from engine.devices import available_cores
+from engine.devices import available_cores, gpu_index
 from engine.experiment.document import Data
 from engine.free_memory import free_host_memory
+from engine.machine import machine
 from engine.sizes import size_text
 
 MOST_WORKERS = 8
@@ -77,15 +77,6 @@ def free_memory(device: str) -> int:
     On a GPU, memory that torch has reserved and does not use is free as well.
     """
     if device.startswith("cuda"):
-        free, _ = torch.cuda.mem_get_info(device)
+        free = machine().gpu_memory(gpu_index(device)).free
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return free_host_memory()
-
-
-def shared_memory_room() -> int:
-    """Bytes free where processes hand batches to one another; very many where that is no file system."""
-    try:
-        status = os.statvfs("/dev/shm")
-    except OSError:
-        return 1 << 62
-    return status.f_bavail * status.f_frsize

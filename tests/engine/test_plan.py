@@ -133,8 +133,6 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
     ],
 )
 def test_a_mistake_is_named_with_its_path_and_the_fix(overrides, where, fix):
-    if torch.cuda.is_available() and "training.amp" in overrides[0]:
-        pytest.skip("a GPU computes in float16")
     (mistake,) = said("digits-cnn", *overrides)
     assert where in mistake
     assert fix in mistake

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from described_machine import DescribedMachine
 
 from engine.devices import in_hardware
 from engine.experiment import load
+from engine.machine import Gpu, Memory
 from engine.plan import check
 from engine.precision_choices import precision_choices
 
@@ -29,18 +33,19 @@ def test_a_cpu_refuses_float16_and_says_why() -> None:
 
 @pytest.mark.parametrize(("flags", "said"), [({"avx512_bf16"}, "faster"), (set(), "slower")])
 def test_bfloat16_on_a_cpu_pays_where_the_cpu_multiplies_in_it(
-    flags: set[str], said: str, monkeypatch: pytest.MonkeyPatch
+    flags: set[str], said: str, described_machine: Callable[[DescribedMachine], None]
 ) -> None:
-    monkeypatch.setattr("engine.devices._cpu_flags", lambda: frozenset(flags))
+    described_machine(DescribedMachine(flags=frozenset(flags)))
     choice = next(c for c in precision_choices(load("digits-cnn", ["training.device=cpu"])) if c.amp == "bfloat16")
     assert said in choice.says and "GradScaler" not in choice.says
 
 
-def test_a_gpu_from_8_0_on_has_bfloat16_and_float16_needs_a_scaler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+def test_a_gpu_from_8_0_on_has_bfloat16_and_float16_needs_a_scaler(
+    described_machine: Callable[[DescribedMachine], None],
+) -> None:
     for capability, auto in (((7, 5), "float16"), ((8, 0), "bfloat16")):
-        monkeypatch.setattr("torch.cuda.get_device_capability", lambda device, it=capability: it)
+        gpu = Gpu(name="Some GPU", capability=capability, bfloat16=True)
+        described_machine(DescribedMachine(cuda=((gpu, Memory(total=80 << 30, free=60 << 30)),)))
         choices = {c.amp: c for c in precision_choices(load("digits-cnn", ["training.device=cuda"]))}
         assert choices["auto"].precision == auto
         assert "GradScaler" in choices["float16"].says and "faster" in choices["float16"].says

@@ -9,12 +9,10 @@ import pytest
 from screen_text import assert_golden, screen_text
 from test_home_screen import SIZES, settle
 
-from engine.devices import DeviceInfo
 from engine.editing.text import set_value
 from engine.experiment import preset_text, reads
 from tui.app import Deck
 from tui.design_rows import PARTS
-from tui.producer import Producer
 from tui.screens.design import DesignScreen
 
 HEALTHY = preset_text("digits-cnn")
@@ -33,21 +31,6 @@ for path, value in {
     WRONG = set_value(WRONG, path, value)
 
 
-class SomeMachine(Producer):
-    """The engine on a machine that is always the same."""
-
-    def devices(self) -> tuple[DeviceInfo, ...]:
-        cpu = DeviceInfo(
-            device="cpu",
-            name="Some CPU",
-            memory_bytes=16 << 30,
-            free_bytes=9 << 30,
-            precisions=("float32", "bfloat16"),
-            note="2 cores",
-        )
-        return (cpu,)
-
-
 def panel_of(screen: DesignScreen) -> str:
     """The rows of the form's panel, as they stand on the screen."""
     region = screen.form.region
@@ -60,7 +43,7 @@ def panel_of(screen: DesignScreen) -> str:
 def test_every_panel_looks_as_it_was_judged(tmp_path: Path, size: tuple[int, int], state: str) -> None:
     async def run() -> str:
         shown = []
-        deck = Deck(tmp_path, reads(HEALTHY if state == "healthy" else WRONG), producer=SomeMachine())
+        deck = Deck(tmp_path, reads(HEALTHY if state == "healthy" else WRONG))
         async with deck.run_test(size=size) as pilot:
             await settle(pilot, lambda: isinstance(deck.screen, DesignScreen) and deck.screen.design is not None)
             screen = deck.screen

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -28,6 +27,7 @@ from engine.data.images.decoding import Broken, Decoded, OtherSize, Pixels, Size
 from engine.data.images.folder import Folder
 from engine.data.progress import progress
 from engine.data.side_by_side import side_by_side
+from engine.machine import machine
 
 NAME = "images"
 VERSION = 1
@@ -208,7 +208,7 @@ def _opened(found: Found, total: int, size: Size, wanted: Wanted, name: str) -> 
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         _remove_stale(folder)
-        free = shutil.disk_usage(folder).free
+        free = machine().free_disk(folder)
         if bytes_ > min(CACHE_BYTES, CACHE_SHARE * free):
             found.why_not = (
                 f"they take {bytes_ / 1e9:,.1f} GB, and at most {CACHE_SHARE:.0%} of the {free / 1e9:,.1f} GB that "

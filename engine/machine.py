@@ -1,0 +1,134 @@
+"""The machine that this process runs on: its CPU, cores, memory and GPUs. The one place that asks for them.
+
+What the rest of the program shows or decides by the machine, it takes from `machine()`. So a test describes a machine,
+and what it sees is the same wherever it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """A CUDA device: its name, compute capability, and whether torch computes in bfloat16 there."""
+
+    name: str
+    capability: tuple[int, int]
+    bfloat16: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Bytes of a memory: all of it, and what is free."""
+
+    total: int
+    free: int
+
+
+class Machine:
+    """The machine as it is. Methods about GPUs import torch."""
+
+    def cpu_name(self) -> str:
+        """What the CPU is called."""
+        return _cpu_info("model name") or platform.processor() or platform.machine()
+
+    def cpu_flags(self) -> frozenset[str]:
+        """What the CPU says that it can do; nothing where it does not say so, as outside of Linux."""
+        return frozenset((_cpu_info("flags") or _cpu_info("Features")).split())
+
+    def cores(self) -> int:
+        """Physical cores that this process may run on; the machine's, less what its affinity mask leaves out."""
+        import psutil
+
+        try:
+            allowed = len(os.sched_getaffinity(0))
+        except AttributeError:
+            allowed = os.cpu_count() or 1
+        return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
+
+    def memory(self) -> Memory:
+        """The memory of the machine."""
+        import psutil
+
+        found = psutil.virtual_memory()
+        return Memory(total=found.total, free=found.available)
+
+    def left_in_container(self) -> int:
+        """Bytes below the memory limit of this process's control group; very many where there is none."""
+        try:
+            with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
+                return max(0, int(limit.read()) - int(used.read()))
+        except (OSError, ValueError):
+            return 1 << 62
+
+    def shared_memory_room(self) -> int:
+        """Bytes free where processes pass batches to one another; very many where that is no file system."""
+        try:
+            status = os.statvfs("/dev/shm")
+        except OSError:
+            return 1 << 62
+        return status.f_bavail * status.f_frsize
+
+    def free_disk(self, folder: Path) -> int:
+        """Bytes free on the disk that a folder lies on.
+
+        Raises:
+            OSError: there is no such folder.
+        """
+        return shutil.disk_usage(folder).free
+
+    def gpus(self) -> int:
+        """How many CUDA devices torch can use."""
+        import torch
+
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+    def gpu(self, index: int) -> Gpu:
+        """One of the CUDA devices."""
+        import torch
+
+        return Gpu(
+            name=torch.cuda.get_device_name(index),
+            capability=torch.cuda.get_device_capability(index),
+            bfloat16=torch.cuda.is_bf16_supported(),
+        )
+
+    def gpu_memory(self, index: int) -> Memory:
+        """The memory of a CUDA device. Creates a context there."""
+        import torch
+
+        free, total = torch.cuda.mem_get_info(index)
+        return Memory(total=total, free=free)
+
+    def has_mps(self) -> bool:
+        """Whether there is an Apple GPU that torch can use."""
+        import torch
+
+        return torch.backends.mps.is_available()
+
+
+_machine = Machine()
+
+
+def machine() -> Machine:
+    """The machine that this process runs on."""
+    return _machine
+
+
+@lru_cache(maxsize=8)
+def _cpu_info(name: str) -> str:
+    """What Linux says about the first CPU under that name."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+            for line in cpuinfo:
+                if line.startswith(name):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return ""
