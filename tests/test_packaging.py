@@ -89,6 +89,10 @@ def test_the_wheel_says_what_it_needs_and_what_it_brings(wheel: Path) -> None:
     extras = sum(map(len, project["optional-dependencies"].values()))
     assert len(metadata.get_all("Requires-Dist", [])) == len(project["dependencies"]) + extras
     assert str(metadata.get_payload()).startswith("# torchdeck")
+    assert metadata["License-Expression"] == "MIT"
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read(f"{info}/licenses/LICENSE").decode().startswith("MIT License")
+        assert {"engine/py.typed", "tui/py.typed"} <= set(archive.namelist())
 
 
 def test_the_installed_command_is_its_own_and_not_the_trees(elsewhere: Path, tmp_path: Path) -> None:
@@ -127,6 +131,14 @@ def test_every_command_answers_where_the_wheel_is_installed(
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() or done.stderr.strip()
     assert "Traceback" not in done.stderr
+
+
+def test_the_package_can_be_run_where_its_script_is_not_on_the_path(elsewhere: Path, tmp_path: Path) -> None:
+    by_module = run(elsewhere.with_name("python"), "-m", "tui", "--version", cwd=tmp_path)
+    assert by_module.returncode == 0, by_module.stderr
+    assert by_module.stdout == run(elsewhere, "--version", cwd=tmp_path).stdout != ""
+    usage = run(elsewhere.with_name("python"), "-m", "tui", "check", cwd=tmp_path).stderr
+    assert "Usage: python -m tui check" in usage
 
 
 def test_a_run_is_trained_where_the_wheel_is_installed(elsewhere: Path, tmp_path: Path) -> None:
