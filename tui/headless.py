@@ -20,6 +20,7 @@ from tui.answers import answer_text
 from tui.detach import Announcement, commands_read_before, go_on_detached, write_to_console_log
 from tui.feed import Feed, RunView, Source
 from tui.last_words import how_to_go_on, of_leaving, where_and_how
+from tui.printing.metrics import measured_text
 from tui.printing.text import bar, plain, plain_json
 from tui.quantities import left, number_text, span_text
 from tui.reading import reading_shown
@@ -282,9 +283,7 @@ def _line(event: Event, epochs: int) -> str:
                 f"{event.val_samples:,} to validate; {event.device} · {event.precision}{threads}"
             )
         case Epoch():
-            measured = "  ".join(
-                f"{k} {number_text(v)}" for k, v in event.metrics.items() if not k.startswith("train_")
-            )
+            measured = measured_text(event.metrics)
             mark = "  ◆ best" if event.best_epoch == event.epoch else ""
             return (
                 f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}  train_loss {number_text(event.train_loss)}  "

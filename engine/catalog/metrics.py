@@ -68,9 +68,11 @@ ENTRIES = (
         "r2",
         _NUMBERS,
         "max",
-        "The share of the target's variance that is explained; 0 is as good as always saying the mean.",
+        "The share of the target's variance that is explained; 0 is as good as always saying the mean. Of several "
+        "targets it is the mean of each one's own, which stand beside it as r2_NAME.",
         "To compare between targets of different units.",
-        formula="1 - Σ (y - x)² / Σ (y - mean(y))²",
+        formula="1 - Σ (y - x)² / Σ (y - mean(y))²\n"
+        "0 where y does not vary (1 without any error); no number for one sample",
         when_not="When the error is wanted in the target's own unit: rmse or mae.",
     ),
 )

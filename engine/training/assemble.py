@@ -52,6 +52,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, ran_with: RanWith | 
     optimizer = optimizer_of(experiment.optimizer, network, fused=device != "mps")
     task, outputs = dataset.description.task, dataset.description.outputs
     probabilities = experiment.loss.type == "BCELoss"
+    units, targets = dataset.units, dataset.description.targets
     return Loop(
         experiment,
         network=network,
@@ -66,7 +67,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, ran_with: RanWith | 
         average=average_of(experiment.regularization, network, epochs=experiment.training.epochs),
         mixing=_mixing(experiment.regularization, numbers=task in NUMBERS),
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
-        metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities, units=dataset.units),
+        metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities, units=units, targets=targets),
         ran_with=RanWith.of(plan, channels_last=channels_last),
         watch=watch,
     )

@@ -17,6 +17,9 @@ from engine.data.units import Units
 _HELD_ELEMENTS = 1 << 20
 """Outputs that may wait on the device before they are counted, in elements."""
 
+NAMED_TARGETS = 32
+"""Up to so many targets each has an R² of its own beside the mean."""
+
 
 class Metrics(Protocol):
     """Takes the outputs of batch after batch, and says what they come to."""
@@ -105,34 +108,64 @@ class ClassificationMetrics(_Gathered):
 
 
 class RegressionMetrics(_Gathered):
-    """Mean absolute error, root mean squared error and R² over all targets together; in units, where they have any."""
+    """Mean absolute error, root mean squared error and R²; errors are in units, where the targets have any.
 
-    def __init__(self, device: str, units: Units | None = None) -> None:
+    R² is the mean of each output's own, as in scikit-learn. Where there are several targets, each has its own beside
+    it, as `r2_NAME`: over a horizon the mean of its steps. As in scikit-learn it is 0 (1 without any error) where an
+    output does not vary, and no number for fewer than two samples.
+
+    Sums are centred: of each part of the samples by its own mean on the device, and the parts are put together on the
+    host in double precision (Chan et al., 1983). So neither a large offset nor a device without double precision costs
+    digits.
+
+    Args:
+        targets: names of the targets, in the order in which the outputs repeat them.
+    """
+
+    def __init__(self, device: str, units: Units | None = None, targets: tuple[str, ...] = ()) -> None:
         self.device = device
         self.units = units
+        self.targets = targets
         self._dtype = torch.float32 if device == "mps" else torch.float64
         super().__init__()
 
     def reset(self) -> None:
         """Forget everything."""
         super().reset()
-        self._sums = torch.zeros(5, dtype=self._dtype, device=self.device)
+        self._parts: list[Tensor] = []
 
     def _count(self, output: Tensor, target: Tensor) -> None:
-        output, target = output.to(self._dtype).reshape(target.shape), target.to(self._dtype)
-        if self.units is not None:
-            output, target = self.units.of(output), self.units.of(target)
-        error = output - target
-        count = torch.tensor(float(target.numel()), dtype=self._dtype, device=self.device)
-        self._sums += torch.stack([count, error.abs().sum(), error.square().sum(), target.sum(), target.square().sum()])
+        target = target.to(self._dtype).reshape(len(target), -1)
+        error = output.to(self._dtype).reshape(target.shape) - target
+        # From the first sample on: what does not vary is exactly 0 then.
+        first = target[0]
+        apart = target - first
+        middle = apart.mean(0)
+        spread = (apart - middle).square().sum(0)
+        count = torch.full_like(first, len(target))
+        self._parts.append(torch.stack([count, first, middle, spread, error.abs().sum(0), error.square().sum(0)]))
 
     def compute(self) -> dict[str, float]:
-        """The metrics over all that was added; R² is 0 where the targets do not vary."""
+        """The metrics over all that was added."""
         self._flush()
-        n, absolute, squared, total, total_squared = self._sums.double().cpu().tolist()
-        variation = total_squared - total * total / n
-        r2 = 1 - squared / variation if variation > 0 else 0.0
-        return {"mae": absolute / n, "rmse": (squared / n) ** 0.5, "r2": r2}
+        if not self._parts:
+            return dict.fromkeys(("mae", "rmse", "r2"), math.nan)
+        parts = torch.stack(self._parts).double().cpu()
+        count, spread = _together(parts)
+        absolute, squared = parts[:, 4].sum(0), parts[:, 5].sum(0)
+        scale = torch.tensor(self.units.scale, dtype=torch.float64).abs() if self.units else torch.ones_like(squared)
+        r2 = _r2(squared, spread, count)
+        return {
+            "mae": float((absolute * scale).mean() / count),
+            "rmse": float((squared * scale.square()).mean() / count) ** 0.5,
+            "r2": float(r2.mean()),
+        } | self._of_each_target(r2)
+
+    def _of_each_target(self, r2: Tensor) -> dict[str, float]:
+        several = len(self.targets)
+        if not 1 < several <= NAMED_TARGETS:
+            return {}
+        return {f"r2_{name}": float(r2[index::several].mean()) for index, name in enumerate(self.targets)}
 
     def state_dict(self) -> dict[str, Tensor]:
         """What has been summed so far, for a checkpoint in the middle of an epoch.
@@ -140,14 +173,41 @@ class RegressionMetrics(_Gathered):
         What waits goes on waiting: summed now, in another grouping, it would change the last bits of the epoch's sums.
         """
         waiting = {"outputs": torch.cat(self._outputs), "targets": torch.cat(self._targets)} if self._outputs else {}
-        return {"sums": self._sums.clone(), **waiting}
+        return ({"parts": torch.stack(self._parts)} if self._parts else {}) | waiting
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state_dict()`."""
+        """Go on from `state_dict()`. Sums of earlier versions, which tell no target from another, are left out."""
         self.reset()
-        self._sums = state["sums"].to(self.device, self._dtype)
+        if "parts" in state:
+            self._parts = list(state["parts"].to(self.device, self._dtype))
         if "outputs" in state:
             self.add(state["outputs"].to(self.device), state["targets"].to(self.device))
+
+
+def _together(parts: Tensor) -> tuple[float, Tensor]:
+    """Number of samples, and the sum of squares around the mean of each output (F,), from those of parts (P, ≥4, F).
+
+    Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983,
+    https://doi.org/10.1080/00031305.1983.10483115
+    """
+    # Means are counted from the first sample on, so that they are small where the targets are large.
+    begin = parts[0, 1]
+    count, mean, spread = 0.0, torch.zeros_like(begin), torch.zeros_like(begin)
+    for n, first, middle, own, *_ in parts:
+        size = float(n[0])
+        apart = (first - begin) + middle - mean
+        spread = spread + own + apart.square() * (count * size / (count + size))
+        mean = mean + apart * (size / (count + size))
+        count += size
+    return count, spread
+
+
+def _r2(squared: Tensor, spread: Tensor, count: float) -> Tensor:
+    """R² of each output (F,) from its sum of squared errors and of squares around its mean."""
+    if count < 2:
+        return torch.full_like(squared, math.nan)
+    constant = torch.where(squared == 0, 1.0, torch.where(squared.isnan(), math.nan, 0.0))
+    return torch.where(spread > 0, 1 - squared / spread, constant)
 
 
 class LanguageMetrics:
@@ -168,14 +228,16 @@ class LanguageMetrics:
     def add(self, output: Tensor, target: Tensor) -> None:
         """Take a batch: scores (N, T, K), or their log-probabilities, and tokens (N, T)."""
         scores = output.float()
-        nats = functional.cross_entropy(scores.flatten(0, 1), target.flatten(), reduction="sum")
+        nats = functional.cross_entropy(scores.flatten(0, 1), target.flatten(), reduction="none")
         hits = (scores.argmax(2) == target).sum()
         count = torch.tensor(float(target.numel()), dtype=self._dtype, device=self.device)
-        self._sums += torch.stack([count, nats.to(self._dtype), hits.to(self._dtype)])
+        self._sums += torch.stack([count, nats.sum(dtype=self._dtype), hits.to(self._dtype)])
 
     def compute(self) -> dict[str, float]:
         """The metrics over all that was added."""
         count, nats, hits = self._sums.double().cpu().tolist()
+        if not count:
+            return {"bits": math.nan, "accuracy": math.nan}
         return {"bits": nats / math.log(2) / count, "accuracy": hits / count}
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -188,11 +250,24 @@ class LanguageMetrics:
 
 
 def metrics_for(
-    task: str, outputs: int, device: str, *, probabilities: bool = False, units: Units | None = None
+    task: str,
+    outputs: int,
+    device: str,
+    *,
+    probabilities: bool = False,
+    units: Units | None = None,
+    targets: tuple[str, ...] = (),
 ) -> Metrics:
-    """The metrics of a task; `probabilities` says that a single output is a probability, not a logit."""
+    """The metrics of a task.
+
+    Args:
+        probabilities: whether a single output is a probability, not a logit.
+        targets: names of what is predicted, where these are numbers.
+    """
     if task == "classification":
         return ClassificationMetrics(outputs, device, threshold=0.5 if probabilities else 0.0)
     if task == "language modelling":
         return LanguageMetrics(device)
-    return RegressionMetrics(device, units)
+    # Of a forecast without names each output is a step ahead of one target.
+    numbered = tuple(map(str, range(outputs))) if task == "regression" else ()
+    return RegressionMetrics(device, units, targets or numbered)

@@ -169,7 +169,8 @@ class MetricPanel(CurvePanel):
 
     HELP = (
         "The metric of the task, measured after every epoch: validation dashed, training solid. ◆ is the best epoch. "
-        "Accuracy and f1 are shares of 1, more is better; mae and rmse are errors, less is better; r2 is 1 at best."
+        "Accuracy and f1 are shares of 1, more is better; mae and rmse are errors, less is better; r2 is 1 at best. "
+        "Where there are several targets, m also shows the r2 of each."
     )
     waiting = "after the first epoch"
 
@@ -194,14 +195,14 @@ class MetricPanel(CurvePanel):
     @property
     def bounds(self) -> tuple[float | None, float | None]:  # type: ignore[override]
         share = self.shown in ("accuracy", "f1")
-        return (0.0, 1.0) if share else (None, 1.0) if self.shown == "r2" else (None, None)
+        return (0.0, 1.0) if share else (None, 1.0) if _is_r2(self.shown) else (None, None)
 
     def _named(self) -> str | None:
         return self.shown
 
     def logarithmic(self) -> bool:
         """Errors follow the loss; shares of 1 and r2, which may be below 0, stay linear."""
-        return self.options.log and self.shown not in ("accuracy", "f1", "r2")
+        return self.options.log and self.shown not in ("accuracy", "f1") and not _is_r2(self.shown)
 
     def curves(self) -> tuple[Layer, ...]:
         name = self.shown
@@ -293,6 +294,11 @@ def planned_from_here(view: RunView) -> list[tuple[float, float]]:
     # Rounded, so that the line stands still while nothing but rounding changes.
     scale = 1.0 if abs(scale - 1) < 0.01 else float(f"{scale:.2g}")
     return [(float(step), rate * scale if step > view.step else rate) for step, rate in view.lr_plan]
+
+
+def _is_r2(metric: str | None) -> bool:
+    """Whether it is R², of all targets or of one of them."""
+    return metric is not None and (metric == "r2" or metric.startswith("r2_"))
 
 
 def _point(step: float, rate: float) -> Bucket:
