@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ class MeanOfSome(nn.Module):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         total: Tensor = self.loss(input, target)
-        return total / _weights_of(self.loss, target)
+        return mean_of(total, _weights_of(self.loss, target))
 
 
 def denominator_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
@@ -38,9 +39,33 @@ def denominator_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
 
 
 def _weights_of(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> Tensor:
-    """The weights of the samples that count, summed up; hardly above 0 where none does."""
+    """The weights of the samples that count, summed up; 0 where none does."""
     weights = loss.weight[target] if loss.weight is not None else None
     if loss.ignore_index >= 0 or weights is None:
         counts: Tensor = target != loss.ignore_index
         weights = counts if weights is None else counts * weights
-    return weights.sum().clamp_min(torch.finfo(torch.float32).tiny)
+    return weights.sum()
+
+
+def mean_of(total: Tensor, weight: Tensor | float) -> Tensor:
+    """A sum divided by the weights of what counts in it; 0 where nothing does, with gradients of 0.
+
+    Label smoothing sums up a little of samples of weight 0 too, so a sum over nothing that counts may be something.
+    """
+    if not isinstance(weight, Tensor):
+        return total / weight
+    return torch.where(weight > 0, total / weight.clamp_min(torch.finfo(torch.float32).tiny), 0.0)
+
+
+def sum_of(criterion: nn.Module) -> nn.Module:
+    """The sum that a mean loss divides by `denominator_of`: the same loss, with the same weights, undivided."""
+    if isinstance(criterion, MeanOfSome):
+        return criterion.loss
+    twin: Any = copy(criterion)
+    inner = criterion._modules.get("loss")
+    if inner is not None:
+        twin._modules = dict(criterion._modules) | {"loss": sum_of(inner)}
+    else:
+        twin.reduction = "sum"
+    found: nn.Module = twin
+    return found

@@ -31,6 +31,13 @@ SLOW = 0.2
 """Share of an epoch that the device may wait for data before it is said."""
 
 
+Criterion = Callable[[Tensor, Tensor], Tensor]
+"""From outputs and targets to the loss."""
+
+Denominator = Callable[[Tensor], Tensor]
+"""From targets to what the mean loss over them is divided by, see engine.catalog.denominators."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """`inputs` is what the network is called with: (x,) or (x, lengths). `target` is (N,) or (N, outputs)."""
@@ -39,9 +46,13 @@ class Batch:
     target: Tensor
     size: int
 
-    def loss(self, criterion: Callable[[Tensor, Tensor], Tensor], output: Tensor) -> Tensor:
-        """The loss of the network's output for this batch."""
+    def loss(self, criterion: Criterion, output: Tensor) -> Tensor:
+        """The loss of the network's output for this batch: its mean, or its sum if `criterion` gives that."""
         return criterion(output, self.target)
+
+    def weight(self, denominator: Denominator | None) -> Tensor | float:
+        """What the mean loss is divided by; 0 where no sample counts."""
+        return float(self.size) if denominator is None else denominator(self.target)
 
 
 class Batches:

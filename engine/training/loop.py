@@ -23,7 +23,7 @@ from typing import Final, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from engine.catalog.denominators import denominator_of
+from engine.catalog.denominators import denominator_of, mean_of, sum_of
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.experiment.document import Experiment
 from engine.training.averaging import Average, Statistics
@@ -74,11 +74,11 @@ class Losses:
     """The losses of the epoch under way: they wait on the device, and are fetched many at a time."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Tensor, Tensor | int, int, int]] = []
+        self._waiting: list[tuple[Tensor, Tensor | float, int, int]] = []
         self.total, self.weight, self.samples = 0.0, 0.0, 0
 
-    def add(self, loss: Tensor, weight: Tensor | int, samples: int, step: int) -> None:
-        """Take the mean loss of a batch; `weight` is what it was divided by, see denominators."""
+    def add(self, loss: Tensor, weight: Tensor | float, samples: int, step: int) -> None:
+        """Take the mean loss of a batch; `weight` is what it was divided by: 0 where no sample counted."""
         self._waiting.append((loss, weight, samples, step))
 
     def fetch(self) -> tuple[float, float, int, int | None]:
@@ -104,11 +104,11 @@ class Losses:
 
     @property
     def mean(self) -> float:
-        """Mean loss of the epoch so far, as if it were one batch."""
-        return self.total / self.weight if self.weight else 0.0
+        """Mean loss of the epoch so far, as if it were one batch; NaN where no sample counted."""
+        return self.total / self.weight if self.weight else math.nan
 
 
-def _numbers(weights: list[Tensor | int]) -> list[float]:
+def _numbers(weights: list[Tensor | float]) -> list[float]:
     """Weights of batches as numbers: they are on the device where they follow from the targets."""
     tensors = [weight for weight in weights if isinstance(weight, Tensor)]
     return torch.stack(tensors).tolist() if tensors else [float(weight) for weight in weights]
@@ -144,6 +144,7 @@ class Loop:
         self.batches = batches
         self.criterion = criterion
         self.denominator = denominator_of(criterion)
+        self.loss_sum = criterion if self.denominator is None else sum_of(criterion)
         self.optimizer = optimizer
         self.rate = rate
         self.precision = precision
@@ -312,29 +313,34 @@ class Loop:
     def gradients(self, window: list[Batch], *, report: bool = True, parts: int | None = None) -> list[Tensor]:
         """Add up the gradients of the mean loss over all batches of a window: forward, loss, backward.
 
-        Returns what was differentiated: the loss and its penalties, batch by batch. `report`: take down loss and
+        Returns what was differentiated: the loss and its penalties, part by part. `report`: take down loss and
         metrics. `parts`: the pieces that each batch is taken in, `micro_batches` if left out.
         """
+        weights = [batch.weight(self.denominator) for batch in window]
+        whole, samples = sum(weights[1:], weights[0]), sum(batch.size for batch in window)
         window = pieces(window, self.micro_batches if parts is None else parts)
-        weights = [batch.size if self.denominator is None else self.denominator(batch.target) for batch in window]
-        whole = sum(weights)
-        objectives, reports = [], []
-        for batch, weight in zip(window, weights, strict=True):
+        objectives, reports, losses = [], [], []
+        for batch in window:
             with self.precision.autocast():
                 output = self.network(*batch.inputs)
-                loss = batch.loss(self.criterion, output)
-                objective = self.regularizer.objective(loss)
-            if len(window) > 1:
-                # A batch counts by what its mean was divided by: a window gives the gradient of one large batch.
-                objective = objective * weight / whole
+                # Each adds what it adds to the mean over all: the gradients are those of one large batch.
+                loss = batch.loss(self.criterion, output) if len(window) == 1 else self._part(batch, output, whole)
+                objective = self.regularizer.objective(loss, batch.size / samples)
             self.precision.backward(objective)
             objectives.append(objective)
-            reports.append((loss.detach(), weight, output.detach(), batch))
+            losses.append(loss.detach())
+            reports.append((output.detach(), batch.target))
         if report:  # at the end, since a window that runs out of memory is taken once more
-            for loss, weight, output, batch in reports:
-                self.losses.add(loss, weight, batch.size, self.position.step)
-                self.metrics.add(output, batch.target)
+            self.losses.add(sum(losses[1:], losses[0]), whole, samples, self.position.step)
+            for output, target in reports:
+                self.metrics.add(output, target)
         return objectives
+
+    def _part(self, batch: Batch, output: Tensor, whole: Tensor | float) -> Tensor:
+        """What a batch adds to the mean loss over several, whose weights come to `whole`."""
+        if self.denominator is None:
+            return batch.loss(self.criterion, output) * batch.size / whole
+        return mean_of(batch.loss(self.loss_sum, output), whole)
 
     def _look_at_norm(self) -> None:
         self._grad_norm = self.regularizer.grad_norm()
@@ -440,8 +446,7 @@ class Loop:
                 with self.precision.autocast():
                     output = network(*batch.inputs)
                     loss = batch.loss(self.criterion, output)
-                weight = batch.size if self.denominator is None else self.denominator(batch.target)
-                losses.add(loss, weight, batch.size, self.position.step)
+                losses.add(loss, batch.weight(self.denominator), batch.size, self.position.step)
                 self.val_metrics.add(output, batch.target)
                 if reason := self._look_up():
                     return {}, reason

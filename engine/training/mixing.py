@@ -6,16 +6,13 @@ N batch, C channels, H W, T time, F features, K classes. λ is the share of a sa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from engine.experiment.document import Regularization
-from engine.training.batches import Batch
-
-Criterion = Callable[[Tensor, Tensor], Tensor]
+from engine.training.batches import Batch, Criterion, Denominator
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,13 @@ class MixedBatch(Batch):
     """The target of the smaller share, of the same shape."""
     share: float
     """How much `target` counts: from 0.5 to 1."""
+
+    def weight(self, denominator: Denominator | None) -> Tensor | float:
+        """What the mean loss is divided by: as much of both targets as their shares say."""
+        if denominator is None:
+            return float(self.size)
+        own, other = denominator(self.target), denominator(self.partner)
+        return own + (1 - self.share) * (other - own)  # exactly `own` where both are the same, as in a whole batch
 
     def loss(self, criterion: Criterion, output: Tensor) -> Tensor:
         """The loss against both targets, each by its share: the expected loss, of whatever kind the loss is."""

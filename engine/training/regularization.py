@@ -26,12 +26,16 @@ class Regularizer:
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.weights = _penalized(settings, network)
 
-    def objective(self, loss: Tensor) -> Tensor:
-        """What the gradients are taken of: the loss plus `l1 · Σ|w| + l2 · Σw²`. The reported loss stays the loss."""
+    def objective(self, loss: Tensor, share: float = 1.0) -> Tensor:
+        """What the gradients are taken of: the loss plus `l1 · Σ|w| + l2 · Σw²`. The reported loss stays the loss.
+
+        Args:
+            share: how much of the penalties is added: those of a batch that is taken in parts come to one.
+        """
         if self.l1 and self.weights:
-            loss = loss + self.l1 * torch.stack([w.abs().sum() for w in self.weights]).sum()
+            loss = loss + share * self.l1 * torch.stack([w.abs().sum() for w in self.weights]).sum()
         if self.l2 and self.weights:
-            loss = loss + self.l2 * torch.stack([w.square().sum() for w in self.weights]).sum()
+            loss = loss + share * self.l2 * torch.stack([w.square().sum() for w in self.weights]).sum()
         return loss
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -9,11 +11,12 @@ from torch import nn
 from engine.catalog import catalog
 from engine.catalog.losses import ONE_OUTPUT
 from engine.data import load_data
-from engine.experiment import reads
+from engine.experiment import Regularization, reads
 from engine.plan import check
 from engine.training.assemble import assemble
 from engine.training.batches import Batch
-from engine.training.mixing import MixedBatch
+from engine.training.micro_batches import pieces
+from engine.training.mixing import MixedBatch, Mixing
 
 BEFORE = {"NLLLoss": ', "LogSoftmax"', "BCELoss": ', "Sigmoid"', "PoissonNLLLoss": ', "Softplus"'}
 AUTO = '{type = "Linear", out_features = "auto"}'
@@ -91,6 +94,17 @@ def test_a_batch_of_which_no_sample_counts_adds_nothing():
     none, some = Batch((x,), torch.full((8,), 1), 8), Batch((x,), torch.arange(8) % 3, 8)
     torch.testing.assert_close(gradients(loop, [none, some]), gradients(loop, [some]), rtol=1e-12, atol=1e-15)
     assert not gradients(loop, [none, none]).any()
+    assert not gradients(loop, [none]).any()
+    assert loop.losses.fetch()[1] == 10  # five of `some`, twice
+
+
+def test_a_batch_of_weight_0_adds_nothing_with_label_smoothing_either():
+    loop = loop_of("CrossEntropyLoss", ("weight=[0.0, 1.0, 1.0]", "label_smoothing=0.2"))
+    x = torch.randn(8, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    none = Batch((x,), torch.zeros(8, dtype=torch.int64), 8)
+    assert not gradients(loop, [none]).any()
+    assert not gradients(loop, [none, none]).any()
+    assert loop.losses.fetch()[:2] == (0.0, 0.0)
 
 
 def test_blended_batches_count_by_their_classes_too():
@@ -106,3 +120,89 @@ def test_blended_batches_count_by_their_classes_too():
     by_hand = nn.CrossEntropyLoss(weight=weights)
     expected = 0.7 * by_hand(loop.network(x), target) + 0.3 * by_hand(loop.network(x), partner)
     assert float(whole.loss(loop.criterion, loop.network(x)).detach()) == pytest.approx(float(expected.detach()))
+
+
+SETTINGS = [
+    (),
+    ("weight=[1.0, 0.25, 4.0]",),
+    ("ignore_index=1",),
+    ("weight=[1.0, 0.25, 4.0]", "ignore_index=1"),
+    ("weight=[0.0, 2.0, 0.5]", "ignore_index=2", "label_smoothing=0.1"),
+]
+
+
+def in_parts(loop, window, parts):
+    loop.optimizer.zero_grad()
+    loop.gradients(window, parts=parts)
+    return torch.cat([p.grad.flatten() for p in loop.network.parameters()])
+
+
+def reported(loop, losses):
+    """The mean loss of those that were taken down, as an event says it."""
+    loop.losses._waiting = losses
+    total, weight, _, _ = loop.losses.fetch()
+    return total / weight
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=" ".join)
+@pytest.mark.parametrize("mixing", [(0.4, 0.0), (0.0, 0.0)], ids=["mixup", "plain"])
+def test_the_parts_of_a_batch_have_its_gradient_and_its_loss(settings, mixing):
+    loop = loop_of("CrossEntropyLoss", settings)
+    loop.regularizer.l1, loop.regularizer.l2 = 1e-3, 1e-2
+    random = torch.Generator().manual_seed(7)
+    mix = Mixing(Regularization(mixup=mixing[0]), numbers=False)
+    for size in (1, 2, 9, 16):
+        x = torch.randn(size, 13, dtype=torch.float64, generator=random)
+        batch = Batch((x,), torch.randint(3, (size,), generator=random), size)
+        batch = mix(batch) if any(mixing) else batch
+        if not float(batch.weight(loop.denominator)):
+            continue
+        whole = in_parts(loop, [batch], 1)
+        expected = reported(loop, loop.losses._waiting[-1:])
+        for parts in (2, 3, size):
+            torch.testing.assert_close(in_parts(loop, [batch], parts), whole, rtol=1e-12, atol=1e-15)
+            assert reported(loop, loop.losses._waiting) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_parts_of_a_batch_with_a_rectangle_of_another_have_its_gradient():
+    plan = check(
+        reads(
+            """
+[data]
+source = "digits"
+[model]
+layers = ["Flatten", {type = "Linear", out_features = "auto"}]
+[loss]
+type = "CrossEntropyLoss"
+weight = [1.0, 2.0, 0.5, 1.0, 3.0, 0.0, 1.0, 1.0, 0.25, 1.0]
+ignore_index = 4
+[regularization]
+cutmix = 1.0
+mixup = 0.3
+[training]
+threads = 1
+accumulation_steps = 3
+"""
+        )
+    )
+    loop = assemble(plan, load_data(plan.experiment.data, 0), None)
+    for window in list(loop._windows())[:4]:
+        single = in_parts(loop, window, 1)
+        torch.testing.assert_close(in_parts(loop, window, 5), single, rtol=1e-4, atol=1e-7)
+        loop.network.double()
+        loop.criterion.double()
+        exact = [dataclasses.replace(batch, inputs=tuple(x.double() for x in batch.inputs)) for batch in window]
+        double = in_parts(loop, exact, 1)
+        torch.testing.assert_close(in_parts(loop, exact, 5), double, rtol=1e-12, atol=1e-15)
+        torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-7)
+        loop.network.float()
+        loop.criterion.float()
+
+
+def test_the_weights_of_a_blended_batch_are_those_of_both_its_targets():
+    loop = loop_of("CrossEntropyLoss", ("weight=[1.0, 0.25, 4.0]",))
+    x = torch.randn(3, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    batch = MixedBatch((x,), torch.tensor([0, 1, 2]), 3, partner=torch.tensor([2, 0, 1]), share=0.7)
+    first, second = pieces([batch], 2)
+    assert float(first.weight(loop.denominator)) == pytest.approx(0.7 * 1.25 + 0.3 * 5.0)
+    assert float(second.weight(loop.denominator)) == pytest.approx(0.7 * 4.0 + 0.3 * 0.25)
