@@ -12,6 +12,7 @@ from textual.content import Content
 
 from engine.experiment import Choice, Experiment, Layer, Mistake
 from engine.experiment.tree import HELD, Place, walk
+from tui.columns import Column, cell_widths, table
 from tui.parameter_groups import group_name, several_optimizers
 from tui.quantities import left, right, scaled_text, shape_text
 
@@ -192,62 +193,50 @@ def part_rows(draft: Draft, plan: Plan | None, width: int, *, details: bool) -> 
     return rows
 
 
-_LEAST_LABEL = 20
-"""Cells of the label beside which further columns may stand; more where a label is longer."""
 _BAR = 6
 
+LAYER_COLUMNS = (
+    Column(right=True, least=4),  # number
+    Column(least=12, fills=True),  # label
+    Column(right=True, least=8),  # shape
+    Column(right=True, spare=2),  # parameters
+    Column(right=True, spare=1),  # FLOPs
+    Column(right=True, spare=1),  # memory
+    Column(right=True, spare=1),  # share of the parameters
+)
+"""The layer table's columns. FLOPs, memory and share are there where nothing has to be cut for them."""
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The layer table's columns, as wide as their longest entry; the label has what is left.
-
-    FLOPs, memory and the share of the parameters are there where no label has to be cut for them; 0 cells otherwise.
-    """
-
-    number: int
-    label: int
-    shape: int
-    params: int
-    flops: int = 0
-    memory: int = 0
-    share: int = 0
-
-    def line(self, mark: str, number: str, label: str, shape: str, params: str, more: Sequence[str] = ("",) * 3) -> str:
-        """One line of the table; `more` is FLOPs, memory and share."""
-        head = f"{mark}{right(number, self.number)}  {left(label, self.label)}"
-        wide = zip(more, (self.flops, self.memory, self.share), strict=True)
-        return head + right(shape, self.shape) + right(params, self.params) + "".join(right(t, w) for t, w in wide if w)
+LAYER_HEADINGS = ("#", "layer", "output", "params", "FLOPs", "memory", "share of params")
+_LEAST_LABEL = " " * 20
+"""The label has at least so much room before FLOPs, memory and share get any."""
+_MARK = 2
 
 
-def columns_for(draft: Draft, plan: Plan | None, width: int) -> Columns:
-    """The columns of a plan's layer table in `width` cells."""
-    layers = plan.layers if plan is not None else ()
-    shapes = [plan.description.input_shape] if plan is not None and plan.description else []
-    shape = max((len(shape_text(s)) for s in [*shapes, *(layer.output_shape for layer in layers)]), default=0)
-    params = max((len(f"{layer.parameters:,}") for layer in layers), default=0)
-    shape, params = max(shape, len("output")) + 2, max(params, len("params")) + 2
-    places = list(walk(draft.experiment.model.layers)) if draft.experiment else []
-    number = max((len(place.number) for place in places), default=0)
-    number = min(max(2, number), 8)
-    label = width - 4 - number - shape - params
-    if label < 12:  # a very narrow panel gives up the parameters first
-        label, params = label + params, 0
-    longest = max((len(layer.label) + 2 * layer.depth + 2 for layer in layers), default=0)
-    room = label - max(_LEAST_LABEL, longest) if plan is not None else 0
-    more = []
-    for cells in (len("999.9 MFLOP") + 2, len("999.9 MB") + 2, _BAR + len(" 100.0 %") + 2):
-        more.append(cells if cells <= room else 0)
-        room = room - cells if cells <= room else 0
-    return Columns(number, max(8, label - sum(more)), shape, params, *more)
-
-
-_HEADINGS = ("FLOPs", "memory", "share of params")
-
-
-def layer_heading(draft: Draft, plan: Plan | None, width: int) -> Content:
+def layer_heading(draft: Draft, plan: Plan | None, width: int, folded: Collection[str] = ()) -> Content:
     """The names of the layer table's columns."""
-    line = columns_for(draft, plan, width).line("  ", "#", "layer", "output", "params", _HEADINGS)
-    return Content.styled(line, MUTED)
+    cells, _ = _layer_table(draft, plan, width, folded)
+    line = table([LAYER_HEADINGS], LAYER_COLUMNS, width - _MARK, cells=cells)[0]
+    return Content.styled(" " * _MARK + line.plain, MUTED)
+
+
+def _layer_table(
+    draft: Draft, plan: Plan | None, width: int, folded: Collection[str]
+) -> tuple[list[int], list[tuple[str, ...]]]:
+    """The width of each column, and the cells of the input and of each layer that is shown."""
+    shape = shape_text(plan.description.input_shape) if plan is not None and plan.description else ""
+    planned = {layer.path: layer for layer in plan.layers} if plan is not None else {}
+    rows: list[tuple[str, ...]] = [("", "input", shape, "", "", "", "")]
+    for place in visible(draft, folded):
+        layer = planned.get(place.path)
+        label = layer.label if layer is not None else label_of(place.layer)
+        if any(getattr(place.layer, name) is not None for name in HELD):
+            count = sum(1 for _ in walk((place.layer,))) - 1
+            label = f"▸ {label} ({count})" if place.path in folded else f"▾ {label}"
+        shape = shape_text(layer.output_shape) if layer is not None else ""
+        parameters = f"{layer.parameters:,}" if layer is not None and layer.parameters else ""
+        rows.append((place.number, "  " * place.depth + label, shape, parameters, *_more(layer, plan)))
+    headings = LAYER_HEADINGS if plan is not None else LAYER_HEADINGS[:4] + ("",) * 3
+    return cell_widths([headings, ("", _LEAST_LABEL, *("",) * 5), *rows], LAYER_COLUMNS, width - _MARK), rows
 
 
 def _more(layer: LayerPlan | None, plan: Plan | None) -> tuple[str, str, str]:
@@ -281,23 +270,15 @@ def layer_rows(
         folded: paths of containers whose layers are not shown.
         marked: paths of the layers that the next change is about, where they are several.
     """
-    columns = columns_for(draft, plan, width)
-    shape = shape_text(plan.description.input_shape) if plan is not None and plan.description else ""
-    rows = [Content.styled(columns.line("  ", "", "input", shape, ""), MUTED)]
+    cells, texts = _layer_table(draft, plan, width, folded)
+    lines = table(texts, LAYER_COLUMNS, width - _MARK, cells=cells)
     planned = {layer.path: layer for layer in plan.layers} if plan is not None else {}
-    for place in visible(draft, folded):
+    rows = [Content.styled(" " * _MARK + lines[0].plain, MUTED)]
+    for place, line in zip(visible(draft, folded), lines[1:], strict=True):
         layer = planned.get(place.path)
-        label = layer.label if layer is not None else label_of(place.layer)
-        if any(getattr(place.layer, name) is not None for name in HELD):
-            count = sum(1 for _ in walk((place.layer,))) - 1
-            label = f"▸ {label} ({count})" if place.path in folded else f"▾ {label}"
         wrong = layer.mistake if layer is not None else _form_mistake(draft, place.path)
-        shape = shape_text(layer.output_shape) if layer is not None else ""
-        parameters = f"{layer.parameters:,}" if layer is not None and layer.parameters else ""
         mark = "▌ " if place.path in marked else _mark([wrong] if wrong else [])
-        label = "  " * place.depth + label
-        line = columns.line(mark, place.number, label, shape, parameters, _more(layer, plan))
-        rows.append(_layer_row(line, wrong, width, marked=place.path in marked))
+        rows.append(_layer_row(mark + line.plain, wrong, width, marked=place.path in marked))
     if len(rows) == 1 and draft.experiment is not None:
         rows.append(Content.styled(left("      no layers yet: a adds one", width), MUTED))
     return rows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from engine.experiment import Preset
+from tui.columns import NAME_AND_SUMMARY, table
 from tui.design_rows import MUTED, PARTS, WRONG, general_mistakes, mistakes_of, part_text, totals
 from tui.explanations import LOADING
 from tui.quantities import ago_text, left, number_text, right, span_text
@@ -23,13 +24,7 @@ NO_RUNS = "No runs yet.\n\nChoose a preset and press t to train it, or enter to 
 
 def preset_rows(presets: Sequence[Preset], width: int) -> list[Content]:
     """The presets, one row each: name and summary."""
-    name_width = max((len(preset.name) for preset in presets), default=0) + 2
-    return [
-        Content.assemble(
-            left(preset.name, name_width), (left(preset.summary, max(0, width - name_width)).rstrip(), MUTED)
-        )
-        for preset in presets
-    ]
+    return table([(preset.name, (preset.summary, MUTED)) for preset in presets], NAME_AND_SUMMARY, width)
 
 
 def run_rows(runs: Sequence[RunSummary], now: float, width: int) -> list[Content]:

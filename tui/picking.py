@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from tui.columns import NAME_AND_SUMMARY, table
 from tui.design_rows import MUTED
-from tui.quantities import left
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,18 @@ def rows(items: Sequence[Item], typed: str, unfit: Mapping[str, str], width: int
     Those that do not fit come last, with the reason; but what is called as was typed comes first, fit or not.
     """
     kept = [item for item in items if _matches(item, typed)]
-    name_width = min(28, max((len(i.title or i.name) for i in kept), default=0) + 2)
+    lines = table(
+        [
+            ((i.title or i.name, MUTED if i.name in unfit else ""), (unfit.get(i.name) or i.summary, MUTED))
+            for i in kept
+        ],
+        NAME_AND_SUMMARY,
+        width,
+    )
+    written = {id(item): line for item, line in zip(kept, lines, strict=True)}
 
     def row(item: Item) -> Row:
-        name, reason = left(item.title or item.name, name_width), unfit.get(item.name, "")
-        said = left(reason or item.summary, max(0, width - name_width)).rstrip()
-        return Row(Content.assemble((name, MUTED if reason else ""), (said, MUTED)), item)
+        return Row(written[id(item)], item)
 
     called = sorted((i for i in kept if typed and _rank(i, typed)[0] < _ELSEWHERE), key=lambda i: _rank(i, typed))
     found = [row(item) for item in called]

@@ -16,7 +16,8 @@ def block(plan):
     return [" ".join(line.split()) for line in lines]
 
 
-def test_a_group_is_a_line_with_its_layers_its_size_and_its_rates():
+def test_a_group_is_a_line_with_its_layers_its_size_and_its_rates(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     plan = check(read("digits-cnn", [GROUPS, "optimizer.no_bias_decay=true"]))
     assert block(plan) == [
         "parameter group parameters lr weight_decay",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from rich.cells import cell_len
+
 from engine.probes.records import (
     BatchDone,
     BatchStep,
@@ -63,7 +65,8 @@ def probe_text(record: Record) -> str:
                 return ""
             return f"step {record.step:>3}/{record.steps}  loss {number_text(record.loss):<8}  score {record.score:.3f}"
         case LayerChecked():
-            name = left(f"{record.number} {record.label}".strip(), 34)
+            name = f"{record.number} {record.label}".strip()
+            name = left(name, max(34, cell_len(name)))  # a line each as they come: one that is longer is not cut
             said = f"  {record.message}" if record.message else ""
             return f"{MARKS[record.outcome]} {name} {right(checked_text(record), 18)}{said}"
         case RateFound():

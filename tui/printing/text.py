@@ -11,6 +11,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from engine.json_numbers import json_number
+from tui.column_widths import GAP, Column, widths
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -52,38 +53,64 @@ def plain_json(line: str) -> str:
     return _CONTROL.sub(lambda m: f"\\u{ord(m[0]):04x}", line)
 
 
-def columns(rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), gap: int = 2, indent: int = 0) -> str:
+def columns(rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), gap: int = GAP, indent: int = 0) -> str:
     """Rows under each other, each column as wide as its widest cell; `right` names the columns of numbers.
 
-    The last column is wrapped to the width of the terminal.
+    Where the terminal is too narrow, texts are wrapped, the last column first. Nothing is cut: after a word that is
+    longer than its column the row continues on the next line.
     """
     table = [[plain(cell) for cell in row] for row in rows]
     if not table:
         return ""
-    widths = [max(cell_len(row[i]) for row in table) for i in range(len(table[0]))]
-    room = max(20, shutil.get_terminal_size((120, 24)).columns - indent - sum(widths[:-1]) - gap * (len(widths) - 1))
-    lines = []
+    count, room = len(table[0]), shutil.get_terminal_size((120, 24)).columns - indent
+    wraps = [i for i in range(count) if i not in right]
+    for flexible in ([i for i in wraps if i == count - 1], wraps):
+        asked = [Column(right=i in right, least=LEAST_TEXT if i in flexible else None) for i in range(count)]
+        cells = widths(table, asked, room, gap)
+        if all(cells[i] >= min(LEAST_TEXT, max(cell_len(row[i]) for row in table)) for i in range(count)):
+            break
+    lines: list[str] = []
     for row in table:
-        padded = [_pad(cell, width, i in right) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        start = " " * indent + (" " * gap).join([*padded[:-1], ""])
-        last = padded[-1] if len(row) - 1 in right else row[-1]
-        first, *rest = wrapped(last, room) or [""]
-        lines.append((start + first).rstrip())
-        lines += [" " * cell_len(start) + line for line in rest]
+        blocks = [
+            wrapped(cell, n) if i in wraps else [cell] for i, (cell, n) in enumerate(zip(row, cells, strict=True))
+        ]
+        lines += [f"{' ' * indent}{line}".rstrip() for line in _beside(blocks, cells, right, gap)]
     return "\n".join(lines)
 
 
+LEAST_TEXT = 20
+"""Cells that a column of text has at least before the one before it is wrapped."""
+
+
+def _beside(blocks: Sequence[Sequence[str]], cells: Sequence[int], right: Sequence[int], gap: int) -> list[str]:
+    """The lines of a row: its cells beside each other; below what comes before, where that is too wide."""
+    done: list[str] = []
+    lines, at = [""], 0
+    for i, (block, n) in enumerate(zip(blocks, cells, strict=True)):
+        if not n:
+            continue
+        if any(cell_len(line) > at - gap for line in lines) and at:
+            done, lines = [*done, *lines], [""]
+        lines += [""] * (len(block) - len(lines))
+        for k, text in enumerate(block):
+            lines[k] = _pad(lines[k], at, False) + (_pad(text, n, True) if i in right else text)
+        at += n + gap
+    return [*done, *lines]
+
+
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, broken between words."""
+    """Lines of at most `width` cells, broken between words; an indent is that of each line."""
+    words = text.lstrip(" ")
+    indent = " " * (len(text) - len(words))
     lines: list[str] = []
     line = ""
-    for word in text.split(" "):
-        if line and cell_len(line) + 1 + cell_len(word) > width:
-            lines.append(line)
+    for word in words.split(" "):
+        if line and cell_len(indent + line) + 1 + cell_len(word) > width:
+            lines.append(indent + line)
             line = word
         else:
             line = f"{line} {word}" if line else word
-    return [*lines, line] if line else lines
+    return [*lines, indent + line] if line else lines
 
 
 def bar(share: float, width: int) -> str:

@@ -186,7 +186,7 @@ class DesignView(Screen[None]):
         waits = "trains as soon as torch is there" if self.app.will_train is self.design else ""
         count = f"✗ {len(wrong)} mistake{'s' if len(wrong) != 1 else ''}" if wrong else ""
         model.border_subtitle = waits or count or rest
-        self.query_one(LayerHeading).shown = draft, plan
+        self.query_one(LayerHeading).shown = draft, plan, self.folded
 
     def reading(self, text: str) -> None:
         """Say how far the data is that is read or downloaded, in the place of the model's size."""

@@ -11,14 +11,13 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 
 from engine.probes.records import GradientsChecked, LayerChecked, Record
+from tui.columns import Column, table
 from tui.printing.probes import MARKS, checked_text
 from tui.producer import ProbeKind
-from tui.quantities import left, right
 from tui.screens.probe import ProbeScreen
 from tui.widgets.row_list import RowList
 
 TONES = {"passed": "$text-success", "kink": "$text-warning", "failed": "bold $text-error", "skipped": "$text-muted"}
-_CHECKED_WIDTH = 17
 
 
 class CheckList(RowList):
@@ -86,18 +85,16 @@ class GradientCheckScreen(ProbeScreen[None]):
 
 def check_rows(checked: Sequence[LayerChecked], width: int) -> list[Content]:
     """A row for each check: how it went, the layer, how many numbers."""
-    numbers = [record.number.replace(" copy ", "·") for record in checked]
-    column = max([4, *map(len, numbers)]) + 1
-    label = max(8, width - column - _CHECKED_WIDTH - 3)
-    return [
-        Content.assemble(
-            (f"{MARKS[record.outcome]} ", TONES[record.outcome]),
-            left(number, column),
-            left(record.label, label),
-            right(checked_text(record), _CHECKED_WIDTH + 1),
+    rows = [
+        (
+            (MARKS[record.outcome], TONES[record.outcome]),
+            record.number.replace(" copy ", "·"),
+            record.label,
+            checked_text(record),
         )
-        for number, record in zip(numbers, checked, strict=True)
+        for record in checked
     ]
+    return table(rows, (Column(), Column(least=8), Column(least=8, fills=True), Column(right=True)), width)
 
 
 def detail(record: LayerChecked) -> Content:

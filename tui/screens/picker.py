@@ -16,9 +16,21 @@ from textual.widgets.option_list import Option
 
 from tui.picking import Item, Row, rows
 from tui.widgets.footer import Footer
+from tui.widgets.row_list import FittedList
 
 SHORT = 8
 """Items up to which the list is no higher than they are."""
+
+
+class PickList(FittedList):
+    """The items that are left."""
+
+    def __init__(self, write: Callable[[], None]) -> None:
+        super().__init__(markup=False)
+        self._write = write
+
+    def write_rows(self) -> None:
+        self._write()
 
 
 class PickerScreen(ModalScreen[str | None]):
@@ -81,16 +93,13 @@ class PickerScreen(ModalScreen[str | None]):
             panel.border_title = self._title
             panel.set_class(len(self._items) <= SHORT, "-short")
             yield Input(placeholder=self._placeholder, compact=True)
-            yield OptionList(markup=False)
+            yield PickList(self._write)
             yield Static(id="picked")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).can_focus = False
+        self.query_one(PickList).can_focus = False
         self.call_after_refresh(self._write, self._at)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._write)
 
     def mark(self, unfit: Mapping[str, str], note: str = "") -> None:
         """Say of each name why it does not fit, where it does not."""
@@ -104,8 +113,8 @@ class PickerScreen(ModalScreen[str | None]):
         self._write("")
 
     def _write(self, at: str | None = None) -> None:
-        shown = self.query_one(OptionList)
-        width = shown.scrollable_content_region.width - 2
+        shown = self.query_one(PickList)
+        width = shown.row_width
         if width <= 0:
             return
         before = self._under.name if at is None and self._under is not None else at or ""
@@ -123,7 +132,7 @@ class PickerScreen(ModalScreen[str | None]):
 
     @property
     def _under(self) -> Item | None:
-        at = self.query_one(OptionList).highlighted
+        at = self.query_one(PickList).highlighted
         return self._rows[at].item if at is not None and at < len(self._rows) else None
 
     @on(OptionList.OptionHighlighted)
@@ -141,7 +150,7 @@ class PickerScreen(ModalScreen[str | None]):
         self.action_pick()
 
     def action_move(self, by: int) -> None:
-        shown = self.query_one(OptionList)
+        shown = self.query_one(PickList)
         places = [i for i, row in enumerate(self._rows) if row.item is not None]
         if places:
             here = places.index(shown.highlighted) if shown.highlighted in places else 0

@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
+from tui.columns import Column, table
 from tui.design_rows import MUTED
-from tui.quantities import left
 from tui.widgets.footer import Footer
 from tui.widgets.row_list import RowList
 
@@ -97,13 +97,11 @@ class QuitScreen(ModalScreen[str]):
         choices.focus()
 
     def _rows(self, width: int) -> list[Content]:
-        label_width = max(len(choice.label) for choice in self._choices) + 2
-        return [
-            Content.assemble(
-                left(choice.label, label_width), (left(choice.consequence, width - label_width).rstrip(), MUTED)
-            )
-            for choice in self._choices
-        ]
+        return table(
+            [(choice.label, (choice.consequence, MUTED)) for choice in self._choices],
+            (Column(), Column(least=8, spare=2)),
+            width,
+        )
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

@@ -112,10 +112,14 @@ class PanelResized(Message):
 class LayerHeading(Widget):
     """The names of the layer table's columns, where the rows below have them."""
 
-    shown: reactive[tuple[Draft, Plan | None] | None] = reactive(None)
+    shown: reactive[tuple[Draft, Plan | None, frozenset[str]] | None] = reactive(None)
 
     def render(self) -> Content:
-        return Content("") if self.shown is None else layer_heading(*self.shown, self.content_size.width)
+        heading = Content("")
+        if self.shown is not None:
+            draft, plan, folded = self.shown
+            heading = layer_heading(draft, plan, self.content_size.width, folded)
+        return heading
 
     def on_resize(self) -> None:
         self.post_message(PanelResized())

@@ -35,8 +35,34 @@ PANEL_KEYS: list[BindingType] = [
 ]
 
 
-class RowList(OptionList):
-    """An option list that asks for its rows again when its width changes, and keeps its place when they change."""
+class FittedList(OptionList):
+    """An option list that writes its rows again when the width that they have changes: a scrollbar takes a cell."""
+
+    _written_for = 0
+
+    @property
+    def row_width(self) -> int:
+        """The cells that a row has, without its padding; 0 or less before there is a layout."""
+        return self.scrollable_content_region.width - 2
+
+    def write_rows(self) -> None:
+        """Write the rows for `row_width`."""
+        raise NotImplementedError
+
+    def on_resize(self) -> None:
+        self._write_for_width()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        self.call_after_refresh(self._write_for_width)
+
+    def _write_for_width(self) -> None:
+        if self.row_width > 0 and self.row_width != self._written_for:
+            self._written_for = self.row_width
+            self.write_rows()
+
+
+class RowList(FittedList):
+    """A list whose rows are functions of its width; it keeps its place when they change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", "Down", show=False, id="list.down", tooltip="One row down"),
@@ -69,15 +95,13 @@ class RowList(OptionList):
         """Show other rows, with the cursor on row `at`, or where it is."""
         self._rows = rows
         self._at = self._at if at is None else at
-        self._write_rows()
+        self.write_rows()
 
-    def on_resize(self) -> None:
-        self._write_rows()
-
-    def _write_rows(self) -> None:
-        width = self.scrollable_content_region.width - 2
+    def write_rows(self) -> None:
+        width = self.row_width
         if width <= 0:
             return
+        self._written_for = width
         rows = self._rows(width)
         if len(rows) != self.option_count:
             at = self.highlighted or 0
