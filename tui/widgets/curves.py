@@ -87,6 +87,14 @@ class CurvePanel(Panel):
         scene = Scene(x=x, y=self._y, layers=layers, marks=self.marks() + _beyond(layers, far))
         return draw(scene, width, height, self.options.marker)
 
+    def left_out(self) -> str:
+        """What a logarithmic axis does not show of these curves, in words; nothing where it shows all."""
+        if not self.logarithmic():
+            return ""
+        first = self._first_step()
+        buckets = chain.from_iterable(_within(layer.buckets, first) for layer in self.curves())
+        return "values ≤ 0 left out" if any(bucket.low <= 0 for bucket in buckets) else ""
+
     def _value_axis(self, values: list[float], rows: int, log: bool, before: Axis | None) -> Axis | None:
         if not values:
             return None
@@ -158,6 +166,7 @@ class LossPanel(CurvePanel):
     def footnote(self) -> Row:
         said = [
             "log scale" if self.options.log else "",
+            self.left_out(),
             f"smoothed {self.options.smoothing:g}" if self.options.smoothing else "raw",
             f"zoom: last 1/{ZOOM}" if self.options.zoom else "",
         ]
@@ -232,18 +241,19 @@ class MetricPanel(CurvePanel):
         return first_that_fits(((*head, *chain.from_iterable(choice)) for choice in choices), self.size.width - 6)
 
     def footnote(self) -> Row:
-        names = self.view.metric_names
-        if len(names) < 2 or self.shown not in names:
-            return ()
-        return (("m: ", "quiet"), (names[(names.index(self.shown) + 1) % len(names)], "quiet"))
+        names, said = self.view.metric_names, self.left_out()
+        if len(names) > 1 and self.shown in names:
+            following = f"m: {names[(names.index(self.shown) + 1) % len(names)]}"
+            said = f"{said} · {following}" if said else following
+        return ((said, "quiet"),) if said else ()
 
 
 class RatePanel(CurvePanel):
     """The learning rate, planned and taken."""
 
     HELP = (
-        "The learning rate: solid what was taken, dotted what is planned up to the end of the run. ▾ marks a change "
-        "made by hand; the plan goes on from there, scaled by it."
+        "The learning rate: the solid line was used, the dotted line is planned up to the end of the run. ▾ marks a "
+        "change made by hand; the plan after it is scaled by the same factor."
     )
     waiting = "as soon as the run begins"
 
@@ -288,12 +298,34 @@ class RatePanel(CurvePanel):
 
 
 def planned_from_here(view: RunView) -> list[tuple[float, float]]:
-    """The plan of the learning rate; from the last step on scaled to the rate that was taken there."""
-    now, planned = view.lr.last, view.planned_lr(max(view.step, 1))
-    scale = now / planned if now is not None and planned and math.isfinite(now) else 1.0
-    # Rounded, so that the line stands still while nothing but rounding changes.
-    scale = 1.0 if abs(scale - 1) < 0.01 else float(f"{scale:.2g}")
-    return [(float(step), rate * scale if step > view.step else rate) for step, rate in view.lr_plan]
+    """The plan of the learning rate as (step, rate), from each change by hand on scaled to the rate that was set.
+
+    It is cut at the step of a change, so that a plan of few corners does not turn the change into a ramp.
+    """
+    plan = view.lr_plan
+    if not plan:
+        return []
+    scales = {0: 1.0} | {change.step: _scale(view, change.step, change.value) for change in view.lr_changes}
+    # What the run takes now may have been scaled by a scheduler too, which no plan knows of.
+    now = _scale(view, view.step, view.lr_now)
+    if view.lr_changes:
+        scales[max(scales)] = now
+    elif now != 1.0:
+        scales[view.step] = now
+    points: list[tuple[float, float]] = []
+    ends = [*sorted(scales)[1:], math.inf]
+    for (begin, scale), end in zip(sorted(scales.items()), ends, strict=True):
+        inside = [(step, rate) for step, rate in plan if begin < step < end or (step == begin and not points)]
+        at_ends = [(at, view.planned_lr(at)) for at in (begin, end) if plan[0][0] < at < plan[-1][0]]
+        points += [(float(step), rate * scale) for step, rate in sorted([*inside, *at_ends]) if rate is not None]
+    return points
+
+
+def _scale(view: RunView, step: int, rate: float | None) -> float:
+    """By how much a rate differs from the plan; rounded, so that the line stands still while nothing but that does."""
+    planned = view.planned_lr(max(step, 1))
+    scale = rate / planned if rate is not None and planned and math.isfinite(rate) else 1.0
+    return 1.0 if abs(scale - 1) < 0.01 else float(f"{scale:.2g}")
 
 
 def _is_r2(metric: str | None) -> bool:

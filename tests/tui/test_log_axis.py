@@ -1,0 +1,63 @@
+"""What a logarithmic axis cannot show is said."""
+
+from __future__ import annotations
+
+import pytest
+from fake_run import FakeRun, run_started, script
+from test_train_screen import TrainApp, deck, drawn
+from textual.pilot import Pilot
+
+from engine.training.events import Epoch, Event, Step
+
+LEFT_OUT = "values ≤ 0 left out"
+
+
+async def to_log(app: TrainApp, pilot: Pilot[None]) -> None:
+    await pilot.press("L")
+    await drawn(app, pilot)
+
+
+async def to_log_and_back(app: TrainApp, pilot: Pilot[None]) -> None:
+    await pilot.press("L", "L")
+    await drawn(app, pilot)
+
+
+def run_with(*events: Event) -> FakeRun:
+    run = FakeRun(())
+    run.say(run_started(), *events)
+    return run
+
+
+def steps(*losses: float) -> list[Event]:
+    return [
+        Step(time=1.0 + at, epoch=1, step=at + 1, loss=loss, lr=1e-3, samples_per_s=100.0)
+        for at, loss in enumerate(losses)
+    ]
+
+
+def epoch(**metrics: float) -> Epoch:
+    given = {"epoch": 1, "step": 23, "train_loss": 0.5, "lr": 1e-3, "seconds": 1.0, "samples_per_s": 9.0}
+    return Epoch.model_validate(given | metrics)
+
+
+@pytest.mark.parametrize("losses", [(2.0, 1.0, -0.5, 0.25), (2.0, 0.0, 1.0, 0.5), (-1.0, 2.0, 1.0, 0.5)], ids=str)
+def test_losses_that_are_not_above_0_are_said_to_be_left_out(losses: tuple[float, ...]) -> None:
+    run = run_with(*steps(*losses))
+    assert f"log scale · {LEFT_OUT}" in deck(run, to_log)
+
+
+def test_a_validation_loss_below_0_is_said_to_be_left_out() -> None:
+    assert LEFT_OUT in deck(run_with(*steps(2.0, 1.0), epoch(val_loss=-0.1)), to_log)
+
+
+def test_an_error_of_0_is_said_to_be_left_out_in_its_own_panel() -> None:
+    text = deck(run_with(*steps(2.0, 1.0), epoch(val_loss=1.0, val_rmse=0.0, train_rmse=1.0)), to_log)
+    assert f"{LEFT_OUT} ─╯" in text
+    assert f"log scale · {LEFT_OUT}" not in text
+
+
+def test_nothing_is_said_where_all_is_shown() -> None:
+    run = FakeRun(script())
+    run.play()
+    assert LEFT_OUT not in deck(run, to_log)
+    assert LEFT_OUT not in deck(run_with(*steps(2.0, -1.0)), to_log_and_back)
