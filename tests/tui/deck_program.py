@@ -1,6 +1,6 @@
 """The deck as a program, on a producer that is told how to behave; the terminal tests run it in a process of its own.
 
-deck_program.py FOLDER [--train] [--native] [--crash] [--spawn] [--run-s SECONDS]
+deck_program.py FOLDER [--train] [--native] [--crash] [--spawn] [--often] [--run-s SECONDS]
 """
 
 from __future__ import annotations
@@ -73,5 +73,7 @@ class Breaking(app.Deck):
 if __name__ == "__main__":
     if "--crash" in OPTIONS:
         app.Deck = Breaking  # type: ignore[misc]
+    if "--often" in OPTIONS:
+        app.LIST_RUNS_S = 0.2
     draft = document() if "--train" in OPTIONS else None
     sys.exit(run_deck(runs_dir=FOLDER, draft=draft, train=draft is not None, producer=Told(RUNS)))

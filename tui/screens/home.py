@@ -82,6 +82,7 @@ class HomeScreen(Screen[None]):
         self.runs: list[RunSummary] = []
         self._no_runs = ""
         """What is said where no run is: nothing until the list was read."""
+        self._about_shown: tuple[str, Content] | None = None
 
     def on_mount(self) -> None:
         self.preset_list.border_title = "Presets"
@@ -123,7 +124,9 @@ class HomeScreen(Screen[None]):
         at = next((i for i, run in enumerate(runs) if run.path == under), None)
         self.run_list.show_rows(self._run_rows, at=at)
         live = sum(run.status == "live" for run in runs)
-        self.run_list.border_subtitle = "cannot be read" if problem else f"{live} training" if live else ""
+        said = "cannot be read" if problem else f"{live} training" if live else ""
+        if said != self.run_list.border_subtitle:  # a title that is set is drawn again, also where it is the same
+            self.run_list.border_subtitle = said
         self.show_about()
 
     def _run_rows(self, width: int) -> list[Content]:
@@ -132,20 +135,23 @@ class HomeScreen(Screen[None]):
     def show_about(self) -> None:
         """Write what is under the cursor into the panel."""
         about = self.query_one("#about", VerticalScroll)
-        text = self.query_one("#about-text", Static)
-        width = max(20, about.scrollable_content_region.width - 2)
+        title, text = self._about(max(20, about.scrollable_content_region.width - 2))
+        if self._about_shown is None or title != self._about_shown[0] or not text.is_same(self._about_shown[1]):
+            self._about_shown = title, text
+            about.border_title = title
+            self.query_one("#about-text", Static).update(text)
+
+    def _about(self, width: int) -> tuple[str, Content]:
+        """Title and text of the panel."""
         if self.focused is self.run_list and self.run is None:
-            about.border_title = "Run"
-            text.update(Content(self._no_runs))
-        elif self.focused is self.run_list and self.run is not None:
-            about.border_title = self.run.name
-            text.update(run_panel(self.run, width))
-        elif self.preset is not None:
-            design = self.app.design_of(self.preset.name)
-            about.border_title = self.preset.name
-            text.update(preset_panel(self.preset, design.draft, design.plan, width, failure=design.failure))
-        else:
-            text.update("")
+            return "Run", Content(self._no_runs)
+        if self.focused is self.run_list and self.run is not None:
+            return self.run.name, run_panel(self.run, width)
+        if self.preset is None:
+            return "", Content("")
+        design = self.app.design_of(self.preset.name)
+        text = preset_panel(self.preset, design.draft, design.plan, width, failure=design.failure)
+        return self.preset.name, text
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show_about)
