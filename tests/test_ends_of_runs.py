@@ -19,7 +19,7 @@ from tui.printing.runs import run_as_text, runs_as_text
 from tui.run_status import STATUS
 from tui.widgets.status import Ending, StatusLine
 
-ENDLESS = ("training.epochs=9999", "training.early_stopping=false")
+ENDLESS = ("training.epochs=100000", "training.early_stopping=false")
 
 
 def started(runs, *overrides):
@@ -179,7 +179,7 @@ def test_all_that_shows_the_end_of_a_run_agrees(run, request):
     assert finished.message == summary.message
     assert {int(number) for number in re.findall(r"(?:in|after) epoch (\d+)", sentence)} <= {epoch}, sentence
     if end is Reason.COMPLETED:
-        assert re.search(rf"\b{epoch} epochs?\b", sentence), sentence
+        assert f": Trained {epoch} epoch{'s' * (epoch > 1)}; " in sentence
     listed = runs_as_text(run.parent).splitlines()[1]
     assert f"{STATUS[end].word} " in listed and f" {epoch}/{epochs} " in listed
     assert f"{epoch}/{epochs}" in run_rows([summary], time.time(), 100)[0].plain

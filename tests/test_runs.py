@@ -36,7 +36,7 @@ def ended(runs: Path, name: str) -> Path:
             epochs=1,
         )
     )
-    run.append(Finished(reason=Reason.COMPLETED, epoch=1, step=1, seconds=1.0, message="Trained 1 epochs."))
+    run.append(Finished(reason=Reason.COMPLETED, epoch=1, step=1, seconds=1.0, message="Trained 1 epoch."))
     run.close()
     return run.path
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterable
@@ -379,7 +380,8 @@ def runs(context: typer.Context, runs_dir: RunsDir = None, as_json: Json = False
         from tui.printing.runs import runs_as_json, runs_as_text
 
         _finish_removals(directory)
-        print(runs_as_json(directory) if as_json else runs_as_text(directory))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        print(runs_as_json(directory) if as_json else runs_as_text(directory, width))
 
 
 @runs_app.command("show")

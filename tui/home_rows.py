@@ -11,7 +11,8 @@ from engine.experiment import Preset
 from tui.columns import NAME_AND_SUMMARY, table
 from tui.design_rows import MUTED, PARTS, WRONG, general_mistakes, mistakes_of, part_text, totals
 from tui.explanations import LOADING
-from tui.quantities import ago_text, left, number_text, right, span_text
+from tui.quantities import left, span_text
+from tui.run_columns import best_text, metric_text, run_cells
 from tui.run_status import shown
 
 if TYPE_CHECKING:
@@ -28,24 +29,10 @@ def preset_rows(presets: Sequence[Preset], width: int) -> list[Content]:
 
 
 def run_rows(runs: Sequence[RunSummary], now: float, width: int) -> list[Content]:
-    """The runs, one row each: status mark, experiment, epochs, best value and when it began."""
-    best_width = 17 if width >= 54 else 8 if width >= 40 else 0
-    name_width = max(8, width - 2 - 7 - best_width - 12)
+    """The runs, one row each, see run_columns; what there is no room for is left out."""
     rows = []
-    for run in runs:
-        mark, colour, _ = shown(run)
-        best = ""
-        if run.best is not None and best_width:
-            best = f"{run.monitor} {number_text(run.best)}" if best_width >= 17 else number_text(run.best)
-        rows.append(
-            Content.assemble(
-                (f"{mark} ", colour),
-                left(run.experiment_name or run.name, name_width),
-                right(f"{run.epoch}/{run.epochs}" if run.epochs else "", 7),
-                right(best, best_width),
-                (right(ago_text(run.started, now), 12), MUTED),
-            )
-        )
+    for run, (name, *cells, began) in zip(runs, run_cells(runs, now, width) if runs else (), strict=True):
+        rows.append(Content.assemble((name[:1], shown(run).colour), name[1:], *cells, (began, MUTED)))
     return rows
 
 
@@ -97,7 +84,7 @@ def run_panel(run: RunSummary, width: int) -> Content:
     lines += [run.message] if run.message else []
     lines += [Content.styled(run.problem, WRONG)] if run.problem else []
     rows = [("epochs", f"{run.epoch} of {run.epochs}" if run.epochs else "")]
-    rows += [("best", f"{run.monitor} {number_text(run.best)}" if run.best is not None else "")]
+    rows += [("best", " · ".join(filter(None, (best_text(run), metric_text(run)))))]
     rows += [("took", span_text(run.seconds) if run.seconds else "")]
     lines += [""] + [Content.assemble((left(name, 11), MUTED), text) for name, text in rows if text]
     lines.append(Content.assemble((left("folder", 11), MUTED), str(run.path)))

@@ -81,6 +81,25 @@ def ago_text(then: float, now: float) -> str:
     return f"{days} day{'s' if days > 1 else ''} ago"
 
 
+def shortened(text: str, width: int) -> str:
+    """`text` in at most `width` cells, without its middle where it is too long: its end often tells it apart.
+
+    >>> shortened("2026-11-23T16-15-30-digits-cnn-2", 17)
+    '2026-11-…ts-cnn-2'
+    """
+    if cell_len(text) <= width:
+        return text
+    if width < 2:
+        return set_cell_size(text, width)
+    head = set_cell_size(text, width // 2).rstrip()
+    tail, room = "", width - cell_len(head) - 1
+    for letter in reversed(text):
+        if cell_len(letter + tail) > room:
+            break
+        tail = letter + tail
+    return f"{head}…{tail}"
+
+
 def left(text: str, width: int) -> str:
     """`text` at the left of `width` cells; what is too long ends in an ellipsis."""
     if cell_len(text) > width > 0:

@@ -2,6 +2,7 @@
 
 from engine.runs.asking import ask
 from engine.runs.commands import RejectedLine
+from engine.runs.differences import differences
 from engine.runs.directory import RunDirectory, runs_dir
 from engine.runs.experiments import experiment_of
 from engine.runs.follower import Follower
@@ -14,6 +15,7 @@ __all__ = [
     "RunDirectory",
     "RunSummary",
     "ask",
+    "differences",
     "experiment_of",
     "find_run",
     "finish_removals",

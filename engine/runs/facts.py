@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
+from engine.runs.differences import Setting, settings_of
 from engine.runs.directory import EVENTS
 from engine.runs.resumes import Resume, read_resumes
 from engine.training.commands import HOLDS
@@ -36,7 +37,7 @@ _LET_GO_BY = ("continue",)
 class Facts(BaseModel):
     """What a run's events say of it. They stay true for as long as nothing more is said."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     started: FiniteFloat | None = None
     """When its first session began to train, in seconds since the epoch; None when none has."""
@@ -47,6 +48,10 @@ class Facts(BaseModel):
     epoch: int = 0
     best: float | None = None
     best_epoch: int | None = None
+    metrics: dict[str, float] = {}
+    """What was measured in the best epoch, or in the last one where none is best; empty where that is not known."""
+    settings: dict[str, Setting] = {}
+    """The settings by their paths in the document, see differences."""
     held: bool = False
     """Whether nothing was trained since it was told to pause."""
     reason: Reason | None = None
@@ -112,6 +117,7 @@ class _Last:
 
     def __init__(self) -> None:
         self._events: dict[type[BaseModel], Event] = {}
+        self._measured: dict[int, dict[str, float]] = {}
 
     def take(self, event: Event) -> None:
         if isinstance(event, CommandDone) and event.command not in HOLDS + _LET_GO_BY:
@@ -119,6 +125,8 @@ class _Last:
         if isinstance(event, (Finished, CommandDone)) and self.of(RunStarted) is not None:
             return  # the run was gone on with since
         self._events.setdefault(type(event), event)
+        if isinstance(event, Epoch):
+            self._measured.setdefault(event.epoch, event.metrics)
 
     def of(self, kind: type[_Kind]) -> _Kind | None:
         event = self._events.get(kind)
@@ -149,6 +157,16 @@ class _Last:
         return checkpoint if checkpoint is not None and "best" in checkpoint.model_fields_set else None
 
     @property
+    def metrics(self) -> dict[str, float]:
+        """What was measured in the best epoch, or in the last one where none is best; empty where that is not known."""
+        finished, epoch, best = self.of(Finished), self.of(Epoch), self.best
+        if finished is not None and finished.metrics:
+            return finished.metrics
+        if best is not None and best.best_epoch is not None:
+            return self._measured.get(best.best_epoch, {})
+        return epoch.metrics if epoch is not None else {}
+
+    @property
     def held(self) -> bool:
         """Whether nothing was trained since the run was told to pause."""
         asked, step = self.of(CommandDone), self.of(Step)
@@ -167,7 +185,7 @@ class _Last:
 def _facts(first: RunStarted | None, last: _Last, resumes: list[Resume]) -> Facts:
     finished, best = last.of(Finished), last.best
     latest = finished or last.training or last.of(Checkpoint)
-    facts: dict[str, Any] = {"held": last.held, "said": last.said}
+    facts: dict[str, Any] = {"held": last.held, "said": last.said, "metrics": last.metrics}
     if first is not None:
         stopping = _dict(_dict(first.experiment.get("training")).get("early_stopping"))
         facts |= {
@@ -176,6 +194,7 @@ def _facts(first: RunStarted | None, last: _Last, resumes: list[Resume]) -> Fact
             "monitor": str(stopping.get("monitor") or "val_loss"),
             "epochs": first.epochs,
             "session_began": first.time,
+            "settings": settings_of(first.experiment, first.parameters, (o for r in resumes for o in r.overrides)),
         }
         if resumes:
             again = resumes[-1]

@@ -9,12 +9,13 @@ import re
 import stat
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
 from engine.runs.command_line import command_on
+from engine.runs.differences import Setting
 from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
 from engine.runs.experiments import is_missing
 from engine.runs.facts import Facts, read_facts
@@ -55,6 +56,10 @@ class RunSummary:
     """The best value of `monitor`."""
     best_epoch: int | None = None
     monitor: str = "val_loss"
+    metrics: dict[str, float] = field(default_factory=dict)
+    """What was measured in the best epoch, or in the last one where none is best; empty where that is not known."""
+    settings: dict[str, Setting] = field(default_factory=dict)
+    """The settings of its experiment by their paths, see differences."""
     seconds: float = 0.0
     """How long its sessions trained, all together, pauses included."""
     message: str = ""
@@ -169,6 +174,8 @@ def _summary(path: Path, facts: Facts, problem: str) -> RunSummary:
         best=facts.best,
         best_epoch=facts.best_epoch,
         monitor=facts.monitor,
+        metrics=facts.metrics,
+        settings=facts.settings,
         seconds=facts.took(time.time() if status == "live" else None),
         message=facts.message if status != "live" else "",
         problem=problem,

@@ -19,7 +19,7 @@ from engine.runs.facts import Facts
 
 SUMMARIES = ".summaries.json"
 
-_FORMAT = 2
+_FORMAT = 3
 _MAX_BYTES = 64 << 20
 _ENTRY_MAX_CHARACTERS = 8 << 10
 _WORTH_WRITING = 32

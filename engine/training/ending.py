@@ -35,7 +35,7 @@ def how_it_ended(
     if reason is Reason.DETACHED:
         return f"Left at step {at.step}, in epoch {at.epochs_begun}, to go on in another process."
     how = {
-        Reason.COMPLETED: f"Trained {at.epochs_begun} epochs",
+        Reason.COMPLETED: f"Trained {at.epochs_begun} epoch{'s' * (at.epochs_begun != 1)}",
         Reason.STOPPED: f"Stopped by hand at step {at.step}, in epoch {at.epochs_begun}",
         Reason.EARLY_STOPPED: f"Stopped early after epoch {at.epochs_begun}: {stopping.why}",
     }[reason]

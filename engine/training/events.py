@@ -145,6 +145,9 @@ class Finished(_Event):
     step: int
     best_epoch: int | None = None
     best: float | None = None
+    metrics: dict[str, float] = {}
+    """What was measured in the best epoch, or in the last one where none is best; empty where this session did not
+    measure it."""
     seconds: FiniteFloat
     """How long the run took, its sessions together: from when the data was loaded, pauses included."""
     message: str

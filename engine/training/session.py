@@ -266,6 +266,7 @@ class Session:
             step=run.position.step if run else 0,
             best_epoch=run.stopping.best_epoch if run else None,
             best=run.stopping.best if run else None,
+            metrics=self._best_measured,
             seconds=monotonic() - began + (self._resume.seconds_before if self._resume else 0.0),
             message=message,
         )
@@ -413,6 +414,7 @@ class Session:
         rest = Rest.read(checkpoint, self._loop.ran_with, self.plan, self._dataset)
         rest.put_back(self._loop)
         self._keeper = self._new_keeper(rest)
+        self._best_measured = {}  # it may be of an epoch that is taken again
         return checkpoint.name
 
     def _say_started(self) -> None:

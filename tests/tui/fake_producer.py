@@ -189,6 +189,7 @@ class FakeRun:
     hold: Hold | None = None
     commands_read: int = 0
     stale: bool = False
+    suspended: bool = False
     sent: list[Command] = field(default_factory=list)
     _events: list[Event] = field(default_factory=lambda: [run_started()])
 

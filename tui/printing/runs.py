@@ -9,29 +9,53 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.experiment import Draft, dumps
-from engine.runs import Follower, RunSummary, experiment_of, list_runs, summarize
+from engine.runs import Follower, RunSummary, differences, experiment_of, list_runs, summarize
 from engine.runs.command_line import command_on
 from engine.training.events import Epoch
+from tui.fitted_columns import Column, fitted, natural_width
 from tui.printing.text import columns, json_line, plain
-from tui.quantities import ago_text, number_text, span_text
+from tui.quantities import number_text, span_text
+from tui.run_columns import began_text, best_text, epochs_text, metric_text
 from tui.run_status import STALE, shown
 
 LINES_SHOWN = 3
 
 
-def runs_as_text(runs_dir: Path) -> str:
-    """The runs of a folder, newest first; under them what to do with those that are stale, and what is wrong."""
+def runs_as_text(runs_dir: Path, width: int | None = None) -> str:
+    """The runs of a folder, newest first; under them what to do with those that are stale, and what is wrong.
+
+    Args:
+        width: of the terminal; without one nothing is shortened or left out.
+    """
     runs = list_runs(runs_dir)
     if not runs:
         return f"No runs in {runs_dir} yet. torchdeck train digits-cnn makes one."
-    rows: list[tuple[str, ...]] = [("", "run", "state", "epochs", "best", "took", "when")]
-    rows += [_row(run) for run in runs]
-    said = [columns(rows, right=(3, 5))]
+    said = [_table(runs, width)]
     if stale := [command_on(run.path, "resume") for run in runs if run.status == "stale"]:
         said.append(_lines(f"Stale: {STALE} Go on with", stale))
     if wrong := [run.problem for run in runs if run.problem]:
         said.append(_lines("Problems:", wrong))
     return "\n\n".join(said)
+
+
+def _table(runs: Sequence[RunSummary], width: int | None) -> str:
+    now = time.time()
+    different, metrics = differences(runs), [metric_text(run) for run in runs]
+    table = [
+        Column(cells=["", *(shown(run).mark for run in runs)]),
+        Column(cells=["run", *(plain(run.name) for run in runs)], at_least=30),
+        Column(cells=["state", *(shown(run).word for run in runs)]),
+        Column(cells=["epochs", *map(epochs_text, runs)], is_number=True, rank=1),
+        Column(cells=["best", *(plain(best_text(run)) for run in runs)], rank=2),
+        Column(cells=["metric" if any(metrics) else "", *map(plain, metrics)], rank=5),
+        Column(
+            cells=["took", *(span_text(run.seconds) if run.started else "" for run in runs)], is_number=True, rank=6
+        ),
+        Column(cells=["began", *(began_text(run, now) for run in runs)], rank=4),
+        Column(cells=["differs in" if any(different) else "", *map(plain, different)], at_least=12, rank=3),
+    ]
+    room = natural_width(table) if width is None else min(width, natural_width(table))
+    return "\n".join("".join(row).rstrip() for row in fitted(table, room))
 
 
 def _lines(title: str, lines: Sequence[str]) -> str:
@@ -92,12 +116,3 @@ def _epochs(path: Path) -> list[Epoch]:
     while not follower.caught_up:
         by_number |= {e.epoch: e for e in follower.drain() if isinstance(e, Epoch)}
     return [by_number[n] for n in sorted(by_number)]
-
-
-def _row(run: RunSummary) -> tuple[str, ...]:
-    best = f"{run.monitor} {number_text(run.best)}" if run.best is not None else ""
-    epochs = f"{run.epoch}/{run.epochs}" if run.epochs else ""
-    took = span_text(run.seconds) if run.started else ""
-    when = ago_text(run.started, time.time()) if run.started else ""
-    state = shown(run)
-    return (state.mark, run.name, state.word, epochs, best, took, when)
