@@ -18,6 +18,7 @@ from engine.data.spans import Fold
 from engine.data.splits import Split
 from engine.data.standardising import standardised
 from engine.data.transforming import transform_mistakes, transformed
+from engine.data.unknown_tokens import unknown_warnings
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, Refused, drop
 from engine.free_memory import free_host_memory
@@ -138,7 +139,13 @@ def _load(data: Data, seed: int, recorded: Recorded) -> Dataset:
     if data.normalize and loaded.description.input_kind == "image" and loaded.description.stored == "uint8":
         preparation = standardised(loaded, data)
     notes = (*loaded.description.notes, *(() if data.sampler == "balanced" else imbalance_note(loaded)))
-    return replace(loaded, preparation=preparation, description=replace(loaded.description, notes=notes))
+    warnings = loaded.description.warnings
+    if loaded.vocabulary:
+        at = "data.tokens" if "tokens" in type(source).model_fields else "data.min_count"
+        warnings += tuple(unknown_warnings(loaded, at))
+    return replace(
+        loaded, preparation=preparation, description=replace(loaded.description, notes=notes, warnings=warnings)
+    )
 
 
 def _refuse_what_does_not_suit(data: Data, loaded: Dataset) -> None:

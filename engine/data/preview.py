@@ -21,7 +21,8 @@ from engine.data.description import Description
 from engine.data.draws import draws_of
 from engine.data.load import fingerprint, load_data, the_same
 from engine.data.samples import take
-from engine.data.text import PADDING, UNKNOWN, spelled
+from engine.data.text import spelled
+from engine.data.unknown_tokens import unknown_share
 from engine.experiment.document import Data
 
 Pixel = int | tuple[int, int, int]
@@ -126,7 +127,7 @@ def preview_of(dataset: Dataset) -> Preview:
         target_dtype=str(dataset.y.dtype).removeprefix("torch."),
         features=spreads(shown, train) if description.input_kind == "vector" else (),
         lengths=None if dataset.lengths is None else spread(dataset.lengths.__getitem__, train),
-        unknown=_unknown(dataset) if tokens else None,
+        unknown=unknown_share(dataset, train) if tokens and dataset.vocabulary else None,
     )
 
 
@@ -171,17 +172,6 @@ def spreads(values: Gather, indices: Tensor) -> tuple[Spread, ...]:
 
 def _counts(dataset: Dataset, indices: Tensor, classes: int) -> tuple[int, ...]:
     return tuple(torch.bincount(dataset.y[indices], minlength=classes).tolist()) if classes else ()
-
-
-def _unknown(dataset: Dataset) -> float | None:
-    if not dataset.vocabulary:
-        return None
-    unknown = known = 0
-    for some in dataset.train.split(_AT_ONCE):
-        seen = take(dataset.x, some)
-        unknown += int((seen == UNKNOWN).sum())
-        known += int((seen != PADDING).sum())
-    return unknown / max(1, known)
 
 
 def _chosen(dataset: Dataset) -> list[int]:

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.class_order import NOTHING
 from engine.data.description import Token
+from engine.data.words import words_in
 
 PADDING, UNKNOWN = 0, 1
 MARKS = ("<padding>", "<unknown>")
 SPACE = "▁"
 """What stands in a piece for the blank before it, as in SentencePiece."""
 
-_TOKEN = re.compile(r"[^\W\d]\w*|\d+|[^\w\s]")
 
-
-def tokens_of(text: str) -> list[str]:
+def tokens_of(text: str, rules: int = NOTHING.rules) -> list[str]:
     """Words in lower case, numbers, and each punctuation mark.
 
     >>> tokens_of("Return True, or raise OSError(2).")
     ['return', 'true', ',', 'or', 'raise', 'oserror', '(', '2', ')', '.']
     """
-    return list(tokens_in(text))
-
-
-def tokens_in(text: str) -> Iterator[str]:
-    """The same, one after the other: of a long text no more is cut than is asked for."""
-    return (found[0] for found in _TOKEN.finditer(text.lower()))
+    return list(words_in(text, rules))
 
 
 def spelled(tokens: Iterable[str], token: Token | None) -> str:

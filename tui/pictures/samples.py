@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual.content import Content
 
+from engine.sizes import share_text
 from tui.design_rows import MUTED
 from tui.explanations import LOADING
 from tui.pictures.class_counts import balance, bars
@@ -140,7 +141,7 @@ def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[C
             f"{preview.lengths.minimum:g} to {preview.lengths.maximum:g} {what}, mean {preview.lengths.mean:.3g}"
         )
     numbers += [f"vocabulary {d.vocabulary_size:,}"] if d.vocabulary_size else []
-    numbers += [f"{100 * preview.unknown:.2g} % unknown"] if preview.unknown is not None else []
+    numbers += [f"{share_text(preview.unknown)} unknown"] if preview.unknown is not None else []
     lines = [*joined([*counted, *shape], width), *joined(numbers, width)]
     return [line for text in lines for line in words(text, width)]
 

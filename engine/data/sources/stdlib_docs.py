@@ -57,7 +57,7 @@ class StdlibDocs(Source):
         of_text: dict[tuple[str, ...], set[int]] = {}
         for number, texts in enumerate(packages.values()):
             for text in texts:
-                of_text.setdefault(tuple(tokens_of(text)[: self.max_length]), set()).add(number)
+                of_text.setdefault(tuple(tokens_of(text, split.recorded.rules)[: self.max_length]), set()).add(number)
         kept = [text for text, owners in of_text.items() if len(owners) == 1]
         y = np.fromiter((owner for owners in of_text.values() if len(owners) == 1 for owner in owners), dtype=np.int64)
 

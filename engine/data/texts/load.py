@@ -30,7 +30,14 @@ def data_set(source: str, found: Labelled, wanted: Wanted, split: Split) -> Data
     parts = _parts(found, labels, split, notes)
     to_learn = (found.texts[at] for at in parts.train.tolist())
     length = wanted.max_length
-    tokens = learned(wanted.tokens, to_learn, size=wanted.vocabulary_size, min_count=wanted.min_count, length=length)
+    tokens = learned(
+        wanted.tokens,
+        to_learn,
+        size=wanted.vocabulary_size,
+        min_count=wanted.min_count,
+        length=length,
+        rules=split.recorded.rules,
+    )
     x, lengths = tokens.ragged(found.texts, length)
     notes.append(
         f"{len(found.texts):,} texts; the vocabulary has {len(tokens.vocabulary):,} {tokens.token}s, from the training "

@@ -16,10 +16,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from engine.data.class_order import NOTHING
 from engine.data.description import Token
 from engine.data.progress import progress
 from engine.data.samples import Ragged
-from engine.data.text import MARKS, SPACE, UNKNOWN, tokens_in, vocabulary
+from engine.data.text import MARKS, SPACE, UNKNOWN, vocabulary
+from engine.data.words import one_form, words_in
 
 Kind = Literal["word", "character", "bpe"]
 
@@ -57,31 +59,36 @@ class Tokens(ABC):
         return Ragged(numbers, offsets, int(lengths.max())), lengths
 
 
-def learned(kind: Kind, texts: Iterable[str], *, size: int, min_count: int, length: int) -> Tokens:
+def learned(
+    kind: Kind, texts: Iterable[str], *, size: int, min_count: int, length: int, rules: int = NOTHING.rules
+) -> Tokens:
     """The tokens of a training part.
 
     Args:
         size: most tokens in the vocabulary, V.
         min_count: times that a token, or two pieces in a row, must occur.
         length: tokens of each text that are looked at.
+        rules: version of the rules by which a run cuts texts.
     """
     if kind == "bpe":
-        return BytePairs.learned(texts, size, min_count, length)
-    return Counted(kind, vocabulary((list(_units(kind, text, length)) for text in texts), size, min_count))
+        return BytePairs.learned(texts, size, min_count, length, rules)
+    units = (list(_units(kind, text, length, rules)) for text in texts)
+    return Counted(kind, vocabulary(units, size, min_count), rules)
 
 
-def _units(token: Literal["word", "character"], text: str, length: int) -> Iterator[str]:
+def _units(token: Literal["word", "character"], text: str, length: int, rules: int) -> Iterator[str]:
     """Words, numbers and marks in lower case, or characters as they stand; no more of a text is looked at."""
     if token == "character":
         return iter(text[:length])
-    return (word[:LONGEST] for word in islice(tokens_in(text), length))
+    return (word[:LONGEST] for word in islice(words_in(text, rules), length))
 
 
 class Counted(Tokens):
     """Words or characters: those that occur often have a number."""
 
-    def __init__(self, token: Literal["word", "character"], vocabulary: tuple[str, ...]) -> None:
+    def __init__(self, token: Literal["word", "character"], vocabulary: tuple[str, ...], rules: int) -> None:
         self.token = self._unit = token
+        self._rules = rules
         self.vocabulary = vocabulary
         self._number = {word: number for number, word in enumerate(vocabulary)}
         # A text may hold what looks like a mark: it is none.
@@ -91,7 +98,7 @@ class Counted(Tokens):
     def numbers(self, texts: Sequence[str], length: int) -> Iterator[Sequence[int]]:
         """As `Tokens` says."""
         for text in texts:
-            yield [self._number.get(unit, UNKNOWN) for unit in _units(self._unit, text, length)]
+            yield [self._number.get(unit, UNKNOWN) for unit in _units(self._unit, text, length, self._rules)]
 
     def as_dict(self) -> dict[str, Any]:
         """As `Tokens` says."""
@@ -107,19 +114,24 @@ class BytePairs(Tokens):
 
     token = "piece"
 
-    def __init__(self, vocabulary: Sequence[str], merges: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self, vocabulary: Sequence[str], merges: Sequence[tuple[str, str]], rules: int = NOTHING.rules
+    ) -> None:
         from tokenizers import Tokenizer
         from tokenizers.models import BPE
 
         self.vocabulary = tuple(vocabulary)
         self.merges = tuple(merges)
+        self._rules = rules
         numbers = {piece: number for number, piece in enumerate(self.vocabulary)}
         # Without special tokens: a text may hold what looks like a mark, which is none.
         self._tokenizer: Any = Tokenizer(BPE(vocab=numbers, merges=list(self.merges), unk_token=MARKS[UNKNOWN]))
         self._tokenizer.pre_tokenizer = _cut()
 
     @classmethod
-    def learned(cls, texts: Iterable[str], size: int, min_count: int, length: int) -> BytePairs:
+    def learned(
+        cls, texts: Iterable[str], size: int, min_count: int, length: int, rules: int = NOTHING.rules
+    ) -> BytePairs:
         """The pieces of these texts.
 
         The alphabet is the characters that occur `min_count` times, at most half of the vocabulary.
@@ -131,7 +143,7 @@ class BytePairs(Tokens):
         from tokenizers.trainers import BpeTrainer
 
         _say_that_threads_are_meant()
-        heads = [_plain(text, length) for text in texts]
+        heads = [_plain(text, length, rules) for text in texts]
         counts: Counter[str] = Counter()
         for head in heads:
             counts.update(head)
@@ -153,13 +165,13 @@ class BytePairs(Tokens):
         tokenizer.train_from_iterator(_told("Learning pieces", heads), trainer, length=len(heads))
         model = json.loads(tokenizer.to_str())["model"]
         pieces = sorted(model["vocab"], key=model["vocab"].__getitem__)
-        return cls(pieces, [(first, second) for first, second in model["merges"]])
+        return cls(pieces, [(first, second) for first, second in model["merges"]], rules)
 
     def numbers(self, texts: Sequence[str], length: int) -> Iterator[Sequence[int]]:
         """As `Tokens` says."""
         _say_that_threads_are_meant()
         for begin in range(0, len(texts), _AT_ONCE):
-            some = [_plain(text, length) for text in texts[begin : begin + _AT_ONCE]]
+            some = [_plain(text, length, self._rules) for text in texts[begin : begin + _AT_ONCE]]
             for found in self._tokenizer.encode_batch_fast(some):
                 yield found.ids[:length]
 
@@ -168,10 +180,10 @@ class BytePairs(Tokens):
         return {"type": "bpe", "merges": [list(pair) for pair in self.merges]}
 
 
-def _plain(text: str, length: int) -> str:
+def _plain(text: str, length: int, rules: int) -> str:
     """In lower case, with single blanks, and no more of it than `length` tokens can come from."""
-    head = text[: 8 * length * LONGEST]  # of which much may be blanks
-    return " ".join(head.lower().split())[: length * LONGEST]
+    head = text[: 8 * length * LONGEST].lower()  # of which much may be blanks
+    return " ".join((head if rules == 1 else one_form(head)).split())[: length * LONGEST]
 
 
 def _cut() -> Any:
