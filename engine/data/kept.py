@@ -19,6 +19,7 @@ from safetensors.torch import load, save
 
 from engine.data.class_order import NOTHING, Recorded
 from engine.data.dataset import Dataset
+from engine.data.words import one_form
 from engine.free_memory import free_host_memory
 from engine.private_files import read_file, replace_file
 
@@ -71,7 +72,7 @@ def recorded(run: Path) -> Recorded:
     try:
         learned = json.loads(read_file(run / LEARNED, free_host_memory() // 2))
         columns = learned.get("encoders", {}).get("columns", ())
-        categories = {c["column"]: tuple(map(str, c["categories"])) for c in columns if "categories" in c}
+        categories = {one_form(c["column"]): tuple(map(str, c["categories"])) for c in columns if "categories" in c}
         return Recorded(tuple(map(str, learned["classes"])), categories, int(learned.get(RULES, FIRST_RULES)))
     except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return Recorded()  # `difference` says what is wrong with it

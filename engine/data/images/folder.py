@@ -15,7 +15,10 @@ from pathlib import Path
 
 from engine.data.class_order import in_order
 from engine.data.progress import progress
+from engine.data.spellings import look_alike, united
+from engine.data.words import one_form
 from engine.experiment.mistakes import Mistake, Refused, nearest, unknown_name
+from engine.printable import is_printable, printable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm")
 
@@ -77,6 +80,8 @@ class Folder:
     """Classes that come first, in this order."""
     beside: set[str] = field(default_factory=set)
     """Class folders that are not asked for."""
+    united: dict[str, str] = field(default_factory=dict)
+    """What class folders became that are another one in all but their Unicode form."""
 
     def path(self, index: int) -> str:
         """Where a file is."""
@@ -121,7 +126,7 @@ def watched(path: str) -> tuple[str, ...]:
 
 def shown(name: str) -> str:
     """A name as it can be printed: without line breaks, without bytes that are no text, and not longer than a line."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    text = printable(name)
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME // 2]}…{text[-LONGEST_NAME // 2 :]}"
 
 
@@ -187,7 +192,12 @@ def _list_part(folder: Folder, part: str) -> None:
         folder.faults.append(Fault(part, f"it cannot be listed ({error.strerror})"))
         return
     others = sorted(name for name, entry in by_name.items() if not _is_folder(entry))
-    folders = in_order((name for name, entry in by_name.items() if _is_folder(entry)), folder.recorded)
+    folders = [name for name, entry in by_name.items() if _is_folder(entry)]
+    changed = united([*folder.classes, *folders], folder.recorded or folder.classes)
+    folder.united |= changed
+    labels = {name: changed.get(name, name) for name in folders}
+    ordered = in_order(labels.values(), folder.recorded)
+    folders.sort(key=lambda name: (ordered.index(labels[name]), name))
     entries = [by_name[name] for name in (*folders, *others)]
     if part:
         folder.left += [
@@ -200,17 +210,19 @@ def _list_part(folder: Folder, part: str) -> None:
             if entry.is_symlink() and not os.path.exists(entry.path):
                 folder.faults.append(Fault(name, "it is a link that leads nowhere, or to itself"))
             continue
-        if folder.only and entry.name not in folder.only:
+        label = labels[entry.name]
+        if folder.only and one_form(label) not in map(one_form, folder.only):
             folder.beside.add(entry.name)
             continue
-        if not entry.name.isprintable():
+        if not is_printable(entry.name):
             folder.faults.append(Fault(name, "the name of its class cannot be printed", "expected letters and digits"))
         elif entry.is_symlink() and _leads_back(base, entry):
             folder.faults.append(Fault(name, "it is a link that leads back to a folder that it lies in"))
-        elif part != folder.parted[TRAIN] and entry.name not in numbers:
-            folder.faults.append(Fault(name, "its class is not among those to train on", "expected one of them"))
+        elif part != folder.parted[TRAIN] and label not in numbers:
+            what = "its class is not among those to train on"
+            folder.faults.append(Fault(name, what, look_alike(label, numbers) or "expected one of them"))
         else:
-            _list_class(folder, name, numbers.setdefault(entry.name, len(numbers)))
+            _list_class(folder, name, numbers.setdefault(label, len(numbers)))
     folder.classes = tuple(numbers)
 
 
@@ -284,7 +296,7 @@ def _refuse_what_is_no_task(folder: Folder, path: str) -> None:
     mistakes = [
         unknown_name("data.classes", name, sorted({*folder.classes, *folder.beside}), "a class folder")
         for name in folder.only
-        if name not in folder.classes
+        if one_form(name) not in map(one_form, folder.classes)
     ]
     if mistakes:
         raise Refused(mistakes)

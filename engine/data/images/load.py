@@ -14,8 +14,10 @@ from engine.data.images.decoding import Wanted, size_text
 from engine.data.images.folder import TEST, VALIDATION, WHERE, Folder, listed, shown
 from engine.data.images.reading import Found, fingerprint, look_at, mapped, size_of
 from engine.data.images.samples import ImageFiles
+from engine.data.spellings import united_note
 from engine.data.splits import Indices, Parts, Split
 from engine.experiment.mistakes import Mistake, Refused, put
+from engine.printable import is_printable
 
 MEND = 'Mend or remove it, or set data.on_broken = "skip".'
 NAMED = 20
@@ -156,7 +158,9 @@ def _notes(folder: Folder, found: Found, faults: list[tuple[str, str, str]]) -> 
     for odd, files in by_kind.items():
         named = ", ".join(shown(folder.names[index]) for index in files[:3])
         yield f"Images that are {odd}: {len(files):,}, such as {named}."
-    unprintable = [name for name in folder.names if not name.isprintable()]
+    if note := united_note("Class folders", folder.united):
+        yield note
+    unprintable = [name for name in folder.names if not is_printable(name)]
     if unprintable:
         named = ", ".join(map(shown, unprintable[:NAMED]))
         yield f"Names that cannot be printed, of images that are used all the same: {named}{_more(len(unprintable))}."

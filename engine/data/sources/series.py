@@ -25,6 +25,7 @@ class Series(Source):
     name: ClassVar[str] = "series"
     summary: ClassVar[str] = "Windows of the columns of a CSV, TSV, JSON lines or Parquet file, and what follows them."
     when: ClassVar[str] = "To forecast numbers of your own, compared with the naive and the seasonal-naive forecast."
+    columns: ClassVar[tuple[str, ...]] = ("target", "features", "time")
 
     path: Annotated[
         str, Field(min_length=1, description="The file, a row a step, oldest first: .csv, .tsv, .jsonl, .parquet.")

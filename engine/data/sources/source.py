@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from engine.data.words import one_form
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake
 
@@ -29,8 +30,17 @@ class Source(BaseModel, ABC):
     """One sentence on what the samples are."""
     when: ClassVar[str]
     """One sentence on when to use it."""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """Fields that name columns of files: `é` typed in one way is the column `é` of a file that has it in another."""
     endings: ClassVar[tuple[str, ...]] = ()
     """How the names of files end that are read by this source, whatever stands in them."""
+
+    @field_validator("*")
+    @classmethod
+    def _in_one_form(cls, value: Any, field: ValidationInfo) -> Any:
+        if field.field_name not in cls.columns:
+            return value
+        return tuple(map(one_form, value)) if isinstance(value, tuple) else value and one_form(value)
 
     def contradictions(self, data: Data) -> list[Mistake]:
         """Mistakes that no parameter has alone, found without loading anything."""

@@ -35,6 +35,10 @@ class Table(Source):
     summary: ClassVar[str] = "Rows of a CSV, TSV, JSON lines or Parquet file of your own, one column to be predicted."
     when: ClassVar[str] = "To tell classes apart or predict a number from columns of numbers, categories and dates."
 
+    columns: ClassVar[tuple[str, ...]] = (
+        *("target", "features", "exclude", "group"),
+        *("numeric", "categorical", "dates"),
+    )
     endings: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 
     path: Annotated[

@@ -66,6 +66,7 @@ class Text(Tokenised):
     name: ClassVar[str] = "text"
     summary: ClassVar[str] = "Texts of your own with labels: a CSV, TSV, JSON lines or Parquet file, or class folders."
     when: ClassVar[str] = "To tell texts apart: reviews, messages, headlines."
+    columns: ClassVar[tuple[str, ...]] = ("text", "target", "group")
 
     path: Annotated[
         str, Field(min_length=1, description="The file of rows, or the folder that the class folders of .txt lie in.")

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine.data.spellings import spelled_as
 from engine.data.tables.columns import Bools, Reading, numbers, seconds, texts
 
 Features = NDArray[np.floating[Any]]
@@ -146,5 +147,8 @@ class Date(Encoder):
 def places(column: pl.Series, categories: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """(N,) number of each value among the categories, -1 where it is none of them."""
     number = dict(zip(categories, range(len(categories)), strict=True))
-    found = texts(column).replace_strict(number, default=-1, return_dtype=pl.Int64)
+    values = texts(column)
+    # A value in another Unicode form than the category that it is.
+    number = {value: number[one] for value, one in spelled_as(values, categories).items()} | number
+    found = values.replace_strict(number, default=-1, return_dtype=pl.Int64)
     return found.fill_null(-1).to_numpy().astype(np.int64)

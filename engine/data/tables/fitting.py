@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from engine.data.class_order import in_order
+from engine.data.spellings import united_column, united_note
 from engine.data.splits import Indices
 from engine.data.tables.columns import Bools, Reading, date_formats, is_date, missing, numbers, seconds, texts
 from engine.data.tables.encoders import Date, Encoder, Number, OneHot, Ordinal, places
@@ -125,8 +126,10 @@ DECIMAL_FIX = 'Set data.decimal = ",".'
 
 
 def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:
-    found = texts(there)
-    categories = in_order(found.unique().to_list(), asked.recorded.get(name, ()))
+    begun = asked.recorded.get(name, ())
+    found, changed = united_column(texts(there), begun)
+    note = united_note(f"Categories of {name}", changed)
+    categories = in_order(found.unique().to_list(), begun)
     if len(categories) == 1:
         return Fitted(note=f"{name} is {short(categories[0])} in all of the training part and is left out.")
     if len(categories) > asked.most_categories:
@@ -140,10 +143,10 @@ def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:
             )
         )
     if asked.categories == "one-hot":
-        return Fitted(OneHot(column=name, flag=flag, categories=categories))
+        return Fitted(OneHot(column=name, flag=flag, categories=categories), note)
     order = places(found, categories)
     mean, std = float(order.mean()), float(order.std())
-    return Fitted(Ordinal(column=name, flag=flag, categories=categories, mean=mean, std=std))
+    return Fitted(Ordinal(column=name, flag=flag, categories=categories, mean=mean, std=std), note)
 
 
 def _date(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, asked: Asked, faults: Faults) -> Fitted:

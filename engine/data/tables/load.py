@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.data.dataset import Dataset, dataset
 from engine.data.progress import progress
+from engine.data.spellings import united_column
 from engine.data.splits import Indices, Parts, Split
 from engine.data.tables.columns import Bools, Reading, missing, texts
 from engine.data.tables.encoders import Encoder
@@ -176,7 +177,7 @@ def _parts(
         notes.append(f"The test part is {source.test_path}; data.test is not used.")
     groups = None
     if source.group is not None:
-        labels = texts(rows.frame[source.group]).to_numpy()
+        labels = united_column(texts(rows.frame[source.group]))[0].to_numpy()
         groups = np.unique(labels, return_inverse=True)[1].astype(np.int64)
         shared = np.intersect1d(groups[:own], groups[own:])
         if len(shared):

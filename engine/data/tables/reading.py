@@ -11,7 +11,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from engine.data.progress import progress
 from engine.data.tables.files import check_text, refuse_what_does_not_fit, refused, size_of
+from engine.data.words import one_form
 from engine.experiment.mistakes import Mistake, Refused, unknown_name
 
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -67,11 +68,22 @@ def unknown_columns(given: Mapping[str, Iterable[str]], there: Sequence[str], pa
 
 
 def read(where: str, path: str, delimiter: str = "auto") -> Table:
-    """The table in a file, read by what its name ends in.
+    """The table in a file, read by what its name ends in. Names of columns are in one form of Unicode.
 
     Raises:
         Refused: with every fault of its form, at most the first twenty one by one.
     """
+    table = _read(where, path, delimiter)
+    changed = {name: form for name in table.frame.columns if (form := one_form(name)) != name}
+    if not changed:
+        return table
+    if twice := [name for name, form in changed.items() if form in table.frame.columns]:
+        found = f"two columns are named {changed[twice[0]]!r}, in different Unicode forms"
+        raise refused(where, path, found, "expected a name once", "Rename one of them.")
+    return replace(table, frame=table.frame.rename(changed))
+
+
+def _read(where: str, path: str, delimiter: str) -> Table:
     size = size_of(where, path)
     suffix = Path(path).suffix.lower()
     if suffix in _PARQUET:

@@ -13,13 +13,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.data.class_order import in_order
+from engine.data.spellings import look_alike, united_column, united_note
 from engine.data.tables.columns import Floats, Reading, missing, numbers, texts, whole
 from engine.data.tables.fitting import check_numbers
+from engine.data.tables.reading import NAMED
 from engine.data.tables.rows import Faults, short
 from engine.experiment.mistakes import Mistake, Refused
 
 MOST_CLASSES = 20
 """Different whole numbers that are taken for classes; more are a quantity."""
+_NO_CLASS = "{value} is no class of the training file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,9 @@ def _task(column: pl.Series, reading: Reading) -> tuple[Literal["classification"
 
 
 def _classes(column: pl.Series, own: int, faults: Faults, notes: tuple[str, ...], recorded: tuple[str, ...]) -> Classes:
-    name, labels = column.name, texts(column)
+    name = column.name
+    labels, changed = united_column(texts(column), recorded)
+    notes += tuple(filter(None, [united_note(f"Labels of {name}", changed)]))
     counts = labels.head(own).value_counts(name="count")
     by_name = dict(zip(*(counts[c].to_list() for c in counts.columns), strict=True))
     names = in_order(by_name, recorded)
@@ -111,5 +116,11 @@ def _classes(column: pl.Series, own: int, faults: Faults, notes: tuple[str, ...]
     found_numbers = labels.replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy().astype(np.int64)
     known = f"expected one of {', '.join(map(short, names[:10]))}{' …' if len(names) > 10 else ''}"
     fix = "Have a row of every class in the file that is trained on."
-    faults.add(name, found_numbers < 0, "{value} is no class there", known, fix)
+    unknown = found_numbers < 0
+    for label in labels.filter(unknown).unique(maintain_order=True).head(NAMED).to_list():
+        if why := look_alike(label, names):
+            here = (labels == label).to_numpy()
+            faults.add(name, here, _NO_CLASS, why, "Write it as in the training file.")
+            unknown &= ~here
+    faults.add(name, unknown, _NO_CLASS, known, fix)
     return Classes(found_numbers, names, notes)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from engine.data.images.folder import WHERE, Folder, Kind, listed, shown
 from engine.data.progress import progress
+from engine.data.spellings import united_note
 from engine.data.tables.files import refuse_what_does_not_fit
 from engine.data.texts.labelled import NAMED, Fault, Labelled
 from engine.data.texts.memory import BYTES_PER_BYTE
@@ -71,4 +72,6 @@ def _notes(folder: Folder) -> list[str]:
         notes.append(f"{said}: {named}{more}.")
     if folder.beside:
         notes.append(f"Class folders that are not in data.classes: {', '.join(sorted(map(shown, folder.beside)))}.")
+    if note := united_note("Class folders", folder.united):
+        notes.append(note)
     return notes

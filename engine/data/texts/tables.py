@@ -9,11 +9,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.data.class_order import in_order
+from engine.data.spellings import look_alike, united_column, united_note
 from engine.data.tables.columns import texts
 from engine.data.tables.reading import Table, read, unknown_columns
 from engine.data.tables.rows import Rows
 from engine.data.texts.labelled import TRAIN, Fault, Labelled, shortened
+from engine.data.words import one_form
 from engine.experiment.mistakes import Mistake, Refused, unknown_name
+from engine.printable import is_printable
 
 _SHOWN = 10
 
@@ -97,9 +100,12 @@ def _refuse_other_types(rows: Rows, text: str, target: str, group: str | None) -
 
 def _labelled(rows: Rows, parts: NDArray[np.int64], columns: Columns) -> Labelled:
     text, target, group, classes = columns.text, columns.target, columns.group, columns.classes
-    labels = texts(rows.frame[target]).to_list()
+    united, changed = united_column(texts(rows.frame[target]), columns.recorded)
+    labels = united.to_list()
     trained = dict.fromkeys(label for label, part in zip(labels, parts, strict=True) if label and part == TRAIN)
     names = in_order(trained, columns.recorded)
+    form = {one_form(name): name for name in names}
+    classes = tuple(form.get(one_form(name), name) for name in classes)
     mistakes = [unknown_name("data.classes", n, names, f"a label of {target}") for n in classes if n not in trained]
     if mistakes:
         raise Refused(mistakes)
@@ -110,10 +116,11 @@ def _labelled(rows: Rows, parts: NDArray[np.int64], columns: Columns) -> Labelle
         expected = "expected classes that have several texts each"
         raise Refused(Mistake("data.target", said, expected, fix, rows.tables[0].path))
     names = tuple(name for name in names if name in classes) if classes else names
-    found = Labelled(names)
+    note = united_note(f"Labels of {target}", changed)
+    found = Labelled(names, notes=[note] if note else [])
     number = {name: at for at, name in enumerate(names)}
     known = f"expected one of {', '.join(map(shortened, names[:_SHOWN]))}{' …' if len(names) > _SHOWN else ''}"
-    together = texts(rows.frame[group]).to_list() if group is not None else None
+    together = united_column(texts(rows.frame[group]))[0].to_list() if group is not None else None
     kept = []
     for row, (content, label) in enumerate(zip(rows.frame[text].to_list(), labels, strict=True)):
         if classes and label in trained and label not in number:
@@ -125,10 +132,12 @@ def _labelled(rows: Rows, parts: NDArray[np.int64], columns: Columns) -> Labelle
             column, what, expected = text, "it holds a null byte", "expected text"
         elif not label:
             column, what, expected = target, "it holds no label", known
-        elif not label.isprintable():
-            column, what, expected = target, f"{shortened(label)} cannot be printed", "expected letters and digits"
+        elif not is_printable(label):
+            what = f"{shortened(label)} cannot be printed"
+            column, expected = target, look_alike(label, names) or "expected letters and digits"
         elif label not in number:
-            column, what, expected = target, f"{shortened(label)} is no label of the training file", known
+            what = f"{shortened(label)} is no label of the training file"
+            column, expected = target, look_alike(label, names) or known
         elif together is not None and not together[row]:
             column, what, expected = group or "", "it holds no group", "expected one"
         if what:

@@ -304,7 +304,7 @@ def test_a_file_of_a_part_is_held_to_the_columns_and_classes_of_the_first(tmp_pa
     rows = people(5)
     rows[3][4], rows[2][0] = "axolotl", "old"
     written(other, rows)
-    with pytest.raises(Refused, match=r"b\.csv: line 5, column 'species': 'axolotl' is no class there"):
+    with pytest.raises(Refused, match=r"b\.csv: line 5, column 'species': 'axolotl' is no class of the training file"):
         table(file, target="species", test_path=str(other))
     rows[3][4] = "cat"
     written(other, rows)

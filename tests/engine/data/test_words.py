@@ -172,7 +172,7 @@ def weights(session: Session) -> dict[str, torch.Tensor]:
 def test_a_run_that_began_by_the_first_rules_is_resumed_by_them_to_the_same_bits(
     tmp_path: Path, tokens: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [(f"{HINDI} {DECOMPOSED} café {["good", "bad"][i % 2]}", ("pos", "neg")[i % 2]) for i in range(32)]
+    rows = [(f"{HINDI} {DECOMPOSED} café {('good', 'bad')[i % 2]}", ("pos", "neg")[i % 2]) for i in range(32)]
     file = document(tmp_path, rows, tokens)
     first = Recorded(rules=1)
     with monkeypatch.context() as patch:
