@@ -15,7 +15,9 @@ from engine.data.forecasting.times import Times, checked
 from engine.data.samples import Windows
 from engine.data.spans import Spans
 from engine.data.splits import Split, in_time
+from engine.data.tables.column_forms import Form, doubts, number_form, read_as
 from engine.data.tables.columns import Floats, Reading, missing, numbers
+from engine.data.tables.encoders import written
 from engine.data.tables.fitting import check_numbers
 from engine.data.tables.reading import NAMED, Table, read, unknown_columns
 from engine.data.tables.rows import Faults, Rows
@@ -37,13 +39,22 @@ def load_series(source: Source, split: Split) -> Dataset:
     columns = [*targets, *source.features]
     time = [source.time] if source.time is not None else []
     rows = Rows.of([table], [*columns, *time])
-    reading = Reading(missing_values=source.missing_values, decimal=source.decimal, date_format=source.date_format)
+    reading = Reading(
+        missing_values=source.missing_values,
+        marks=source.marks(first_rules=split.recorded.rules < 2),
+        date_format=source.date_format,
+    )
     notes = list(table.notes)
 
     faults = Faults(rows)
-    times = checked(rows.frame[source.time], reading, faults) if source.time is not None else Times()
-    values = _values(rows, columns, reading, source.missing, faults, notes)
-    notes += times.notes
+    typed, times = rows.typed, Times()
+    if source.time is not None:
+        times = checked(rows.frame[source.time], reading, faults, typed=source.time in typed)
+    forms = _forms(rows, columns, reading)
+    values = _values(rows, forms, source.missing, faults, notes)
+    if source.time is not None and times.form is not None:
+        forms[source.time] = times.form
+    notes += [*read_as(forms), *times.notes]
     if source.time is None:
         notes.append(
             "Rows are taken in the order of the file; data.time names a column of times, which then is checked."
@@ -86,7 +97,7 @@ def load_series(source: Source, split: Split) -> Dataset:
         parts,
         features=tuple(columns),
         targets=tuple(targets),
-        encoders={"columns": _learned(columns, mean, std)},
+        encoders={"columns": _learned(columns, mean, std, forms, reading)} | _times(source.time, times, reading),
         units=Units(
             scale=tuple(map(float, std[: len(targets)])) * ahead, offset=tuple(map(float, mean[: len(targets)])) * ahead
         ),
@@ -95,9 +106,44 @@ def load_series(source: Source, split: Split) -> Dataset:
     )
 
 
-def _learned(columns: list[str], mean: Floats, std: Floats) -> list[dict[str, Any]]:
+def _learned(
+    columns: list[str], mean: Floats, std: Floats, forms: dict[str, Form], reading: Reading
+) -> list[dict[str, Any]]:
     figures = zip(columns, mean.tolist(), std.tolist(), strict=True)
-    return [{"column": name, "mean": middle, "std": deviation} for name, middle, deviation in figures]
+    return [
+        {"column": name, "mean": middle, "std": deviation}
+        | ({} if reading.marks.first_rules else written(forms[name].notation))
+        for name, middle, deviation in figures
+    ]
+
+
+def _times(name: str | None, times: Times, reading: Reading) -> dict[str, Any]:
+    """How the times are written; a run of the first rules has nothing on that to compare with."""
+    dates = times.form.dates if times.form is not None else None
+    if name is None or dates is None or reading.marks.first_rules:
+        return {}
+    return {"time": {"column": name, "format": dates.format}}
+
+
+def _forms(rows: Rows, columns: list[str], reading: Reading) -> dict[str, Form]:
+    """How the numbers of each column are written, by its name.
+
+    Raises:
+        Refused: a column holds no numbers, or some that can be read in several ways.
+    """
+    forms: dict[str, Form] = {}
+    mistakes = []
+    for name in columns:
+        column = rows.frame[name]
+        if column.dtype.is_nested() or column.dtype.is_temporal():
+            found = f"the column {name!r} is of the type {column.dtype}"
+            mistakes.append(Mistake("data.target", found, "expected numbers", "Name another column."))
+            continue
+        forms[name] = number_form(column, missing(column, reading), reading, typed=name in rows.typed)
+        mistakes += [wrong] if (wrong := forms[name].mistake) is not None else []
+    if mistakes := mistakes + doubts(forms):
+        raise Refused(mistakes)
+    return forms
 
 
 def _names(source: Source, table: Table) -> list[str]:
@@ -114,16 +160,13 @@ def _names(source: Source, table: Table) -> list[str]:
     return targets
 
 
-def _values(rows: Rows, columns: list[str], reading: Reading, rule: str, faults: Faults, notes: list[str]) -> Floats:
+def _values(rows: Rows, forms: dict[str, Form], rule: str, faults: Faults, notes: list[str]) -> Floats:
     """(L, F) finite numbers, where a missing one is what came before it if that is the rule."""
-    mistakes, counts, first = [], {}, len(rows)
-    values = np.empty((len(rows), len(columns)))
-    for place, name in enumerate(columns):
-        column = rows.frame[name]
-        if column.dtype.is_nested() or column.dtype.is_temporal():
-            found = f"the column {name!r} is of the type {column.dtype}"
-            mistakes.append(Mistake("data.target", found, "expected numbers", "Name another column."))
-            continue
+    mistakes: list[Mistake] = []
+    counts, first = dict[str, int](), len(rows)
+    values = np.empty((len(rows), len(forms)))
+    for place, (name, form) in enumerate(forms.items()):
+        column, reading = rows.frame[name], form.reading
         gone = missing(column, reading)
         check_numbers(column, gone, reading, faults, "Mend it, or name another column.")
         values[:, place] = numbers(column, reading)

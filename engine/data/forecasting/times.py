@@ -5,23 +5,14 @@ L rows in the order of the file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from engine.data.tables.columns import (
-    Bools,
-    Floats,
-    Reading,
-    date_formats,
-    is_date,
-    missing,
-    numbers,
-    seconds,
-    texts,
-)
-from engine.data.tables.fitting import date_mistake
+from engine.data.tables.column_forms import Form, form_of
+from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, seconds, texts
+from engine.data.tables.finding_dates import find_numbers
 from engine.data.tables.rows import Faults
 from engine.experiment.mistakes import Mistake, Refused
 
@@ -41,10 +32,15 @@ class Times:
     season: int = 1
     """Steps after which a series of this spacing usually repeats; 1 where that is not known."""
     notes: tuple[str, ...] = ()
+    form: Form | None = None
+    """How they are written."""
 
 
-def checked(column: pl.Series, reading: Reading, faults: Faults) -> Times:
+def checked(column: pl.Series, reading: Reading, faults: Faults, *, typed: bool = False) -> Times:
     """Look at the times of all rows. Times that are none, or are not after the one before, go to `faults`.
+
+    Args:
+        typed: whether the file says of all values that they are numbers.
 
     Raises:
         Refused: the column holds no times, or they can be read in several ways, or they run backwards.
@@ -54,7 +50,8 @@ def checked(column: pl.Series, reading: Reading, faults: Faults) -> Times:
     faults.add(name, gone, "there is no time", "expected one in every row", "Add it, or take the row out.")
     if gone.all():
         faults.refuse()
-    at, are_dates = _read(column, gone, reading, faults)
+    at, form = _read(column, gone, reading, faults, typed=typed)
+    are_dates = form.kind == "date"
     known = np.isfinite(at)
     steps = np.diff(at[known])
     if len(steps) and (steps < 0).mean() > 0.5:
@@ -64,28 +61,40 @@ def checked(column: pl.Series, reading: Reading, faults: Faults) -> Times:
     expected = "expected times that ascend"
     faults.add(name, _at(known, steps < 0), "{value} comes after a later time", expected, f"Sort the rows by {name}.")
     if faults.mistakes or not len(steps):
-        return Times()
-    return _spacing(at, are_dates, name, faults)
+        return Times(form=form)
+    return replace(_spacing(at, are_dates, name, faults), form=form)
 
 
-def _read(column: pl.Series, gone: Bools, reading: Reading, faults: Faults) -> tuple[Floats, bool]:
-    """(L,) seconds of dates, or numbers as they are, NaN where there is neither; and whether they are dates."""
+def _read(column: pl.Series, gone: Bools, reading: Reading, faults: Faults, *, typed: bool) -> tuple[Floats, Form]:
+    """(L,) seconds of dates, or numbers as they are, NaN where there is neither; and how they are written.
+
+    Raises:
+        Refused: the column holds neither, or it can be read in several ways.
+    """
     name = column.name
-    there = column.filter(pl.Series(~gone))
-    if is_date(column):
-        return seconds(column, None), True
-    values = numbers(column, reading)
-    if reading.date_format is None and (~np.isnan(values[~gone])).mean() > 0.5:
-        faults.add(
-            name, ~np.isfinite(values) & ~gone, "{value} is no number", "expected one as in other rows", "Mend it."
-        )
-        return np.where(np.isfinite(values), values, np.nan), False
-    formats = date_formats(texts(there), reading)
-    if len(formats) != 1:
-        raise Refused(date_mistake(name, there[0], formats))
-    at = seconds(texts(column), formats[0])
-    faults.add(name, np.isnan(at) & ~gone, "{value} is no date", f"expected one like {formats[0]}", "Mend it.")
-    return at, True
+    form = _form(column, gone, reading, typed=typed)
+    if form.mistake is not None:
+        raise Refused(form.mistake)
+    if form.kind == "date":
+        at, like = seconds(column, form.dates), form.dates.like if form.dates else ""
+        faults.add(name, np.isnan(at) & ~gone, "{value} is no date", f"expected one like {like}", "Mend it.")
+        return at, form
+    values = numbers(column, form.reading)
+    faults.add(name, ~np.isfinite(values) & ~gone, "{value} is no number", "expected one as in other rows", "Mend it.")
+    return np.where(np.isfinite(values), values, np.nan), form
+
+
+def _form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool) -> Form:
+    """Numbers that can be dates are dates: that is what the column is for."""
+    rows, otherwise = np.arange(len(column)), "name another column"
+    if not reading.marks.first_rules and (column.dtype == pl.String or column.dtype.is_integer()):
+        there = texts(column.filter(pl.Series(~gone)))
+        if reading.date_format is None and (dates := find_numbers(column.name, there, asked=True)):
+            return Form(kind="date", reading=reading, dates=dates, note=dates.note)
+    form = form_of(column, gone, rows, reading, None, otherwise, typed=typed)
+    if form.kind == "category" or (form.kind == "number" and reading.date_format is not None):
+        return form_of(column, gone, rows, reading, "date", otherwise, typed=typed)
+    return form
 
 
 def _at(known: Bools, found: Bools) -> Bools:

@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from engine.data.sources.source import Source
-from engine.data.sources.table import NO_VALUE, Columns, Delimiter, MissingValues
+from engine.data.sources.table import (
+    NO_VALUE,
+    Columns,
+    DateFormat,
+    Decimal,
+    Delimiter,
+    MissingValues,
+    Thousands,
+    UnitsRule,
+    marks,
+    notation_mistakes,
+)
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
     from engine.data.splits import Split
+    from engine.data.tables.finding_notation import Marks
 
 
 class Series(Source):
@@ -51,18 +63,18 @@ class Series(Source):
         Literal["refuse", "previous"],
         Field(description="refuse: say where values are missing. previous: they are what came before them."),
     ] = "refuse"
-    date_format: Annotated[
-        str | None, Field(min_length=2, description="How times are written, as strftime has it: %d.%m.%Y.")
-    ] = None
+    date_format: DateFormat = None
     delimiter: Delimiter = "auto"
-    decimal: Annotated[Literal[".", ","], Field(description="What stands before the decimals of a number.")] = "."
+    decimal: Decimal = "auto"
+    thousands: Thousands = "auto"
+    units: UnitsRule = "refuse"
     missing_values: MissingValues = NO_VALUE
 
     def contradictions(self, data: Data) -> list[Mistake]:
         """A column in two places that exclude each other."""
         targets = (self.target,) if isinstance(self.target, str) else self.target
         where: dict[str, str] = {}
-        mistakes = []
+        mistakes = notation_mistakes(self.decimal, self.thousands)
         for field, names in (("target", targets), ("features", self.features), ("time", (self.time,))):
             for name in names:
                 if name is None:
@@ -74,6 +86,10 @@ class Series(Source):
                     mistakes.append(Mistake(f"data.{field}", found, "expected it once", "Take it out of one place."))
                 where[name] = field
         return mistakes
+
+    def marks(self, *, first_rules: bool = False) -> Marks:
+        """How numbers are written, as far as the document says it."""
+        return marks(self.decimal, self.thousands, self.units, first_rules=first_rules)
 
     def load(self, split: Split) -> Dataset:
         """Sequences (T=window, F) and the next `horizon` values of every target, one after the other in time."""

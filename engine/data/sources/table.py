@@ -13,6 +13,7 @@ from engine.experiment.mistakes import Mistake
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
     from engine.data.splits import Split
+    from engine.data.tables.finding_notation import Marks
 
 Columns = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False)]
 Delimiter = Annotated[
@@ -22,7 +23,46 @@ Delimiter = Annotated[
 MissingValues = Annotated[
     tuple[str, ...], Field(strict=False, description="Texts, in any case of letters, that stand for a missing value.")
 ]
+DateFormat = Annotated[
+    str | None,
+    Field(
+        min_length=2,
+        description="How dates are written, as strftime has it: %d.%m.%Y. What stands in [ ] may be missing; %s is "
+        "seconds since 1970.",
+    ),
+]
+Decimal = Annotated[
+    Literal["auto", ".", ","],
+    Field(description="What stands before the decimals of a number. auto: what explains all values of a column."),
+]
+Thousands = Annotated[
+    Literal["auto", "none", ",", ".", " ", "'", "_"],
+    Field(description="What stands between the thousands of a number. auto: what explains all values of a column."),
+]
+UnitsRule = Annotated[
+    Literal["refuse", "strip"],
+    Field(
+        description="What becomes of numbers with a unit, such as 150 cm. refuse: say where they are. strip: read 150. "
+        "Currencies and percent signs are always read over: 5 % is 5."
+    ),
+]
 NO_VALUE = ("", "NA", "N/A", "NaN", "null", "None", "?")
+
+
+def notation_mistakes(decimal: str, thousands: str) -> list[Mistake]:
+    """That the same mark stands before the decimals and between the thousands."""
+    if decimal != thousands or decimal == "auto":
+        return []
+    found, fix = f"{thousands!r} is data.decimal too", 'Set one of them to "auto".'
+    return [Mistake("data.thousands", found, "expected another mark", fix)]
+
+
+def marks(decimal: str, thousands: str, units: str, *, first_rules: bool) -> Marks:
+    """The settings of a document on numbers."""
+    from engine.data.tables.finding_notation import Marks
+
+    first = "." if first_rules and decimal == "auto" else decimal
+    return Marks(decimal=first, thousands=thousands, strip_units=units == "strip", first_rules=first_rules)
 
 
 class Table(Source):
@@ -82,11 +122,11 @@ class Table(Source):
     numeric: Annotated[Columns, Field(description="Columns of numbers, whatever most of their values look like.")] = ()
     categorical: Annotated[Columns, Field(description="Columns of categories, also where they look like numbers.")] = ()
     dates: Annotated[Columns, Field(description="Columns of dates, whatever most of their values look like.")] = ()
-    date_format: Annotated[
-        str | None, Field(min_length=2, description="How dates are written, as strftime has it: %d.%m.%Y.")
-    ] = None
+    date_format: DateFormat = None
     delimiter: Delimiter = "auto"
-    decimal: Annotated[Literal[".", ","], Field(description="What stands before the decimals of a number.")] = "."
+    decimal: Decimal = "auto"
+    thousands: Thousands = "auto"
+    units: UnitsRule = "refuse"
     missing_values: MissingValues = NO_VALUE
 
     def contradictions(self, data: Data) -> list[Mistake]:
@@ -108,10 +148,15 @@ class Table(Source):
                     found, fix = f"{name!r} is in data.{seen[name]} too", "Take it out of one of them."
                     mistakes.append(Mistake(f"data.{kind}", found, "expected it in one of them", fix))
                 seen[name] = kind
+        mistakes += notation_mistakes(self.decimal, self.thousands)
         if self.date_format is not None and "%" not in self.date_format:
             fix = "Write %Y for the year, %m for the month, %d for the day."
             mistakes.append(Mistake("data.date_format", repr(self.date_format), "expected a format of strftime", fix))
         return mistakes
+
+    def marks(self, *, first_rules: bool = False) -> Marks:
+        """How numbers are written, as far as the document says it."""
+        return marks(self.decimal, self.thousands, self.units, first_rules=first_rules)
 
     def files(self) -> tuple[str, ...]:
         """All files that rows come from."""

@@ -5,37 +5,16 @@ N rows. Text is stripped of blanks around it before it is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from engine.data.tables.finding_dates import Dates
+from engine.data.tables.finding_notation import AUTO, Marks
+from engine.data.tables.notation import Bools, Floats, Notation
 
-DATE_FORMATS = (
-    "%Y-%m-%d",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%dT%H:%M",
-    "%Y-%m-%dT%H:%M:%S%.f%#z",
-    "%Y-%m-%d %H:%M:%S%.f%#z",
-    "%Y-%m",
-    "%b %Y",
-    "%Y/%m/%d",
-    "%Y/%m/%d %H:%M:%S",
-    "%d.%m.%Y",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M",
-)
-"""Tried in this order; the last two pairs are told apart only by a day above 12."""
+__all__ = ["Bools", "Floats", "Reading", "is_date", "missing", "numbers", "seconds", "texts", "whole"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +23,10 @@ class Reading:
 
     missing_values: tuple[str, ...] = ("",)
     """Texts that stand for a missing value, in any case of letters."""
-    decimal: str = "."
+    marks: Marks = AUTO
     date_format: str | None = None
+    notation: Notation | None = None
+    """Of the column that is read; None: what `marks` say by themselves."""
 
 
 def missing(column: pl.Series, reading: Reading) -> Bools:
@@ -71,25 +52,19 @@ def texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.String)
 
 
-_GROUPED = r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$"
-
-
 def numbers(column: pl.Series, reading: Reading) -> Floats:
     """(N,) the numbers, NaN where there is none. `true` and `false` are 1 and 0."""
-    if column.dtype == pl.String:
-        stripped = column.str.strip_chars()
-        if reading.decimal == ",":
-            # A dot groups thousands or makes it no number: 3.14 is a mistake there, and 02.03.2024 a date.
-            grouped = stripped.str.contains(_GROUPED)
-            plain = stripped.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-            wrong = stripped.str.contains(".", literal=True) & ~grouped
-            stripped = pl.select(pl.when(wrong).then(pl.lit("no number")).otherwise(plain)).to_series()
-        column = stripped.cast(pl.Float64, strict=False)
-        if column.null_count() > stripped.null_count():
-            words = stripped.str.to_lowercase()
-            truth = (words == "true").cast(pl.Float64)
-            column = pl.select(pl.when(words.is_in(["true", "false"])).then(truth).otherwise(column)).to_series()
-    return column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().astype(np.float64)
+    if column.dtype != pl.String:
+        return column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().astype(np.float64)
+    stripped = column.str.strip_chars()
+    notation = reading.notation or reading.marks.default
+    values = notation.numbers(stripped)
+    if (none := np.isnan(values)).any():
+        words = stripped.filter(pl.Series(none)).str.to_lowercase()
+        values[none] = words.replace_strict(
+            {"true": 1.0, "false": 0.0}, default=None, return_dtype=pl.Float64
+        ).fill_null(float("nan"))
+    return values
 
 
 def whole(column: pl.Series) -> bool:
@@ -99,36 +74,16 @@ def whole(column: pl.Series) -> bool:
     return column.dtype.is_integer()
 
 
-def seconds(column: pl.Series, format: str | None) -> Floats:
-    """(N,) seconds since 1970 of dates, NaN where there is none; texts and numbers are read by a format of strftime.
+def seconds(column: pl.Series, dates: Dates | None) -> Floats:
+    """(N,) seconds since 1970 of dates, NaN where there is none; texts and numbers are read as `dates` says.
 
     Times that name an offset become those of UTC; others are taken as they stand.
     """
-    if format is not None:
-        stripped = texts(column)
-        if any(month in format for month in ("%m", "%b", "%B")) and not any(day in format for day in ("%d", "%e")):
-            stripped, format = "01 " + stripped, f"%d {format}"  # polars reads no month without a day
-        try:
-            column = stripped.str.to_datetime(format, strict=False, exact=True, time_unit="us")
-        except pl.exceptions.PolarsError:
-            return np.full(len(column), np.nan)
-    elif column.dtype == pl.Date:
-        column = column.cast(pl.Datetime("us"))
-    elif isinstance(column.dtype, pl.Datetime):
-        column = column.dt.cast_time_unit("us")
+    if dates is not None:
+        return dates.seconds(texts(column))
+    column = column.cast(pl.Datetime("us")) if column.dtype == pl.Date else column.dt.cast_time_unit("us")
     found = column.dt.epoch("us").cast(pl.Float64) / 1e6
     return found.fill_null(float("nan")).to_numpy().astype(np.float64)
-
-
-def date_formats(column: pl.Series, reading: Reading) -> Sequence[str]:
-    """The formats by which more than half of these values, none of which is missing, are dates; best first."""
-    if reading.date_format is not None:
-        return (reading.date_format,)
-    sample = column.head(200)
-    likely = [f for f in DATE_FORMATS if np.isfinite(seconds(sample, f)).mean() > 0.5]
-    share = {f: float(np.isfinite(seconds(column, f)).mean()) for f in likely}
-    best = max(share.values(), default=0.0)
-    return [f for f in likely if share[f] == best and best > 0.5]
 
 
 def is_date(column: pl.Series) -> bool:

@@ -7,7 +7,7 @@ standardised numbers is the mean of the training part.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from engine.data.spellings import spelled_as
 from engine.data.tables.columns import Bools, Reading, numbers, seconds, texts
+from engine.data.tables.finding_dates import Dates
+from engine.data.tables.notation import PLAIN, Notation
 
 Features = NDArray[np.floating[Any]]
 
@@ -64,15 +66,17 @@ class Number(Encoder):
     kind: ClassVar[str] = "number"
     mean: float
     std: float
+    notation: Notation = PLAIN
 
     def _names(self) -> tuple[str, ...]:
         return (self.column,)
 
     def _values(self, column: pl.Series, reading: Reading) -> Features:
+        reading = replace(reading, notation=self.notation)
         return ((numbers(column, reading) - self.mean) / self.std)[:, None]
 
     def _learned(self) -> dict[str, Any]:
-        return {"mean": self.mean, "std": self.std}
+        return {"mean": self.mean, "std": self.std} | written(self.notation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +125,7 @@ class Date(Encoder):
     """Seconds, standardised; month, weekday and, where there are times of day, hour as points on a circle."""
 
     kind: ClassVar[str] = "date"
-    format: str | None
+    dates: Dates | None
     mean: float
     std: float
     hours: bool
@@ -131,7 +135,7 @@ class Date(Encoder):
         return (self.column, *(f"{self.column} {circle} {f}" for circle in circles for f in ("sin", "cos")))
 
     def _values(self, column: pl.Series, reading: Reading) -> Features:
-        at = seconds(column, self.format)
+        at = seconds(column, self.dates)
         known = np.where(np.isfinite(at), at, self.mean)
         month = known.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % YEAR_MONTHS
         # 1970 began on a Thursday: Monday is 0.
@@ -141,7 +145,13 @@ class Date(Encoder):
         return np.column_stack([(known - self.mean) / self.std, *circles])
 
     def _learned(self) -> dict[str, Any]:
-        return {"format": self.format, "mean": self.mean, "std": self.std, "hours": self.hours}
+        format = self.dates.format if self.dates is not None else None
+        return {"format": format, "mean": self.mean, "std": self.std, "hours": self.hours}
+
+
+def written(notation: Notation) -> dict[str, Any]:
+    """How numbers are written, as JSON holds it; nothing where they are written as programs do."""
+    return {"notation": notation.as_dict()} if notation != PLAIN else {}
 
 
 def places(column: pl.Series, categories: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:

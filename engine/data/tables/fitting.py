@@ -6,7 +6,7 @@ M rows of the training part that have a value.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -15,12 +15,12 @@ import polars as pl
 from engine.data.class_order import in_order
 from engine.data.spellings import united_column, united_note
 from engine.data.splits import Indices
-from engine.data.tables.columns import Bools, Reading, date_formats, is_date, missing, numbers, seconds, texts
+from engine.data.tables.column_forms import Form, Kind, form_of
+from engine.data.tables.columns import Bools, Reading, missing, numbers, seconds, texts
 from engine.data.tables.encoders import Date, Encoder, Number, OneHot, Ordinal, places
+from engine.data.tables.notation import PLAIN
 from engine.data.tables.rows import Faults, short
 from engine.experiment.mistakes import Mistake
-
-Kind = Literal["number", "category", "date"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class Asked:
     flag_missing: bool
     recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Categories that come first, in this order, by the name of their column."""
+    typed: frozenset[str] = frozenset()
+    """Columns of texts of which the file says that they are numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Fitted:
     encoder: Encoder | None = None
     note: str = ""
     mistake: Mistake | None = None
+    form: Form | None = None
+    """How the column is read, where that was looked at."""
 
 
 def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> Fitted:
@@ -58,36 +62,21 @@ def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> F
     if not len(there):
         return Fitted(note=f"{name} has no value in the training part and is left out.")
     flag = asked.flag_missing and bool(gone[train].any())
-    kind = asked.kinds.get(name) or _kind(there, reading)
-    match kind:
+    otherwise = f"take them as categories: data.categorical = [{name!r}]"
+    form = form_of(column, gone, train, reading, asked.kinds.get(name), otherwise, typed=name in asked.typed)
+    if form.mistake is not None:
+        return Fitted(mistake=form.mistake)
+    match form.kind:
         case "number":
-            return _number(column, there, gone, flag, asked, faults)
+            return replace(_number(column, there, gone, flag, form.reading, faults), form=form)
         case "date":
-            return _date(column, there, gone, flag, asked, faults)
+            return replace(_date(column, there, gone, flag, form, faults), form=form)
         case "category":
             return _category(name, there, flag, asked)
 
 
-def _kind(there: pl.Series, reading: Reading) -> Kind:
-    """A column is of what more than half of its values are; those that are not are faults."""
-    if is_date(there) or _is_written_as_a_date(there, reading):
-        return "date"
-    if there.dtype.is_numeric() or there.dtype == pl.Boolean:
-        return "number"
-    if there.dtype != pl.String:
-        return "category"
-    if (~np.isnan(numbers(there, reading))).mean() > 0.5:
-        return "number"
-    return "date" if reading.date_format is None and date_formats(there, reading) else "category"
-
-
-def _is_written_as_a_date(there: pl.Series, reading: Reading) -> bool:
-    """Whether it is as the document says that dates are written; a number may be, too: 20240131 by %Y%m%d."""
-    return reading.date_format is not None and bool(np.isfinite(seconds(there, reading.date_format)).mean() > 0.5)
-
-
-def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, asked: Asked, faults: Faults) -> Fitted:
-    name, reading = column.name, asked.reading
+def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, reading: Reading, faults: Faults) -> Fitted:
+    name = column.name
     check_numbers(column, gone, reading, faults, f"Mend it, or put {name!r} into data.categorical.")
     values = numbers(there, reading)
     values = values[np.isfinite(values)]
@@ -101,7 +90,8 @@ def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, asked:
         return Fitted(mistake=Mistake("data.features", found, "expected numbers whose squares can be summed", fix))
     if values.min() == values.max():
         return Fitted(note=f"{name} is {values[0]:g} in all of the training part and is left out.")
-    return Fitted(Number(column=name, flag=flag, mean=float(mean), std=float(std)))
+    notation = reading.notation or reading.marks.default
+    return Fitted(Number(column=name, flag=flag, mean=float(mean), std=float(std), notation=notation))
 
 
 def check_numbers(column: pl.Series, gone: Bools, reading: Reading, faults: Faults, fix: str) -> None:
@@ -114,15 +104,16 @@ def check_numbers(column: pl.Series, gone: Bools, reading: Reading, faults: Faul
         expected, others = "expected numbers", ", as all others"
     else:
         expected, others = "expected a number as in most other rows", ""
-    if column.dtype == pl.String and reading.decimal == ".":
+    if column.dtype == pl.String and (reading.notation or reading.marks.default) == PLAIN:
         commas = column.str.strip_chars().str.contains(r"^[+-]?\d+,\d+$").fill_null(False).to_numpy()
-        faults.add(name, no_number & commas, f"{{value}} has a decimal comma{others}", "expected a number", DECIMAL_FIX)
+        wrong = f"{{value}} has a decimal comma{others}"
+        faults.add(name, no_number & commas, wrong, "expected a decimal point", COMMAS_FIX if others else "Mend it.")
         no_number &= ~commas
     faults.add(name, no_number, f"{{value}} is no number{others}", expected, fix)
     faults.add(name, np.isinf(values), "{value} is not finite", "expected a finite number", "Mend it.")
 
 
-DECIMAL_FIX = 'Set data.decimal = ",".'
+COMMAS_FIX = 'Set data.decimal = "auto".'
 
 
 def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:
@@ -149,31 +140,16 @@ def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:
     return Fitted(Ordinal(column=name, flag=flag, categories=categories, mean=mean, std=std), note)
 
 
-def _date(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, asked: Asked, faults: Faults) -> Fitted:
-    name, format = column.name, None
-    if not is_date(column):
-        formats = date_formats(texts(there), asked.reading)
-        if len(formats) != 1:
-            return Fitted(mistake=date_mistake(name, there[0], formats))
-        (format,) = formats
-        column, there = texts(column), texts(there)
-    bad = np.isnan(seconds(column, format)) & ~gone
+def _date(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, form: Form, faults: Faults) -> Fitted:
+    name, dates = column.name, form.dates
+    bad = np.isnan(seconds(column, dates)) & ~gone
     fix = f"Mend it, or put {name!r} into data.categorical."
-    faults.add(name, bad, "{value} is no date", f"expected one like {format}", fix)
-    at = seconds(there, format)
+    faults.add(name, bad, "{value} is no date", f"expected one like {dates.like if dates else 'the others'}", fix)
+    at = seconds(there, dates)
     at = at[np.isfinite(at)]
     if not len(at):
         return Fitted()
     if at.min() == at.max():
         return Fitted(note=f"{name} is the same date in all of the training part and is left out.")
     hours = bool((at % 86_400 != 0).any())
-    return Fitted(Date(column=name, flag=flag, format=format, mean=float(at.mean()), std=float(at.std()), hours=hours))
-
-
-def date_mistake(name: str, example: object, formats: object) -> Mistake:
-    """Dates that no format fits, or that several fit alike."""
-    if formats:
-        found = f"the dates of {name!r}, such as {short(example)}, can be read as {' and as '.join(formats)}"  # type: ignore[arg-type]
-        return Mistake("data.date_format", found, "expected one way to read them", "Set data.date_format to one.")
-    found = f"the column {name!r} holds {short(example)}"
-    return Mistake("data.date_format", found, "expected dates", 'Say how they are written, such as "%d.%m.%y".')
+    return Fitted(Date(column=name, flag=flag, dates=dates, mean=float(at.mean()), std=float(at.std()), hours=hours))

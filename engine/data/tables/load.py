@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,8 +10,9 @@ from engine.data.dataset import Dataset, dataset
 from engine.data.progress import progress
 from engine.data.spellings import united_column
 from engine.data.splits import Indices, Parts, Split
+from engine.data.tables.column_forms import doubts, read_as
 from engine.data.tables.columns import Bools, Reading, missing, texts
-from engine.data.tables.encoders import Encoder
+from engine.data.tables.encoders import Encoder, written
 from engine.data.tables.fitting import Asked, Fitted, Kind, fitted
 from engine.data.tables.reading import NAMED, Table, read, unknown_columns
 from engine.data.tables.rows import Faults, Rows
@@ -45,14 +46,27 @@ def load_table(source: Source, split: Split) -> Dataset:
     group = [source.group] if source.group is not None else []
     rows = Rows.of(tables.values(), list(dict.fromkeys([*features, source.target, *group])))
     of_file = np.repeat([list(paths).index(where) for where in tables], [len(t.frame) for t in tables.values()])
-    reading = Reading(missing_values=source.missing_values, decimal=source.decimal, date_format=source.date_format)
+    reading = Reading(
+        missing_values=source.missing_values,
+        marks=source.marks(first_rules=split.recorded.rules < 2),
+        date_format=source.date_format,
+    )
 
     notes = [note for table in tables.values() for note in table.notes]
     gone = {name: missing(rows.frame[name], reading) for name in rows.frame.columns}
     rows, of_file, gone = _with_target(rows, of_file, gone, source, notes)
     faults = Faults(rows)
     own = int((of_file == 0).sum())
-    y = target(rows.frame[source.target], own, source.task, reading, faults, split.recorded.classes)
+    typed = rows.typed
+    y = target(
+        rows.frame[source.target],
+        own,
+        source.task,
+        reading,
+        faults,
+        split.recorded.classes,
+        typed=source.target in typed,
+    )
     faults.refuse()
     notes += y.notes
 
@@ -70,14 +84,19 @@ def load_table(source: Source, split: Split) -> Dataset:
         most_categories=source.most_categories,
         flag_missing=source.missing == "mean+flag",
         recorded=split.recorded.categories,
+        typed=typed,
     )
     found = [fitted(rows.frame[name], train, asked, faults) for name in features]
-    encoders = _encoders(found, faults, notes)
+    forms = {name: fit.form for name, fit in zip(features, found, strict=True) if fit.form is not None}
+    if isinstance(y, Quantity):
+        forms[source.target] = y.form
+    encoders = _encoders(found, doubts(forms), faults, notes)
+    notes += read_as(forms)
     kept = np.flatnonzero(complete)
     x = _encoded(encoders, rows, gone, kept, reading)
     parts = _within(parts, complete)
     notes += _said(encoders, len(train))
-    learned = {"columns": [encoder.as_dict() for encoder in encoders]}
+    learned = _learned(encoders, y, source.target, reading)
     names = tuple(name for encoder in encoders for name in encoder.features)
     if isinstance(y, Classes):
         return dataset(
@@ -227,9 +246,18 @@ def _complete(gone: dict[str, Bools], rows: Rows, source: Source, notes: list[st
     return np.ones(len(rows), dtype=bool)
 
 
-def _encoders(found: list[Fitted], faults: Faults, notes: list[str]) -> list[Encoder]:
+def _learned(encoders: list[Encoder], y: Classes | Quantity, name: str, reading: Reading) -> dict[str, Any]:
+    """What a run keeps of its columns, so that other files are read as these were."""
+    columns = [encoder.as_dict() for encoder in encoders]
+    if reading.marks.first_rules:  # such a run has nothing on notations to compare with
+        return {"columns": [{key: value for key, value in c.items() if key != "notation"} for c in columns]}
+    target = written(y.form.notation) if isinstance(y, Quantity) else {}
+    return {"columns": columns} | ({"target": {"column": name} | target} if target else {})
+
+
+def _encoders(found: list[Fitted], more: list[Mistake], faults: Faults, notes: list[str]) -> list[Encoder]:
     notes += [fit.note for fit in found if fit.note]
-    mistakes = [fit.mistake for fit in found if fit.mistake is not None]
+    mistakes = [fit.mistake for fit in found if fit.mistake is not None] + more
     try:
         faults.refuse()
     except Refused as refused:

@@ -51,6 +51,8 @@ class Table:
     lines: NDArray[np.int64] | None
     """(N,) line of each row, from 1; None for Parquet, which has none."""
     notes: tuple[str, ...] = ()
+    numbers: frozenset[str] = frozenset()
+    """Columns of text all of whose values are numbers in JSON, which knows one notation."""
 
     def place(self, row: int) -> str:
         """Where a row stands, for a person who opens the file."""
@@ -94,8 +96,9 @@ def _read(where: str, path: str, delimiter: str) -> Table:
     refuse_what_does_not_fit(where, path, bytes_in_memory(path, size))
     check_text(where, path, size)
     faults = _Faults(where, path)
+    texts: set[str] = set()
     if suffix in _JSON:
-        names, rows, notes = _json_lines(where, path, size, faults)
+        names, rows, notes = _json_lines(where, path, size, faults, texts)
     else:
         names, rows, notes = _separated(where, path, size, delimiter, faults)
     frame, lines = _columns(names, rows)
@@ -103,7 +106,8 @@ def _read(where: str, path: str, delimiter: str) -> Table:
     if not len(frame):
         found = "it has names of columns and no rows"
         raise refused(where, path, found, "expected at least one row", "Put rows below the names.")
-    return Table(where, path, frame, lines, notes)
+    numbers = frozenset(names) - texts if suffix in _JSON else frozenset[str]()
+    return Table(where, path, frame, lines, notes, numbers)
 
 
 def bytes_in_memory(path: str, size: int) -> int:
@@ -266,9 +270,13 @@ def _is_number(text: str) -> bool:
 
 
 def _json_lines(
-    where: str, path: str, size: int, faults: _Faults
+    where: str, path: str, size: int, faults: _Faults, texts: set[str]
 ) -> tuple[list[str], Iterator[tuple[int, Row]], tuple[str, ...]]:
-    """Objects, one a line. Columns are those of the first one; a key that is left out is a missing value."""
+    """Objects, one a line. Columns are those of the first one; a key that is left out is a missing value.
+
+    Args:
+        texts: gets the columns that hold texts, as rows are read.
+    """
     raw = open(os.path.expanduser(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
     file = io.TextIOWrapper(raw, encoding="utf-8-sig")
     names: list[str] = []
@@ -298,6 +306,7 @@ def _json_lines(
                     fix = "Give each part of it a key of its own."
                     faults.add(number, f"has a list or an object as {nested[0]!r}", "expected a number or a text", fix)
                     continue
+                texts.update(name for name in names if isinstance(found.get(name), str))
                 yield number, row
                 if number % _ROWS == 0:
                     progress("Reading rows", raw.tell(), size)

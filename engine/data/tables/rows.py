@@ -60,6 +60,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.frame)
 
+    @property
+    def typed(self) -> frozenset[str]:
+        """Columns of texts of which every file says that they are numbers."""
+        return frozenset.intersection(*(table.numbers for table in self.tables))
+
     def place(self, row: int) -> tuple[Table, str]:
         """The file of a row, and where it stands there."""
         row = int(self.number[row])

@@ -5,7 +5,7 @@ N rows, all of which have a target.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from engine.data.class_order import in_order
 from engine.data.spellings import look_alike, united_column, united_note
+from engine.data.tables.column_forms import Form
 from engine.data.tables.columns import Floats, Reading, missing, numbers, texts, whole
+from engine.data.tables.finding_notation import Found, find
 from engine.data.tables.fitting import check_numbers
 from engine.data.tables.reading import NAMED
 from engine.data.tables.rows import Faults, short
@@ -40,6 +42,8 @@ class Quantity:
 
     values: Floats
     notes: tuple[str, ...] = ()
+    form: Form = field(kw_only=True)
+    """How they are written."""
 
 
 def target(
@@ -49,12 +53,15 @@ def target(
     reading: Reading,
     faults: Faults,
     recorded: tuple[str, ...] = (),
+    *,
+    typed: bool = False,
 ) -> Classes | Quantity:
     """What a column asks for.
 
     Args:
         own: how many of the first rows are of the file itself, not of the files of the other parts. They decide.
         recorded: classes that come first, in this order.
+        typed: whether the file says of all values that they are numbers.
 
     Raises:
         Refused: there is nothing to be told apart or predicted.
@@ -63,13 +70,25 @@ def target(
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
         found = f"the column {column.name!r} is of the type {column.dtype}"
         raise Refused(Mistake("data.target", found, "expected classes or numbers", "Name another column."))
-    if task == "auto":
+    written: Found | None = None
+    if column.dtype == pl.String and task != "classification":
+        otherwise = 'take them as classes: data.task = "classification"'
+        written = find(column.name, texts(column), reading.marks, typed=typed, otherwise=otherwise)
+        if written is not None and written.mistake is not None:
+            raise Refused(written.mistake)
+        if written is not None:
+            reading = replace(reading, notation=written.notation)
+    if task == "auto" and written is not None and written.notation != reading.marks.default:
+        fix = 'data.task = "classification" takes each for a class'
+        task, note = "regression", f"{column.name} holds numbers and is a quantity to predict; {fix}."
+    elif task == "auto":
         task, note = _task(column.head(own), reading)
     notes = (note,) if note else ()
     if task == "regression":
         gone = missing(column, reading)
         check_numbers(column, gone, reading, faults, 'Mend it, or set data.task = "classification".')
-        return Quantity(numbers(column, reading), notes)
+        form = Form(kind="number", reading=reading, note=written.note if written else "", found=written)
+        return Quantity(numbers(column, reading), notes, form=form)
     return _classes(column, own, faults, notes, recorded)
 
 

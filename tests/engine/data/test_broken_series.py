@@ -108,10 +108,10 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
         r"\A.*line 2, column 'sold': 'day 2' is no number, as all others, .* or name another column\.\Z",
     ),
     (
-        "a target of decimal commas",
+        "a target of decimal commas where points are asked for",
         "a.csv",
         every(1, lambda line: f'"{line},5"'),
-        {},
+        {"decimal": "."},
         r"\A.*line 2, column 'sold': '2,5' has a decimal comma, as all others, .*\Z",
     ),
     ("a text", "a.csv", text((13, 1, "many")), {}, "line 13, column 'sold': 'many' is no number"),

@@ -1,0 +1,148 @@
+"""What a column holds and how it is written: numbers in a notation, dates in a format, or categories.
+
+N rows. The column is looked at as a whole: what explains all of its values that are there, of every part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from engine.data.splits import Indices
+from engine.data.tables import finding_dates, finding_notation
+from engine.data.tables.columns import Bools, Reading, is_date, seconds, texts
+from engine.data.tables.finding_dates import Dates
+from engine.data.tables.finding_notation import Found
+from engine.data.tables.notation import Notation
+from engine.data.tables.rows import short
+from engine.experiment.mistakes import Mistake
+
+Kind = Literal["number", "category", "date"]
+_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How a column is read."""
+
+    kind: Kind
+    reading: Reading
+    dates: Dates | None = None
+    """Of dates that are texts or numbers; None where the file itself says that they are dates."""
+    note: str = ""
+    """What was taken, without a full stop, where it does not go without saying."""
+    mistake: Mistake | None = None
+    found: Found | None = None
+    """Of numbers that are texts."""
+
+    @property
+    def notation(self) -> Notation:
+        """Of numbers."""
+        return self.reading.notation or self.reading.marks.default
+
+    def _written(self) -> tuple[object, ...]:
+        return (self.kind, self.dates.format if self.dates else self.notation)
+
+
+def form_of(
+    column: pl.Series, gone: Bools, train: Indices, reading: Reading, asked: Kind | None, otherwise: str, *, typed: bool
+) -> Form:
+    """How a column is read, some of whose rows in the training part have a value.
+
+    Args:
+        gone: (N,) the rows without a value.
+        asked: what the document says that it holds.
+        otherwise: the end of a sentence on what to do with numbers that have something around them.
+        typed: whether the file says of all values that they are numbers.
+    """
+    if asked == "category":
+        return Form(kind="category", reading=reading)
+    if is_date(column):
+        return Form(kind="date", reading=reading)
+    there = column.gather(train[~gone[train]]) if reading.marks.first_rules else column.filter(pl.Series(~gone))
+    if asked != "number" and reading.date_format is not None:
+        dates = Dates(format=reading.date_format, like=reading.date_format, first_rules=reading.marks.first_rules)
+        if asked == "date" or np.isfinite(seconds(texts(there), dates)).mean() > finding_dates.MOST:
+            return Form(kind="date", reading=reading, dates=dates)
+    if column.dtype == pl.String:
+        return _of_texts(column.name, texts(there), reading, asked, otherwise, typed=typed)
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        return _of_numbers(there, reading, asked)
+    return Form(kind="category", reading=reading)
+
+
+def number_form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool) -> Form:
+    """How a column is read that is to be one of numbers."""
+    if column.dtype != pl.String or gone.all():
+        return Form(kind="number", reading=reading)
+    there = texts(column.filter(pl.Series(~gone)))
+    found = finding_notation.find(
+        column.name, there, reading.marks, typed=typed, otherwise="name another column", units=True
+    )
+    if found is None:
+        return Form(kind="number", reading=reading)
+    read = replace(reading, notation=found.notation)
+    return Form(kind="number", reading=read, note=found.note, mistake=found.mistake, found=found)
+
+
+def doubts(forms: dict[str, Form]) -> list[Mistake]:
+    """The columns, by their names, whose points may stand between thousands as other columns of the file show."""
+    found = {name: form.found for name, form in forms.items() if form.found is not None}
+    if not any(one.european for one in found.values()):
+        return []
+    return [finding_notation.doubted(name, one) for name, one in found.items() if one.doubt]
+
+
+def read_as(forms: dict[str, Form]) -> list[str]:
+    """One sentence on the columns that are written in another notation than programs write, by an example of each."""
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for name, form in forms.items():
+        if form.note:
+            alike.setdefault(form._written(), []).append(name)
+    said = []
+    for first, *others in alike.values():
+        more = f", and alike {', '.join(others[:_NAMED])}" if others else ""
+        said.append(forms[first].note + more + (f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""))
+    return [f"Notation: {'; '.join(said)}."] if said else []
+
+
+def _of_numbers(there: pl.Series, reading: Reading, asked: Kind | None) -> Form:
+    may_be_dates = asked != "number" and there.dtype.is_integer() and not reading.marks.first_rules
+    if may_be_dates and (dates := finding_dates.find_numbers(there.name, there, asked=asked == "date")):
+        return _dated(dates, reading)
+    return _asked_dates(there, reading) if asked == "date" else Form(kind="number", reading=reading)
+
+
+def _of_texts(
+    name: str, there: pl.Series, reading: Reading, asked: Kind | None, otherwise: str, *, typed: bool
+) -> Form:
+    """Of the values that are there, stripped."""
+    first_rules = reading.marks.first_rules
+    may_be_dates = asked != "number" and not first_rules
+    if may_be_dates and (dates := finding_dates.find_numbers(name, there, asked=asked == "date")):
+        return _dated(dates, reading)
+    if asked == "date":
+        return _asked_dates(there, reading)
+    found = finding_notation.find(name, there, reading.marks, typed=typed, otherwise=otherwise, units=asked is None)
+    if found is not None:
+        read = replace(reading, notation=found.notation)
+        return Form(kind="number", reading=read, note=found.note, mistake=found.mistake, found=found)
+    if asked == "number":
+        return Form(kind="number", reading=reading)
+    if reading.date_format is None and (dates := finding_dates.find(name, there, first_rules=first_rules)):
+        return _dated(dates, reading)
+    return Form(kind="category", reading=reading)
+
+
+def _asked_dates(there: pl.Series, reading: Reading) -> Form:
+    dates = finding_dates.find(there.name, texts(there), first_rules=reading.marks.first_rules)
+    if dates is not None:
+        return _dated(dates, reading)
+    return Form(kind="date", reading=reading, mistake=finding_dates.no_dates(there.name, short(there[0])))
+
+
+def _dated(dates: Dates, reading: Reading) -> Form:
+    return Form(kind="date", reading=reading, dates=dates, note=dates.note, mistake=dates.mistake)

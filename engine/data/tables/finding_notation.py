@@ -1,0 +1,253 @@
+"""Which notation explains the numbers of a column, found from all of its values that are there.
+
+N values. One notation that fits is taken; where several fit and give other numbers, it is for the document to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from engine.data.tables.notation import (
+    DECIMALS,
+    GROUPINGS,
+    PERCENT,
+    PLAIN,
+    Bools,
+    Notation,
+    plain_signs,
+    value_text,
+)
+from engine.data.tables.surroundings import Around, counted
+from engine.experiment.mistakes import Mistake
+
+MOST = 0.5
+"""Share of the values that a notation must explain more than; the others are faults then."""
+_SAMPLE = 400
+"""Values that are looked at one by one. What they rule out is not tried on all values."""
+_LIKELY = 0.3
+_ENOUGH = 0.05
+"""Share of the values that settle how the others are read; of fewer, each must have two marks: 1,234,567."""
+_TWO_MARKS = r"[0-9][.,][0-9]+[.,][0-9]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What the document says on how numbers are written."""
+
+    decimal: str = "auto"
+    thousands: str = "auto"
+    strip_units: bool = False
+    first_rules: bool = False
+    """Whether numbers are read as by the first version of the rules, which knew one notation a document."""
+
+    @property
+    def default(self) -> Notation:
+        """What is taken where nothing else is found."""
+        decimal = next(mark for mark in DECIMALS if self.allows("", mark))
+        return Notation("." if self.first_rules and decimal == "," else "", decimal)
+
+    def allows(self, grouping: str, decimal: str) -> bool:
+        """Whether these two may be tried."""
+        points = decimal != self.thousands and self.decimal in ("auto", decimal)
+        return points and grouping != decimal and (not grouping or self.thousands in ("auto", grouping))
+
+
+AUTO = Marks()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """How the numbers of a column are written."""
+
+    notation: Notation
+    note: str = ""
+    """What was taken, by an example: `price: 1,234 read as 1234`; empty for what any program reads so."""
+    mistake: Mistake | None = None
+    doubt: str = ""
+    """A value whose point may stand between thousands, where nothing in the column says whether it does."""
+
+    @property
+    def european(self) -> bool:
+        """Whether the column shows that the file has decimal commas, or points between thousands."""
+        return self.notation.decimal == "," or self.notation.grouping == "."
+
+
+def find(name: str, there: pl.Series, marks: Marks, *, typed: bool, otherwise: str, units: bool = True) -> Found | None:
+    """The notation of the values (N,) of a column, all of them stripped and none missing; None: it is no numbers.
+
+    Args:
+        typed: whether the file says of the values that they are numbers, so that a point is a decimal point.
+        otherwise: the end of a sentence on what to do with values that are no plain numbers.
+        units: whether a unit must be allowed by the document before it is read over.
+    """
+    values = there.cast(pl.Float64, strict=False)
+    readable = len(values) - values.null_count()
+    if marks.first_rules:
+        default = marks.default
+        known = readable if default == PLAIN else int((~np.isnan(default.numbers(there))).sum())
+        known += _truths(there, values)
+        return Found(notation=default) if known > MOST * len(there) else None
+    if readable == len(values) and (typed or marks.allows("", ".")):
+        return Found(notation=PLAIN) if typed else _plain(name, there, marks)
+    truths = _truths(there, values)
+    if readable + truths == len(values) and marks.allows("", "."):
+        return Found(notation=PLAIN)
+    signed = plain_signs(there)
+    sample = counted(signed.gather(np.unique(np.linspace(0, len(there) - 1, _SAMPLE).astype(np.int64))).to_list())
+    looked = sample.total()
+    shown, count = max(
+        ((a, n) for a, n in sample.items() if a is not None), key=lambda pair: pair[1], default=(None, 0)
+    )
+    several = [a for a in sample if a is not None and a.known]
+    if count <= MOST * looked and len(several) > 1 and sum(sample[a] for a in several) > MOST * looked:
+        return Found(notation=PLAIN, mistake=_several_units(name, several, otherwise))
+    if shown is None or count <= _LIKELY * looked:
+        return _if_most(readable + truths, there, marks)
+    return _fitting(name, there, signed, shown, marks, truths, otherwise, units)
+
+
+def _truths(there: pl.Series, values: pl.Series) -> int:
+    """How many are `true` or `false`, which are read as 1 and 0."""
+    if not values.null_count():
+        return 0
+    return int(there.filter(values.is_null()).str.to_lowercase().is_in(["true", "false"]).sum())
+
+
+def _if_most(known: int, there: pl.Series, marks: Marks) -> Found | None:
+    return Found(notation=marks.default) if known > MOST * len(there) else None
+
+
+def _fitting(
+    name: str,
+    there: pl.Series,
+    signed: pl.Series,
+    shown: Around,
+    marks: Marks,
+    truths: int,
+    otherwise: str,
+    units: bool,
+) -> Found | None:
+    """The notation that explains most values, all of which have the same around them."""
+    present = {mark for mark in GROUPINGS[1:] if signed.str.contains(Notation(mark).mark).any()}
+    candidates = {
+        Notation(grouping, decimal, shown.currency, shown.unit)
+        for grouping in GROUPINGS
+        for decimal in DECIMALS
+        if marks.allows(grouping, decimal)
+        and (not grouping or grouping in present)
+        and (decimal in present or decimal == marks.default.decimal)
+    }
+    explained = {candidate: candidate.explains(signed) for candidate in candidates}
+    counts = {candidate: int(rows.sum()) for candidate, rows in explained.items()}
+    best = max(counts.values(), default=0)
+    if best + truths <= MOST * len(there):
+        return None
+    tied = sorted((c for c in candidates if counts[c] == best), key=lambda c: (bool(c.grouping), c.decimal != "."))
+    taken = tied[0]
+    for rival in (c for c in candidates if MOST * len(there) < counts[c] < best):
+        if _few_values_decide(taken, rival, explained, signed):
+            if rival == PLAIN and signed.filter(pl.Series(explained[PLAIN])).str.contains(".", literal=True).all():
+                return Found(notation=PLAIN)
+            row = _read_differently(taken, rival, explained, signed)
+            assert row is not None
+            return Found(notation=taken, mistake=_ambiguous(name, there[row], (taken, rival)))
+    if taken == PLAIN and best == len(there) and any(c.grouping == "." for c in tied[1:]):
+        return _plain(name, there, marks)
+    for other in tied[1:]:
+        if (row := _read_differently(taken, other, explained, signed)) is not None:
+            return Found(notation=taken, mistake=_ambiguous(name, there[row], (taken, other)))
+    if shown.unit not in ("", PERCENT) and units and not marks.strip_units:
+        row = int(explained[taken].argmax())
+        return Found(notation=taken, mistake=_unit(name, there[row], taken, otherwise))
+    return Found(notation=taken, note=_note(name, there, signed, explained[taken], taken, marks))
+
+
+def _few_values_decide(taken: Notation, rival: Notation, explained: dict[Notation, Bools], texts: pl.Series) -> bool:
+    """Whether so few values speak against another reading of all others that they may as well be mistyped."""
+    if _read_differently(taken, rival, explained, texts) is None:
+        return False
+    only = explained[taken] & ~explained[rival]
+    if only.sum() >= _ENOUGH * explained[taken].sum():
+        return False
+    return not texts.filter(pl.Series(only)).str.contains(_TWO_MARKS).any()
+
+
+def _read_differently(one: Notation, other: Notation, explained: dict[Notation, Bools], texts: pl.Series) -> int | None:
+    """A row that both explain by other numbers. A mark that is there has another role then."""
+    both = explained[one] & explained[other]
+    for mark in (".", ","):
+        if _role(one, mark) != _role(other, mark):
+            rows = both & texts.str.contains(mark, literal=True).to_numpy()
+            if rows.any():
+                return int(rows.argmax())
+    return None
+
+
+def _role(notation: Notation, mark: str) -> str:
+    return "decimal" if notation.decimal == mark else "grouping" if notation.grouping == mark else ""
+
+
+def _plain(name: str, there: pl.Series, marks: Marks) -> Found:
+    """Numbers as programs write them, unless each point in them could stand between thousands."""
+    thousands = Notation(".", ",")
+    if not marks.allows(".", ",") or not thousands.explains(there.head(_SAMPLE)).all():
+        return Found(notation=PLAIN)
+    points = there.str.contains(".", literal=True).to_numpy()
+    if not points.any() or not thousands.explains(there).all() or there.str.contains("[eE]").any():
+        return Found(notation=PLAIN)
+    example = str(there[int(points.argmax())])
+    if not points.all():
+        return Found(notation=PLAIN, mistake=_ambiguous(name, example, (PLAIN, thousands)))
+    other = f'data.thousands = "." reads {_read(thousands, example)}'
+    note = f"{name}: {example} read as {_read(PLAIN, example)} ({other})"
+    return Found(notation=PLAIN, note=note, doubt=example)
+
+
+def _note(name: str, there: pl.Series, texts: pl.Series, explained: Bools, taken: Notation, marks: Marks) -> str:
+    """What was taken, by the value that shows most of it."""
+    explains_more = np.zeros(len(there), dtype=np.int64)
+    for mark in filter(None, (taken.grouping, taken.decimal)):
+        explains_more += texts.str.contains(Notation(mark).mark).to_numpy()
+    row = int(np.where(explained, explains_more, -1).argmax())
+    example = str(there[row])
+    if _read(PLAIN, example) == _read(taken, example) and example.isascii():
+        return ""
+    said = f"{name}: {example} read as {_read(taken, example)}"
+    other = Notation(taken.decimal, "." if taken.decimal == "," else ",", taken.currency, taken.unit)
+    if marks.decimal == taken.decimal and taken.decimal in example and other.explains(texts)[explained].all():
+        said += f' (data.thousands = "{taken.decimal}" reads {_read(other, example)})'
+    return said
+
+
+def _read(notation: Notation, text: str) -> str:
+    return value_text(float(notation.numbers(pl.Series([text]))[0]))
+
+
+def doubted(name: str, found: Found) -> Mistake:
+    """That a column of numbers with three decimals stands in a file that has decimal commas elsewhere."""
+    return _ambiguous(name, found.doubt, (PLAIN, Notation(".", ",")))
+
+
+def _ambiguous(name: str, example: str, ways: Sequence[Notation]) -> Mistake:
+    readings = [(_read(way, example), way) for way in ways]
+    mark = next(m for m in (",", ".") if m in example and len({_role(way, m) for way in ways}) > 1)
+    settings = {"grouping": "data.thousands", "decimal": "data.decimal"}
+    fix = ", or ".join(f'{settings[_role(way, mark)]} = "{mark}" for {value}' for value, way in readings)
+    found = f"the numbers of {name!r}, such as {example!r}, can be read as {' and as '.join(v for v, _ in readings)}"
+    return Mistake("data.thousands", found, "expected one way to read them", f"Set {fix}.")
+
+
+def _unit(name: str, example: str, taken: Notation, otherwise: str) -> Mistake:
+    found = f"the values of {name!r}, such as {example!r}, are numbers with {taken.unit!r} behind them"
+    fix = f'Set data.units = "strip" to read {_read(taken, example)}, or {otherwise}.'
+    return Mistake("data.units", found, "expected numbers alone", fix)
+
+
+def _several_units(name: str, several: Sequence[Around], otherwise: str) -> Mistake:
+    shown = ", ".join(sorted(str(one) or "none" for one in several))
+    found = f"the values of {name!r} are numbers with several units ({shown})"
+    return Mistake("data.units", found, "expected one unit for all of them", f"Write them in one unit, or {otherwise}.")

@@ -1,0 +1,136 @@
+"""How the numbers of a column are written: marks of thousands and decimals, signs, a currency, a unit.
+
+N values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+MINUS = r"\-−–"
+"""Hyphen, minus sign (U+2212) and en dash, for a class of a regular expression."""
+SPACES = " \u00a0\u2007\u2008\u2009\u202f"
+_MARKS = {"": "", ",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['’]", "_": "_"}
+GROUPINGS = tuple(_MARKS)
+DECIMALS = (".", ",")
+PERCENT = "%"
+
+# A negative number of an account, 5 in parentheses or with its minus behind it. `19,-` is a price of 19, not -19.
+_INSIDE = rf"[^()+{MINUS}]*[0-9][^()+{MINUS}]*?"
+_PARENTHESES = rf"^([^0-9()+{MINUS}]*)\(\s*({_INSIDE})\s*\)\s*([^0-9()+{MINUS}]*)$"
+_MINUS_BEHIND = rf"^([^()+{MINUS}]*[0-9][^()+{MINUS}.,]*?)\s*[{MINUS}]$"
+
+
+@dataclass(frozen=True)
+class Notation:
+    """One way to write numbers. The default is that of most programming languages: 1234.5."""
+
+    grouping: str = ""
+    """What stands between the thousands; empty: nothing does."""
+    decimal: str = "."
+    currency: str = ""
+    """A symbol or code that stands before or behind every number."""
+    unit: str = ""
+    """What stands behind every number, without a plural's s."""
+
+    @property
+    def mark(self) -> str:
+        """The mark between thousands as a regular expression."""
+        return _MARKS[self.grouping]
+
+    def explains(self, texts: pl.Series) -> Bools:
+        """(N,) whether each text is a number of this notation. The texts are `plain_signs`."""
+        found = texts.str.contains(self._pattern)
+        for around in filter(None, (self.currency, self.unit)):
+            found &= texts.str.contains(escaped(around))
+        return found.fill_null(False).to_numpy().astype(np.bool_)
+
+    def numbers(self, texts: pl.Series) -> Floats:
+        """(N,) the numbers of stripped texts, NaN where a text is none."""
+        if self == Notation():
+            values = texts.cast(pl.Float64, strict=False)
+            if values.null_count() == texts.null_count():
+                return _floats(values)
+            other = texts.filter(values.is_null())
+            return _put_in(_floats(values), values.is_null().to_numpy(), self._read(plain_signs(other)))
+        return self._read(plain_signs(texts))
+
+    def as_dict(self) -> dict[str, str]:
+        """As JSON holds it: what is not the default."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(Notation(), name)}
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> Notation:
+        """The notation that `as_dict` gave."""
+        return cls(**given)
+
+    def _read(self, texts: pl.Series) -> Floats:
+        core = texts.str.extract(self._pattern, 1)
+        if self.grouping:
+            core = core.str.replace_all(_MARKS[self.grouping], "")
+        if self.decimal != ".":
+            core = core.str.replace(self.decimal, ".", literal=True)
+        values = _floats(core.str.replace("−", "-", literal=True).cast(pl.Float64, strict=False))
+        negative = texts.str.contains(rf"^[^0-9]*[{MINUS}]").fill_null(False).to_numpy()
+        values[negative] *= -1
+        values[~self.explains(texts)] = np.nan
+        return values
+
+    @cached_property
+    def _pattern(self) -> str:
+        """A regular expression with one group: the number without its sign and what stands around it."""
+        group, point = _MARKS[self.grouping], _MARKS[self.decimal]
+        wholes = ["[0-9]+"]
+        if group:
+            wholes.insert(0, f"[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+")
+        if group == ",":  # as in India: 12,34,567
+            wholes.insert(1, "[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}")
+        number = f"(?:(?:{'|'.join(wholes)})(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+−-]?[0-9]+)?"
+        sign = rf"[+{MINUS}]\s*"
+        before, behind = f"(?:{sign})?", ""
+        if self.currency:
+            currency = escaped(self.currency)
+            before = rf"(?:{sign}(?:{currency}\s*)?|{currency}\s*(?:{sign})?)?"
+            behind = rf"\s*(?:{currency})?"
+        if self.unit:
+            behind = rf"\s*{escaped(self.unit)}{'s?' if len(self.unit) > 1 and self.unit.isalpha() else ''}{behind}"
+        return f"^{before}({number}){behind}$"
+
+
+PLAIN = Notation()
+
+
+def plain_signs(texts: pl.Series) -> pl.Series:
+    """Stripped texts in which (5) and 5- are -5."""
+    if not texts.str.contains(rf"[)]|[{MINUS}]$").any():
+        return texts
+    return texts.str.replace(_PARENTHESES, "-${1}${2}${3}").str.replace(_MINUS_BEHIND, "-${1}")
+
+
+def escaped(text: str) -> str:
+    """A text as a regular expression, in which any blank stands for any others."""
+    return r"\s+".join(map(re.escape, text.split()))
+
+
+def value_text(value: float) -> str:
+    """A number as people read it: 98500, 1.27."""
+    return f"{value:.15g}"
+
+
+def _floats(values: pl.Series) -> Floats:
+    return values.fill_null(float("nan")).to_numpy().astype(np.float64)
+
+
+def _put_in(values: Floats, where: Bools, others: Floats) -> Floats:
+    values[where] = others
+    return values

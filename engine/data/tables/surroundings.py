@@ -1,0 +1,305 @@
+"""What stands around a number in a text: a currency, a percent sign, a unit of measurement."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.data.tables.notation import MINUS, PERCENT, SPACES
+
+CURRENCIES = frozenset(
+    [
+        "USD",
+        "EUR",
+        "GBP",
+        "JPY",
+        "CNY",
+        "RMB",
+        "CHF",
+        "CAD",
+        "AUD",
+        "NZD",
+        "SEK",
+        "NOK",
+        "DKK",
+        "ISK",
+        "PLN",
+        "CZK",
+        "HUF",
+        "RON",
+        "BGN",
+        "TRY",
+        "RUB",
+        "UAH",
+        "INR",
+        "PKR",
+        "BDT",
+        "LKR",
+        "IDR",
+        "MYR",
+        "SGD",
+        "HKD",
+        "TWD",
+        "KRW",
+        "THB",
+        "PHP",
+        "VND",
+        "BRL",
+        "ARS",
+        "CLP",
+        "COP",
+        "MXN",
+        "PEN",
+        "ZAR",
+        "NGN",
+        "KES",
+        "EGP",
+        "MAD",
+        "ILS",
+        "SAR",
+        "AED",
+        "BTC",
+        "DM",
+        "TL",
+        "KR",
+        "KČ",
+        "ZŁ",
+        "FT",
+        "LEI",
+        "ЛВ",
+        "РУБ",
+        "RS",
+        "RS.",
+        "FR",
+        "FR.",
+        "KR.",
+        "SFR.",
+        "ZL",
+    ]
+)
+"""Codes and abbreviations, in capital letters. What Unicode calls a symbol of a currency is one too."""
+UNITS = frozenset(
+    [
+        "%",
+        "‰",
+        "mm",
+        "cm",
+        "dm",
+        "m",
+        "km",
+        "in",
+        "ft",
+        "yd",
+        "mi",
+        "nm",
+        "µm",
+        "μm",
+        "mm²",
+        "cm²",
+        "m²",
+        "km²",
+        "m2",
+        "m3",
+        "cm3",
+        "mm3",
+        "m³",
+        "cm³",
+        "ha",
+        "ac",
+        "sqm",
+        "sqft",
+        "sqm.",
+        "mg",
+        "g",
+        "kg",
+        "t",
+        "lb",
+        "lbs",
+        "oz",
+        "ml",
+        "cl",
+        "dl",
+        "l",
+        "L",
+        "cc",
+        "gal",
+        "ns",
+        "ms",
+        "s",
+        "sec",
+        "min",
+        "h",
+        "hr",
+        "hrs",
+        "hour",
+        "hours",
+        "day",
+        "days",
+        "week",
+        "weeks",
+        "month",
+        "months",
+        "year",
+        "years",
+        "yr",
+        "yrs",
+        "K",
+        "°C",
+        "°F",
+        "C",
+        "F",
+        "W",
+        "kW",
+        "MW",
+        "GW",
+        "kWh",
+        "Wh",
+        "MWh",
+        "V",
+        "mV",
+        "kV",
+        "A",
+        "mA",
+        "Ah",
+        "mAh",
+        "Hz",
+        "kHz",
+        "MHz",
+        "GHz",
+        "B",
+        "KB",
+        "kB",
+        "MB",
+        "GB",
+        "TB",
+        "PB",
+        "bit",
+        "Mbps",
+        "Gbps",
+        "km/h",
+        "mph",
+        "m/s",
+        "kph",
+        "mpg",
+        "rpm",
+        "hp",
+        "PS",
+        "bhp",
+        "Pa",
+        "hPa",
+        "kPa",
+        "MPa",
+        "bar",
+        "psi",
+        "atm",
+        "N",
+        "Nm",
+        "J",
+        "kJ",
+        "MJ",
+        "cal",
+        "kcal",
+        "dB",
+        "dBm",
+        "k",
+        "M",
+        "Mio",
+        "Mrd",
+        "bn",
+        "mn",
+        "pcs",
+    ]
+)
+"""Units of which a column of several kinds is still one of numbers."""
+_TIMES = frozenset(
+    [
+        "am",
+        "pm",
+        "a.m",
+        "p.m",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "may",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+    ]
+)
+"""What stands behind a number of a time of day or a date."""
+_MARKS = rf"[.,'’_{SPACES}]"
+_AROUND = re.compile(
+    rf"(?:[+{MINUS}]\s*)?(?P<before>[^\W\d_]{{0,3}}\.?[^\w\s.,;:#/\\()\[\]{{}}<>=≤≥~≈*'’+{MINUS}]?\s*)?(?:[+{MINUS}]\s*)?"
+    rf"(?:[0-9](?:[0-9]|{_MARKS}(?=[0-9]|{_MARKS}[0-9]))*[.,]?|[.,][0-9]+)(?:[eE][+−-]?[0-9]+)?"
+    rf"\s*(?P<behind>(?:/\s*)?[^\d\s.,;:/\\()\[\]'’_+{MINUS}](?:[^\d()\[\]]{{0,22}}[^\d()\[\]{MINUS}+])?[23]?)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around a number; nothing, if both are empty."""
+
+    currency: str = ""
+    unit: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether it is a currency or a unit of measurement, and not any other word."""
+        return bool(self.currency) or self.unit in UNITS or f"{self.unit}s" in UNITS
+
+    def __str__(self) -> str:
+        return self.unit or self.currency
+
+
+def around(text: str) -> Around | None:
+    """What stands around the number of a text with plain signs; None where it is no number.
+
+    >>> around("1,050.00 €"), around("150 cm"), around("Bonn")
+    (Around(currency='€', unit=''), Around(currency='', unit='cm'), None)
+    """
+    found = _AROUND.fullmatch(text)
+    if found is None:
+        return None
+    before, behind = (" ".join((found[place] or "").split()) for place in ("before", "behind"))
+    currency = ""
+    if before:
+        if not is_currency(before):
+            return None
+        currency = before
+    if behind and not currency:
+        head, _, last = behind.rpartition(" ")
+        if is_currency(behind):
+            currency, behind = behind, ""
+        elif head and is_currency(last):
+            currency, behind = last, head
+    elif behind == currency:
+        behind = ""
+    if behind.lower().rstrip(".") in _TIMES:
+        return None
+    return Around(currency, singular({"％": PERCENT, "٪": PERCENT}.get(behind, behind)))
+
+
+def singular(unit: str) -> str:
+    """A unit without the s of its plural."""
+    return unit[:-1] if len(unit) > 2 and unit.isalpha() and unit.endswith("s") and not unit.endswith("ss") else unit
+
+
+def is_currency(text: str) -> bool:
+    """Whether a text is a symbol of a currency, a code, or letters and a symbol: US$."""
+    return text.upper() in CURRENCIES or (
+        unicodedata.category(text[-1]) == "Sc" and (len(text) == 1 or (text[:-1].isalpha() and len(text) <= 3))
+    )
+
+
+def counted(texts: Iterable[str]) -> Counter[Around | None]:
+    """How often each stands around a number; None counts the texts that are no numbers."""
+    return Counter(map(around, texts))
