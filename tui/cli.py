@@ -34,10 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-runs_app = typer.Typer(help="List runs, show one, remove one.", rich_markup_mode=None)
+runs_app = typer.Typer(help="List, show or remove runs.", rich_markup_mode=None)
 app.add_typer(runs_app, name="runs")
 probe_app = typer.Typer(
-    help="Look before training: a learning rate, the gradients, one batch. Nothing of it is kept.",
+    help="Test an experiment before training it.\n\nLearning rate, gradients, one batch. No run is made.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -46,33 +46,47 @@ app.add_typer(probe_app, name="probe")
 PresetOrFile = Annotated[str, typer.Argument(metavar="PRESET|FILE", help="A preset's name, or a TOML file.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Change a place of the document: optimizer.lr=3e-4. Repeatable."),
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change a field of the experiment: optimizer.lr=3e-4. Repeatable."
+    ),
 ]
 Fold = Annotated[
     str | None,
-    typer.Option("--fold", metavar="K/N", help="Validate on the K-th of N parts, as --set data.fold=K/N does: 2/5."),
+    typer.Option("--fold", metavar="K/N", help="Validate on part K of N, as --set data.fold=K/N does: 2/5."),
 ]
+
+
+def _also_given_before(context: typer.Context, value: str | None) -> str | None:
+    """An option that may stand before the name of a subcommand as well as after it; the last one holds."""
+    if value is not None:
+        context.meta["runs_dir"] = value
+    return context.meta.get("runs_dir")
+
+
 RunsDir = Annotated[
     str | None,
     typer.Option(
-        "--runs-dir", metavar="DIR", help="Where runs lie; by default $TORCHDECK_RUNS, the settings', or ./runs."
+        "--runs-dir",
+        metavar="DIR",
+        help="The folder of runs. Default: $TORCHDECK_RUNS, the settings, or ./runs.",
+        callback=_also_given_before,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, and nothing else there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 Detach = Annotated[
     bool,
-    typer.Option("--detach", help="Train in a process of its own, whatever becomes of this terminal; attach shows it."),
+    typer.Option("--detach", help="Run in the background; closing the terminal does not stop it."),
 ]
-Headless = Annotated[bool, typer.Option("--headless", help="No deck: progress on stderr.")]
+Headless = Annotated[bool, typer.Option("--headless", help="Train without the deck; progress goes to stderr.")]
 Run = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="A run's name, or its beginning; by default the newest.")
+    str | None, typer.Argument(metavar="RUN", help="A run's name or its beginning. Default: the newest run.")
 ]
 
 LiveRun = Annotated[
     str | None,
-    typer.Argument(metavar="RUN", help="A run's name, or its beginning; by default the newest that is going."),
+    typer.Argument(metavar="RUN", help="A run's name or its beginning. Default: the newest active run."),
 ]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait for its answer.")]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", min=0, help="How long to wait for an answer.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -81,7 +95,7 @@ def deck(
     runs_dir: RunsDir = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """The deck: presets and runs."""
+    """Open the deck: presets and runs."""
     if version:
         from importlib.metadata import version as installed
 
@@ -106,7 +120,10 @@ def train(
     name: Annotated[str | None, typer.Option("--name", metavar="N", help="Name the run.")] = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Train an experiment: in the deck, or without a terminal (or with --headless, --json) with progress on stderr."""
+    """Train an experiment.
+
+    On a terminal this opens the deck. With --headless or --json, or without a terminal, progress goes to stderr.
+    """
     if detach:
         named = [] if name is None else ["--name", name]
         changes = [part for change in _changes(set_, fold) for part in ("--set", change)]
@@ -132,7 +149,7 @@ def train(
 
 @app.command()
 def design(experiment: PresetOrFile, set_: Set = None, runs_dir: RunsDir = None) -> None:
-    """The deck on an experiment: see what it will train, change it layer by layer, save it, train it."""
+    """Open the deck on an experiment to view and change it."""
     from engine.experiment import read
     from tui.launch import run_deck, terminal_problem
 
@@ -151,13 +168,15 @@ def resume(
     headless: Headless = False,
     as_json: Json = False,
     detach: Detach = False,
-    paused: Annotated[bool, typer.Option("--paused", help="Hold it before its first step.")] = False,
-    released: Annotated[bool, typer.Option("--released", help="Hold it so, with nothing on its device yet.")] = False,
+    paused: Annotated[bool, typer.Option("--paused", help="Start paused, before the first step.")] = False,
+    released: Annotated[
+        bool, typer.Option("--released", help="Start paused, without allocating device memory.")
+    ] = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Go on with a run from its last checkpoint, exactly as if it had never ended.
+    """Continue a run from its last checkpoint.
 
-    With --set what may be another from here on: training.epochs, the patience, the device.
+    The results are those of a run without the interruption. --set changes training.epochs, the patience or the device.
     """
     from engine.runs import find_run
 
@@ -177,7 +196,10 @@ def resume(
 
 @app.command()
 def attach(run: Run = None, headless: Headless = False, as_json: Json = False, runs_dir: RunsDir = None) -> None:
-    """The deck on a run that is going in another process, or that is over; leaving it is nothing to the run."""
+    """Watch a run that trains in another process, or has ended.
+
+    Closing the deck does not stop the run.
+    """
     from engine.runs import find_run
 
     directory = _runs_dir(runs_dir)
@@ -196,24 +218,30 @@ def attach(run: Run = None, headless: Headless = False, as_json: Json = False, r
 
 @app.command()
 def stop(run: LiveRun = None, runs_dir: RunsDir = None, timeout: Timeout = 60.0) -> None:
-    """Stop a run at its next step, keep the model, and wait until everything is saved."""
+    """Stop a run at its next step and keep its model.
+
+    The command returns when everything is saved.
+    """
     _ask("stop", run, runs_dir, timeout)
 
 
 @app.command()
 def pause(
     run: LiveRun = None,
-    release: Annotated[bool, typer.Option("--release", help="Leave its device to others meanwhile.")] = False,
+    release: Annotated[bool, typer.Option("--release", help="Free the device memory while the run is paused.")] = False,
     runs_dir: RunsDir = None,
     timeout: Timeout = 60.0,
 ) -> None:
-    """Hold a run at its next step; it stays where it is until it is told to continue."""
+    """Pause a run at its next step.
+
+    `torchdeck continue` continues it.
+    """
     _ask("release" if release else "pause", run, runs_dir, timeout)
 
 
 @app.command("continue")
 def continue_(run: LiveRun = None, runs_dir: RunsDir = None, timeout: Timeout = 60.0) -> None:
-    """Let a run that is paused go on."""
+    """Continue a paused run."""
     _ask("continue", run, runs_dir, timeout)
 
 
@@ -223,10 +251,13 @@ def check(
     set_: Set = None,
     fold: Fold = None,
     as_json: Json = False,
-    weights: Annotated[bool, typer.Option("--weights", help="Also what the weights start as.")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Print the initial weights of each layer, too.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Apply the fixes that need no thought to the file first.")] = False,
 ) -> None:
-    """The plan of an experiment, without training: data, layer table, parameters, FLOPs, memory; or every mistake."""
+    """Print the plan of an experiment, or every mistake in it.
+
+    The plan: data, layer table, parameters, FLOPs, memory. Nothing is trained.
+    """
     from engine.experiment import read
 
     changes = _changes(set_, fold)
@@ -260,19 +291,28 @@ def check(
 
 @probe_app.command("rate")
 def probe_rate(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
-    """Find a learning rate: the loss over rates that grow at every step, and where it falls most steeply."""
+    """Find a learning rate.
+
+    The rate grows at every step; the suggested rate is where the loss falls most steeply.
+    """
     raise typer.Exit(_probe("rate", experiment, set_, as_json))
 
 
 @probe_app.command("gradients")
 def probe_gradients(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
-    """Check every layer's backward pass against numerical differences, in float64: torch.autograd.gradcheck."""
+    """Check the gradients of each layer numerically.
+
+    torch.autograd.gradcheck compares the backward pass of each layer with numerical differences, in float64.
+    """
     raise typer.Exit(_probe("gradients", experiment, set_, as_json))
 
 
 @probe_app.command("one-batch")
 def probe_one_batch(experiment: PresetOrFile, set_: Set = None, as_json: Json = False) -> None:
-    """Train on one batch over and over: a model that cannot memorise it will not learn, and here it shows why."""
+    """Train on one batch to see whether the model can learn.
+
+    A model that cannot memorise one batch does not learn from many; this shows why.
+    """
     raise typer.Exit(_probe("one-batch", experiment, set_, as_json))
 
 
@@ -284,7 +324,7 @@ def data(
     set_: Set = None,
     as_json: Json = False,
 ) -> None:
-    """Data at a glance: some samples drawn, classes counted, shapes, types, ranges."""
+    """Show samples, classes, shapes and ranges of a data source."""
     from tui.printing.data import data_as_dict, data_draft, print_data
 
     draft = data_draft(source, set_ or [])
@@ -305,7 +345,10 @@ def data(
 
 @app.command()
 def presets(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print this one as TOML.")] = None) -> None:
-    """List the presets; with NAME, print it as TOML, ready to redirect into a file."""
+    """List the presets, or print one as TOML.
+
+    torchdeck presets digits-cnn > mine.toml writes a preset to a file.
+    """
     from engine.experiment.mistakes import unknown_name
     from engine.experiment.presets import preset_names, preset_text
     from engine.experiment.presets import presets as all_presets
@@ -320,11 +363,16 @@ def presets(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Pri
 
 @app.command()
 def catalog(
-    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="layers, losses, optimizers, …")] = None,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One of them, whole.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help="A kind, such as layers, losses or optimizers.")
+    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One entry of that kind.")] = None,
     as_json: Json = False,
 ) -> None:
-    """What can be chosen; with NAME its parameters, their defaults, and when to use it."""
+    """List what can be chosen, or explain one entry.
+
+    With NAME: its parameters, their defaults, and when to use it.
+    """
     from tui.printing.catalog import catalog_text
 
     print(catalog_text(kind, name, as_json=as_json))
@@ -337,7 +385,7 @@ def settings(
         bool, typer.Option("--edit", help="Open the file in $EDITOR; it is made if it is not there.")
     ] = False,
 ) -> None:
-    """Where the settings are, what each is now and by default, and what is wrong with them."""
+    """Show the settings, their defaults and every mistake in them."""
     from tui.printing.settings import edit_file, print_settings, settings_as_dict
     from tui.settings import settings_file
 
@@ -355,7 +403,7 @@ def settings(
 
 @app.command()
 def devices(as_json: Json = False) -> None:
-    """What there is to train on."""
+    """List the devices to train on."""
     from dataclasses import asdict
 
     from engine.devices import devices as found
@@ -375,7 +423,7 @@ def devices(as_json: Json = False) -> None:
 def runs(context: typer.Context, runs_dir: RunsDir = None, as_json: Json = False) -> None:
     """List runs, newest first."""
     directory = _runs_dir(runs_dir)
-    context.obj = directory, as_json
+    context.obj = as_json
     if context.invoked_subcommand is None:
         from tui.printing.runs import runs_as_json, runs_as_text
 
@@ -385,26 +433,28 @@ def runs(context: typer.Context, runs_dir: RunsDir = None, as_json: Json = False
 
 
 @runs_app.command("show")
-def runs_show(context: typer.Context, run: Run = None, as_json: Json = False) -> None:
-    """One run: what it was, epoch by epoch, and how it ended."""
+def runs_show(context: typer.Context, run: Run = None, as_json: Json = False, runs_dir: RunsDir = None) -> None:
+    """Show one run: its experiment, its epochs and its end."""
     from engine.runs import find_run
     from tui.printing.runs import run_as_json, run_as_text
 
-    directory, json_asked = context.obj
-    path = find_run(directory, run)
-    print(run_as_json(path) if as_json or json_asked else run_as_text(path))
+    path = find_run(_runs_dir(runs_dir), run)
+    print(run_as_json(path) if as_json or context.obj else run_as_text(path))
 
 
 @runs_app.command("rm")
 def runs_rm(
-    context: typer.Context,
     runs_: Annotated[list[str], typer.Argument(metavar="RUN…", help="Names of runs.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+    runs_dir: RunsDir = None,
 ) -> None:
-    """Remove runs with their checkpoints, for good. A run that is going is not removed."""
+    """Remove runs and their checkpoints.
+
+    A run that is active is not removed.
+    """
     from engine.runs import find_run, list_runs, remove_run
 
-    directory, _ = context.obj
+    directory = _runs_dir(runs_dir)
     _finish_removals(directory)
     paths = list(dict.fromkeys(find_run(directory, run) for run in runs_))
     if outside := [str(p) for p in paths if p.parent != directory]:
