@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.catalog.losses import IGNORES_NONE
+
 
 class MeanOfSome(nn.Module):
     """The mean over samples that may all be left out of a batch: 0 there, where torch divides 0 by 0."""
@@ -30,12 +32,33 @@ def denominator_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
     CrossEntropyLoss and NLLLoss weigh each sample by its class and leave out those of `ignore_index`; every other loss
     divides by the samples, or by their numbers, of which all have as many. MultiMarginLoss does so with weights, too.
     """
-    loss: Any = criterion
-    while isinstance(getattr(loss, "loss", None), nn.Module):
-        loss = loss.loss  # what is around it changes shapes, not what the mean divides by
+    loss = _innermost(criterion)
     if not isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or (loss.weight is None and loss.ignore_index < 0):
         return None
     return lambda target: _weights_of(loss, target)
+
+
+def counted_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
+    """From targets to which of them count in a loss: not those of weight 0, nor those of `ignore_index`.
+
+    None where all count. What does not count adds 0, whatever the mean divides by.
+    """
+    loss = _innermost(criterion)
+    weight, positive = getattr(loss, "weight", None), getattr(loss, "pos_weight", None)
+    if positive is not None and not bool(positive.any()):
+        return lambda target: target == 0
+    ignored = getattr(loss, "ignore_index", IGNORES_NONE)
+    if ignored == IGNORES_NONE and (weight is None or bool(weight.all())):
+        return None
+    return lambda target: (target != ignored) & (loss.weight[target] > 0 if loss.weight is not None else True)
+
+
+def _innermost(criterion: nn.Module) -> Any:
+    """torch's own loss: what is around it changes shapes, not what counts."""
+    loss: Any = criterion
+    while isinstance(getattr(loss, "loss", None), nn.Module):
+        loss = loss.loss
+    return loss
 
 
 def _weights_of(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> Tensor:

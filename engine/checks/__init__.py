@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.checks import data, layers, losses, optimizers, schedulers, training
+from engine.checks import counting, data, layers, losses, optimizers, schedulers, training
 from engine.checks.subject import Subject, every_mistake
 
-__all__ = ["Subject", "data", "every_mistake", "layers", "losses", "optimizers", "schedulers", "training"]
+__all__ = ["Subject", "counting", "data", "every_mistake", "layers", "losses", "optimizers", "schedulers", "training"]

@@ -7,7 +7,7 @@ N samples, K classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from engine.catalog.losses import OF_CLASSES
+from engine.data.samples import take
 from engine.plan import Plan
 from engine.probes.aside import Aside
 from engine.probes.obstacles import obstacles
 from engine.probes.records import BatchDone, BatchStep
 from engine.probes.trial import Trial, needs_whole_plan
 from engine.training.batches import Batch
-from engine.training.metrics import metrics_for
+from engine.training.metrics import LanguageMetrics, metrics_for
 
 STEPS = 300
 
@@ -44,6 +45,8 @@ class Guess:
 def memorise_batch(plan: Plan, *, steps: int = STEPS) -> Iterator[BatchStep | BatchDone]:
     """Train a model of its own on the first batch of the run, over and over, until every answer is right.
 
+    The first batch is the first of which a sample counts in the loss; answers on the others do not count.
+
     The model, the loss, the penalties and the optimizer are the document's, with its constant rate: no scheduler, no
     mixup, no CutMix. Dropout stays on; where it alone is in the way, a last look without it says so. Classes are
     memorised when every answer is right, numbers when 99 % of the variance of the training targets is explained.
@@ -63,14 +66,15 @@ def _memorise(plan: Plan, steps: int) -> Iterator[BatchStep | BatchDone]:
     aside = Aside(plan.device)
     with aside:
         trial = Trial(plan, mixing=False)
-        batch = next(trial.windows())[0]
+        batch = next(batch for window in trial.windows() for batch in window if trial.counts(batch))
         begin = [parameter.detach().clone() for parameter in trial.network.parameters()]
         score_of = _Score(plan, trial)
+        trial.measure(score_of)
     taken: list[BatchStep] = []
     for step in range(1, steps + 1):
         with aside:
             one = trial.step([batch])
-            score = score_of.of(one.metrics)
+            score = one.metrics["score"]
         taken.append(BatchStep(step=step, steps=steps, loss=one.loss, score=score))
         yield taken[-1]
         if score >= score_of.enough or not math.isfinite(one.loss):
@@ -81,7 +85,11 @@ def _memorise(plan: Plan, steps: int) -> Iterator[BatchStep | BatchDone]:
 
 
 class _Score:
-    """How much of a batch is answered right: 1 is all of it."""
+    """How much of a batch is answered right: 1 is all of it. What does not count in the loss does not count here.
+
+    Of targets that are numbers it is the share of the variance that is explained: of each output by itself, since what
+    tells two outputs from each other need not be learned; and their mean.
+    """
 
     def __init__(self, plan: Plan, trial: Trial) -> None:
         description = trial.dataset.description
@@ -89,19 +97,44 @@ class _Score:
         self.enough = 1.0 if self.classes else EXPLAINED
         probabilities = plan.experiment.loss.type == "BCELoss"
         self._metrics = metrics_for(description.task, description.outputs, plan.device, probabilities=probabilities)
-        variance = 0.0
+        self._counted = trial.counted
+        self._explained = 0.0
         if not self.classes:
-            variance = float(trial.dataset.y[trial.dataset.train].double().var(unbiased=False))
-        self._variance = variance or 1.0
+            variance = take(trial.dataset.y, trial.dataset.train).double().var(0, unbiased=False)
+            self._variance = torch.where(variance > 0, variance, 1.0)
 
     def __call__(self, output: Tensor, target: Tensor) -> float:
-        self._metrics.reset()
-        self._metrics.add(output, target)
-        return self.of(self._metrics.compute())
+        self.reset()
+        self.add(output, target)
+        return self.compute()["score"]
 
-    def of(self, measured: Mapping[str, float]) -> float:
-        """The score that metrics of a batch come to."""
-        return measured["accuracy"] if self.classes else 1 - measured["rmse"] ** 2 / self._variance
+    def add(self, output: Tensor, target: Tensor) -> None:
+        """Take the batch."""
+        if self.classes:
+            if self._counted is not None:
+                counted = self._counted(target)
+                output, target = output[counted], target[counted]
+                if target.ndim == 1 and output.ndim == 2 and isinstance(self._metrics, LanguageMetrics):
+                    output, target = output.unsqueeze(0), target.unsqueeze(0)
+            self._metrics.add(output, target)
+        else:
+            errors = (output.cpu().double() - target.cpu().double()).square().mean(0)
+            self._explained = float((1 - errors / self._variance).mean())
+
+    def compute(self) -> dict[str, float]:
+        """The score."""
+        return {"score": self._metrics.compute()["accuracy"] if self.classes else self._explained}
+
+    def reset(self) -> None:
+        """Forget the batch."""
+        self._metrics.reset()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Nothing of a probe is kept."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Nothing of a probe is kept."""
 
     def words(self, score: float) -> str:
         """A score for a person to read."""
@@ -115,7 +148,10 @@ def _verdict(
     last, size = taken[-1], batch.size
     guesses = _guesses(plan, trial, batch)
     record: dict[str, Any] = {"step": last.step, "loss": last.loss, "score": last.score, "guess": guesses[0].loss}
+    left_out = 0 if trial.counted is None else int((~trial.counted(batch.target)).sum())
     samples = f"{size} sample{'s' if size != 1 else ''}"
+    if left_out:
+        samples += f" ({left_out:,} answers of which do not count in the loss)"
     if last.score >= score_of.enough:
         message = (
             f"Memorised in {last.step} step{'s' if last.step > 1 else ''}: {score_of.words(last.score)} on the same "
@@ -169,7 +205,8 @@ def _guesses(plan: Plan, trial: Trial, batch: Batch) -> list[Guess]:
         name = f"about ln {classes}: {name}"
     guesses = [Guess(blind, name)]
     if loss_type in ("CrossEntropyLoss", "NLLLoss"):
-        shares = torch.bincount(target.flatten(), minlength=classes).to(like.dtype) / target.numel()
+        counting = target.flatten() if trial.counted is None else target[trial.counted(target)]
+        shares = torch.bincount(counting, minlength=classes).to(like.dtype) / counting.numel()
         logs = shares.clamp(min=1e-4).log().expand_as(like)
         often = "that of knowing how often each class occurs, and nothing of the samples"
         guesses.append(Guess(_loss(criterion, logs, target), often))

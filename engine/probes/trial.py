@@ -14,6 +14,7 @@ from engine.training.assemble import assemble
 from engine.training.batches import Batch
 from engine.training.commands import Command
 from engine.training.events import Event, Reason
+from engine.training.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +43,33 @@ class Trial:
         self._loop.guard = None  # a step that is not finite is what a probe is here to see
         self.network = self._loop.network
         self.criterion = self._loop.criterion
+        self.counted = self._loop.counted
         self.optimizer = self._loop.optimizer
         self.regularizer = self._loop.regularizer
         self.batches = self._loop.batches
         self.network.train()
 
     def windows(self) -> Iterator[list[Batch]]:
-        """The batches of every step, epoch after epoch in the run's own order; several where gradients accumulate."""
+        """The batches of every step, epoch after epoch in the run's own order; several where gradients accumulate.
+
+        A step of which no sample counts in the loss has none, and is left out.
+        """
         loop = self._loop
         for epoch in count(1):
             batches: Iterator[Batch] = self.batches.training(loop.batch_size, loop.seed, epoch)
             if loop.mixing is not None:
                 batches = map(loop.mixing, batches)
             while window := list(islice(batches, loop.accumulation_steps)):
-                yield window
+                if any(map(self.counts, window)):
+                    yield window
+
+    def counts(self, batch: Batch) -> bool:
+        """Whether any sample of a batch counts in the loss."""
+        return self.counted is None or bool(self.counted(batch.target).any())
+
+    def measure(self, metrics: Metrics) -> None:
+        """Measure something else of each step than the task's metrics."""
+        self._loop.metrics = metrics
 
     def step(self, window: list[Batch]) -> Taken:
         """One step of the training loop. Reads the loss, so it waits for the device."""

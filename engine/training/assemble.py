@@ -9,7 +9,7 @@ from engine.catalog.bind import PerStep, build_loss
 from engine.catalog.losses import NUMBERS, OF_CLASSES
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.data import Dataset
-from engine.data.samples import take
+from engine.data.balance import class_counts
 from engine.experiment.document import Choice, Regularization
 from engine.model import build
 from engine.model.pretrained import load_published
@@ -82,11 +82,7 @@ def _class_counts(dataset: Dataset) -> list[int]:
     """Training samples of each class; of each token that is to be foretold, in a language model."""
     if dataset.description.task not in OF_CLASSES:
         return []
-    outputs = dataset.description.outputs
-    counts = torch.zeros(outputs, dtype=torch.int64)
-    for some in dataset.train.split(4096):
-        counts += take(dataset.y, some).flatten().long().bincount(minlength=outputs)
-    found: list[int] = counts.tolist()
+    found: list[int] = class_counts(dataset, dataset.train).tolist()
     return found
 
 

@@ -42,6 +42,8 @@ def how_it_ended(
     clauses = [how]
     if stopping.best is not None:
         clauses.append(f"best {stopping.monitor} {stopping.best:.4g} at epoch {stopping.best_epoch}")
+    elif reason is not Reason.EARLY_STOPPED and stopping.without_best:
+        clauses.append(stopping.without_best)
     if kept == "best":
         clauses[-1] += ", whose weights are kept"
     elif kept == "averaged":

@@ -23,14 +23,16 @@ from typing import Final, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-from engine.catalog.denominators import denominator_of, mean_of, sum_of
+from engine.catalog.denominators import counted_of, denominator_of, mean_of, sum_of
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.experiment.document import Experiment
 from engine.training.averaging import Average, Statistics
 from engine.training.batches import VALIDATION_BATCHES, Batch, Batches
 from engine.training.commands import Command
-from engine.training.events import Epoch, Event, Reason, Step
+from engine.training.epoch_losses import Losses
+from engine.training.events import Epoch, Event, Log, Reason, Step
 from engine.training.finite import Guard, NotFinite, all_finite
+from engine.training.finite_samples import samples_not_finite
 from engine.training.metrics import Metrics
 from engine.training.micro_batches import pieces
 from engine.training.mixing import Mixing
@@ -70,50 +72,6 @@ class Watch(Protocol):
         """The position stands at the start of the next epoch: a good moment for a checkpoint."""
 
 
-class Losses:
-    """The losses of the epoch under way: they wait on the device, and are fetched many at a time."""
-
-    def __init__(self) -> None:
-        self._waiting: list[tuple[Tensor, Tensor | float, int, int]] = []
-        self.total, self.weight, self.samples = 0.0, 0.0, 0
-
-    def add(self, loss: Tensor, weight: Tensor | float, samples: int, step: int) -> None:
-        """Take the mean loss of a batch; `weight` is what it was divided by: 0 where no sample counted."""
-        self._waiting.append((loss, weight, samples, step))
-
-    def fetch(self) -> tuple[float, float, int, int | None]:
-        """Bring what waits to the host: its sum, weight and samples, and the first step that is not finite.
-
-        This is the one place where training waits for the device.
-        """
-        total, weight, samples, broken = 0.0, 0.0, 0, None
-        if self._waiting:
-            values = torch.stack([loss for loss, _, _, _ in self._waiting]).tolist()
-            weights = _numbers([weighs for _, weighs, _, _ in self._waiting])
-            for value, weighs, (_, _, n, step) in zip(values, weights, self._waiting, strict=True):
-                self.total += value * weighs
-                self.weight += weighs
-                self.samples += n
-                total += value * weighs
-                weight += weighs
-                samples += n
-                if broken is None and not math.isfinite(value):
-                    broken = step
-            self._waiting = []
-        return total, weight, samples, broken
-
-    @property
-    def mean(self) -> float:
-        """Mean loss of the epoch so far, as if it were one batch; NaN where no sample counted."""
-        return self.total / self.weight if self.weight else math.nan
-
-
-def _numbers(weights: list[Tensor | float]) -> list[float]:
-    """Weights of batches as numbers: they are on the device where they follow from the targets."""
-    tensors = [weight for weight in weights if isinstance(weight, Tensor)]
-    return torch.stack(tensors).tolist() if tensors else [float(weight) for weight in weights]
-
-
 class Loop:
     """Trains a network for an experiment, from a position to the end of the run or until it is told to stop."""
 
@@ -145,6 +103,7 @@ class Loop:
         self.criterion = criterion
         self.denominator = denominator_of(criterion)
         self.loss_sum = criterion if self.denominator is None else sum_of(criterion)
+        self.counted = counted_of(criterion)
         self.optimizer = optimizer
         self.rate = rate
         self.precision = precision
@@ -438,22 +397,39 @@ class Loop:
         """Loss and metrics on the validation part; given up when the loop is to be left, and done again by the next."""
         self.val_metrics.reset()
         losses = Losses()
+        counted: Tensor | bool = self.counted is None
         network = self.result
         with evaluation(network), self._measuring():
             if reason := self._measure_statistics():
                 return {}, reason
-            for batch in self.batches.validation(self.validation_size):
+            for index, batch in enumerate(self.batches.validation(self.validation_size)):
                 with self.precision.autocast():
                     output = network(*batch.inputs)
                     loss = batch.loss(self.criterion, output)
-                losses.add(loss, batch.weight(self.denominator), batch.size, self.position.step)
+                losses.add(loss, batch.weight(self.denominator), batch.size, index)
+                if self.counted is not None:
+                    counted = counted | self.counted(batch.target).any()
                 self.val_metrics.add(output, batch.target)
                 if reason := self._look_up():
                     return {}, reason
-            losses.fetch()
+            *_, broken = losses.fetch()
             if not losses.samples:
                 return {}, None
-            return {"loss": losses.mean} | self.val_metrics.compute(), None
+            if broken is not None and not self.stopping.not_finite_on:
+                self._say_not_finite(network, broken)
+            # A mean over nothing is no number.
+            mean = {"loss": losses.mean} if losses.weight and counted else {}
+            return mean | self.val_metrics.compute(), None
+
+    def _say_not_finite(self, network: nn.Module, index: int) -> None:
+        """Name the samples of a validation batch whose loss is not finite, once."""
+        batch = next(islice(self.batches.validation(self.validation_size), index, None))
+        with self.precision.autocast():
+            output = network(*batch.inputs)
+        begin = index * self.validation_size
+        found = samples_not_finite(self.criterion, batch, output, begin, self.batches.dataset.description)
+        self.stopping.not_finite_on = found.samples
+        self.watch.say(Log(level="warning", message=found.sentence))
 
     @contextmanager
     def _measuring(self) -> Iterator[None]:

@@ -71,8 +71,11 @@ class LearningRate:
         if self.scheduler is None or self.by_step or self.steps <= self.warmup_steps:
             return
         if isinstance(self.scheduler, ReduceLROnPlateau):
-            if measured:
-                self._advance(measured[self.monitor or ("val_loss" if "val_loss" in measured else "train_loss")])
+            validated = any(name.startswith("val_") for name in measured)
+            # Where no sample of the validation part counts there is no val_loss, and nothing to go by.
+            value = measured.get(self.monitor or ("val_loss" if validated else "train_loss"))
+            if value is not None:
+                self._advance(value)
         else:
             self._advance()
 

@@ -9,7 +9,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from engine.training.loop import Loop, Losses
+from engine.training.epoch_losses import Losses
+from engine.training.loop import Loop
 from engine.training.position import Position
 from engine.training.randomness import random_states, set_random_states
 from engine.training.stopping import Stopping

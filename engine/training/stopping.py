@@ -18,7 +18,8 @@ def direction(monitor: str, mode: str = "auto") -> str:
 class Stopping:
     """Follows the monitored metric. Without early stopping it only knows the best epoch, by validation loss.
 
-    A value that is not finite is never a best one.
+    A value that is not finite is never a best one. An epoch in which the metric was not measured (no sample of the
+    validation part counts in the loss) says nothing: it is no best one, and takes no patience.
     """
 
     def __init__(self, settings: EarlyStopping | None, *, has_validation: bool = True) -> None:
@@ -33,10 +34,17 @@ class Stopping:
         self.patience_used = 0
         self.reached: float | None = None
         """The value that met the threshold."""
+        self.missing = False
+        """Whether the metric was not measured in the last epoch."""
+        self.not_finite_on = ""
+        """The samples on which the metric is not finite, where they are known: `validation sample 5`."""
 
     def update(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Take note of an epoch, which may be the best so far."""
-        value = metrics[self.monitor]
+        value = metrics.get(self.monitor)
+        self.missing = value is None
+        if value is None:
+            return
         if not math.isfinite(value):
             self.patience_used += 1
             return
@@ -59,7 +67,20 @@ class Stopping:
         """Why it is over, as a clause: `no better val_loss for 5 epochs`."""
         if self.reached is not None:
             return f"{self.monitor} is {self.reached:.4g}, which reaches the threshold of {self.threshold:.4g}"
-        return f"no better {self.monitor} for {self.patience_used} epoch{'s' * (self.patience_used > 1)}"
+        epochs = f"{self.patience_used} epoch{'s' * (self.patience_used > 1)}"
+        return f"no better {self.monitor} for {epochs}" if self.best is not None else self.without_best
+
+    @property
+    def without_best(self) -> str:
+        """Why there is no best epoch, as a clause: `val_loss was not finite in 3 epochs`; empty where there is one."""
+        if self.best is not None:
+            return ""
+        if self.missing:
+            return f"no epoch is best, because no validation sample counts in {self.monitor}"
+        if not self.patience_used:
+            return ""  # no epoch has ended
+        on = f" ({self.not_finite_on})" if self.not_finite_on else ""
+        return f"{self.monitor} was not finite in {self.patience_used} epoch{'s' * (self.patience_used > 1)}{on}"
 
     def _gain(self, value: float, best: float) -> float:
         return best - value if self.mode == "min" else value - best

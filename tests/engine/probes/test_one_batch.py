@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from engine.probes import BatchDone, BatchStep, memorise_batch
 
 WINE = 'data = {source = "wine", batch_size = 24}\noptimizer = {type = "SGD", lr = 0.1}\n'
 NET = 'layers = [{type = "Linear", out_features = 16}, "ReLU", {type = "Linear", out_features = "auto"}]'
+LINEAR = 'layers = [{type = "Linear", out_features = "auto"}]'
 DIABETES = 'data = {source = "diabetes", batch_size = 32}\noptimizer = {type = "AdamW", lr = 1e-2}\n'
 
 
@@ -72,8 +74,6 @@ def test_targets_that_the_last_layer_cannot_reach_are_named():
 
 
 def test_samples_that_contradict_each_other_are_named(tmp_path):
-    import numpy as np
-
     x = np.ones((40, 4), dtype=np.float32)
     np.savez(tmp_path / "mine.npz", x=x, y=np.arange(40) % 2)
     text = f'data = {{source = "arrays", path = "{tmp_path / "mine.npz"}", batch_size = 16}}\n[model]\n{NET}'
@@ -99,6 +99,44 @@ def test_a_model_that_memorises_but_for_its_dropout_has_memorised():
 def test_an_optimizer_that_asks_for_the_loss_again_and_again_memorises_too():
     steps, done = verdict(reads(f"{WINE}[model]\n{NET}", ["optimizer={type='LBFGS', lr=0.5}"]), steps=30)
     assert done.memorised and len(steps) < 10
+
+
+def test_what_tells_two_targets_apart_is_not_memorised(tmp_path):
+    random = np.random.default_rng(0)
+    y = 0.01 * random.normal(size=(40, 2)) + np.array([3.0, -3.0])
+    np.savez(tmp_path / "mine.npz", x=np.zeros((40, 4), dtype=np.float32), y=y)
+    text = f'data = {{source = "arrays", path = "{tmp_path / "mine.npz"}", batch_size = 16}}\n[model]\n{LINEAR}'
+    steps, done = verdict(reads(text, ["optimizer={type='AdamW', lr=0.1}"]), steps=80)
+    assert steps[-1].loss < 0.1  # both means are learned, and nothing more
+    assert not done.memorised and done.score < 0.5
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e5])
+def test_the_unit_of_a_target_says_nothing_about_what_is_memorised(tmp_path, scale):
+    random = np.random.default_rng(0)
+    rows = "".join(f"{a},{b},{scale * (a - b + 2)}\n" for a, b in random.normal(size=(60, 2)).round(3))
+    (tmp_path / "t.csv").write_text(f"a,b,y\n{rows}")
+    text = f"""data = {{source = "table", path = "{tmp_path / "t.csv"}", target = "y"}}\n[model]\n{LINEAR}"""
+    steps, done = verdict(reads(text, ["optimizer={type='SGD', lr=0.1}"]))
+    assert steps[0].score < 0.9
+    assert done.memorised
+
+
+def test_answers_that_do_not_count_in_the_loss_need_not_be_memorised():
+    _, done = verdict(reads(f"{WINE}[model]\n{NET}", ["loss={type='CrossEntropyLoss', ignore_index=1}"]))
+    assert done.memorised
+    assert "answers of which do not count in the loss" in done.message
+
+
+def test_a_first_batch_in_which_nothing_counts_is_left_out(tmp_path):
+    x = np.eye(40, 4, dtype=np.float32) + np.arange(40, dtype=np.float32)[:, None] % 2
+    np.savez(tmp_path / "mine.npz", x=x, y=(np.arange(40) % 20 == 0).astype(int), x_val=x, y_val=np.arange(40) % 2)
+    text = f'data = {{source = "arrays", path = "{tmp_path / "mine.npz"}", batch_size = 2}}\n[model]\n{NET}'
+    for seed in range(3):
+        draft = reads(text, ["loss={type='CrossEntropyLoss', ignore_index=0}", f"seed={seed}"])
+        steps, done = verdict(draft, steps=60)
+        assert all(math.isfinite(step.loss) and step.loss > 0 for step in steps)
+        assert done.memorised
 
 
 def test_mixup_and_the_scheduler_are_left_out_and_nothing_is_left_behind():
