@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from engine.data.forecasting.order import check_order
 from engine.data.tables.column_forms import Form, form_of
 from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, seconds, texts
 from engine.data.tables.finding_dates import find_numbers
 from engine.data.tables.rows import Faults
-from engine.experiment.mistakes import Mistake, Refused
+from engine.experiment.mistakes import Refused
 
 MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86_400, 604_800
 SEASONS_OF_SECONDS = {15 * MINUTE_S: 96, 30 * MINUTE_S: 48, HOUR_S: 24, DAY_S: 7, WEEK_S: 52}
@@ -52,15 +53,8 @@ def checked(column: pl.Series, reading: Reading, faults: Faults, *, typed: bool 
         faults.refuse()
     at, form = _read(column, gone, reading, faults, typed=typed)
     are_dates = form.kind == "date"
-    known = np.isfinite(at)
-    steps = np.diff(at[known])
-    if len(steps) and (steps < 0).mean() > 0.5:
-        found = f"the times of {name!r} run backwards"
-        raise Refused(Mistake("data.time", found, "expected the oldest row first", f"Sort the rows by {name}."))
-    faults.add(name, _at(known, steps == 0), "{value} is there twice", "expected each time once", "Keep one of them.")
-    expected = "expected times that ascend"
-    faults.add(name, _at(known, steps < 0), "{value} comes after a later time", expected, f"Sort the rows by {name}.")
-    if faults.mistakes or not len(steps):
+    check_order(at, name, faults, are_dates=are_dates)
+    if faults.mistakes or np.isfinite(at).sum() < 2:
         return Times(form=form)
     return replace(_spacing(at, are_dates, name, faults), form=form)
 
@@ -95,13 +89,6 @@ def _form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool) -> F
     if form.kind == "category" or (form.kind == "number" and reading.date_format is not None):
         return form_of(column, gone, rows, reading, "date", otherwise, typed=typed)
     return form
-
-
-def _at(known: Bools, found: Bools) -> Bools:
-    """Steps (K - 1,) between the rows that are known, as the rows (L,) that they lead to."""
-    rows = np.zeros(len(known), dtype=bool)
-    rows[np.flatnonzero(known)[1:][found]] = True
-    return rows
 
 
 def _spacing(at: Floats, are_dates: bool, name: str, faults: Faults) -> Times:
