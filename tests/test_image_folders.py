@@ -121,7 +121,7 @@ def test_images_are_read_by_processes_from_inside_the_deck(here, monkeypatch):
         events = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
         assert any("by 2 processes" in e.get("message", "") for e in events)
         assert [e["epoch"] for e in events if e["event"] == "epoch"] == [1, 2, 3]
-        shell = terminal.child.pid
+        shell = terminal.pid
         wait_for(lambda: not [p for p in of_session(shell) if "python" in p.name()])
     finally:
         terminal.end()

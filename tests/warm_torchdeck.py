@@ -26,37 +26,46 @@ from described_machine import DescribedMachine
 
 _AT_START = ("PYTHON", "LC_", "LANG", "OMP_", "MKL_", "OPENBLAS_", "LD_")
 """Variables that a process reads when it begins, and no more."""
+_ENVIRONMENT = dict(os.environ)
+"""That of the tests, before any of them has changed it."""
 
 
-class _Warm:
-    """The process that has imported torch."""
+class Warm:
+    """A process that has imported torch, and forks what it is asked for."""
 
-    def __init__(self) -> None:
-        self.environment = _at_start(os.environ)
-        command = [sys.executable, str(Path(__file__).resolve())]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, program: Path) -> None:
+        command = [sys.executable, str(program)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_ENVIRONMENT
+        )
         atexit.register(self.end)
 
-    def ask(self, request: Mapping[str, Any], timeout_s: float) -> int:
-        """The exit status of what was asked for."""
+    def ask(self, request: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """The answer to a request.
+
+        Raises:
+            subprocess.TimeoutExpired: none came in time; the process is ended, and what it runs.
+        """
         assert self._process.stdin is not None and self._process.stdout is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
         ready, _, _ = select.select([self._process.stdout], [], [], timeout_s)
         if not ready:
             self.end()
             raise subprocess.TimeoutExpired(str(request["arguments"]), timeout_s)
-        status: int = json.loads(self._process.stdout.readline())["status"]
-        return status
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
 
     def end(self) -> None:
         """End it, and what it runs."""
-        global _warm
-        _warm = None
         self._process.kill()
         self._process.wait()
 
 
-_warm: _Warm | None = None
+_warm: Warm | None = None
 
 
 def run(
@@ -65,7 +74,7 @@ def run(
     """Run a command of torchdeck to its end, with nothing on stdin."""
     global _warm
     environment = dict(os.environ if env is None else env)
-    if _warm is not None and _at_start(environment) != _warm.environment:
+    if not begins_alike(environment):
         command = [sys.executable, "-m", "tui.cli", *arguments]
         return subprocess.run(
             command,
@@ -77,14 +86,20 @@ def run(
             timeout=timeout,
             check=False,
         )
-    _warm = _warm or _Warm()
+    if _warm is None or not _warm.alive:
+        _warm = Warm(Path(__file__).resolve())
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         files = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in (out, err)]
         request = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "files": files}
-        status = _warm.ask(request, timeout)
+        status = _warm.ask(request, timeout)["status"]
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(list(arguments), status, out.read().decode(), err.read().decode())
+
+
+def begins_alike(environment: Mapping[str, str]) -> bool:
+    """Whether a process with this environment begins as a forked one did; if not, only a fresh one will do."""
+    return _at_start(environment) == _at_start(_ENVIRONMENT)
 
 
 def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
@@ -102,7 +117,7 @@ def child(request: Mapping[str, Any], before: Callable[[], None] = lambda: None)
     if not pid:
         _become(request)
         before()
-        _end_as(importlib.import_module("tui.cli").main)
+        end_as(importlib.import_module("tui.cli").main)
     return pid
 
 
@@ -138,7 +153,7 @@ def _become(request: Mapping[str, Any]) -> None:
     sys.argv = ["torchdeck", *request["arguments"]]
 
 
-def _end_as(command: Callable[[], object]) -> NoReturn:
+def end_as(command: Callable[[], object]) -> NoReturn:
     """Run it, and end as a Python process does, but for taking every module apart, which takes a second."""
     status = 0
     try:

@@ -31,7 +31,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
 def test_the_deck_is_on_the_screen_and_answers_keys_before_torch_is_there(
     opened: Callable[..., Terminal], tmp_path: Path
 ) -> None:
-    terminal = opened(program=HELD_TORCH)
+    terminal = opened(program=HELD_TORCH, fresh=True)
     terminal.until("mackey-glass-gru")
     terminal.until("loading torch…")
     terminal.until(lambda: (tmp_path / "torch-asked-for").exists())
@@ -48,7 +48,7 @@ def test_the_deck_is_on_the_screen_and_answers_keys_before_torch_is_there(
 
 
 def test_leaving_does_not_wait_for_torch(opened: Callable[..., Terminal], tmp_path: Path) -> None:
-    terminal = opened(program=HELD_TORCH)
+    terminal = opened(program=HELD_TORCH, fresh=True)
     terminal.until(lambda: (tmp_path / "torch-asked-for").exists())
     terminal.press("q")
     assert terminal.status() == 0
