@@ -28,7 +28,7 @@ WARM = Path(__file__).parent / "warm_terminal.py"
 HELD_TORCH = Path(__file__).parent / "held_torch_program.py"
 AS_A_SHELL = 'trap : HUP; "$@"; echo "status=$?"; sleep 60'
 """What stands between terminal and deck in life: it keeps the terminal, so that its state can be read afterwards."""
-PATIENCE_S = 25
+PATIENCE_S = 60
 BEGIN_S = 120
 """For the first fork of all, which waits until torch is imported."""
 

@@ -271,18 +271,18 @@ def test_a_terminal_that_is_closed_mid_epoch_takes_no_run_with_it_and_leaves_not
     wait_for(lambda: status(run) == "completed")
     viewer.until("✓ completed")
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
-    # The stand-in for a shell is there yet, and what it sleeps with.
-    assert names_in(group) <= {"sh", "dash", "bash", "sleep"}
+    # Of the group only what stands for a shell is there yet.
+    assert processes_in(group) == {terminal.pid}
 
 
-def names_in(group: int) -> set[str]:
-    """What the processes of a group are called."""
-    names = set()
+def processes_in(group: int) -> set[int]:
+    """The processes of a group that have not ended."""
+    found = set()
     for process in psutil.process_iter():
         with suppress(ProcessLookupError, psutil.Error):
             if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                names.add(process.name())
-    return names
+                found.add(process.pid)
+    return found
 
 
 def test_a_viewer_that_hangs_and_a_link_that_is_frozen_do_not_slow_a_run(torchdeck: Open, tmp_path: Path) -> None:
