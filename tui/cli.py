@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
-from tui.end_of_process import ending_at_once
+from tui.end_of_process import ending_at_once, say_when_terminated
 from tui.printing.text import columns, json_line, plain
 
 if TYPE_CHECKING:
@@ -473,6 +473,7 @@ def runs_rm(
 
 def main() -> None:
     """The console script."""
+    say_when_terminated()
     with ending_at_once():
         _run()
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 
 @contextmanager
@@ -35,3 +37,16 @@ def ending_at_once() -> Iterator[None]:
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
         raise
+
+
+def say_when_terminated() -> None:
+    """Let SIGTERM end the process in a sentence, whatever it is doing: it may be importing torch."""
+    process = os.getpid()
+
+    def terminated(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == process:  # and not one that was forked from it
+            with suppress(OSError):
+                os.write(2, b"Ended by SIGTERM.\n")
+        os._exit(128 + number)
+
+    signal.signal(signal.SIGTERM, terminated)

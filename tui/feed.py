@@ -103,6 +103,10 @@ class RunView:
     steps_per_epoch: int = 0
     samples_per_s: float | None = None
     seconds_left: float | None = None
+    epoch_seconds_left: float | None = None
+    """The same up to the end of the epoch's training."""
+    validating: bool = False
+    """Whether the last step of an epoch is taken and the epoch is not over."""
     seconds: float | None = None
     """How long the whole run took, once it has ended."""
     monitor: str = "val_loss"
@@ -220,6 +224,8 @@ class Feed:
         self._samples_per_s: float | None = None
         self._last_end = (0, 0)
         """Epoch and step of the last `epoch` event."""
+        self._validation_s = 0.0
+        """How long the last validation took."""
 
     def pull(self) -> bool:
         """Take in what happened since the last call; say whether anything did."""
@@ -332,6 +338,8 @@ class Feed:
         if event.step < self._now.get("step", 0) or event.step <= self._last_end[1]:
             self._forget_from(event.step)
         self._last_end = (event.epoch, event.step)
+        if event.step == self._pace.last_step and self._pace.last_time is not None:
+            self._validation_s = max(0.0, event.time - self._pace.last_time)
         for name, value in event.metrics.items():
             self._curves.by_epoch.setdefault(name, Series()).append(event.step, value)
         self._pace.seen(event.time, event.step)
@@ -377,18 +385,19 @@ class Feed:
         curves, now = self._curves, {key: value for key, value in self._now.items() if key != "paused_at"}
         if self._stale and now["state"] != "finished":
             now["state"] = "stale"
-        left = (
-            self._pace.left(now.get("steps", 0) - now.get("step", 0))
-            if now["state"] in ("training", "paused")
-            else None
-        )
+        going = now["state"] in ("training", "paused")
+        step, in_epoch = now.get("step", 0), now.get("steps_per_epoch", 0)
+        of_epoch = -step % in_epoch if in_epoch else 0
+        validating = going and step > self._last_end[1] and of_epoch == 0
         return RunView(
             **now,
             suspended=self._suspended,
             asked=tuple(command.command for command in self._asked),
             asked_lr=next((command.value for command in self._asked if isinstance(command, SetLR)), None),
             samples_per_s=self._samples_per_s,
-            seconds_left=left,
+            seconds_left=self._seconds_left(now.get("steps", 0) - step, in_epoch) if going else None,
+            epoch_seconds_left=self._pace.left(of_epoch) if going else None,
+            validating=validating,
             train_loss=_curve(curves.train_loss),
             smoothed=tuple((weight, _curve(series)) for weight, series in curves.smoothed.items()),
             epochs_seen=tuple((name, _curve(series)) for name, series in curves.by_epoch.items()),
@@ -399,6 +408,12 @@ class Feed:
             load=_curve(curves.load),
             log=tuple(self._log),
         )
+
+    def _seconds_left(self, steps: int, steps_per_epoch: int) -> float | None:
+        """Seconds up to the end of the run: its steps, and the validations after them."""
+        training = self._pace.left(steps)
+        validations = -(-steps // steps_per_epoch) if steps_per_epoch else 0
+        return None if training is None else training + validations * self._validation_s
 
 
 def _curve(series: Series) -> Curve:

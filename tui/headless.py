@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from engine.experiment import Draft
 from engine.training.commands import Command, Hold
-from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
-from tui.answers import answer_text
+from engine.training.events import Event, Finished, Reason
 from tui.detach import Announcement, commands_read_before, go_on_detached, write_to_console_log
-from tui.feed import Feed, RunView, Source
-from tui.last_words import how_to_go_on, of_leaving, where_and_how
-from tui.printing.metrics import measured_text
-from tui.printing.text import bar, plain, plain_json
-from tui.quantities import left, number_text, span_text
+from tui.feed import Feed, Source
+from tui.headless_output import Announced, Json, Lines, Output, Progress
+from tui.interrupts import Interrupts
+from tui.last_words import how_to_go_on, of_leaving
+from tui.patient_output import errors, tell
+from tui.printing.text import plain
 from tui.reading import reading_shown
 from tui.run_status import STALE
 from tui.terminal import on_a_terminal, silence
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
     from engine.training.session import Session
 
 PULL_S = 0.1
-PROGRESS_S = 0.25
 
 EXIT_STATUS = {
     Reason.COMPLETED: 0,
@@ -56,10 +51,10 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
 
         plan = check(draft)
         for sentence in plan.downloads if plan.ok else ():
-            _tell(plain(f"{sentence} …"))
+            tell(plain(f"{sentence} …"))
         return Session(plan, runs_dir=runs_dir)
 
-    return _watch(begin, as_json=as_json)
+    return _watch(begin, before="There is no run.", as_json=as_json)
 
 
 def resume_headless(
@@ -79,18 +74,18 @@ def resume_headless(
 
         return Session.resumed(run, overrides, commands_read=commands_read_before())
 
-    return _watch(begin, as_json=as_json, hold=hold)
+    return _watch(begin, before="The run is unchanged.", as_json=as_json, hold=hold)
 
 
 def attach_headless(run: Path, *, as_json: bool = False) -> int:
     """Show what a run in another process does until it ends, or Ctrl-C; returns the exit status.
 
-    As for the run itself; 1 if its process has gone without a word, 0 for Ctrl-C, which is nothing to the run.
+    As for the run itself; 1 if its process exited unexpectedly, 0 for Ctrl-C, which does not stop the run.
     """
     from engine.runs import Follower
 
     follower = Follower(run)
-    screen: _Json | _Lines = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
+    screen = _output(as_json=as_json)
     ends: list[Finished] = []
 
     def show(event: Event) -> None:
@@ -101,38 +96,44 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
     feed = Feed(_Shown(follower, show))
     asked: list[int] = []
     # Not KeyboardInterrupt, which would cut a line off in its middle.
-    signal.signal(signal.SIGINT, lambda number, frame: asked.append(number))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: asked.append(number))
     while not follower.caught_up or follower.status == "live":
         feed.pull()
         screen.refresh(feed.view)
         if screen.unread:
             return 0
         if asked:
-            _tell(screen.clear + "\n".join(of_leaving(run)))
-            return 0
+            tell(screen.clear + "\n".join(of_leaving(run)))
+            errors().end()
+            return 0 if asked[0] == signal.SIGINT else 128 + asked[0]
         time.sleep(PULL_S if follower.caught_up else 0)
     if follower.stale or not ends:
-        _tell("\n".join([f"{screen.clear}{plain(f'{run.name}: {STALE}')}", *how_to_go_on(run, "stale")]))
+        tell("\n".join([f"{screen.clear}{plain(f'{run.name}: {STALE}')}", *how_to_go_on(run, "stale")]))
         return 1
     screen.end(ends[0], run)
     return EXIT_STATUS[ends[0].reason]
 
 
-def _watch(begin: Callable[[], Session], *, as_json: bool, hold: Hold | None = None) -> int:
+def _watch(begin: Callable[[], Session], *, before: str, as_json: bool, hold: Hold | None = None) -> int:
     from engine.training.allocator import keep_freed_memory
 
-    keep_freed_memory()  # before the first tensor, which `begin` makes
     announcement = Announcement.expected()
+    terminals = on_a_terminal()
+    interrupts = Interrupts(before if announcement is None else "", lambda text: errors().write_later(f"\n{text}\n"))
+    keep_freed_memory()  # before the first tensor, which `begin` makes
     with reading_shown():
         session = begin()
-    screen: _Json | _Lines
+    screen: Output
     if announcement is not None:
         write_to_console_log(session.directory)
-        screen = _Announced(announcement)
+        screen = Announced(announcement)
     else:
-        screen = _Json() if as_json else _Progress() if sys.stderr.isatty() else _Lines()
+        screen = _output(as_json=as_json)
     feed = Feed(_Shown(session, screen.show))
-    _answer_signals(session)
+    # A terminal that goes away ends nothing; a file gets it all.
+    signal.signal(signal.SIGHUP, lambda number, frame: silence(terminals))
+    interrupts.end(session)
     session.start(hold=hold)
     while session.alive:
         feed.pull()
@@ -171,145 +172,5 @@ class _Shown:
         self._source.send(command)
 
 
-def _answer_signals(session: Session) -> None:
-    """SIGINT and SIGTERM end the run with a checkpoint. A terminal that goes away ends nothing; a file gets it all."""
-    terminals = on_a_terminal()
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        session.interrupt()
-        with suppress(OSError):  # Not print: it may be what was interrupted, and the reader may be gone.
-            os.write(2, "\nSaving at the next step …\n".encode())
-
-    def hang_up(number: int, frame: FrameType | None) -> None:
-        silence(terminals)
-
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGHUP, hang_up)
-
-
-def _tell(text: str, end: str = "\n") -> None:
-    """Print on stderr. A reader that goes away (`2>&1 | tee log`, and Ctrl-C ends both) takes no run with it."""
-    try:
-        print(text, end=end, file=sys.stderr, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-
-
-class _Json:
-    """Every event as a line on stdout. A reader that goes away ends nothing: the run directory holds every event."""
-
-    clear = ""
-
-    def __init__(self) -> None:
-        self.unread = False
-
-    def show(self, event: Event) -> None:
-        if not self.unread:
-            try:
-                print(plain_json(event.to_json()), flush=True)
-            except OSError:  # or the disk that stdout goes to is full
-                self.unread = True
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-    def refresh(self, view: RunView) -> None:
-        """Nothing stands between two events."""
-
-    def end(self, finished: Finished, directory: Path) -> None:
-        for sentence in how_to_go_on(directory, finished.reason):
-            _tell(sentence)
-
-
-class _Lines:
-    """One plain line an epoch, for logs."""
-
-    clear = ""
-    unread = False
-
-    def __init__(self) -> None:
-        self._epochs = 0
-
-    def show(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
-            self._epochs = event.epochs
-        if line := _line(event, self._epochs):
-            _tell(f"{self.clear}{plain(line)}")
-
-    def refresh(self, view: RunView) -> None:
-        """Nothing stands between two lines."""
-
-    def end(self, finished: Finished, directory: Path) -> None:
-        _tell(f"{self.clear}{plain(finished.message)} {span_text(finished.seconds)} in all.")
-        for sentence in where_and_how(directory, finished.reason):
-            _tell(sentence)
-
-
-class _Announced(_Lines):
-    """The same for the console.log of a detached run; who began it hears how it begins."""
-
-    def __init__(self, announcement: Announcement) -> None:
-        super().__init__()
-        self._announcement = announcement
-
-    def show(self, event: Event) -> None:
-        super().show(event)
-        self._announcement.write(event)
-
-
-class _Progress(_Lines):
-    """The same, and under it one line that moves: for a terminal."""
-
-    clear = "\r\x1b[K"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._drawn_at = 0.0
-
-    def refresh(self, view: RunView) -> None:
-        if view.started is not None and time.monotonic() - self._drawn_at >= PROGRESS_S:
-            self._drawn_at = time.monotonic()
-            room = shutil.get_terminal_size().columns - 1
-            _tell(f"{self.clear}{left(_progress(view), room).rstrip()}", end="")
-
-
-def _line(event: Event, epochs: int) -> str:
-    """One event as a line for a person; empty for one that the progress shows."""
-    match event:
-        case RunStarted():
-            resumed = f", from {event.resumed_from}" if event.resumed_from else ""
-            threads = f" · {event.threads} thread{'s' * (event.threads > 1)}" if event.device == "cpu" else ""
-            return (
-                f"{event.run}{resumed}: {event.parameters:,} parameters, {event.train_samples:,} samples to train on, "
-                f"{event.val_samples:,} to validate; {event.device} · {event.precision}{threads}"
-            )
-        case Epoch():
-            measured = measured_text(event.metrics)
-            mark = "  ◆ best" if event.best_epoch == event.epoch else ""
-            return (
-                f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}  train_loss {number_text(event.train_loss)}  "
-                f"{measured}  lr {event.lr:.2e}  {event.samples_per_s:,.0f} samples/s{mark}"
-            )
-        case Log():
-            return event.message if event.level == "info" else f"{event.level}: {event.message}"
-        case CommandDone():
-            return answer_text(event)
-        case Checkpoint():
-            return ""
-    return ""
-
-
-def _progress(view: RunView) -> str:
-    parts = [
-        f"epoch {view.epoch}/{view.epochs}",
-        bar(view.step / max(view.steps, 1), 20),
-        f"step {view.step:,}/{view.steps:,}",
-    ]
-    if view.train_loss.last is not None:
-        parts.append(f"loss {number_text(view.train_loss.last)}")
-    if view.samples_per_s:
-        parts.append(f"{view.samples_per_s:,.0f} samples/s")
-    if view.seconds_left is not None:
-        parts.append(f"{span_text(view.seconds_left)} left")
-    if view.patience:
-        parts.append(f"patience {view.patience_used}/{view.patience}")
-    return "  ".join(parts)
+def _output(*, as_json: bool) -> Output:
+    return Json() if as_json else Progress() if sys.stderr.isatty() else Lines()

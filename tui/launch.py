@@ -6,12 +6,14 @@ import atexit
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from tui.detach import go_on_detached
+from tui.interrupts import SAVING, interrupt_signals
 from tui.last_words import of_end, of_leaving
 from tui.terminal import Terminal, terminal_problem
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["run_deck", "terminal_problem"]
 
 POLL_S = 0.2
-
-SAVING = "Saving at the next step …"
 
 LOOK_S = 1.0
 """How often the deck looks whether its terminal is still there: not every shell passes SIGHUP on."""
@@ -77,7 +77,7 @@ def run_deck(
         wrong=map(str, wrong),
     )
     terminal = Terminal()
-    signals = _Signals(deck)
+    signals = _Signals(deck, interrupt_signals(settings))
     with signals:
         with terminal:
 
@@ -117,22 +117,22 @@ def _end_in_silence() -> None:
 
 
 class _Signals:
-    """What SIGHUP, SIGTERM and SIGINT asked for.
+    """What SIGHUP and the signals that interrupt a run asked for.
 
     They are caught from before the deck begins until its run has ended: asyncio's own handlers would be gone between
     the two, and a second SIGHUP of a dying connection then takes the run with it.
     """
 
-    def __init__(self, deck: Deck) -> None:
+    def __init__(self, deck: Deck, interrupts: Sequence[signal.Signals]) -> None:
         self.hung_up = False
         self.number = 0
-        """The signal that asked for an end: SIGTERM or SIGINT; 0 where none did."""
+        """The signal that asked for an end; 0 where none did."""
+        self._numbers = [*interrupts, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
         self.count = 0
         self._deck = deck
 
     def __enter__(self) -> _Signals:
-        numbers = [signal.SIGTERM, signal.SIGINT] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
-        self._before = {number: signal.signal(number, self._caught) for number in numbers}
+        self._before = {number: signal.signal(number, self._caught) for number in self._numbers}
         return self
 
     def __exit__(self, *raised: object) -> None:

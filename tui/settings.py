@@ -37,6 +37,10 @@ class Settings(BaseModel):
         min_length=1,
         description="Where runs lie, unless --runs-dir or TORCHDECK_RUNS says so; else ./runs.",
     )
+    interrupt_signals: list[Literal["SIGUSR1", "SIGUSR2", "SIGXCPU"]] = Field(
+        default=["SIGUSR1"],
+        description="Signals besides SIGINT and SIGTERM that stop a run with a checkpoint, as from `sbatch --signal`.",
+    )
     keymap: Mapping[str, str] = Field(
         default_factory=dict, description='Keys of your own by the names of actions: design.add = "i"; "i,f7" is two.'
     )
@@ -96,7 +100,7 @@ def _settings_of(given: dict[str, Any], file: Path) -> tuple[Settings, list[Wron
                 elif name not in Settings.model_fields:
                     given.pop(name)
                     wrong.append(_unknown(file, name))
-                else:
+                elif name in given:  # a list may have several mistakes
                     wrong.append(Wrong(file, name, f"is {toml_value(given.pop(name))}", _EXPECTED[name], _fix(name)))
 
 
@@ -106,6 +110,7 @@ _EXPECTED = {
     "animation": "true or false",
     "refresh_rate": "a number from 0.1 to 30",
     "runs_dir": 'a folder in quotes, such as "~/runs"',
+    "interrupt_signals": 'a list of "SIGUSR1", "SIGUSR2" and "SIGXCPU"',
     "keymap": 'a table of keys: [keymap] and then design.add = "i"',
 }
 

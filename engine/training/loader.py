@@ -175,10 +175,14 @@ class _Reader(Dataset[Any]):
             return f"{error.filename or 'A file'} cannot be read: {error.strerror or error}.", monotonic() - began
 
 
+_FOR_THE_TRAINER = {signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU}
+"""Signals that a terminal or a scheduler sends to all processes of a job; the one that trains acts on them."""
+
+
 def _begin(_worker: int) -> None:
-    """In each process, before it reads: the terminal's signals are for the one that trains, which ends this one."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    """Called in each process before it reads; the process that trains ends this one."""
+    for number in _FOR_THE_TRAINER:
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
 
 
@@ -194,7 +198,7 @@ def _quiet_start() -> Iterator[None]:
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(list(PRELOADED))
     shown = sys.stderr
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_TRAINER)
     real = None
     try:
         if not _has_descriptor(shown):

@@ -1,0 +1,68 @@
+"""The signals that end a run with a checkpoint: SIGINT, SIGTERM, and those of the setting `interrupt_signals`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
+
+from tui.settings import read_settings
+
+if TYPE_CHECKING:
+    from tui.settings import Settings
+
+SAVING = "Saving at the next step …"
+
+
+class Interruptible(Protocol):
+    """A run, as far as a signal is concerned."""
+
+    def interrupt(self) -> None: ...
+
+
+def interrupt_signals(settings: Settings | None = None) -> list[signal.Signals]:
+    """The signals that end a run with a checkpoint."""
+    settings = read_settings()[0] if settings is None else settings
+    return [signal.SIGINT, signal.SIGTERM, *(signal.Signals[name] for name in settings.interrupt_signals)]
+
+
+class Interrupts:
+    """What these signals do in this process: end it in a sentence as long as there is no run, then interrupt the run.
+
+    While torch is imported nothing can be raised: a signal ends the process at once, with the status 128 + its number.
+
+    Args:
+        before: what is said of the run if a signal comes before it begins, as a sentence; where it is empty, whoever
+            waits for this process is told by its exit status.
+        tell: prints; called in a signal handler.
+    """
+
+    def __init__(self, before: str, tell: Callable[[str], None]) -> None:
+        self._before = before
+        self._tell = tell
+        self._run: Interruptible | None = None
+        self._pid = os.getpid()
+        for number in interrupt_signals():
+            signal.signal(number, self._caught)
+
+    def end(self, run: Interruptible) -> None:
+        """From now on these signals interrupt `run`."""
+        self._run = run
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._pid:  # a process that was forked from this one
+            os._exit(128 + number)
+        if self._run is not None:
+            self._run.interrupt()
+            self._tell(SAVING)
+            return
+        if not self._before:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(self._pid, number)
+            return
+        with suppress(OSError):
+            os.write(2, f"Ended by {signal.Signals(number).name} before training began. {self._before}\n".encode())
+        os._exit(128 + number)
