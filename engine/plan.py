@@ -25,9 +25,10 @@ from engine.catalog.suitability import (
     state_numbers,
 )
 from engine.checks import Subject, every_mistake
-from engine.data import describe, to_download, with_defaults
+from engine.data import to_download, with_defaults
 from engine.data.class_order import NOTHING, Recorded
 from engine.data.description import Description
+from engine.data.settling import known_data, said_task
 from engine.devices import Precision, devices, resolve_device, resolve_precision, resolve_threads
 from engine.experiment.document import Choice, Data, Experiment, Layer, Model, Optimizer
 from engine.experiment.draft import Draft
@@ -142,8 +143,10 @@ def check(draft: Draft | Experiment, recorded: Recorded = NOTHING) -> Plan:
     if draft.experiment is None:
         return Plan(experiment=experiment, mistakes=draft.mistakes)
 
-    description, mistakes = _description(experiment, recorded)
-    task = description.task if description is not None else None
+    known = known_data(experiment, recorded)
+    description, task, mistakes = known.description, known.task, list(known.mistakes)
+    if known.data is not experiment.data:
+        experiment = experiment.model_copy(update={"data": known.data})
     if experiment.loss.type == "auto" and task is not None:
         experiment = experiment.model_copy(update={"loss": Choice(type=BY_TASK[task])})
     layers, training = experiment.model.layers, experiment.training
@@ -154,8 +157,7 @@ def check(draft: Draft | Experiment, recorded: Recorded = NOTHING) -> Plan:
     mistakes += init_mistakes(experiment.model, {t.path: dict(t.shapes) for t in every})
 
     if experiment.loss.type != "auto":
-        classes = description.outputs if description is not None else 0
-        mistakes += loss_mistakes(experiment.loss, task, classes)
+        mistakes += loss_mistakes(experiment.loss, task, known.classes, said=said_task(experiment.data))
     wrong, optimizer = optimizer_mistakes(experiment.optimizer)
     batches = -(-description.train_samples // experiment.data.batch_size) if description is not None else 0
     steps_per_epoch = -(-batches // training.accumulation_steps)
@@ -259,14 +261,6 @@ def _without_nones(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update=update)
 
 
-def _description(experiment: Experiment, recorded: Recorded = NOTHING) -> tuple[Description | None, list[Mistake]]:
-    try:
-        description = describe(experiment.data, experiment.seed, recorded)
-        return description, list(description.warnings)
-    except Refused as refused:
-        return None, list(refused.mistakes)
-
-
 def _trace(
     experiment: Experiment, description: Description | None, wrong_already: Sequence[Mistake]
 ) -> tuple[Traced, ...]:
@@ -289,8 +283,7 @@ def _signal_and_facts(description: Description | None, loss: str) -> tuple[Signa
 
 def known_facts(experiment: Experiment) -> tuple[Signal | None, Facts]:
     """What the network of an experiment gets, None where its data cannot be had, and what its layers may ask."""
-    description, _ = _description(experiment)
-    return _signal_and_facts(description, experiment.loss.type)
+    return _signal_and_facts(known_data(experiment).description, experiment.loss.type)
 
 
 def device_and_precision(experiment: Experiment) -> tuple[str, Precision, list[Mistake]]:

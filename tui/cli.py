@@ -332,11 +332,12 @@ def data(
         _refuse(draft.mistakes)
     from engine.data import fetch
     from engine.data.preview import preview
+    from engine.data.settling import known_data
     from tui.reading import reading_shown
 
     with reading_shown():
         fetch(draft.experiment.data)
-        found = preview(draft.experiment.data, draft.experiment.seed)
+        found = preview(known_data(draft.experiment).data, draft.experiment.seed)
     if as_json:
         print(json_line(data_as_dict(found)))
     else:

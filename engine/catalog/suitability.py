@@ -21,6 +21,7 @@ from engine.catalog.bind import (
     stretches,
 )
 from engine.catalog.choices import blame, check_parameters, check_type
+from engine.catalog.entry import Task
 from engine.catalog.losses import BY_TASK, IGNORES_NONE, ONE_OUTPUT
 from engine.catalog.metrics import monitors
 from engine.catalog.schedulers import ALONE, COMPOSITES
@@ -30,8 +31,16 @@ from engine.experiment.mistakes import Mistake, drop, put, unknown_name, value_t
 _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 
 
-def loss_mistakes(choice: Choice, task: str | None, classes: int) -> list[Mistake]:
-    """What is wrong with a loss by itself, and for a task (None where the data is not known)."""
+_READINGS: dict[Task, str] = {"classification": "classes", "regression": "a quantity to predict"}
+
+
+def loss_mistakes(choice: Choice, task: Task | None, classes: int | None, *, said: Task | None = None) -> list[Mistake]:
+    """What is wrong with a loss by itself, and for a task.
+
+    Args:
+        task: None where the data is not known; `classes` likewise.
+        said: the task that the document says, which may be what is wrong.
+    """
     entry, mistakes = check_type("losses", choice, "loss")
     if entry is None:
         return mistakes
@@ -54,14 +63,19 @@ def loss_mistakes(choice: Choice, task: str | None, classes: int) -> list[Mistak
     if task is None:
         return mistakes
     if task not in entry.tasks:
-        fix = f'Use {BY_TASK[task]}, or "auto".'  # type: ignore[index]
+        fix, expected = f'Use {BY_TASK[task]}, or "auto".', f"the data is for {task}"
+        if said is not None:
+            expected = f'data.task = "{said}" makes it {_READINGS[said]}'
+            other = "regression" if said == "classification" else "classification"
+            if other in entry.tasks:
+                fix = f'{fix[:-1]}; or set data.task = "{other}", which makes it {_READINGS[other]}.'
         found = f"{choice.type} is for {' and '.join(entry.tasks)}"
-        remedy = put(BY_TASK[task])  # type: ignore[index]
-        return [*mistakes, Mistake("loss.type", found, f"the data is for {task}", fix, remedy=remedy)]
+        return [*mistakes, Mistake("loss.type", found, expected, fix)]
+    if classes is None:
+        return mistakes
     if choice.type in ONE_OUTPUT and classes != 2:
         found = f"{choice.type} tells two classes apart"
-        expected, fix = f"the data has {classes}", "Use CrossEntropyLoss."
-        return [*mistakes, Mistake("loss.type", found, expected, fix, remedy=put("CrossEntropyLoss"))]
+        return [*mistakes, Mistake("loss.type", found, f"the data has {classes}", "Use CrossEntropyLoss.")]
     return mistakes + _class_mistakes(choice, classes)
 
 
@@ -73,14 +87,13 @@ def _class_mistakes(choice: Choice, classes: int) -> list[Mistake]:
         fix = 'Give one weight a class, or "balanced".'
         if len(weight) != classes:
             found = f"found {len(weight)} weight{'s' if len(weight) != 1 else ''}"
-            expected, remedy = f"the data has {classes} classes", put("balanced")
-            mistakes.append(Mistake("loss.weight", found, expected, fix, choice.type, remedy=remedy))
+            mistakes.append(Mistake("loss.weight", found, f"the data has {classes} classes", fix, choice.type))
         elif not any(weight):
             mistakes.append(Mistake("loss.weight", "every weight is 0", "there is nothing to learn", fix, choice.type))
     if isinstance(ignored, int) and ignored != IGNORES_NONE and ignored not in range(classes):
         found, fix = f"found {value_text(ignored)}", "Take the number of a class, or remove it."
         expected = f"the classes are 0 to {classes - 1}"
-        mistakes.append(Mistake("loss.ignore_index", found, expected, fix, choice.type, remedy=drop()))
+        mistakes.append(Mistake("loss.ignore_index", found, expected, fix, choice.type))
     return mistakes
 
 

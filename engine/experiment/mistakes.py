@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -93,6 +94,15 @@ class Refused(Exception):
     def __init__(self, mistakes: Mistake | Iterable[Mistake]) -> None:
         self.mistakes = (mistakes,) if isinstance(mistakes, Mistake) else tuple(mistakes)
         super().__init__("\n".join(map(str, self.mistakes)))
+
+
+@contextmanager
+def collected(mistakes: list[Mistake]) -> Iterator[None]:
+    """Put what is refused inside to the mistakes found so far, and go on: every mistake is said, not the first."""
+    try:
+        yield
+    except Refused as refused:
+        mistakes += refused.mistakes
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

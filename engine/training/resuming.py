@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data import kept, load_data
+from engine.data.settling import with_settled_task
 from engine.devices import devices
 from engine.experiment import Draft, Mistake, Refused, load
 from engine.experiment.document import EarlyStopping, Experiment
@@ -134,7 +135,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         plan=plan,
         checkpoint=checkpoint,
         passed_over=tuple(damaged),
-        before=before,
+        before=with_settled_task(before),
         ran_with=ran_with,
         overrides=tuple(overrides),
         seconds_before=_seconds_before(run.path),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 import torch
 
 from engine.data.dataset import Dataset, dataset
@@ -16,13 +17,14 @@ from engine.data.samples import Windows
 from engine.data.spans import Spans
 from engine.data.splits import Split, in_time
 from engine.data.tables.column_forms import Form, doubts, number_form, read_as
-from engine.data.tables.columns import Floats, Reading, missing, numbers
+from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers
 from engine.data.tables.encoders import written
 from engine.data.tables.fitting import check_numbers
+from engine.data.tables.missing import counted, texts_read_as_missing, values_advice
 from engine.data.tables.reading import NAMED, Table, read, unknown_columns
 from engine.data.tables.rows import Faults, Rows
 from engine.data.units import Units
-from engine.experiment.mistakes import Mistake, Refused, put
+from engine.experiment.mistakes import Mistake, Refused, collected
 
 if TYPE_CHECKING:
     from engine.data.sources.series import Series as Source
@@ -48,10 +50,20 @@ def load_series(source: Source, split: Split) -> Dataset:
 
     faults = Faults(rows)
     typed, times = rows.typed, Times()
+    mistakes: list[Mistake] = []
     if source.time is not None:
-        times = checked(rows.frame[source.time], reading, faults, typed=source.time in typed)
-    forms = _forms(rows, columns, reading)
-    values = _values(rows, forms, source.missing, faults, notes)
+        with collected(mistakes):
+            times = checked(rows.frame[source.time], reading, faults, typed=source.time in typed)
+    forms: dict[str, Form] | None = None
+    with collected(mistakes):
+        forms = _forms(rows, columns, reading)
+    with collected(mistakes):
+        if forms is None:
+            faults.refuse()
+        else:
+            values = _values(rows, forms, source.missing, faults, notes)
+    if mistakes or forms is None:
+        raise Refused(dict.fromkeys(mistakes))
     if source.time is not None and times.form is not None:
         forms[source.time] = times.form
     notes += [*read_as(forms), *times.notes]
@@ -150,12 +162,13 @@ def _names(source: Source, table: Table) -> list[str]:
     """The target columns. Every name of the document is looked up in the file."""
     columns = table.frame.columns
     targets = [source.target] if isinstance(source.target, str) else list(source.target)
+    given = {"target": targets, "features": source.features, "time": [source.time] if source.time is not None else []}
+    mistakes = unknown_columns(given, columns, table.path)
     if not targets:
         shown = ", ".join(columns[:NAMED]) + (" …" if len(columns) > NAMED else "")
         found, fix = f"expected one or several of the columns {shown}", "Name the column to be forecast."
-        raise Refused(Mistake("data.target", "it is not set", found, fix, subject=table.path))
-    given = {"target": targets, "features": source.features, "time": [source.time] if source.time else []}
-    if mistakes := unknown_columns(given, columns, table.path):
+        mistakes.insert(0, Mistake("data.target", "it is not set", found, fix, subject=table.path))
+    if mistakes:
         raise Refused(mistakes)
     return targets
 
@@ -163,7 +176,7 @@ def _names(source: Source, table: Table) -> list[str]:
 def _values(rows: Rows, forms: dict[str, Form], rule: str, faults: Faults, notes: list[str]) -> Floats:
     """(L, F) finite numbers, where a missing one is what came before it if that is the rule."""
     mistakes: list[Mistake] = []
-    counts, first = dict[str, int](), len(rows)
+    first, absent = len(rows), dict[str, tuple[pl.Series, Bools]]()
     values = np.empty((len(rows), len(forms)))
     for place, (name, form) in enumerate(forms.items()):
         column, reading = rows.frame[name], form.reading
@@ -171,27 +184,23 @@ def _values(rows: Rows, forms: dict[str, Form], rule: str, faults: Faults, notes
         check_numbers(column, gone, reading, faults, "Mend it, or name another column.")
         values[:, place] = numbers(column, reading)
         if gone.any():
-            counts[name] = int(gone.sum())
+            absent[name] = (column, gone)
             first = min(first, int(gone.argmax()))
             if rule == "previous":
                 faults.add(name, _before_the_first(gone), "there is no value and none before it", *NO_PREVIOUS)
                 last = np.maximum.accumulate(np.where(gone, 0, np.arange(len(rows))))
                 values[:, place] = values[last, place]
-    if counts:
-        counted = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    if absent:
         table, at = rows.place(first)
+        advice = values_advice(texts_read_as_missing(absent.values()))
         if rule == "refuse":
-            found = f"values are missing ({counted}), the first of them in {at} of {table.path}"
-            fix = 'Fill them, or set data.missing = "previous", which repeats the value before.'
-            mistakes.append(
-                Mistake("data.missing", found, "expected a number in every row", fix, remedy=put("previous"))
-            )
+            found = f"values are missing ({counted(absent)}), the first of them in {at} of {table.path}"
+            fix = 'Fill them, or set data.missing = "previous", which repeats the value before.' + advice
+            mistakes.append(Mistake("data.missing", found, "expected a number in every row", fix))
         else:
-            notes.append(f"Missing values ({counted}) are what came before them.")
-    try:
+            notes.append(f"Missing values ({counted(absent)}) are what came before them.{advice}")
+    with collected(mistakes):
         faults.refuse()
-    except Refused as refused:
-        mistakes += refused.mistakes
     if mistakes:
         raise Refused(mistakes)
     return values

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from engine.data.description import Task
 from engine.data.sources.source import Source
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Images(Source):
     name: ClassVar[str] = "images"
     summary: ClassVar[str] = "A folder of your own that has a folder of images for each class."
     when: ClassVar[str] = "To train on pictures as they lie on a disk: torchvision's ImageFolder layout."
+
+    only_task: ClassVar[Task | None] = "classification"
 
     path: Annotated[str, Field(min_length=1, description="The folder that the class folders lie in.")]
     size: Annotated[

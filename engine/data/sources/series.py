@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from engine.data.description import Task
 from engine.data.sources.source import Source
 from engine.data.sources.table import (
     NO_VALUE,
@@ -38,6 +39,8 @@ class Series(Source):
     summary: ClassVar[str] = "Windows of the columns of a CSV, TSV, JSON lines or Parquet file, and what follows them."
     when: ClassVar[str] = "To forecast numbers of your own, compared with the naive and the seasonal-naive forecast."
     columns: ClassVar[tuple[str, ...]] = ("target", "features", "time")
+
+    only_task: ClassVar[Task | None] = "forecasting"
 
     path: Annotated[
         str, Field(min_length=1, description="The file, a row a step, oldest first: .csv, .tsv, .jsonl, .parquet.")

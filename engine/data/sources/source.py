@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from engine.data.description import Task
 from engine.data.words import one_form
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake
@@ -34,6 +35,9 @@ class Source(BaseModel, ABC):
     """Fields that name columns of files: `é` typed in one way is the column `é` of a file that has it in another."""
     endings: ClassVar[tuple[str, ...]] = ()
     """How the names of files end that are read by this source, whatever stands in them."""
+
+    only_task: ClassVar[Task | None] = None
+    """What its samples are always for; None where that is for the samples, or the document, to say."""
 
     @field_validator("*")
     @classmethod

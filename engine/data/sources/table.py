@@ -21,7 +21,11 @@ Delimiter = Annotated[
     Field(description="What separates the columns of a CSV. auto: what the first line has most of."),
 ]
 MissingValues = Annotated[
-    tuple[str, ...], Field(strict=False, description="Texts, in any case of letters, that stand for a missing value.")
+    tuple[str, ...],
+    Field(
+        strict=False,
+        description='Texts that mean a missing value, letter for letter: with "NA" among them, "Na" is a value.',
+    ),
 ]
 DateFormat = Annotated[
     str | None,
@@ -46,7 +50,7 @@ UnitsRule = Annotated[
         "Currencies and percent signs are always read over: 5 % is 5."
     ),
 ]
-NO_VALUE = ("", "NA", "N/A", "NaN", "null", "None", "?")
+NO_VALUE = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?")
 
 
 def notation_mistakes(decimal: str, thousands: str) -> list[Mistake]:

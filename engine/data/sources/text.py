@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from engine.data.description import Task
 from engine.data.sources.source import Source
 from engine.data.sources.table import Columns as Names
 from engine.data.sources.table import Delimiter
@@ -24,6 +25,8 @@ LabelColumn = Annotated[str, Field(min_length=1, description="The column that ho
 
 class Tokenised(Source):
     """A source of texts that become numbers of tokens."""
+
+    only_task: ClassVar[Task | None] = "classification"
 
     tokens: Annotated[
         Literal["word", "character", "bpe"],

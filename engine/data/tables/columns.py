@@ -22,7 +22,7 @@ class Reading:
     """How texts are read as values."""
 
     missing_values: tuple[str, ...] = ("",)
-    """Texts that stand for a missing value, in any case of letters."""
+    """Texts that stand for a missing value; runs of the first rules take them in any case of letters."""
     marks: Marks = AUTO
     date_format: str | None = None
     notation: Notation | None = None
@@ -33,11 +33,13 @@ def missing(column: pl.Series, reading: Reading) -> Bools:
     """(N,) whether there is no value: null, NaN, or a text that stands for none."""
     gone = column.is_null().to_numpy().copy()
     if column.dtype == pl.String:
-        words = {word.lower() for word in reading.missing_values}
+        any_case = reading.marks.first_rules
+        words = {word.lower() if any_case else word for word in reading.missing_values}
         stripped = column.str.strip_chars()
-        # Letters are made small only where the text is short enough to be one of the words: most are numbers.
+        # Texts are compared only where they are short enough to be one of the words: most are numbers.
         short = (stripped.str.len_chars() <= max(map(len, words), default=0)).fill_null(False)
-        gone[short.to_numpy()] = stripped.filter(short).str.to_lowercase().is_in(words).to_numpy()
+        some = stripped.filter(short)
+        gone[short.to_numpy()] = (some.str.to_lowercase() if any_case else some).is_in(words).to_numpy()
     if column.dtype.is_float():
         gone |= column.is_nan().fill_null(True).to_numpy()
     return gone
@@ -69,9 +71,37 @@ def numbers(column: pl.Series, reading: Reading) -> Floats:
 
 def whole(column: pl.Series) -> bool:
     """Whether every value that is there is written as a whole number, without a decimal point."""
+    return integers(column).null_count() == 0
+
+
+EXACT = 2**53
+"""Whole numbers up to here are exact as floats; beyond it several of them are one float."""
+
+
+def integers(column: pl.Series) -> pl.Series:
+    """(N,) the whole numbers of a column, exactly, however large; null where a value is missing or none."""
     if column.dtype == pl.String:
-        return column.str.strip_chars().cast(pl.Int64, strict=False).null_count() == 0
-    return column.dtype.is_integer()
+        column = column.str.strip_chars()
+    elif not column.dtype.is_integer():
+        return pl.repeat(None, len(column), dtype=pl.Int128, eager=True)
+    return column.cast(pl.Int128, strict=False)
+
+
+def base_of(column: pl.Series, reading: Reading) -> int:
+    """The least of whole numbers that are too large to be exact as floats, from which they are then counted; else 0."""
+    found = integers(column)
+    if reading.marks.first_rules or found.null_count() or not len(found):
+        return 0
+    least, most = (int(value) for value in pl.DataFrame({"low": found.min(), "high": found.max()}).row(0))
+    return least if max(abs(least), abs(most)) >= EXACT else 0
+
+
+def above(column: pl.Series, base: int, reading: Reading) -> Floats:
+    """(N,) how far each number is above a base, which is exact for whole numbers; NaN where there is none."""
+    if not base:
+        return numbers(column, reading)
+    found = pl.select(integers(column) - pl.lit(base, dtype=pl.Int128)).to_series().cast(pl.Float64)
+    return found.fill_null(float("nan")).to_numpy().astype(np.float64)
 
 
 def seconds(column: pl.Series, dates: Dates | None) -> Floats:

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.data.spellings import spelled_as
-from engine.data.tables.columns import Bools, Reading, numbers, seconds, texts
+from engine.data.tables.columns import Bools, Reading, above, seconds, texts
 from engine.data.tables.finding_dates import Dates
 from engine.data.tables.notation import PLAIN, Notation
 
@@ -61,22 +61,25 @@ class Encoder(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number(Encoder):
-    """(value - mean) / std."""
+    """(value - base - mean) / std."""
 
     kind: ClassVar[str] = "number"
     mean: float
     std: float
     notation: Notation = PLAIN
+    base: int = 0
+    """Taken off first, exactly: of whole numbers that are too large for a float."""
 
     def _names(self) -> tuple[str, ...]:
         return (self.column,)
 
     def _values(self, column: pl.Series, reading: Reading) -> Features:
         reading = replace(reading, notation=self.notation)
-        return ((numbers(column, reading) - self.mean) / self.std)[:, None]
+        return ((above(column, self.base, reading) - self.mean) / self.std)[:, None]
 
     def _learned(self) -> dict[str, Any]:
-        return {"mean": self.mean, "std": self.std} | written(self.notation)
+        base = {"base": self.base} if self.base else {}
+        return {"mean": self.mean, "std": self.std} | base | written(self.notation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from engine.data.class_order import in_order
 from engine.data.spellings import united_column, united_note
 from engine.data.splits import Indices
 from engine.data.tables.column_forms import Form, Kind, form_of
-from engine.data.tables.columns import Bools, Reading, missing, numbers, seconds, texts
+from engine.data.tables.columns import Bools, Reading, above, base_of, missing, numbers, seconds, texts
 from engine.data.tables.encoders import Date, Encoder, Number, OneHot, Ordinal, places
 from engine.data.tables.notation import PLAIN
 from engine.data.tables.rows import Faults, short
@@ -78,20 +78,21 @@ def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> F
 def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, reading: Reading, faults: Faults) -> Fitted:
     name = column.name
     check_numbers(column, gone, reading, faults, f"Mend it, or put {name!r} into data.categorical.")
-    values = numbers(there, reading)
+    base = base_of(there, reading)
+    values = above(there, base, reading)
     values = values[np.isfinite(values)]
     if not len(values):
         return Fitted()  # each of them is a fault
     with np.errstate(over="ignore", invalid="ignore"):
         mean, std = values.mean(), values.std()
     if not np.isfinite(std):
-        found = f"the numbers of {name!r} reach {np.abs(values).max():.3g}"
+        found = f"the numbers of {name!r} reach {np.abs(values + base).max():.3g}"
         fix = f"Scale them, or leave them out: data.exclude = [{name!r}]."
         return Fitted(mistake=Mistake("data.features", found, "expected numbers whose squares can be summed", fix))
     if values.min() == values.max():
-        return Fitted(note=f"{name} is {values[0]:g} in all of the training part and is left out.")
+        return Fitted(note=f"{name} is {values[0] + base:.15g} in all of the training part and is left out.")
     notation = reading.notation or reading.marks.default
-    return Fitted(Number(column=name, flag=flag, mean=float(mean), std=float(std), notation=notation))
+    return Fitted(Number(column=name, flag=flag, mean=float(mean), std=float(std), base=base, notation=notation))
 
 
 def check_numbers(column: pl.Series, gone: Bools, reading: Reading, faults: Faults, fix: str) -> None:
@@ -109,11 +110,12 @@ def check_numbers(column: pl.Series, gone: Bools, reading: Reading, faults: Faul
         wrong = f"{{value}} has a decimal comma{others}"
         faults.add(name, no_number & commas, wrong, "expected a decimal point", COMMAS_FIX if others else "Mend it.")
         no_number &= ~commas
-    faults.add(name, no_number, f"{{value}} is no number{others}", expected, fix)
+    faults.add(name, no_number, f"{{value}} is no number{others}", expected, fix, NO_VALUE_FIX)
     faults.add(name, np.isinf(values), "{value} is not finite", "expected a finite number", "Mend it.")
 
 
 COMMAS_FIX = 'Set data.decimal = "auto".'
+NO_VALUE_FIX = "If {value} means a missing value, add it to data.missing_values."
 
 
 def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:

@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.data.dataset import Dataset, dataset
+from engine.data.description import Task
 from engine.data.progress import progress
+from engine.data.refused import DataRefused
 from engine.data.spellings import united_column
 from engine.data.splits import Indices, Parts, Split
 from engine.data.tables.column_forms import doubts, read_as
 from engine.data.tables.columns import Bools, Reading, missing, texts
 from engine.data.tables.encoders import Encoder, written
-from engine.data.tables.fitting import Asked, Fitted, Kind, fitted
-from engine.data.tables.reading import NAMED, Table, read, unknown_columns
+from engine.data.tables.files_and_columns import PATHS, feature_columns, kinds_of, read_tables
+from engine.data.tables.fitting import Asked, Fitted, fitted
+from engine.data.tables.missing import (
+    feature_mistakes,
+    feature_note,
+    incomplete_rows,
+    target_mistakes,
+    target_notes,
+)
 from engine.data.tables.rows import Faults, Rows
 from engine.data.tables.targets import Classes, Quantity, target
 from engine.data.units import Units
-from engine.experiment.mistakes import Mistake, Refused, put
+from engine.experiment.mistakes import Mistake, Refused, collected
 from engine.free_memory import free_host_memory
 
 if TYPE_CHECKING:
@@ -34,63 +43,81 @@ def load_table(source: Source, split: Split) -> Dataset:
     Raises:
         Refused: with every mistake that can be found at once.
     """
-    paths = {
-        "data.path": source.path,
-        "data.validation_path": source.validation_path,
-        "data.test_path": source.test_path,
-    }
-    tables = {where: read(where, path, source.delimiter) for where, path in paths.items() if path is not None}
+    first_rules = split.recorded.rules < 2
+    tables = read_tables(source)
     main = tables["data.path"]
-    features = _features(source, main)
+    notes = [note for table in tables.values() for note in table.notes]
+    features = feature_columns(source, main, notes, leave_out=not first_rules)
     assert source.target is not None
-    group = [source.group] if source.group is not None else []
-    rows = Rows.of(tables.values(), list(dict.fromkeys([*features, source.target, *group])))
-    of_file = np.repeat([list(paths).index(where) for where in tables], [len(t.frame) for t in tables.values()])
+    apart = {"target": source.target} | ({"group": source.group} if source.group is not None else {})
+    rows = Rows.of(tables.values(), list(dict.fromkeys([*features, *apart.values()])))
+    of_file = np.repeat([list(PATHS).index(where) for where in tables], [len(t.frame) for t in tables.values()])
     reading = Reading(
         missing_values=source.missing_values,
-        marks=source.marks(first_rules=split.recorded.rules < 2),
+        marks=source.marks(first_rules=first_rules),
         date_format=source.date_format,
     )
 
-    notes = [note for table in tables.values() for note in table.notes]
     gone = {name: missing(rows.frame[name], reading) for name in rows.frame.columns}
-    rows, of_file, gone = _with_target(rows, of_file, gone, source, notes)
+    mistakes = target_mistakes(rows, gone, apart, refuse=source.missing == "refuse")
+    if not mistakes:
+        notes += target_notes(rows, gone, apart.values())
+    there = ~incomplete_rows(len(rows), {name: gone[name] for name in apart.values()})
+    if there.any():
+        rows, of_file, gone = rows.keep(there), of_file[there], {name: g[there] for name, g in gone.items()}
     faults = Faults(rows)
-    own = int((of_file == 0).sum())
-    typed = rows.typed
-    y = target(
-        rows.frame[source.target],
-        own,
-        source.task,
-        reading,
-        faults,
-        split.recorded.classes,
-        typed=source.target in typed,
-    )
-    faults.refuse()
-    notes += y.notes
-
-    parts = _parts(source, rows, of_file, y, split, notes)
-    complete = _complete({name: gone[name] for name in features}, rows, source, notes)
+    y: Classes | Quantity | None = None
+    if there.any():
+        with collected(mistakes):
+            own = int((of_file == 0).sum())
+            y = target(
+                rows.frame[source.target],
+                own,
+                source.task,
+                reading,
+                faults,
+                split.recorded.classes,
+                typed=source.target in rows.typed,
+            )
+            notes += y.notes
+    usable = y is not None and not faults.mistakes
+    parts = _parts(source, rows, of_file, y, split, notes) if y is not None and usable else _all(of_file)
+    of_features = {name: gone[name] for name in features}
+    complete = np.ones(len(rows), dtype=bool)
+    if source.missing == "refuse":
+        mistakes += feature_mistakes(rows, of_features)
+    else:
+        notes += filter(None, [feature_note(rows, of_features, source.missing)])
+        if source.missing == "drop":
+            complete = ~incomplete_rows(len(rows), of_features)
     train = parts.train[complete[parts.train]]
     if not len(train):
-        raise Refused(
-            Mistake("data.missing", "no row of the training part is complete", "", 'Set data.missing = "mean".')
-        )
+        fix = 'Set data.missing = "mean".'
+        raise Refused([*mistakes, Mistake("data.missing", "no row of the training part is complete", "", fix)])
+    scale = None
+    if isinstance(y, Quantity) and usable:
+        with collected(mistakes):
+            scale = _scale(y, train, source.target, notes)
     asked = Asked(
         reading=reading,
-        kinds=_kinds(source),
+        kinds=kinds_of(source),
         categories=source.categories,
         most_categories=source.most_categories,
         flag_missing=source.missing == "mean+flag",
         recorded=split.recorded.categories,
-        typed=typed,
+        typed=rows.typed,
     )
     found = [fitted(rows.frame[name], train, asked, faults) for name in features]
     forms = {name: fit.form for name, fit in zip(features, found, strict=True) if fit.form is not None}
     if isinstance(y, Quantity):
         forms[source.target] = y.form
-    encoders = _encoders(found, doubts(forms), faults, notes)
+    mistakes += [*(fit.mistake for fit in found if fit.mistake is not None), *doubts(forms)]
+    with collected(mistakes):
+        faults.refuse()
+    if mistakes:
+        raise DataRefused(mistakes, *_known(y if usable else None))
+    assert y is not None
+    encoders = _encoders(found, notes)
     notes += read_as(forms)
     kept = np.flatnonzero(complete)
     x = _encoded(encoders, rows, gone, kept, reading)
@@ -112,77 +139,34 @@ def load_table(source: Source, split: Split) -> Dataset:
             encoders=learned,
             notes=tuple(notes),
         )
-    values, units = _standardised(y.values, train, source.target, notes)
+    assert scale is not None
+    mean, std = scale
     return dataset(
         "table",
         "regression",
         "vector",
         x,
-        values[kept],
+        ((y.values[kept] - mean) / std).astype(np.float32)[:, None],
         parts,
         features=names,
         targets=(source.target,),
         encoders=learned,
-        units=units,
+        units=Units(scale=(std,), offset=(mean + y.base,)),
         notes=tuple(notes),
     )
 
 
-def _features(source: Source, main: Table) -> list[str]:
-    """The columns that go in. Every name of the document is looked up in the file first."""
-    columns = main.frame.columns
-    if source.target is None:
-        raise Refused(
-            Mistake(
-                "data.target",
-                "it is not set",
-                f"expected one of the columns {', '.join(columns[:NAMED])}{' …' if len(columns) > NAMED else ''}",
-                "Name the column to be predicted.",
-                subject=main.path,
-            )
-        )
-    given = {
-        "target": (source.target,),
-        "group": (source.group,) if source.group is not None else (),
-        "features": source.features,
-        "exclude": source.exclude,
-        "numeric": source.numeric,
-        "categorical": source.categorical,
-        "dates": source.dates,
-    }
-    if mistakes := unknown_columns(given, columns, main.path):
-        raise Refused(mistakes)
-    apart = {source.target, source.group, *source.exclude}
-    unnamed = {f"column {number}" for number in range(1, len(columns) + 1)}
-    features = list(source.features) or [name for name in columns if name not in apart and name not in unnamed]
-    if not features:
-        fix = "Have another column in the file, or exclude fewer."
-        raise Refused(Mistake("data.features", "no column is left to go in", "expected at least one", fix))
-    return features
+def _all(of_file: Indices) -> Parts:
+    """All rows of the first file to train on, where the target does not say how to part them."""
+    nothing = np.empty(0, dtype=np.int64)
+    return Parts(np.flatnonzero(of_file == 0).astype(np.int64), nothing, nothing)
 
 
-def _kinds(source: Source) -> dict[str, Kind]:
-    kinds: dict[str, Kind] = dict.fromkeys(source.numeric, "number")
-    return kinds | dict.fromkeys(source.categorical, "category") | dict.fromkeys(source.dates, "date")
-
-
-def _with_target(
-    rows: Rows, of_file: Indices, gone: dict[str, Bools], source: Source, notes: list[str]
-) -> tuple[Rows, Indices, dict[str, Bools]]:
-    """The rows that have a target and, where rows have groups, a group."""
-    for field, name in (("target", source.target), ("group", source.group)):
-        if name is None or not gone[name].any():
-            continue
-        count, first = int(gone[name].sum()), int(gone[name].argmax())
-        table, place = rows.place(first)
-        if source.missing == "refuse" or gone[name].all():
-            found = f"{count:,} of {len(rows):,} rows have no {name}, the first of them in {place} of {table.path}"
-            fix = "Fill them, or set data.missing, by any rule of which such rows are left out."
-            raise Refused(Mistake(f"data.{field}", found, f"expected a {field} in every row", fix))
-        said = f"{count:,} rows without {name} are" if count > 1 else f"1 row without {name} is"
-        notes.append(f"{said} left out, {'the first of them ' if count > 1 else ''}in {place}.")
-        rows, of_file, gone = rows.keep(~gone[name]), of_file[~gone[name]], {n: g[~gone[name]] for n, g in gone.items()}
-    return rows, of_file, gone
+def _known(y: Classes | Quantity | None) -> tuple[Task | None, int | None]:
+    """The task, and the number of classes, as far as the target says them."""
+    if isinstance(y, Classes):
+        return "classification", len(y.names)
+    return (None if y is None else "regression"), None
 
 
 def _parts(
@@ -212,40 +196,6 @@ def _parts(
     )
 
 
-def _complete(gone: dict[str, Bools], rows: Rows, source: Source, notes: list[str]) -> Bools:
-    """(N,) the rows that are used. Where a value is missing the rule decides."""
-    incomplete = np.zeros(len(rows), dtype=bool)
-    for missing_here in gone.values():
-        incomplete |= missing_here
-    count = int(incomplete.sum())
-    if not count:
-        return ~incomplete
-    by_column = {name: int(there.sum()) for name, there in gone.items() if there.any()}
-    most = sorted(by_column, key=lambda name: -by_column[name])
-    counted = ", ".join(f"{name} {by_column[name]:,}" for name in most[:NAMED])
-    counted += f" and {len(most) - NAMED} more columns" if len(most) > NAMED else ""
-    if source.missing == "refuse":
-        table, place = rows.place(int(incomplete.argmax()))
-        raise Refused(
-            Mistake(
-                "data.missing",
-                f"{count:,} of {len(rows):,} rows have missing values ({counted}), the first of them in {place} of "
-                f"{table.path}",
-                "expected a value in every row",
-                f'Set data.missing to "mean", "mean+flag" or "drop", which leaves {len(rows) - count:,} rows; or leave '
-                f"columns out: data.exclude = [{most[0]!r}].",
-                remedy=put("mean"),
-            )
-        )
-    if source.missing == "drop":
-        notes.append(f"{count:,} of {len(rows):,} rows have missing values and are left out ({counted}).")
-        return ~incomplete
-    filled = "the mean of the training part for numbers and dates, 0 in every place for categories"
-    flagged = ", and a feature that says so" if source.missing == "mean+flag" else ""
-    notes.append(f"Missing values ({counted}) become {filled}{flagged}.")
-    return np.ones(len(rows), dtype=bool)
-
-
 def _learned(encoders: list[Encoder], y: Classes | Quantity, name: str, reading: Reading) -> dict[str, Any]:
     """What a run keeps of its columns, so that other files are read as these were."""
     columns = [encoder.as_dict() for encoder in encoders]
@@ -255,15 +205,8 @@ def _learned(encoders: list[Encoder], y: Classes | Quantity, name: str, reading:
     return {"columns": columns} | ({"target": {"column": name} | target} if target else {})
 
 
-def _encoders(found: list[Fitted], more: list[Mistake], faults: Faults, notes: list[str]) -> list[Encoder]:
+def _encoders(found: list[Fitted], notes: list[str]) -> list[Encoder]:
     notes += [fit.note for fit in found if fit.note]
-    mistakes = [fit.mistake for fit in found if fit.mistake is not None] + more
-    try:
-        faults.refuse()
-    except Refused as refused:
-        mistakes += refused.mistakes
-    if mistakes:
-        raise Refused(mistakes)
     encoders = [fit.encoder for fit in found if fit.encoder is not None]
     if not encoders:
         said = " ".join(fit.note for fit in found)
@@ -302,17 +245,17 @@ def _within(parts: Parts, complete: Bools) -> Parts:
     return Parts(train, validation, test, parts.notes)
 
 
-def _standardised(
-    values: np.ndarray[tuple[int], np.dtype[np.float64]], train: Indices, name: str, notes: list[str]
-) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], Units]:
+def _scale(y: Quantity, train: Indices, name: str, notes: list[str]) -> tuple[float, float]:
+    """Mean, above the base, and standard deviation of the target in the training part."""
+    values = y.values[train]
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = float(values[train].mean()), float(values[train].std())
-    if values[train].min() == values[train].max() or not np.isfinite(std):
-        found = f"every {name} of the training part is {mean:g}" if np.isfinite(std) else f"{name} reaches {mean:g}"
+        mean, std = float(values.mean()), float(values.std())
+    middle = mean + y.base
+    if values.min() == values.max() or not np.isfinite(std):
+        found = f"every {name} of the training part is {middle:g}" if np.isfinite(std) else f"{name} reaches {middle:g}"
         raise Refused(Mistake("data.target", found, "expected numbers that differ", "Name another column."))
-    notes.append(f"The target {name} is standardised too: 1 is {std:.4g}, 0 is {mean:.4g}; metrics are in its units.")
-    scaled = ((values - mean) / std).astype(np.float32)[:, None]
-    return scaled, Units(scale=(std,), offset=(mean,))
+    notes.append(f"The target {name} is standardised too: 1 is {std:.4g}, 0 is {middle:.4g}; metrics are in its units.")
+    return mean, std
 
 
 def _said(encoders: list[Encoder], samples: int) -> list[str]:

@@ -65,6 +65,12 @@ class Rows:
         """Columns of texts of which every file says that they are numbers."""
         return frozenset.intersection(*(table.numbers for table in self.tables))
 
+    @property
+    def file(self) -> Indices:
+        """(N,) number of the file of each row."""
+        ends = np.cumsum([len(table.frame) for table in self.tables])
+        return np.searchsorted(ends, self.number, side="right").astype(np.int64)
+
     def place(self, row: int) -> tuple[Table, str]:
         """The file of a row, and where it stands there."""
         row = int(self.number[row])
@@ -83,16 +89,29 @@ class Faults:
         self.mistakes: list[Mistake] = []
         self.more = 0
 
-    def add(self, column: str, bad: Bools, what: str, expected: str, fix: str) -> None:
-        """The values of a column in these rows (N,). `what` may hold {value}."""
-        for row in np.flatnonzero(bad):
+    def add(self, column: str, bad: Bools, what: str, expected: str, fix: str, repeated: str = "") -> None:
+        """The values of a column in these rows (N,): one mistake for each value, however many rows have it.
+
+        Args:
+            what: may hold {value}.
+            repeated: what to do, as a sentence, where a value is in several rows; may hold {value}.
+        """
+        rows = np.flatnonzero(bad)
+        if not len(rows):
+            return
+        values = self.rows.frame[column].gather(rows)
+        found = pl.DataFrame({"file": self.rows.file[rows], "value": values, "row": rows})
+        each = found.group_by("file", "value", maintain_order=True).agg(pl.col("row").first(), pl.len().alias("count"))
+        for value, row, count in each.select("value", "row", "count").rows():
             if len(self.mistakes) >= NAMED:
-                self.more += int(bad.sum()) - int(bad[:row].sum())
-                return
-            table, place = self.rows.place(int(row))
-            value = self.rows.frame[column][int(row)]
-            found = f"{place}, column {column!r}: {what.format(value=short(value))}"
-            self.mistakes.append(Mistake(table.where, found, expected, fix, subject=table.path))
+                self.more += count
+                continue
+            table, place = self.rows.place(row)
+            said = short(value)
+            others = f" (and in {count - 1:,} more row{'s' * (count > 2)})" if count > 1 else ""
+            clause = f"{place}, column {column!r}: {what.format(value=said)}{others}"
+            advice = f"{fix} {repeated.format(value=said)}" if count > 1 and repeated else fix
+            self.mistakes.append(Mistake(table.where, clause, expected, advice, subject=table.path))
 
     def refuse(self) -> None:
         """Raise what was found, if anything was."""

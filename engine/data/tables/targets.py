@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.data.class_order import in_order
 from engine.data.spellings import look_alike, united_column, united_note
 from engine.data.tables.column_forms import Form
-from engine.data.tables.columns import Floats, Reading, missing, numbers, texts, whole
+from engine.data.tables.columns import Floats, Reading, above, base_of, integers, missing, numbers, texts, whole
 from engine.data.tables.finding_notation import Found, find
 from engine.data.tables.fitting import check_numbers
 from engine.data.tables.reading import NAMED
@@ -38,10 +38,11 @@ class Classes:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """The values (N,)."""
+    """How far each value is above `base` (N,)."""
 
     values: Floats
     notes: tuple[str, ...] = ()
+    base: int = 0
     form: Form = field(kw_only=True)
     """How they are written."""
 
@@ -87,8 +88,9 @@ def target(
     if task == "regression":
         gone = missing(column, reading)
         check_numbers(column, gone, reading, faults, 'Mend it, or set data.task = "classification".')
+        base = base_of(column, reading)
         form = Form(kind="number", reading=reading, note=written.note if written else "", found=written)
-        return Quantity(numbers(column, reading), notes, form=form)
+        return Quantity(above(column, base, reading), notes, base, form=form)
     return _classes(column, own, faults, notes, recorded)
 
 
@@ -100,7 +102,7 @@ def _task(column: pl.Series, reading: Reading) -> tuple[Literal["classification"
     )
     if is_truth or np.isnan(values).mean() >= 0.5:
         return "classification", ""
-    different = len(np.unique(values))
+    different = integers(column).n_unique()
     if not whole(column):
         fix = 'data.task = "classification" takes each number for a class'
         return "regression", f"{name} holds fractional numbers and is a quantity to predict; {fix}."

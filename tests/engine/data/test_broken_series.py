@@ -127,7 +127,13 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
     ("numbers too large", "a.csv", every(1, lambda line: f"{line}e300"), {}, "the numbers of 'sold' reach"),
     ("a decimal comma", "a.csv", text((13, 1, '"7,5"')), {}, "line 13, column 'sold': '7,5' has a decimal comma"),
     ("a gap", "a.csv", text((13, 1, "")), {}, r"values are missing \(sold 1\), the first of them in line 13"),
-    ("NaN", "a.csv", text((13, 1, "NaN"), (9, 2, "?")), {"features": ["heat"]}, r"\(sold 1, heat 1\), .* in line 9"),
+    (
+        "NaN",
+        "a.csv",
+        text((13, 1, "NaN"), (9, 2, "?")),
+        {"features": ["heat"]},
+        r"\(sold 1 \('NaN'\), heat 1 \('\?'\)\), .* in line 9",
+    ),
     ("a gap at the start", "a.csv", text((2, 1, "")), {"missing": "previous"}, "line 2, .*no value and none before it"),
     (
         "always the same",

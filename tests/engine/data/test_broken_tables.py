@@ -188,7 +188,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
         "a.csv",
         text(cell(9, "age", "NA"), cell(10, "city", "?"), cell(11, "age", "nan")),
         {},
-        r"3 of 60 rows .*\(age 2, city 1\).*leaves 57 rows",
+        r"3 of 60 rows .*\(age 2 \('NA' 1, 'nan' 1\), city 1 \('\?'\)\).*leaves 57 rows",
     ),
     (
         "a missing target",

@@ -1,0 +1,96 @@
+"""Data whose task is left open: an explicit loss settles it; where it cannot, the data itself does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine.catalog import catalog
+from engine.data.class_order import NOTHING, Recorded
+from engine.data.description import Description, Task
+from engine.data.load import describe
+from engine.data.refused import DataRefused
+from engine.data.sources import SOURCES
+from engine.experiment.document import Data, Experiment
+from engine.experiment.mistakes import Mistake, Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a document's data."""
+
+    data: Data
+    """With its task, where the loss settled it."""
+    description: Description | None = None
+    task: Task | None = None
+    classes: int | None = None
+    """How many there are, where that is known."""
+    mistakes: tuple[Mistake, ...] = ()
+
+
+def known_data(experiment: Experiment, recorded: Recorded = NOTHING) -> Known:
+    """The data that an experiment trains on, or why it cannot be had and what is known of it all the same.
+
+    Args:
+        recorded: the orders of classes and categories that a resumed run began with.
+    """
+    settled = settled_task(experiment)
+    if settled is None:
+        return _known(experiment.data, experiment.seed, recorded)
+    by_loss = _known(_with_task(experiment.data, settled), experiment.seed, recorded)
+    if by_loss.description is not None:
+        what = "classes" if settled == "classification" else "a quantity to predict"
+        note = f"{experiment.loss.type} takes {', '.join(by_loss.description.targets)} for {what}."
+        notes = (*by_loss.description.notes, note)
+        return replace(by_loss, description=replace(by_loss.description, notes=notes))
+    if by_loss.task is not None:
+        return by_loss
+    # The target cannot be what the loss wants: that is the mistake to tell of, beside those of the data.
+    by_itself = _known(experiment.data, experiment.seed, recorded)
+    return by_itself if by_itself.description is not None or by_itself.task not in (None, settled) else by_loss
+
+
+def with_settled_task(experiment: Experiment) -> Experiment:
+    """The experiment as its plan has it: with the task that its loss settles."""
+    task = settled_task(experiment)
+    if task is None:
+        return experiment
+    return experiment.model_copy(update={"data": _with_task(experiment.data, task)})
+
+
+def _with_task(data: Data, task: Task) -> Data:
+    return Data.model_validate({**data.model_dump(), "task": task})
+
+
+def settled_task(experiment: Experiment) -> Task | None:
+    """The task that the loss settles; None where the document says it, or the source or the loss leaves it open."""
+    source, loss = SOURCES.get(experiment.data.source), catalog("losses").get(experiment.loss.type)
+    if source is None or loss is None or "task" not in source.model_fields:
+        return None
+    if experiment.data.parameters.get("task", "auto") != "auto":
+        return None
+    return next((task for task in ("classification", "regression") if task in loss.tasks), None)
+
+
+def said_task(data: Data) -> Task | None:
+    """The task that the document itself says; None where it leaves that open, or its source has only one."""
+    source = SOURCES.get(data.source)
+    said = data.parameters.get("task") if source is not None and "task" in source.model_fields else None
+    return said if said in ("classification", "regression") else None
+
+
+def _known(data: Data, seed: int, recorded: Recorded) -> Known:
+    try:
+        description = describe(data, seed, recorded)
+    except DataRefused as refused:
+        return Known(data=data, task=refused.task, classes=refused.classes, mistakes=refused.mistakes)
+    except Refused as refused:
+        source = SOURCES.get(data.source)
+        return Known(data=data, task=source.only_task if source is not None else None, mistakes=refused.mistakes)
+    classes = description.outputs if description.task == "classification" else None
+    return Known(
+        data=data,
+        description=description,
+        task=description.task,
+        classes=classes,
+        mistakes=description.warnings,
+    )

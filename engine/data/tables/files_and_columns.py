@@ -1,0 +1,80 @@
+"""What a document names of a table: its files, and the columns that go in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.data.tables.column_forms import Kind
+from engine.data.tables.reading import NAMED, Table, read, unknown_columns
+from engine.data.tables.row_numbers import row_numbers
+from engine.experiment.mistakes import Mistake, Refused, collected
+
+if TYPE_CHECKING:
+    from engine.data.sources.table import Table as Source
+
+PATHS = ("data.path", "data.validation_path", "data.test_path")
+"""The parameters that name files, in the order of their parts."""
+
+
+def read_tables(source: Source) -> dict[str, Table]:
+    """The file of each part that has one, by the parameter that names it.
+
+    Raises:
+        Refused: with what is wrong with each of them.
+    """
+    tables: dict[str, Table] = {}
+    mistakes: list[Mistake] = []
+    for where in PATHS:
+        path = getattr(source, where.removeprefix("data."))
+        if path is not None:
+            with collected(mistakes):
+                tables[where] = read(where, path, source.delimiter)
+    if mistakes:
+        raise Refused(mistakes)
+    return tables
+
+
+def feature_columns(source: Source, main: Table, notes: list[str], *, leave_out: bool) -> list[str]:
+    """The columns that go in. Every name of the document is looked up in the file first.
+
+    Args:
+        leave_out: whether columns that number the rows are left out, unless the document names them.
+    """
+    columns = main.frame.columns
+    given = {
+        "target": (source.target,) if source.target is not None else (),
+        "group": (source.group,) if source.group is not None else (),
+        "features": source.features,
+        "exclude": source.exclude,
+        "numeric": source.numeric,
+        "categorical": source.categorical,
+        "dates": source.dates,
+    }
+    mistakes = unknown_columns(given, columns, main.path)
+    if source.target is None:
+        expected = f"expected one of the columns {', '.join(columns[:NAMED])}{' …' if len(columns) > NAMED else ''}"
+        fix = "Name the column to be predicted."
+        mistakes.insert(0, Mistake("data.target", "it is not set", expected, fix, subject=main.path))
+    if mistakes:
+        raise Refused(mistakes)
+    apart = {source.target, source.group, *source.exclude}
+    unnamed = {f"column {number}" for number in range(1, len(columns) + 1)}
+    features = list(source.features) or [name for name in columns if name not in apart and name not in unnamed]
+    if not features:
+        fix = "Have another column in the file, or exclude fewer."
+        raise Refused(Mistake("data.features", "no column is left to go in", "expected at least one", fix))
+    if source.features or not leave_out:
+        return features
+    named = {*source.numeric, *source.categorical, *source.dates}
+    numbers = row_numbers(main.frame, [name for name in features if name not in named])
+    kept = [name for name in features if name not in numbers]
+    for name, reason in numbers.items():
+        keep = f"data.numeric = [{name!r}] keeps it" if kept else "it is kept, since no other column is left"
+        notes.append(f"{name} {reason}{' and is left out' if kept else ''}; {keep}.")
+    return kept or features
+
+
+def kinds_of(source: Source) -> dict[str, Kind]:
+    """What the document says that columns hold, by their names."""
+    kinds: dict[str, Kind] = dict.fromkeys(source.numeric, "number")
+    return kinds | dict.fromkeys(source.categorical, "category") | dict.fromkeys(source.dates, "date")
