@@ -29,6 +29,8 @@ MOST = 0.5
 _SAMPLE = 400
 """Values that are looked at one by one. What they rule out is not tried on all values."""
 _LIKELY = 0.3
+_NEARLY_ALL = 0.9
+"""Share of the values that a word must stand behind to be a unit, where it is no known one: 1a and 1b have none."""
 _ENOUGH = 0.05
 """Share of the values that settle how the others are read; of fewer, each must have two marks: 1,234,567."""
 _TWO_MARKS = r"[0-9][.,][0-9]+[.,][0-9]"
@@ -133,18 +135,18 @@ def _fitting(
 ) -> Found | None:
     """The notation that explains most values, all of which have the same around them."""
     present = {mark for mark in GROUPINGS[1:] if signed.str.contains(Notation(mark).mark).any()}
-    candidates = {
+    candidates = [
         Notation(grouping, decimal, shown.currency, shown.unit)
         for grouping in GROUPINGS
         for decimal in DECIMALS
         if marks.allows(grouping, decimal)
         and (not grouping or grouping in present)
-        and (decimal in present or decimal == marks.default.decimal)
-    }
+        and (decimal in present or marks.default.decimal in (decimal, grouping))
+    ]
     explained = {candidate: candidate.explains(signed) for candidate in candidates}
     counts = {candidate: int(rows.sum()) for candidate, rows in explained.items()}
     best = max(counts.values(), default=0)
-    if best + truths <= MOST * len(there):
+    if best + truths <= (MOST if shown.known or not shown.unit else _NEARLY_ALL) * len(there):
         return None
     tied = sorted((c for c in candidates if counts[c] == best), key=lambda c: (bool(c.grouping), c.decimal != "."))
     taken = tied[0]
@@ -155,8 +157,8 @@ def _fitting(
             row = _read_differently(taken, rival, explained, signed)
             assert row is not None
             return Found(notation=taken, mistake=_ambiguous(name, there[row], (taken, rival)))
-    if taken == PLAIN and best == len(there) and any(c.grouping == "." for c in tied[1:]):
-        return _plain(name, there, marks)
+    if taken == PLAIN and any(c.grouping == "." for c in tied[1:]):
+        return _plain(name, there.filter(pl.Series(explained[PLAIN])), marks)
     for other in tied[1:]:
         if (row := _read_differently(taken, other, explained, signed)) is not None:
             return Found(notation=taken, mistake=_ambiguous(name, there[row], (taken, other)))
@@ -180,10 +182,12 @@ def _read_differently(one: Notation, other: Notation, explained: dict[Notation, 
     """A row that both explain by other numbers. A mark that is there has another role then."""
     both = explained[one] & explained[other]
     for mark in (".", ","):
-        if _role(one, mark) != _role(other, mark):
-            rows = both & texts.str.contains(mark, literal=True).to_numpy()
-            if rows.any():
-                return int(rows.argmax())
+        if _role(one, mark) == _role(other, mark):
+            continue
+        rows = np.flatnonzero(both & texts.str.contains(mark, literal=True).to_numpy())
+        some = texts.gather(rows)  # the mark may as well stand in a unit or a currency
+        if len(different := rows[one.numbers(some) != other.numbers(some)]):
+            return int(different[0])
     return None
 
 
@@ -212,10 +216,12 @@ def _note(name: str, there: pl.Series, texts: pl.Series, explained: Bools, taken
     explains_more = np.zeros(len(there), dtype=np.int64)
     for mark in filter(None, (taken.grouping, taken.decimal)):
         explains_more += texts.str.contains(Notation(mark).mark).to_numpy()
-    row = int(np.where(explained, explains_more, -1).argmax())
-    example = str(there[row])
-    if _read(PLAIN, example) == _read(taken, example) and example.isascii():
+    odd = explained & there.cast(pl.Float64, strict=False).is_null().to_numpy()
+    if taken.decimal == ",":
+        odd |= explained & there.str.contains(".", literal=True).to_numpy()
+    if not odd.any():
         return ""
+    example = str(there[int(np.where(odd, explains_more, -1).argmax())])
     said = f"{name}: {example} read as {_read(taken, example)}"
     other = Notation(taken.decimal, "." if taken.decimal == "," else ",", taken.currency, taken.unit)
     if marks.decimal == taken.decimal and taken.decimal in example and other.explains(texts)[explained].all():
@@ -234,7 +240,7 @@ def doubted(name: str, found: Found) -> Mistake:
 
 def _ambiguous(name: str, example: str, ways: Sequence[Notation]) -> Mistake:
     readings = [(_read(way, example), way) for way in ways]
-    mark = next(m for m in (",", ".") if m in example and len({_role(way, m) for way in ways}) > 1)
+    mark = next(m for m in (",", ".") if {_role(way, m) for way in ways} == {"grouping", "decimal"})
     settings = {"grouping": "data.thousands", "decimal": "data.decimal"}
     fix = ", or ".join(f'{settings[_role(way, mark)]} = "{mark}" for {value}' for value, way in readings)
     found = f"the numbers of {name!r}, such as {example!r}, can be read as {' and as '.join(v for v, _ in readings)}"
