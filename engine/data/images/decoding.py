@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+
+from engine.data.images.deep import Depth, Range, deep
+from engine.data.images.faults import Broken
 
 Pixels = NDArray[np.uint8]
 """(H, W) of grey, (H, W, 3) of red, green and blue."""
@@ -58,6 +62,12 @@ class Wanted:
     """auto: grey if it is grey, else red, green and blue."""
     crop: bool = False
     """Where height and width are in another proportion: whether the middle is cut out, or the image is stretched."""
+    range: Range | None = None
+    """Of images of more than 8 bits: the values that become 0 and 255. None: of each image its own, to be measured."""
+    sixteen: bool = False
+    """Whether fractional numbers and those of more than 16 bits are refused, since other images have 8 bits."""
+    upper: bool = False
+    """Whether of 16 bits the upper 8 are used, whatever the range, and more are refused: as the first version did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +76,8 @@ class Decoded:
 
     pixels: Pixels
     odd: str = ""
-
-
-class Broken(Exception):
-    """An image that cannot be used, as the clauses of a mistake."""
-
-    def __init__(self, found: str, expected: str = "") -> None:
-        super().__init__(found, expected)
-        self.found = found
-        self.expected = expected
+    depth: Depth | None = None
+    """Of an image of more than 8 bits."""
 
 
 class OtherSize(Broken):
@@ -101,8 +104,12 @@ def decode(file: str, wanted: Wanted, *, must_be: Size | None = None) -> Decoded
         with open(file, "rb") as opened:
             if os.fstat(opened.fileno()).st_size == 0:
                 raise Broken("it is empty", "expected an image")
-            with Image.open(opened, formats=FORMATS) as image:
-                return _decoded(image, wanted, must_be)
+            with Image.open(opened, formats=FORMATS) as image, ExitStack() as others:
+
+                def again() -> Image.Image:
+                    return others.enter_context(Image.open(file, formats=FORMATS))
+
+                return _decoded(image, wanted, must_be, again)
     except UnidentifiedImageError:
         raise Broken("it is no image that can be read", f"expected {NAMES}") from None
     except Image.DecompressionBombError:
@@ -129,7 +136,7 @@ def _reason(error: Exception) -> str:
     return text[:80] if text else type(error).__name__
 
 
-def _decoded(image: Image.Image, wanted: Wanted, must_be: Size | None) -> Decoded:
+def _decoded(image: Image.Image, wanted: Wanted, must_be: Size | None, again: Callable[[], Image.Image]) -> Decoded:
     size = (image.height, image.width)
     if max(size) > LARGEST_SIDE:
         raise Broken(f"it has {size_text(size)} pixels", f"expected at most {LARGEST_SIDE:,} on a side")
@@ -140,6 +147,7 @@ def _decoded(image: Image.Image, wanted: Wanted, must_be: Size | None) -> Decode
     if frames > 1:
         raise Broken(f"it has {frames:,} pictures", "expected one")
     with _one_large if size[0] * size[1] > LARGE_PIXELS else nullcontext():
+        whole = None if wanted.upper else deep(image, again)  # before the rest, which may read the image
         turn = image.getexif().get(_ORIENTATION, 1)  # in a PNG it may stand last: Pillow decodes the image to find it
         turned = (size[1], size[0]) if turn in _SIDEWAYS else size
         if must_be is not None and turned != must_be:
@@ -147,13 +155,17 @@ def _decoded(image: Image.Image, wanted: Wanted, must_be: Size | None) -> Decode
         if wanted.size is not None:
             height, width = reversed(wanted.size) if turn in _SIDEWAYS else wanted.size
             image.draft(None, (width, height))
-        plain, odd = _plain(image)
+        depth = None if whole is None else whole.depth
+        if wanted.sixteen and depth is not None and not depth.is_sixteen:
+            what = "are fractional numbers" if depth.kind == "fractional" else "go from {:,.0f} to {:,.0f}"
+            raise Broken(f"its pixels {what.format(*depth.range)}", "expected 8 or 16 bits, as the others have")
+        plain, odd = _plain(image if whole is None or depth is None else whole.scaled(wanted.range or depth.range))
         if turn in _TURNS:
             plain = plain.transpose(_TURNS[turn])
         plain = _resized(plain, wanted)
         if wanted.mode != "auto":
             plain = plain.convert("L" if wanted.mode == "grey" else "RGB")
-        return Decoded(np.asarray(plain), odd)
+        return Decoded(np.asarray(plain), odd, depth)
 
 
 def _plain(image: Image.Image) -> tuple[Image.Image, str]:
@@ -171,7 +183,9 @@ def _plain(image: Image.Image) -> tuple[Image.Image, str]:
         above = image.convert("RGBA")
         lies_on = Image.new("RGBA", above.size, "white")
         lies_on.alpha_composite(above)
-        return lies_on.convert("L" if grey else "RGB"), "transparent in part, laid on white"
+        opacity = np.asarray(above)[..., 3]
+        odd = "transparent in part, laid on white" if opacity.any() else "blank (every pixel is fully transparent)"
+        return lies_on.convert("L" if grey else "RGB"), "" if (opacity == 255).all() else odd
     if mode in ("CMYK", "LAB", "HSV"):
         return image.convert("RGB"), f"{mode}, converted to red, green and blue"
     return image.convert("L" if grey else "RGB"), ""

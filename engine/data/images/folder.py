@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.data.class_order import in_order
 from engine.data.progress import progress
-from engine.data.spellings import look_alike, united
+from engine.data.spellings import look_alike, united, united_note
 from engine.data.words import one_form
 from engine.experiment.mistakes import Mistake, Refused, nearest, unknown_name
 from engine.printable import is_printable, printable
@@ -37,8 +37,19 @@ IMAGES = Kind(SUFFIXES, "an image", "images")
 PARTS = (("train", "training"), ("val", "validation", "valid"), ("test", "testing"))
 """Names, in any case, of folders that hold the class folders of a part."""
 TRAIN, VALIDATION, TEST = range(3)
+JUNK = frozenset(
+    {
+        *("@eadir", "#recycle", "@recycle", "@tmp"),  # network storage
+        *("__macosx", ".ds_store", "icon\r"),
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "system volume information"),
+        *("lost+found", ".ipynb_checkpoints", "__pycache__"),
+    }
+)
+"""Names, in small letters, of files and folders that systems and programs put anywhere."""
 SAY_EVERY = 1000
 LONGEST_NAME = 200
+NAMED = 20
+"""Files that are named one by one; of the others, how many there are is said."""
 
 WHERE = "data.path"
 
@@ -76,6 +87,12 @@ class Folder:
     kind: Kind = IMAGES
     only: tuple[str, ...] = ()
     """Classes that are asked for; empty where all are."""
+    exclude: tuple[str, ...] = ()
+    """Folders that are left out, by their names or by their paths below the root."""
+    excluded: dict[str, str] = field(default_factory=dict)
+    """Paths of those that are there, and by which of `exclude`."""
+    junk: dict[str, None] = field(default_factory=dict)
+    """Paths of what systems and programs have put there."""
     recorded: tuple[str, ...] = ()
     """Classes that come first, in this order."""
     beside: set[str] = field(default_factory=set)
@@ -88,21 +105,28 @@ class Folder:
         return os.path.join(self.root, self.names[index])
 
 
-def listed(path: str, kind: Kind = IMAGES, only: tuple[str, ...] = (), recorded: tuple[str, ...] = ()) -> Folder:
+def listed(
+    path: str,
+    kind: Kind = IMAGES,
+    only: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    recorded: tuple[str, ...] = (),
+) -> Folder:
     """The folder at a path that may begin with `~` or at the current folder.
 
     Args:
         only: the classes to take; empty for all.
+        exclude: folders that are left out, by their names or by their paths below the root.
         recorded: classes that come first, in this order; the others are in natural order.
 
     Raises:
         Refused: it cannot be listed, or there are no classes in it to be told apart.
     """
     root = os.path.abspath(os.path.expanduser(path))
-    entries = _entries_of_root(path, root, kind)
+    folder = Folder(root, kind=kind, only=only, exclude=exclude, recorded=recorded)
+    entries = _entries_of_root(folder, path)
     folders = [entry.name for entry in entries if _is_folder(entry)]
-    parts = _parts(folders)
-    folder = Folder(root, parted=parts, kind=kind, only=only, recorded=recorded)
+    parts = folder.parted = _parts(folders)
     parted = any(parts)
     beside = [name for name in folders if parted and name not in parts]
     folder.left += [f"{name}/" for name in sorted(beside) if not name.startswith(".")]
@@ -138,14 +162,32 @@ def _subfolders(folder: str) -> list[str]:
         return []
 
 
-def _entries_of_root(path: str, root: str, kind: Kind) -> list[os.DirEntry[str]]:
+def _entries(folder: Folder, at: str) -> list[os.DirEntry[str]]:
+    """What lies in a folder below the root, by name, without junk and without what is excluded."""
+    with os.scandir(os.path.join(folder.root, at)) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    kept = []
+    for entry in entries:
+        path = os.path.join(at, entry.name)
+        named = {name.strip("/"): name for name in folder.exclude}
+        if entry.name.lower() in JUNK and entry.name not in folder.only:
+            folder.junk[path] = None
+        elif named and (by := named.get(entry.name, named.get(path))) is not None and _is_folder(entry):
+            folder.excluded[path] = by
+        else:
+            kept.append(entry)
+    return kept
+
+
+def _entries_of_root(folder: Folder, path: str) -> list[os.DirEntry[str]]:
+    root, kind = folder.root, folder.kind
+
     def refused(found: str, expected: str, fix: str) -> Refused:
         return Refused(Mistake(WHERE, found, expected, fix, subject=shown(path)))
 
     expected = f"expected a folder with a folder of {kind.many} for each class"
     try:
-        with os.scandir(root) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+        return _entries(folder, "")
     except FileNotFoundError:
         parent = Path(root).parent
         like = nearest(Path(root).name, _names_of_folders(parent))
@@ -186,8 +228,7 @@ def _parts(folders: list[str]) -> tuple[str, ...]:
 def _list_part(folder: Folder, part: str) -> None:
     base = os.path.join(folder.root, part)
     try:
-        with os.scandir(base) as found:
-            by_name = {entry.name: entry for entry in found}
+        by_name = {entry.name: entry for entry in _entries(folder, part)}
     except OSError as error:
         folder.faults.append(Fault(part, f"it cannot be listed ({error.strerror})"))
         return
@@ -249,8 +290,7 @@ def _files(folder: Folder, name: str) -> Iterator[tuple[str, tuple[int, int]]]:
     while pending:
         at = pending.pop()
         try:
-            with os.scandir(os.path.join(folder.root, at)) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            entries = _entries(folder, at)
         except OSError as error:
             folder.faults.append(Fault(at, f"it cannot be listed ({error.strerror})"))
             continue
@@ -289,6 +329,23 @@ def _stamp(folder: Folder, name: str, entry: os.DirEntry[str]) -> tuple[int, int
     return status.st_size, status.st_mtime_ns
 
 
+def left_out_notes(folder: Folder) -> list[str]:
+    """Sentences on folders and files that are there and are not looked at."""
+    notes = []
+    listed_: dict[str, Collection[str]] = {
+        "Left out by data.exclude": folder.excluded,
+        "Left out, since systems and programs put them there": folder.junk,
+        "Class folders that are not in data.classes": sorted(folder.beside),
+    }
+    for said, paths in listed_.items():
+        names = [shown(path) for path in list(paths)[:NAMED]]
+        more = f"; and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
+        notes += [f"{said}: {', '.join(names)}{more}."] if names else []
+    if note := united_note("Class folders", folder.united):
+        notes.append(note)
+    return notes
+
+
 def _refuse_what_is_no_task(folder: Folder, path: str) -> None:
     def refused(found: str, expected: str, fix: str) -> Refused:
         return Refused(Mistake(WHERE, found, expected, fix, subject=shown(path)))
@@ -297,6 +354,12 @@ def _refuse_what_is_no_task(folder: Folder, path: str) -> None:
         unknown_name("data.classes", name, sorted({*folder.classes, *folder.beside}), "a class folder")
         for name in folder.only
         if one_form(name) not in map(one_form, folder.classes)
+    ]
+    there = sorted({*folder.classes, *folder.beside, *folder.excluded.values()})
+    mistakes += [
+        unknown_name("data.exclude", name, there, "a folder")
+        for name in folder.exclude
+        if name not in folder.excluded.values()
     ]
     if mistakes:
         raise Refused(mistakes)

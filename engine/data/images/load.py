@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,30 +12,39 @@ from torch import Tensor
 
 from engine.data.dataset import Dataset, dataset
 from engine.data.images.decoding import Wanted, size_text
-from engine.data.images.folder import TEST, VALIDATION, WHERE, Folder, listed, shown
+from engine.data.images.folder import NAMED, TEST, VALIDATION, WHERE, Folder, left_out_notes, listed, shown
+from engine.data.images.ranges import range_note, range_warnings, used_range
 from engine.data.images.reading import Found, fingerprint, look_at, mapped, size_of
 from engine.data.images.samples import ImageFiles
-from engine.data.spellings import united_note
 from engine.data.splits import Indices, Parts, Split
 from engine.experiment.mistakes import Mistake, Refused, put
 from engine.printable import is_printable
 
 MEND = 'Mend or remove it, or set data.on_broken = "skip".'
-NAMED = 20
-"""Files that are named one by one; of the others, how many there are is said."""
 
 
-def load_images(path: str, wanted: Wanted, split: Split, *, skip: bool, keep: bool) -> Dataset:
+def load_images(
+    path: str,
+    wanted: Wanted,
+    split: Split,
+    *,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    skip: bool,
+    keep: bool,
+) -> Dataset:
     """The data set of a folder.
 
     Args:
+        only: the class folders to take; empty for all.
+        exclude: folders that are left out.
         skip: whether what cannot be used is left out instead of refused.
         keep: whether decoded pixels may be kept in the cache folder.
 
     Raises:
         Refused: with every file that cannot be used, or with what is wrong with the folder.
     """
-    folder = listed(path, recorded=split.recorded.classes)
+    folder = listed(path, only=only, exclude=exclude, recorded=split.recorded.classes)
     notes = [
         f"The {part} part is the folder {name}; data.{part} is not used."
         for part, name in zip(("validation", "test"), folder.parted[1:], strict=True)
@@ -66,7 +76,12 @@ def data_set_of(
     Raises:
         Refused: with every file that cannot be used.
     """
+    wanted = replace(wanted, upper=split.recorded.rules == 1)
     found = look_at(folder, wanted, keep=keep)
+    if found.depths and len(found.depths) < len(found.rows(len(folder.names))):
+        wanted = replace(wanted, sixteen=True)
+        if not all(depth.is_sixteen for depth in found.depths.values()):
+            found = look_at(folder, wanted, keep=keep)
     faults = _faults(folder, found)
     mistakes = [] if skip else [Mistake(where, *fault[1:], mend, subject=fault[0]) for fault in faults[:NAMED]]
     if not skip and len(faults) > NAMED:
@@ -91,6 +106,18 @@ def data_set_of(
     own_validation, own_test = (bool(folder.parted[part]) for part in (VALIDATION, TEST))
     parted = split.beside(ends, validation=own_validation, test=own_test, labels=numbers)
     validation, test = (some[known[some]] for some in (parted.validation, parted.test))
+    train = set(rows[parted.train].tolist())
+    scaled: list[str] = []
+    warnings = list(_warnings(folder, found, where))
+    encoders: dict[str, Any] = {}
+    if found.depths:
+        range = wanted.range or used_range(found.depths, folder.names, train)
+        scaled = [range_note(found.depths, folder.names, range, chosen=wanted.range is not None)]
+        warnings += range_warnings(found.depths, range, train, len(rows))
+        encoders = {"pixel_range": list(range)}
+        if wanted.range is None:
+            wanted = replace(wanted, range=range)
+            found = look_at(folder, wanted, keep=keep)
     x, identity, how = _samples(folder, found, rows, wanted)
     return dataset(
         source,
@@ -101,7 +128,9 @@ def data_set_of(
         Parts(parted.train, validation, test, parted.notes),
         classes=tuple(folder.classes[i] for i in classes),
         identity=identity,
-        notes=(*notes, how, *_notes(folder, found, faults)),
+        encoders=encoders,
+        notes=(*notes, how, *scaled, *_notes(folder, found, faults)),
+        warnings=tuple(warnings),
     )
 
 
@@ -158,12 +187,22 @@ def _notes(folder: Folder, found: Found, faults: list[tuple[str, str, str]]) -> 
     for odd, files in by_kind.items():
         named = ", ".join(shown(folder.names[index]) for index in files[:3])
         yield f"Images that are {odd}: {len(files):,}, such as {named}."
-    if note := united_note("Class folders", folder.united):
-        yield note
+    yield from left_out_notes(folder)
     unprintable = [name for name in folder.names if not is_printable(name)]
     if unprintable:
         named = ", ".join(map(shown, unprintable[:NAMED]))
         yield f"Names that cannot be printed, of images that are used all the same: {named}{_more(len(unprintable))}."
+
+
+def _warnings(folder: Folder, found: Found, where: str) -> Iterable[Mistake]:
+    """Images on which there is nothing to be seen."""
+    if not found.constant:
+        return
+    named = ", ".join(shown(folder.names[index]) for index in found.constant[:3])
+    of_all = f"{len(found.constant):,} of {len(folder.names) - len(found.faults):,} images"
+    said = f"{of_all} have one colour all over, such as {named}"
+    fix = "Look at them, and remove or replace those that are blank."
+    yield Mistake(where, said, "there is nothing on them to learn from", fix, severity="warning")
 
 
 def _more(count: int) -> str:

@@ -23,14 +23,16 @@ import PIL
 from numpy.typing import NDArray
 
 from engine.data.cache import cache_folder, keep_cached, read_cached
-from engine.data.images.decoding import Broken, Decoded, OtherSize, Pixels, Size, Wanted, decode
+from engine.data.images.decoding import Decoded, OtherSize, Pixels, Size, Wanted, decode
+from engine.data.images.deep import Depth
+from engine.data.images.faults import Broken
 from engine.data.images.folder import Folder
 from engine.data.progress import progress
 from engine.data.side_by_side import side_by_side
 from engine.machine import machine
 
 NAME = "images"
-VERSION = 1
+VERSION = 2
 """Raised when images come to other pixels than before."""
 CACHE_SHARE = 0.25
 CACHE_BYTES = 16 * 2**30
@@ -52,6 +54,10 @@ class Found:
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
     """By the number of the file: what was found and what was expected."""
     odd: dict[int, str] = field(default_factory=dict)
+    depths: dict[int, Depth] = field(default_factory=dict)
+    """Of the images of more than 8 bits a channel."""
+    constant: list[int] = field(default_factory=list)
+    """Images that have one colour all over."""
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Where images differ though they may not: of each size, how many there are and the first of them."""
     pixels: str = ""
@@ -70,7 +76,9 @@ def look_at(folder: Folder, wanted: Wanted, *, keep: bool) -> Found:
     Args:
         keep: whether decoded pixels may be kept.
     """
-    key = {"root": folder.root, "wanted": _as_json(wanted), "keep": keep}
+    # One file of pixels for each folder and way to decode it: those of another range take the place of these.
+    way = _as_json(wanted)
+    key = {"root": folder.root, "wanted": way | {"range": True} if wanted.range else way, "keep": keep}
     listing = fingerprint(folder, wanted)
     kept = read_cached(NAME, key)
     if kept is not None and kept["listing"] == listing:
@@ -107,11 +115,15 @@ def fingerprint(folder: Folder, wanted: Wanted) -> str:
 
 
 def _as_json(wanted: Wanted) -> dict[str, Any]:
-    return {**asdict(wanted), "size": wanted.size and list(wanted.size)}
+    # What is as usual is left out, so that what other versions kept is found, and replaced.
+    usual = {"range": None, "sixteen": False, "upper": False}
+    asked = {**asdict(wanted), "size": wanted.size and list(wanted.size)}
+    return {name: value for name, value in asked.items() if name not in usual or value != usual[name]}
 
 
 def _found(kept: dict[str, Any]) -> Found:
     by_number = {name: {int(i): value for i, value in kept[name].items()} for name in ("faults", "odd")}
+    by_number["depths"] = {int(i): Depth(**{**d, "most": tuple(d["most"])}) for i, d in kept["depths"].items()}
     size = tuple(kept["size"]) if kept["size"] else None
     return Found(**{**kept, **by_number, "size": size})
 
@@ -140,6 +152,13 @@ def _pass(folder: Folder, wanted: Wanted, name: str) -> Found:
                     file = _opened(found, total, size, wanted, name)
                 if got.odd:
                     found.odd[index] = got.odd
+                if _is_constant(got.pixels):
+                    found.constant.append(index)
+                if got.depth is not None:
+                    found.depths[index] = got.depth
+                    if wanted.range is None and file is not None:
+                        file.close()  # its pixels are those of another range than that of the training part
+                        file = None
                 found.channels = max(found.channels, 3 if got.pixels.ndim == 3 else 1)
                 if file is not None and not file.add(got.pixels):
                     found.why_not, file = "its disk is full", None
@@ -161,6 +180,10 @@ def _pass(folder: Folder, wanted: Wanted, name: str) -> Found:
         if file is not None:
             file.close()
     return found
+
+
+def _is_constant(pixels: Pixels) -> bool:
+    return bool((pixels == pixels[:1, :1]).all())
 
 
 def _decoded(folder: Folder, wanted: Wanted) -> Iterator[Decoded | Broken]:

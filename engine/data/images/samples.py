@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.images.decoding import Broken, Wanted, decode
+from engine.data.images.decoding import Wanted, decode
+from engine.data.images.faults import Broken
 from engine.data.images.folder import Folder, shown
 from engine.data.samples import Indexed
 from engine.experiment.mistakes import Mistake, Refused

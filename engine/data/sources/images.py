@@ -8,6 +8,9 @@ from pydantic import Field
 
 from engine.data.description import Task
 from engine.data.sources.source import Source
+from engine.data.sources.table import Columns as Names
+from engine.experiment.document import Data
+from engine.experiment.mistakes import Mistake, value_text
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -45,6 +48,17 @@ class Images(Source):
         Literal["auto", "grey", "colour"],
         Field(description="auto: grey if every image is grey, else red, green and blue."),
     ] = "auto"
+    classes: Annotated[Names, Field(description="Class folders to take; left out, all.")] = ()
+    exclude: Annotated[
+        Names, Field(description="Folders to leave out wherever they lie: by name, or by path below the folder.")
+    ] = ()
+    pixel_range: Annotated[
+        Annotated[tuple[float, float], Field(strict=False)] | None,
+        Field(
+            description="Of images of more than 8 bits: the two values that become black and white. Left out, the "
+            "lowest and the highest value in the training part."
+        ),
+    ] = None
     on_broken: Annotated[
         Literal["refuse", "skip"],
         Field(description="refuse: say what cannot be used, and do nothing. skip: say it, and leave it out."),
@@ -56,6 +70,13 @@ class Images(Source):
             "its disk and no more than 17 GB."
         ),
     ] = True
+
+    def contradictions(self, data: Data) -> list[Mistake]:
+        """A range without an extent."""
+        if self.pixel_range is None or self.pixel_range[0] < self.pixel_range[1]:
+            return []
+        found, expected = f"found {value_text(self.pixel_range)}", "expected a lower and a higher number"
+        return [Mistake("data.pixel_range", found, expected, "Write [0, 4095] for 12 bits.")]
 
     def files(self) -> tuple[str, ...]:
         """The folder and two levels below it: an image that comes or goes there is seen, one that changes is not."""
@@ -69,5 +90,13 @@ class Images(Source):
         from engine.data.images.load import load_images
 
         size = (self.size, self.size) if isinstance(self.size, int) else self.size
-        wanted = Wanted(size, self.mode, crop=self.fit == "crop")
-        return load_images(self.path, wanted, split, skip=self.on_broken == "skip", keep=self.cache)
+        wanted = Wanted(size, self.mode, crop=self.fit == "crop", range=self.pixel_range)
+        return load_images(
+            self.path,
+            wanted,
+            split,
+            only=self.classes,
+            exclude=self.exclude,
+            skip=self.on_broken == "skip",
+            keep=self.cache,
+        )

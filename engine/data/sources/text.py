@@ -12,7 +12,7 @@ from engine.data.sources.source import Source
 from engine.data.sources.table import Columns as Names
 from engine.data.sources.table import Delimiter
 from engine.experiment.document import Data
-from engine.experiment.mistakes import Mistake
+from engine.experiment.mistakes import Mistake, drop
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -85,6 +85,10 @@ class Text(Tokenised):
         str | None, Field(description="A column: rows in which it is equal stay together in one part.")
     ] = None
     classes: Annotated[Names, Field(description="Labels, or class folders, to take; left out, all.")] = ()
+    exclude: Annotated[
+        Names,
+        Field(description="Of a folder, the folders to leave out wherever they lie: by name, or by path below it."),
+    ] = ()
     delimiter: Delimiter = "auto"
     on_broken: Annotated[
         Literal["refuse", "skip"],
@@ -94,7 +98,11 @@ class Text(Tokenised):
     def contradictions(self, data: Data) -> list[Mistake]:
         """Columns and files that a folder does not have."""
         if not os.path.isdir(os.path.expanduser(self.path)):
-            return same_column(self.text, self.target)
+            mistakes = same_column(self.text, self.target)
+            if self.exclude:
+                found, fix = "it is for folders", "Remove it; data.classes says which labels to take."
+                mistakes.append(Mistake("data.exclude", found, f"{self.path} is a file", fix, remedy=drop()))
+            return mistakes
         given: dict[str, Any] = {
             "validation_path": self.validation_path,
             "test_path": self.test_path,
@@ -127,7 +135,7 @@ class Text(Tokenised):
 
         recorded = split.recorded.classes
         if os.path.isdir(os.path.expanduser(self.path)):
-            found = from_folder(self.path, self.classes, recorded)
+            found = from_folder(self.path, self.classes, self.exclude, recorded)
         else:
             columns = Columns(
                 text=self.text, target=self.target, group=self.group, classes=self.classes, recorded=recorded

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from engine.data.images.folder import WHERE, Folder, Kind, listed, shown
+from engine.data.images.folder import WHERE, Folder, Kind, left_out_notes, listed, shown
 from engine.data.progress import progress
-from engine.data.spellings import united_note
 from engine.data.tables.files import refuse_what_does_not_fit
 from engine.data.texts.labelled import NAMED, Fault, Labelled
 from engine.data.texts.memory import BYTES_PER_BYTE
@@ -15,17 +14,20 @@ TEXTS = Kind((".txt",), "a text", "texts")
 _SAY_EVERY = 500
 
 
-def from_folder(path: str, classes: tuple[str, ...], recorded: tuple[str, ...] = ()) -> Labelled:
+def from_folder(
+    path: str, classes: tuple[str, ...], exclude: tuple[str, ...] = (), recorded: tuple[str, ...] = ()
+) -> Labelled:
     """Every text that can be read, and every one that cannot.
 
     Args:
         classes: the class folders to take; empty for all.
+        exclude: folders that are left out, by their names or by their paths below the root.
         recorded: classes that come first, in this order.
 
     Raises:
         Refused: the folder cannot be listed, has no classes to be told apart, or is more than memory holds.
     """
-    folder = listed(path, TEXTS, classes, recorded)
+    folder = listed(path, TEXTS, classes, exclude, recorded)
     refuse_what_does_not_fit(WHERE, path, sum(size for size, _ in folder.stamps) * BYTES_PER_BYTE)
     found = Labelled(folder.classes, own=("", folder.parted[1], folder.parted[2]))
     found.faults += [Fault(shown(fault.name), fault.found, fault.expected) for fault in folder.faults]
@@ -70,8 +72,4 @@ def _notes(folder: Folder) -> list[str]:
         named = ", ".join(shown(name) for name in folder.left[:NAMED])
         said = "Not looked at, since they lie in no class folder or do not end in .txt"
         notes.append(f"{said}: {named}{more}.")
-    if folder.beside:
-        notes.append(f"Class folders that are not in data.classes: {', '.join(sorted(map(shown, folder.beside)))}.")
-    if note := united_note("Class folders", folder.united):
-        notes.append(note)
-    return notes
+    return [*notes, *left_out_notes(folder)]
