@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Lt
 from pydantic import Field
 
 from engine.catalog.entry import Entry, Parameter
+from engine.experiment.document import Choice
 
 _RUN = "the length of the run"
 _LR = "the optimizer's lr"
@@ -41,6 +42,16 @@ def count(value: Any, moves: int) -> Any:
     if isinstance(value, (list, tuple)):
         return [count(item, moves) for item in value]
     return max(1, round(value * moves)) if isinstance(value, float) else value
+
+
+SETS_RATE = frozenset({"OneCycleLR", "CyclicLR"})
+"""Those that take the highest rate from their own max_lr, where that is given, and not from the optimizer's lr."""
+
+
+def rate_field(scheduler: Choice | None) -> str:
+    """The field of a document that sets the learning rate: `optimizer.lr`, or `scheduler.max_lr` where that rules."""
+    sets = scheduler is not None and scheduler.type in SETS_RATE and scheduler.parameters.get("max_lr") is not None
+    return "scheduler.max_lr" if sets else "optimizer.lr"
 
 
 def default_interval(type: str) -> Literal["epoch", "step"]:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from engine.checks import counting, data, layers, losses, optimizers, schedulers, training
+from engine.checks import counting, data, layers, losses, no_effect, optimizers, schedulers, training
 from engine.checks.subject import Subject, every_mistake
 
-__all__ = ["Subject", "counting", "data", "every_mistake", "layers", "losses", "optimizers", "schedulers", "training"]
+__all__ = [
+    "Subject",
+    "counting",
+    "data",
+    "every_mistake",
+    "layers",
+    "losses",
+    "no_effect",
+    "optimizers",
+    "schedulers",
+    "training",
+]

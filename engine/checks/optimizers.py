@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.optimizers import NEEDS_CLOSURE
+from engine.catalog.schedulers import rate_field
 from engine.checks.subject import Subject, check, number
+from engine.experiment.document import Choice
 from engine.experiment.mistakes import Mistake, drop, put, value_text
 
 _USUAL_LR = {
@@ -33,18 +35,22 @@ _COUPLED = frozenset({"Adam", "NAdam", "RAdam"})
 def rate_is_out_of_range(subject: Subject) -> Iterator[Mistake]:
     """A learning rate far from what the optimizer is used with."""
     optimizer = subject.experiment.optimizer
-    beside = [("optimizer.others", optimizer.others)] if optimizer.others is not None else []
-    for path, choice in [("optimizer", optimizer), *beside]:
-        lr = number(choice, "lr")
+    scheduler = subject.experiment.scheduler
+    field = rate_field(scheduler)
+    rate = number(optimizer, "lr") if scheduler is None or field == "optimizer.lr" else number(scheduler, "max_lr")
+    rates: list[tuple[str, Choice, float | None]] = [(field, optimizer, rate)]
+    if optimizer.others is not None:
+        rates.append(("optimizer.others.lr", optimizer.others, number(optimizer.others, "lr")))
+    for path, choice, lr in rates:
         if lr is None or lr < 0 or choice.type not in _USUAL_LR:
             continue
         least, most = _USUAL_LR[choice.type]
         if not least <= lr <= most:
-            found = f"found {value_text(lr)}" if lr else "found 0, by which nothing is learned"
+            found = f"found {value_text(lr)}" if lr else "found 0, so the weights never change"
             expected = f"{choice.type} usually learns between {least:g} and {most:g}"
             fix = f"Set it to {_SAY.get(choice.type, '1e-3')}, say."
             remedy = put(float(_SAY.get(choice.type, "1e-3")))
-            yield Mistake(f"{path}.lr", found, expected, fix, choice.type, "warning", remedy=remedy)
+            yield Mistake(path, found, expected, fix, choice.type, "warning", remedy=remedy)
 
 
 @check

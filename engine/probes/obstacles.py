@@ -51,7 +51,7 @@ def obstacles(
 def _obstacles(
     plan: Plan, trial: Trial, batch: Batch, taken: Sequence[BatchStep], begin: Sequence[Tensor]
 ) -> Iterator[str]:
-    lr = f"optimizer.lr = {float(trial.optimizer.param_groups[0]['lr']):g}"
+    lr = f"{trial.rate_field} = {float(trial.optimizer.param_groups[0]['lr']):g}"
     if not math.isfinite(taken[-1].loss):
         yield f"The loss is not finite at step {taken[-1].step}: {lr} is too high. The rate finder helps."
         return
@@ -80,10 +80,11 @@ def _obstacles(
             "finder helps."
         )
         return
-    yield from _course([step.loss for step in taken], lr, noisy=bool(_dropouts(plan, trial)))
+    losses = [step.loss for step in taken]
+    yield from _course(losses, lr, trial.rate_field, noisy=bool(_dropouts(plan, trial)))
 
 
-def _course(losses: Sequence[float], lr: str, *, noisy: bool) -> Iterator[str]:
+def _course(losses: Sequence[float], lr: str, field: str, *, noisy: bool) -> Iterator[str]:
     """What the curve of the loss says about the rate; `noisy` where dropout moves it up and down."""
     tenth = max(1, len(losses) // 10)
     first, *_, before, last = (fmean(losses[i : i + tenth]) for i in range(0, len(losses) - tenth + 1, tenth))
@@ -91,7 +92,7 @@ def _course(losses: Sequence[float], lr: str, *, noisy: bool) -> Iterator[str]:
     if last > first:
         yield f"The loss rose from {first:.3g} to {last:.3g}: {lr} is too high. The rate finder helps."
     elif before - last > FALLING * abs(before):
-        yield f"The loss is still falling, from {first:.3g} to {last:.3g} by now: a higher optimizer.lr is quicker."
+        yield f"The loss is still falling, from {first:.3g} to {last:.3g} by now: a higher {field} is quicker."
     elif not noisy and ups > 0.4 * len(losses):
         yield f"The loss goes up and down from step to step: {lr} may be too high. The rate finder helps."
 

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, stdev
 from typing import Literal
 
-import torch
-
 from engine.experiment.mistakes import Mistake, Refused
 from engine.plan import Plan
 from engine.probes.aside import Aside
@@ -44,14 +42,15 @@ def find_rate(
     """Train a model of its own on the run's first batches while the rate grows exponentially, and suggest a rate.
 
     Every step is the training loop's: same weights, order, dropout, penalties, clipping and precision as a run of this
-    plan has, but no scheduler. Parameter groups keep the proportion of their rates. Between two records the process is
-    as it was before, see `Aside`.
+    plan has, but no scheduler. Parameter groups keep the proportion of their rates. What is varied, and suggested, is
+    the number that sets the rate: optimizer.lr, or the max_lr of a scheduler that has one. Between two records the
+    process is as it was before, see `Aside`.
 
     The suggestion is the rate at which the smoothed loss falls most steeply over the logarithm of the rate, before its
-    minimum. At the minimum itself the loss no longer falls; a tenth of that rate is the other rule in use.
+    minimum. At the minimum itself the loss no longer falls; a tenth of that rate is another common choice.
 
     Args:
-        lowest, highest: the first and the last rate, in units of optimizer.lr.
+        lowest, highest: the first and the last rate, of the number that is varied.
         steps: how many there are at most; it ends before where the loss diverges.
 
     Raises:
@@ -67,7 +66,7 @@ def _find(plan: Plan, lowest: float, highest: float, steps: int) -> Iterator[Rat
     with aside:
         trial = Trial(plan)
         windows = trial.windows()
-        factors = _factors(plan, trial.optimizer)
+        factors = _factors(plan, trial)
     taken: list[RateStep] = []
     average, best = 0.0, math.inf
     ended: Literal["diverged", "not_finite", "completed"] = "completed"
@@ -89,19 +88,18 @@ def _find(plan: Plan, lowest: float, highest: float, steps: int) -> Iterator[Rat
                 ended = "diverged"
                 break
             best = min(best, smoothed)
-    yield suggestion(taken, ended, notes=_notes(plan, trial.optimizer))
+    found = suggestion(taken, ended)
+    yield found.model_copy(update={"field": trial.rate_field, "notes": tuple(_notes(plan, trial, found.lr))})
 
 
-def suggestion(
-    taken: Sequence[RateStep], ended: Literal["diverged", "not_finite", "completed"], notes: tuple[str, ...] = ()
-) -> RateFound:
+def suggestion(taken: Sequence[RateStep], ended: Literal["diverged", "not_finite", "completed"]) -> RateFound:
     """The rate that the steps of a finder speak for; none where the loss does not fall by more than it scatters."""
     steps = [step for step in taken if math.isfinite(step.smoothed)]
     if not taken or len(steps) < 2 * SETTLED:
         found = "is not finite" if ended == "not_finite" else "diverges"
         at = f" from a rate of {taken[-1].lr:.2g} on" if taken else ""
         message = f"No suggestion: the loss {found}{at}. Look at the data and the initializer first."
-        return RateFound(lr=None, ended=ended, message=message, notes=notes)
+        return RateFound(lr=None, ended=ended, message=message)
     first, last = steps[0].lr, steps[-1].lr
     begin = [step.loss for step in steps[: 2 * SETTLED]]
     start, scatter = fmean(begin), stdev(begin)
@@ -114,7 +112,7 @@ def suggestion(
             f"No suggestion: between {first:.2g} and {last:.2g} the loss never falls by more than it scatters from "
             f"batch to batch ({scatter:.2g}). Try the one-batch test: it says whether the model learns at all."
         )
-        return RateFound(lr=None, ended=ended, message=message, notes=notes)
+        return RateFound(lr=None, ended=ended, message=message)
     minimum = steps[lowest].lr
     chosen = steps[steepest]
     end = {
@@ -123,8 +121,8 @@ def suggestion(
         "completed": f"It did not diverge up to {last:.2g}.",
     }[ended]
     message = (
-        f"The loss falls most steeply at {chosen.lr:.2g} and is lowest at {minimum:.2g}; a tenth of that, "
-        f"{minimum / 10:.2g}, is the other rule. {end}"
+        f"The loss falls most steeply at {chosen.lr:.2g} and is lowest at {minimum:.2g}. Another common choice is a "
+        f"tenth of the latter: {minimum / 10:.2g}. {end}"
     )
     return RateFound(
         lr=float(f"{chosen.lr:.2g}"),
@@ -133,7 +131,6 @@ def suggestion(
         tenth_of_minimum=minimum / 10,
         ended=ended,
         message=message,
-        notes=notes,
     )
 
 
@@ -157,16 +154,25 @@ def _needs_a_rate(plan: Plan) -> None:
         raise Refused(Mistake("optimizer.type", found, "there is no rate to find", "Choose another optimizer."))
 
 
-def _factors(plan: Plan, optimizer: torch.optim.Optimizer) -> list[float]:
-    """What each group's rate is as a multiple of optimizer.lr; 1 where that is 0."""
-    lr = float(plan.experiment.optimizer.parameters["lr"])
-    return [float(group["lr"]) / lr if lr else 1.0 for group in optimizer.param_groups]
+def _factors(plan: Plan, trial: Trial) -> list[float]:
+    """What each group's rate is as a multiple of the number that is varied; 1 where that is 0."""
+    groups = trial.optimizer.param_groups
+    # Of a max_lr the first group has just that, and the others are in proportion to it.
+    by_lr = trial.rate_field == "optimizer.lr"
+    whole = float(plan.experiment.optimizer.parameters["lr"]) if by_lr else float(groups[0]["lr"])
+    return [float(group["lr"]) / whole if whole else 1.0 for group in groups]
 
 
-def _notes(plan: Plan, optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
-    lr = float(plan.experiment.optimizer.parameters["lr"])
+def _notes(plan: Plan, trial: Trial, suggested: float | None) -> Iterator[str]:
     # The rates in the optimizer have grown by now, but not their proportions.
-    rates = {float(group["lr"]) for group in optimizer.param_groups}
-    if len(rates) > 1 and lr:
-        return ("Groups with a rate of their own moved in proportion: change theirs by as much as optimizer.lr.",)
-    return ()
+    rates = {float(group["lr"]) for group in trial.optimizer.param_groups}
+    by_lr = trial.rate_field == "optimizer.lr"
+    if len(rates) > 1 and (not by_lr or float(plan.experiment.optimizer.parameters["lr"])):
+        if by_lr:
+            yield "Groups with a rate of their own moved in proportion: change theirs by as much as optimizer.lr."
+        else:
+            yield f"{trial.rate_field} is the rate of the first parameter group; the others stay in proportion to it."
+    scheduler = plan.experiment.scheduler
+    lowest = scheduler.parameters.get("base_lr") if scheduler is not None else None
+    if suggested is not None and isinstance(lowest, int | float) and lowest >= suggested:
+        yield f"scheduler.base_lr = {lowest:g} is not below it: lower that too."

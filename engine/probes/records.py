@@ -44,12 +44,14 @@ class RateFound(Record):
     event: Literal["rate_found"] = "rate_found"
     lr: float | None
     """The suggestion: where the smoothed loss falls most steeply; None where it does not fall."""
+    field: str = "optimizer.lr"
+    """The field of the document that sets the rate, and that the suggestion is for."""
     loss: float | None = None
     """The smoothed loss there."""
     lr_at_minimum: float | None = None
     """Where the smoothed loss is lowest, which is too high to train with."""
     tenth_of_minimum: float | None = None
-    """A tenth of that: the other rule of thumb."""
+    """A tenth of that: another common choice."""
     ended: Literal["diverged", "not_finite", "completed"]
     message: str
     notes: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
+from engine.catalog.schedulers import rate_field
 from engine.data import load_data
 from engine.experiment.mistakes import Refused
 from engine.plan import Plan
@@ -29,7 +30,8 @@ class Trial:
     """Network, loss, optimizer, batches and precision as a run of the plan has them at its first step.
 
     The same builder and the same seed, so the same weights and the same draws of dropout; no scheduler and no averaged
-    weights, so that the rate is what the probe makes it. To be built and used inside an `Aside`.
+    weights, so that the rate is what the probe makes it: at first that of the field that sets it, see `rate_field`.
+    To be built and used inside an `Aside`.
     """
 
     def __init__(self, plan: Plan, *, mixing: bool = True) -> None:
@@ -46,8 +48,18 @@ class Trial:
         self.counted = self._loop.counted
         self.optimizer = self._loop.optimizer
         self.regularizer = self._loop.regularizer
+        self.rate_field = rate_field(plan.experiment.scheduler)
+        """The field of the document that sets the rate."""
+        if plan.experiment.scheduler is not None and self.rate_field == "scheduler.max_lr":
+            self._begin_at(float(plan.experiment.scheduler.parameters["max_lr"]))
         self.batches = self._loop.batches
         self.network.train()
+
+    def _begin_at(self, rate: float) -> None:
+        """Set the rate of the first parameter group, and those of the others in proportion."""
+        first = float(self.optimizer.param_groups[0]["lr"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * float(group["lr"]) / first if first else rate
 
     def windows(self) -> Iterator[list[Batch]]:
         """The batches of every step, epoch after epoch in the run's own order; several where gradients accumulate.

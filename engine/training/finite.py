@@ -21,8 +21,10 @@ class NotFinite(Exception):
         lr: float,
         remedy: str = "regularization.clip_grad_norm",
         what: str = "The loss",
+        rate_field: str = "optimizer.lr",
     ) -> None:
-        super().__init__(epoch, step, lr, remedy, what)
+        super().__init__(epoch, step, lr, remedy, what, rate_field)
+        self.rate_field = rate_field
         self.epoch, self.step, self.lr, self.remedy, self.what = epoch, step, lr, remedy, what
         self.began = ""
         """Where it began, as a clause, once that is known."""
@@ -31,7 +33,7 @@ class NotFinite(Exception):
         began = f": {self.began}" if self.began else ""
         return (
             f"{self.what} stopped being finite at step {self.step}, in epoch {self.epoch}, with a learning rate of "
-            f"{self.lr:.3g}{began}. Lower optimizer.lr, or set {self.remedy}"
+            f"{self.lr:.3g}{began}. Lower {self.rate_field}, or set {self.remedy}"
         )
 
 

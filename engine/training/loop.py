@@ -332,7 +332,7 @@ class Loop:
         remedy = (
             "optimizer.line_search_fn, and larger batches" if self.needs_closure else "regularization.clip_grad_norm"
         )
-        return NotFinite(self.position.epoch, step, self.rate.last, remedy, what)
+        return NotFinite(self.position.epoch, step, self.rate.last, remedy, what, self.rate.field)
 
     def require_finite_weights(self) -> None:
         """To be called before weights are judged or kept. Waits for the device.

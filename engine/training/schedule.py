@@ -10,6 +10,7 @@ import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from engine.catalog.bind import build_scheduler, default_interval
+from engine.catalog.schedulers import rate_field
 from engine.experiment.document import Scheduler
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
@@ -30,6 +31,8 @@ class LearningRate:
         self, optimizer: torch.optim.Optimizer, choice: Scheduler | None, *, epochs: int, steps_per_epoch: int
     ) -> None:
         self.optimizer = optimizer
+        self.field = rate_field(choice)
+        """The field of the document that sets the rate."""
         self.epochs = epochs
         self.factor = 1.0
         self.warmup_steps = round(choice.warmup_epochs * steps_per_epoch) if choice else 0

@@ -57,7 +57,7 @@ class ProbingProducer(FakeProducer):
         return self.begun[-1][1]
 
 
-def rate_records(*, falls: bool = True) -> list[Record]:
+def rate_records(*, falls: bool = True, field: str = "optimizer.lr") -> list[Record]:
     """A loss that falls from 2.3 around a rate of 1e-3 and turns up after 0.05."""
     records: list[Record] = []
     for i in range(134):
@@ -73,12 +73,13 @@ def rate_records(*, falls: bool = True) -> list[Record]:
         *records,
         RateFound(
             lr=1e-3,
+            field=field,
             loss=1.3,
             lr_at_minimum=0.05,
             tenth_of_minimum=0.005,
             ended="diverged",
-            message="The loss falls most steeply at 0.001 and is lowest at 0.05; a tenth of that, 0.005, is the other "
-            "rule. It diverges from 0.5 on.",
+            message="The loss falls most steeply at 0.001 and is lowest at 0.05. Another common choice is a tenth of "
+            "the latter: 0.005. It diverges from 0.5 on.",
         ),
     ]
 

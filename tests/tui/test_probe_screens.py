@@ -107,6 +107,17 @@ def test_enter_takes_the_rate_into_the_document_and_undo_takes_it_back(tmp_path:
     play(tmp_path, ProbingProducer(rate_records()), "l", act)
 
 
+def test_enter_takes_the_rate_into_the_field_that_sets_it(tmp_path: Path) -> None:
+    async def act(deck: Deck, pilot: Pilot[None]) -> None:
+        assert deck.design is not None
+        assert "enter: scheduler.max_lr" in screen_text(deck)
+        await pilot.press("enter")
+        await settle(pilot, lambda: "Set scheduler.max_lr to 0.001" in screen_text(deck))
+        assert "max_lr = 0.001" in deck.design.text and "lr = 3e-3" in deck.design.text
+
+    play(tmp_path, ProbingProducer(rate_records(field="scheduler.max_lr")), "l", act)
+
+
 def test_without_a_suggestion_enter_takes_nothing(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await pilot.press("enter")
@@ -183,7 +194,7 @@ def test_help_lists_the_keys_of_the_design_screen_and_of_a_probe(tmp_path: Path)
         await pilot.press("question_mark")
         await settle(pilot, lambda: isinstance(deck.screen, HelpScreen))
         text = screen_text(deck)
-        for line in ("Set optimizer.lr to the suggestion", "Stop it and close", "◆ is where that falls most steeply"):
+        for line in ("Set the rate to the suggestion", "Stop it and close", "◆ is where that falls most steeply"):
             assert line in text
         await pilot.press("escape", "escape", "question_mark")
         await settle(pilot, lambda: "Look for a learning rate" in screen_text(deck))

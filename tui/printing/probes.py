@@ -70,7 +70,7 @@ def probe_text(record: Record) -> str:
             said = f"  {record.message}" if record.message else ""
             return f"{MARKS[record.outcome]} {name} {right(checked_text(record), 18)}{said}"
         case RateFound():
-            head = [] if record.lr is None else [f"Suggested: optimizer.lr = {record.lr:g}"]
+            head = [] if record.lr is None else [f"Suggested: {record.field} = {record.lr:g}"]
             return "\n".join([*head, record.message, *record.notes])
         case BatchDone():
             return "\n".join([record.message, *record.advice])

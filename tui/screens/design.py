@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.editing.form import Field
     from engine.experiment import Mistake
     from engine.plan import Plan
+    from engine.probes import RateFound
     from tui.app import Deck
 
 
@@ -278,15 +279,15 @@ class DesignScreen(LayerEditing):
         self.app.notify(said, severity="warning", markup=False)
         return None
 
-    def _rate_found(self, rate: float | None) -> None:
-        if rate is not None:
-            self.take_rate(rate)
+    def _rate_found(self, found: RateFound | None) -> None:
+        if found is not None and found.lr is not None:
+            self.take_rate(found.lr, found.field)
 
-    def take_rate(self, rate: float) -> None:
-        """Make a rate that was found the document's."""
+    def take_rate(self, rate: float, field: str = "optimizer.lr") -> None:
+        """Make a rate that was found the document's, in the field that sets it."""
         if self.design is not None and self._ready():
-            self.change(set_value(self.design.text, "optimizer.lr", rate), f"lr {value_text(rate)}")
-            self.notify(f"Set optimizer.lr to {rate:g}", markup=False)
+            self.change(set_value(self.design.text, field, rate), f"{field.rpartition('.')[2]} {value_text(rate)}")
+            self.notify(f"Set {field} to {rate:g}", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         of_a_plan = action in ("train", "rate_finder", "gradients", "one_batch")

@@ -15,8 +15,8 @@ from tui.widgets.curves import rate_text
 from tui.widgets.probe_plots import RatePlot
 
 
-class RateFinderScreen(ProbeScreen[float]):
-    """Answers with the rate that was taken; None where none was."""
+class RateFinderScreen(ProbeScreen[RateFound]):
+    """Answers with the rate that was taken, and its field; None where none was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -25,7 +25,7 @@ class RateFinderScreen(ProbeScreen[float]):
             "Take the rate",
             key_display="enter",
             id="rate_finder.take",
-            tooltip="Set optimizer.lr to the suggestion",
+            tooltip="Set the rate to the suggestion",
         ),
     ]
     KIND: ClassVar[ProbeKind] = "rate"
@@ -55,13 +55,15 @@ class RateFinderScreen(ProbeScreen[float]):
 
     def draw(self) -> None:
         self.plot.redraw()
-        found, now = self.plot.found, self.plan.experiment.optimizer.parameters.get("lr")
+        found = self.plot.found
         if found is None:
             self.say("Esc stops it.")
         elif found.lr is None:
             self.say(Content.styled(found.message, "$text-warning"), *found.notes)
         else:
-            change = f"enter: optimizer.lr {rate_text(float(now or 0))} → {rate_text(found.lr)}"
+            part, _, name = found.field.partition(".")
+            now = getattr(self.plan.experiment, part).parameters.get(name)
+            change = f"enter: {found.field} {rate_text(float(now or 0))} → {rate_text(found.lr)}"
             self.say(found.message, *found.notes, Content.styled(change, "bold $text-success"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -73,4 +75,4 @@ class RateFinderScreen(ProbeScreen[float]):
     def action_take(self) -> None:
         found = self.plot.found
         if found is not None and found.lr is not None:
-            self.dismiss(found.lr)
+            self.dismiss(found)

@@ -39,6 +39,12 @@ def test_a_rate_that_is_too_low_is_named():
     assert "optimizer.lr = 1e-07 is too low" in done.advice[0]
 
 
+def test_the_rate_is_that_of_the_scheduler_that_sets_it():
+    scheduler = "scheduler={type='OneCycleLR', max_lr=1e-7}"
+    _, done = verdict(reads(f"{WINE}[model]\n{NET}", ["optimizer.lr=0.1", scheduler]), steps=40)
+    assert "scheduler.max_lr = 1e-07 is too low" in done.advice[0]
+
+
 def test_a_rate_that_is_too_high_is_named():
     _, done = verdict(reads(f"{DIABETES}[model]\n{NET}", ["optimizer={type='SGD', lr=1e6}"]), steps=40)
     assert not done.memorised

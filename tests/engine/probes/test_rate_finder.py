@@ -179,6 +179,49 @@ def test_every_kind_of_optimizer_is_driven(optimizer):
     assert bool(last.notes) == ("Muon" in optimizer)
 
 
+WINE = """
+data = {source = "wine", batch_size = 32}
+model = {layers = [{type = "Linear", out_features = 16}, "Tanh", {type = "Linear", out_features = "auto"}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "field"),
+    [
+        ("{type='OneCycleLR', max_lr=0.3}", "scheduler.max_lr"),
+        ("{type='CyclicLR', base_lr=0.01, max_lr=0.3}", "scheduler.max_lr"),
+        ("'OneCycleLR'", "optimizer.lr"),
+        ("{type='CyclicLR', base_lr=0.01}", "optimizer.lr"),
+        ("'CosineAnnealingLR'", "optimizer.lr"),
+        ("{type='SequentialLR', schedulers=['LinearLR', 'StepLR']}", "optimizer.lr"),
+    ],
+)
+def test_what_is_varied_and_offered_is_the_number_that_sets_the_rate(scheduler, field):
+    groups = "groups=[{layers=[2], lr=0.02}]"
+    given = [f"scheduler={scheduler}", f"optimizer={{type='SGD', lr=0.2, {groups}}}"]
+    *taken, last = find_rate(check(reads(WINE, given)), lowest=1e-4, highest=10.0, steps=60)
+    *plain, without = find_rate(check(reads(WINE, given[1:])), lowest=1e-4, highest=10.0, steps=60)
+    assert [step.loss for step in taken] == [step.loss for step in plain]  # the groups' rates stay in proportion
+    assert (last.lr, last.field) == (without.lr, field)
+    assert last.lr is not None
+    (note,) = last.notes
+    assert ("stay in proportion" in note) == (field == "scheduler.max_lr")
+
+
+def test_a_rate_is_offered_that_a_run_takes():
+    given = ["scheduler={type='OneCycleLR', max_lr=0.3}", "optimizer={type='SGD', lr=0.2}"]
+    *_, last = find_rate(check(reads(WINE, given)), lowest=1e-4, highest=10.0, steps=60)
+    assert last.field == "scheduler.max_lr"
+    assert check(reads(WINE, [*given, f"{last.field}={last.lr}"])).highest_lr == pytest.approx(last.lr)
+    assert check(reads(WINE, [*given, f"optimizer.lr={last.lr}"])).highest_lr == pytest.approx(0.3)
+
+
+def test_a_lowest_rate_above_the_suggestion_is_said():
+    given = ["scheduler={type='CyclicLR', base_lr=0.9, max_lr=0.99}", "optimizer={type='Adam', lr=0.2}"]
+    *_, last = find_rate(check(reads(WINE, given)), steps=80)
+    assert last.lr < 0.9 and "scheduler.base_lr = 0.9 is not below it" in last.notes[0]
+
+
 def curve(losses):
     """Steps with these losses, as if each were smoothed already."""
     count = len(losses)

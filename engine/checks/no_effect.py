@@ -1,0 +1,217 @@
+"""Numbers that change nothing, because something else sets what they are for: each a warning that says what does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.catalog import catalog
+from engine.catalog.choices import completed
+from engine.catalog.optimizers import HIDDEN_ONLY
+from engine.catalog.schedulers import EVERY_STEP, rate_field
+from engine.checks.subject import Subject, check, number
+from engine.experiment.document import Choice, Training
+from engine.experiment.mistakes import Mistake, drop, put, value_text
+from engine.experiment.tree import walk
+
+_CYCLED = {"OneCycleLR": (0.85, 0.95), "CyclicLR": (0.8, 0.9)}
+"""Between which values these schedulers move the momentum, if the document does not say."""
+
+_WITHOUT_CHANGE = {
+    ("ConstantLR", "factor"): 1.0,
+    ("LinearLR", "start_factor"): 1.0,
+    ("PolynomialLR", "power"): 0.0,
+}
+"""Values with which these schedulers leave the rate as it is."""
+
+
+def value_of(choice: Choice, name: str) -> object:
+    """A parameter of an optimizer, torch's default where the document does not say; None where it has no such."""
+    if choice.type not in catalog("optimizers"):
+        return None
+    return completed(catalog("optimizers")[choice.type], choice.parameters).get(name)
+
+
+def _default_of(choice: Choice, name: str) -> object:
+    return value_of(Choice(type=choice.type), name)
+
+
+@check
+def rate_is_set_by_the_scheduler(subject: Subject) -> Iterator[Mistake]:
+    """An optimizer's lr beside a scheduler that sets every rate itself: nothing is left for it to say."""
+    optimizer, scheduler = subject.experiment.optimizer, subject.experiment.scheduler
+    lr = number(optimizer, "lr")
+    # A document that was written down whole has every default.
+    if scheduler is None or lr is None or lr == _default_of(optimizer, "lr") or optimizer.type in HIDDEN_ONLY:
+        return
+    max_lr, base_lr = number(scheduler, "max_lr"), number(scheduler, "base_lr")
+    if rate_field(scheduler) == "optimizer.lr" or lr == max_lr or max_lr is None:
+        return
+    if (scheduler.type == "CyclicLR" and base_lr is None) or any("lr" in g.parameters for g in optimizer.groups):
+        return
+    ends = f"between {base_lr:g} and {max_lr:g}" if scheduler.type == "CyclicLR" else f"with max_lr = {max_lr:g}"
+    expected = f"{scheduler.type} sets the rate of every step, {ends}, so it has no effect"
+    fix = "Remove it, or remove scheduler.max_lr, which is optimizer.lr if left out."
+    yield Mistake("optimizer.lr", f"found {value_text(lr)}", expected, fix, optimizer.type, "warning", remedy=drop())
+
+
+@check
+def momentum_is_cycled(subject: Subject) -> Iterator[Mistake]:
+    """A momentum that the scheduler never uses, or limits of a momentum that it does not cycle."""
+    optimizer, scheduler = subject.experiment.optimizer, subject.experiment.scheduler
+    if scheduler is None or scheduler.type not in _CYCLED:
+        return
+    betas = value_of(optimizer, "betas")
+    of_betas = isinstance(betas, list | tuple)
+    momentum = betas[0] if isinstance(betas, list | tuple) and betas else value_of(optimizer, "momentum")
+    cycles = scheduler.parameters.get("cycle_momentum", bool(momentum))
+    limits = [name for name in ("base_momentum", "max_momentum") if name in scheduler.parameters]
+    if not cycles:
+        given = (name for name in limits if scheduler.parameters[name] != _CYCLED[scheduler.type][name[0] == "m"])
+        for name in given:
+            why = "cycle_momentum is off" if momentum else f"{optimizer.type} has no momentum to cycle"
+            found = f"found {value_text(scheduler.parameters[name])}"
+            yield Mistake(
+                f"scheduler.{name}",
+                found,
+                f"{why}, so it has no effect",
+                "Remove it.",
+                scheduler.type,
+                "warning",
+                remedy=drop(),
+            )
+        return
+    usual = _CYCLED[scheduler.type]
+    low, high = number(scheduler, "base_momentum", usual[0]), number(scheduler, "max_momentum", usual[1])
+    if low is None or high is None or not isinstance(momentum, int | float) or low <= momentum <= high:
+        return
+    path = "optimizer.betas" if of_betas else "optimizer.momentum"
+    found = f"found {value_text(optimizer.parameters.get(path.partition('.')[2], momentum))}"
+    expected = f"{scheduler.type} cycles {'the first of them' if of_betas else 'it'} between {low:g} and {high:g}"
+    fix = "Set scheduler.cycle_momentum = false to keep it, or scheduler.base_momentum and max_momentum around it."
+    remedy = put(False, "scheduler.cycle_momentum")
+    yield Mistake(path, found, f"{expected}, so it is never used", fix, optimizer.type, "warning", remedy=remedy)
+
+
+@check
+def warmup_of_a_scheduler_that_warms_up(subject: Subject) -> Iterator[Mistake]:
+    """A warm-up before OneCycleLR, which rises by itself: the rate would rise twice."""
+    scheduler = subject.experiment.scheduler
+    if scheduler is None or scheduler.type not in EVERY_STEP or not scheduler.warmup_epochs:
+        return
+    over = "over pct_start of the run" if scheduler.type == "OneCycleLR" else "over step_size_up"
+    expected = f"{scheduler.type} rises from a low rate by itself, {over}, and waits for the warm-up"
+    found = f"found {value_text(scheduler.warmup_epochs)}"
+    yield Mistake("scheduler.warmup_epochs", found, expected, "Remove it.", scheduler.type, "warning", remedy=drop())
+
+
+@check
+def plateau_is_looked_for_once_an_epoch(subject: Subject) -> Iterator[Mistake]:
+    """ReduceLROnPlateau at every step: the metric that it watches is measured once an epoch."""
+    scheduler = subject.experiment.scheduler
+    if scheduler is not None and scheduler.type == "ReduceLROnPlateau" and scheduler.interval == "step":
+        expected = "its metric is measured once an epoch"
+        yield Mistake("scheduler.interval", 'found "step"', expected, "Remove it.", scheduler.type, remedy=drop())
+
+
+@check
+def scheduler_keeps_the_rate(subject: Subject) -> Iterator[Mistake]:
+    """A scheduler whose limits leave it no room: the rate never changes, or changes the wrong way."""
+    optimizer, scheduler = subject.experiment.optimizer, subject.experiment.scheduler
+    if scheduler is None:
+        return
+    for (type, name), value in _WITHOUT_CHANGE.items():
+        end = number(scheduler, "end_factor", 1.0) if type == "LinearLR" else value
+        if scheduler.type == type and number(scheduler, name) == value == end:
+            fix, found = "Set it to another value, or remove the scheduler.", f"found {value:g}"
+            yield Mistake(f"scheduler.{name}", found, "the rate never changes", fix, type, "warning")
+    lr = number(optimizer, "lr", _number(_default_of(optimizer, "lr")))
+    lowest = {"ReduceLROnPlateau": "min_lr", "CosineAnnealingLR": "eta_min", "CosineAnnealingWarmRestarts": "eta_min"}
+    if scheduler.type == "CyclicLR":
+        top, name = number(scheduler, "max_lr", lr), "base_lr"
+    else:
+        top, name = lr, lowest.get(scheduler.type, "")
+    bottom = number(scheduler, name) if name else None
+    if bottom is None or top is None or bottom < top:
+        return
+    ruled = rate_field(scheduler)
+    happens = "the rate rises" if bottom > top and scheduler.type != "ReduceLROnPlateau" else "the rate never changes"
+    expected = f"{ruled} is {top:g}, so {happens}"
+    fix = f"Set it below {top:g}."
+    yield Mistake(f"scheduler.{name}", f"found {value_text(bottom)}", expected, fix, scheduler.type, "warning")
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@check
+def there_is_no_decay_to_change(subject: Subject) -> Iterator[Mistake]:
+    """no_bias_decay or decoupled_weight_decay where weight_decay is 0."""
+    optimizer = subject.experiment.optimizer
+    decays = [value_of(optimizer, "weight_decay"), *(g.parameters.get("weight_decay", 0) for g in optimizer.groups)]
+    if optimizer.type in HIDDEN_ONLY or any(decays):
+        return
+    for name, on in (
+        ("no_bias_decay", optimizer.no_bias_decay),
+        ("decoupled_weight_decay", optimizer.parameters.get("decoupled_weight_decay") is True),
+    ):
+        if on:
+            expected = f"weight_decay of {optimizer.type} is 0, so it has no effect"
+            fix = "Set optimizer.weight_decay to 0.01, say, or remove it."
+            yield Mistake(f"optimizer.{name}", "found true", expected, fix, optimizer.type, "warning", remedy=drop())
+
+
+@check
+def dampening_without_momentum(subject: Subject) -> Iterator[Mistake]:
+    """SGD's dampening is of its momentum."""
+    optimizer = subject.experiment.optimizer
+    value = number(optimizer, "dampening")
+    if optimizer.type == "SGD" and value and not value_of(optimizer, "momentum"):
+        expected, fix = "momentum is 0, so it has no effect", "Set optimizer.momentum to 0.9, say, or remove it."
+        found = f"found {value_text(value)}"
+        yield Mistake("optimizer.dampening", found, expected, fix, "SGD", "warning", remedy=drop())
+
+
+@check
+def rewinds_are_off(subject: Subject) -> Iterator[Mistake]:
+    """A number of rewinds for a run that does not rewind."""
+    training = subject.experiment.training
+    if training.on_not_finite == "stop" and training.max_rewinds != Training.model_fields["max_rewinds"].default:
+        expected = 'training.on_not_finite is "stop", so it has no effect'
+        fix = 'Set training.on_not_finite = "rewind", or remove it.'
+        yield Mistake(
+            "training.max_rewinds", f"found {training.max_rewinds}", expected, fix, severity="warning", remedy=drop()
+        )
+
+
+@check
+def labels_are_smoothed_away(subject: Subject) -> Iterator[Mistake]:
+    """A label_smoothing of 1 gives every class the same target."""
+    loss = subject.experiment.loss
+    if loss.type == "CrossEntropyLoss" and number(loss, "label_smoothing") == 1:
+        expected, fix = "every class is then the same target, so the labels have no effect", "Set it to 0.1, say."
+        yield Mistake("loss.label_smoothing", "found 1", expected, fix, loss.type, "warning", remedy=put(0.1))
+
+
+@check
+def padding_mode_without_padding(subject: Subject) -> Iterator[Mistake]:
+    """How a convolution pads, where it does not pad."""
+    for place in walk(subject.experiment.model.layers):
+        parameters = place.layer.parameters
+        mode = parameters.get("padding_mode", "zeros")
+        if place.layer.type.startswith("Conv") and mode != "zeros" and parameters.get("padding", 0) in (0, "valid"):
+            expected, fix = "padding is 0, so it has no effect", 'Set padding = "same", or remove it.'
+            path, found = f"{place.path}.padding_mode", f"found {value_text(mode)}"
+            yield Mistake(path, found, expected, fix, place.layer.type, "warning", remedy=drop())
+
+
+@check
+def r2_of_one_sample(subject: Subject) -> Iterator[Mistake]:
+    """R² is watched on a single sample, of which there is none."""
+    stopping, description = subject.experiment.training.early_stopping, subject.description
+    if stopping is None or description is None or stopping.monitor != "val_r2" or description.val_samples != 1:
+        return
+    expected = "R² needs at least 2 samples, and the validation part has 1, so no epoch is best"
+    fix = "Hold back more samples, or watch val_loss."
+    path = "training.early_stopping.monitor"
+    yield Mistake(path, 'found "val_r2"', expected, fix, severity="warning", remedy=put("val_loss"))
