@@ -220,6 +220,7 @@ def check(draft: Draft | Experiment, recorded: Recorded = NOTHING) -> Plan:
     mistakes += _memory_mistakes(weights_bytes, memory_bytes, device)
 
     files = wanted(layers)
+    mistakes += [file.mistake for file in files if file.mistake is not None]
     said = draft.with_mistakes(mistakes)
     if all(mistake.severity != "error" for mistake in said):
         experiment = _completed(experiment)

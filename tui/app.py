@@ -20,6 +20,7 @@ from textual.widget import Widget
 from engine.experiment import Draft, Refused, is_file
 from engine.training.commands import Hold, Simple
 from engine.training.events import Reason
+from engine.user_folders import home
 from tui.background import Background
 from tui.design import Design
 from tui.documents import Documents
@@ -568,13 +569,17 @@ class Deck(MeteredApp):
         for name, theme in THEMES.items():
             yield SystemCommand(f"Theme: {name}", "How the deck is coloured", self._wears(theme.name))
         yield SystemCommand("Theme: more …", "Every theme that Textual comes with", self.search_themes)
-        yield SystemCommand("Save a picture", "This screen as an SVG file", self.deliver_screenshot)
+        yield SystemCommand("Save a picture", "This screen as an SVG file", self._save_picture)
 
     def _runs_action(self, action: str, node: Any) -> Callable[[], Any]:
         async def run() -> None:
             await self.run_action(action, node)
 
         return run
+
+    def _save_picture(self) -> None:
+        # Into the folder for downloads; of a ~ that stands for no folder, a folder of that name would be made.
+        self.deliver_screenshot(path=None if home() else str(Path.cwd()))
 
     def _wears(self, theme: str) -> Callable[[], None]:
         return lambda: setattr(self, "theme", theme)

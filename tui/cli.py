@@ -575,7 +575,7 @@ def _runs_dir(option: str | None) -> Path:
     from engine.runs import runs_dir
     from tui.settings import read_settings, settings_file
 
-    if option is None and not os.environ.get("TORCHDECK_RUNS") and settings_file().is_file():
+    if option is None and not os.environ.get("TORCHDECK_RUNS") and (file := settings_file()) and os.path.isfile(file):
         settings, wrong = read_settings()
         _print_mistakes(one for one in wrong if one.key in ("", "runs_dir"))
         option = settings.runs_dir

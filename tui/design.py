@@ -13,6 +13,7 @@ from engine.editing.history import History
 from engine.editing.text import set_value
 from engine.experiment import Draft, reads
 from engine.experiment.overrides import override_value
+from engine.user_folders import expanded
 
 if TYPE_CHECKING:
     from engine.plan import Plan
@@ -90,10 +91,10 @@ class Design:
     def changed_outside(self, path: Path) -> bool:
         """Whether a file holds what this deck has neither read from it nor written to it."""
         try:
-            there = path.expanduser().read_bytes()
+            there = expanded(path).read_bytes()
         except OSError:
             return False  # there is none, or writing it will say what is wrong
-        known = self.path is not None and path.expanduser().resolve() == self.path.expanduser().resolve()
+        known = self.path is not None and expanded(path).resolve() == expanded(self.path).resolve()
         return there != (self.base if known else self.text).encode()
 
     def save(self, path: Path) -> None:
@@ -102,7 +103,7 @@ class Design:
         Raises:
             OSError: it cannot be written there.
         """
-        path = path.expanduser()
+        path = expanded(path)
         write_aside(path, self.text)
         self.path, self.source, self.saved, self.base = path, str(path), self.text, self.text
         self.history.end_group()

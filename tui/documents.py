@@ -17,6 +17,7 @@ from textual.app import SuspendNotSupported
 from engine.editing.command_line import train_command
 from engine.editing.layers import EMPTY
 from engine.experiment import preset_names, preset_text, reads
+from engine.user_folders import expanded, home_problem
 from tui.design import Design
 from tui.picking import Item
 from tui.quantities import ago_text
@@ -82,7 +83,7 @@ class Documents:
             elif choice == ANOTHER.name:
                 self.save(design, ask=True, then=then)
 
-        same = design.path is not None and path.expanduser().resolve() == design.path.expanduser().resolve()
+        same = design.path is not None and expanded(path).resolve() == expanded(design.path).resolve()
         is_ = " was changed by something else since it was read." if same else " is there already."
         self._deck.push_screen(QuitScreen(path.name, is_, OF_A_FILE, title="Replace the file?"), answered)
 
@@ -130,7 +131,7 @@ class Documents:
 
     def open(self, path: Path) -> None:
         """Open a file; one that cannot be read says why on the design screen."""
-        path = path.expanduser()
+        path = expanded(path)
         already = next((d for d in self._deck.designs if d.path and d.path.resolve() == path.resolve()), None)
         if already is not None and already.unsaved:
             self._deck.open_design(already)
@@ -145,7 +146,7 @@ class Documents:
         draft = reads(leftover.text, origin=leftover.source)
         design = Design(draft, leftover.source, leftover.path)
         design.saved, design.base = "", leftover.base
-        self.unsaved.keep(design)
+        self.keep(design)
         with suppress(OSError):
             leftover.file.unlink()
         self._deck.open_design(design)
@@ -234,7 +235,9 @@ class Documents:
 def _refuse_path(line: str) -> str:
     if not line.strip():
         return "Type the name of a file."
-    path = Path(line.strip()).expanduser()
+    if problem := home_problem(line.strip()):
+        return f"{problem[0].upper()}{problem[1:]}: write the whole path."
+    path = expanded(line.strip())
     if path.is_dir():
         return "That is a folder: name a file in it."
     if not path.absolute().parent.is_dir():

@@ -62,6 +62,7 @@ def run_deck(
     # Before any thread: one that begins earlier leaves the engine's an arena that gives freed memory back.
     keep_freed_memory()
     settings, wrong = read_settings()
+    remembered, why_not = memory_file()
     deck = Deck(
         runs_dir,
         draft,
@@ -73,8 +74,8 @@ def run_deck(
         hold=hold,
         producer=producer,
         settings=settings,
-        memory=Memory(memory_file()),
-        wrong=map(str, wrong),
+        memory=Memory(remembered),
+        wrong=[*map(str, wrong), *filter(None, [why_not])],
     )
     terminal = Terminal()
     signals = _Signals(deck, interrupt_signals(settings))

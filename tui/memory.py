@@ -115,12 +115,13 @@ class Memory:
             self._changed.clear()
 
 
-def memory_file() -> Path | None:
-    """Where the deck remembers; None where nothing can be kept."""
+def memory_file() -> tuple[Path | None, str]:
+    """Where the deck remembers; or None, and a sentence on why nothing can be kept."""
     try:
-        return state_dir() / "deck.json"
-    except (OSError, RuntimeError):
-        return None
+        return state_dir() / "deck.json", ""
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return None, f"The deck keeps nothing for the next time ({why}). Set XDG_STATE_HOME to a folder."
 
 
 def _newest(kept: dict[str, K]) -> dict[str, Any]:

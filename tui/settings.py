@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from engine.user_folders import config_folder
+
 
 class Settings(BaseModel):
     """The settings. A field's description is its help; its default is what a deck without a file has."""
@@ -61,15 +63,20 @@ class Wrong:
         return f"{place} {self.found}{'; expected ' if self.expected else ''}{self.expected}. {self.fix}"
 
 
-def settings_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """$XDG_CONFIG_HOME/torchdeck/settings.toml or ~/.config/torchdeck/settings.toml; it need not be there."""
-    base = environ.get("XDG_CONFIG_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path("~/.config").expanduser()) / "torchdeck" / "settings.toml"
+def settings_file(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """$XDG_CONFIG_HOME/torchdeck/settings.toml or ~/.config/torchdeck/settings.toml; it need not be there.
+
+    None where there is no home folder to look in.
+    """
+    folder = config_folder(environ)
+    return None if folder is None else folder / "settings.toml"
 
 
 def read_settings(file: Path | None = None) -> tuple[Settings, list[Wrong]]:
     """The settings of a file, or of the person's own; a field with a mistake has its default. No mistake is raised."""
     file = file or settings_file()
+    if file is None:
+        return Settings(), []
     try:
         given = tomllib.loads(file.read_bytes().decode("utf-8"))
     except FileNotFoundError:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import errno
 from pathlib import Path
+
+from engine.user_folders import NO_HOME, state_folder
 
 
 def state_dir() -> Path:
-    """$XDG_STATE_HOME/torchdeck or ~/.local/state/torchdeck, the owner's alone; made where it is not there.
+    """The user's state folder, the owner's alone; made where it is not there.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: there is no home folder, or it cannot be made.
     """
     folder = state_path()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -21,7 +23,9 @@ def state_path() -> Path:
     """The same, made or not.
 
     Raises:
-        RuntimeError: there is no home folder.
+        OSError: there is no home folder.
     """
-    base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "torchdeck"
+    folder = state_folder()
+    if folder is None:
+        raise FileNotFoundError(errno.ENOENT, NO_HOME)
+    return folder

@@ -55,7 +55,7 @@ def open_log() -> tuple[int, str]:
         if path.exists() and path.stat().st_size > LOG_BYTES:
             flags |= os.O_TRUNC
         return os.open(path, flags, 0o600), str(path)
-    except (OSError, RuntimeError):  # RuntimeError: there is no home folder
+    except OSError:
         return tempfile.mkstemp(prefix="torchdeck-", suffix=".log")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from engine.user_folders import expanded
 from tui.design import Design, write_aside
 from tui.state import state_dir
 
@@ -63,9 +64,9 @@ class UnsavedFiles:
 
     def drop(self, design: Design) -> None:
         """A document was saved, or is given up."""
-        file = self._file(design)
-        self._written.pop(file, None)
         with suppress(OSError):
+            file = self._file(design)
+            self._written.pop(file, None)
             file.unlink(missing_ok=True)
 
     def _file(self, design: Design) -> Path:
@@ -74,7 +75,11 @@ class UnsavedFiles:
     def leftovers(self) -> list[Leftover]:
         """What decks that are gone have left, the newest first; files that are no such record are passed over."""
         found = []
-        for file in self.folder.glob("*.json"):
+        try:
+            files = list(self.folder.glob("*.json"))
+        except OSError:  # there is no such folder, and it cannot be made
+            return []
+        for file in files:
             record = _read(file)
             if record is None or _started(int(record["pid"])) == record["started"]:
                 continue
@@ -126,7 +131,7 @@ class RecentFiles:
 
     def add(self, path: Path) -> None:
         """Remember a file."""
-        path = path.expanduser().absolute()
+        path = expanded(path).absolute()
         paths = [path, *(other for other in self.list() if other != path)][: self.MOST]
         with suppress(OSError):
             write_aside(self.file, json.dumps([str(p) for p in paths]))

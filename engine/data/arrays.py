@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from engine.data.dataset import Dataset, dataset
 from engine.data.description import InputKind, Task
 from engine.data.splits import Split
 from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.user_folders import expanded
 
 Array = NDArray[Any]
 
@@ -61,7 +61,7 @@ class _Wrong:
 
 def _read(path: str) -> dict[str, Array]:
     """The arrays that are known by name, as they stand in the file."""
-    file = Path(os.path.expanduser(path))
+    file = expanded(path)
 
     def refused(found: str, expected: str, fix: str) -> Refused:
         return Refused(_Wrong(found, expected, fix).mistake(path))

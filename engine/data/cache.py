@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from engine import user_folders
 from engine.private_files import replace_file
 
 
 def cache_folder() -> Path:
-    """`torchdeck` under XDG_CACHE_HOME, or under ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "torchdeck"
+    """The user's cache folder, made or not.
+
+    Raises:
+        OSError: there is no home folder.
+    """
+    folder = user_folders.cache_folder()
+    if folder is None:
+        raise FileNotFoundError(errno.ENOENT, f"there is no cache folder: {user_folders.NO_HOME}")
+    return folder
 
 
 def read_cached(name: str, key: dict[str, Any]) -> Any | None:
@@ -26,7 +32,7 @@ def read_cached(name: str, key: dict[str, Any]) -> Any | None:
         if json.loads(head) != {**key, "sha256": hashlib.sha256(body).hexdigest()}:
             return None
         return json.loads(body)
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError):
         return None
 
 
@@ -34,7 +40,7 @@ def keep_cached(name: str, key: dict[str, Any], value: Any) -> None:
     """Keep `value` under `name` for `key`. A folder that cannot be written keeps nothing, and that is no error."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     head = json.dumps({**key, "sha256": hashlib.sha256(body).hexdigest()}).encode()
-    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
+    with suppress(OSError):
         file = _file(name, key)
         file.parent.parent.mkdir(parents=True, exist_ok=True)
         file.parent.mkdir(mode=0o700, exist_ok=True)

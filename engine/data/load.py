@@ -22,6 +22,7 @@ from engine.data.unknown_tokens import unknown_warnings
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, Refused, drop
 from engine.free_memory import free_host_memory
+from engine.user_folders import expanded
 
 ON_THE_WAY = ("batch_size", "memory_share", "workers")
 """What [data] says on how samples get to the device; neither they nor what is said of them depends on it."""
@@ -81,14 +82,14 @@ def _described(_state: tuple[object, ...], data: str, seed: int, recorded: Recor
 
 def fingerprint(data: Data, seed: int) -> tuple[object, ...]:
     """What decides on the samples: the document's words, the seed, and the state of the files that are named."""
-    source, _ = parsed(data)
-    files = source.files() if source is not None else ()
+    source, mistakes = parsed(data)
+    files = source.files() if source is not None and not mistakes else ()
     return (the_same(data), seed, str(Path.cwd()), *map(_state, files))
 
 
 def _state(path: str) -> tuple[int, int, int]:
     try:
-        status = os.stat(os.path.expanduser(path))
+        status = os.stat(expanded(path))
     except (OSError, ValueError):
         return (0, 0, 0)
     return (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -96,8 +97,8 @@ def _state(path: str) -> tuple[int, int, int]:
 
 def to_download(data: Data) -> str:
     """A sentence on what is downloaded before the first step; empty where all is here."""
-    source, _ = parsed(data)
-    return source.to_download() if source is not None else ""
+    source, mistakes = parsed(data)
+    return source.to_download() if source is not None and not mistakes else ""
 
 
 def fetch(data: Data) -> bool:

@@ -9,6 +9,7 @@ from engine.data.spans import Fold
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, unknown_name
 from engine.experiment.validation import mistakes_of
+from engine.user_folders import home_problem
 
 
 def source_mistakes(data: Data) -> list[Mistake]:
@@ -62,7 +63,18 @@ def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
             return None, mistakes
     if not mistakes:
         mistakes += source.contradictions(data)
-    return source, mistakes
+    return source, [*mistakes, *_without_a_home(source)]
+
+
+def _without_a_home(source: Source) -> list[Mistake]:
+    """The paths that begin with a `~` which stands for no folder, and downloads that have no folder to go to."""
+    mistakes = []
+    for name in type(source).model_fields:
+        value = getattr(source, name)
+        names_a_file = name in ("path", "root") or name.endswith("_path")
+        if names_a_file and isinstance(value, str) and (problem := home_problem(value)):
+            mistakes.append(Mistake(f"data.{name}", f"{value}: {problem}", "", "Write the whole path."))
+    return mistakes or source.homeless()
 
 
 def _fold_mistakes(data: Data) -> list[Mistake]:

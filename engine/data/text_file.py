@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
 from engine.free_memory import free_host_memory
+from engine.user_folders import expanded
 
 BYTES_PER_BYTE = 24
 """Memory that reading a byte of text takes at most, with its numbers and windows."""
@@ -18,7 +18,7 @@ def read_text(path: str, at: str = "data.path") -> str:
     Raises:
         Refused: it is not there, no regular file, too large for memory, empty, or not UTF-8.
     """
-    file = Path(os.path.expanduser(path))
+    file = expanded(path)
 
     def refused(found: str, expected: str, fix: str) -> Refused:
         return Refused(Mistake(at, found, expected, fix, subject=path))

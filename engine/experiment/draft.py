@@ -18,6 +18,7 @@ from engine.experiment.mistakes import Mistake, Refused, unknown_name
 from engine.experiment.overrides import apply_overrides
 from engine.experiment.presets import preset_names, preset_text
 from engine.experiment.validation import Location, by_place, mistakes_of
+from engine.user_folders import expanded, home_problem
 
 MAX_DOCUMENT_BYTES = 1 << 20
 
@@ -159,7 +160,7 @@ def _data(file: str) -> Mistake | None:
 def source_text(preset_or_file: str | Path) -> str | Mistake:
     """The TOML text of a preset or a file, or why there is none."""
     name = str(preset_or_file)
-    path = Path(name)
+    path = expanded(name)
     if mistake := _data(name):
         return mistake
     if not is_file(name):
@@ -179,6 +180,8 @@ def source_text(preset_or_file: str | Path) -> str | Mistake:
             return Mistake(name, found, "TOML is UTF-8 without one", "Save the file without it.")
         return content.decode("utf-8")
     except FileNotFoundError:
+        if problem := home_problem(name):
+            return Mistake(name, problem, "", "Write the whole path.")
         return Mistake(
             name, "there is no such file", "", "Correct the path, or name a preset: torchdeck presets lists them."
         )

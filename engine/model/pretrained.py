@@ -24,6 +24,7 @@ from engine.experiment.tree import by_path
 from engine.model.backbone import TYPE, Backbone
 from engine.model.backbone_mistakes import weights_of
 from engine.model.published_models import Weights, weights_member
+from engine.user_folders import home_problem
 
 SILENCE_S = 30.0
 """How long a server may say nothing before it is given up."""
@@ -46,8 +47,17 @@ class Wanted:
         return self.file.is_file()
 
     @property
+    def mistake(self) -> Mistake | None:
+        """That there is no folder for the weights: of a `~` that stands for none, torch would make a folder."""
+        problem = home_problem(self.file)
+        found = f"there is no folder for the weights of {self.model}: {problem}"
+        return Mistake(f"{self.path}.weights", found, "", "Set TORCH_HOME to a folder.", TYPE) if problem else None
+
+    @property
     def note(self) -> str:
         """One sentence on whether the weights are here."""
+        if self.mistake is not None:
+            return "Its weights have no folder to lie in: set TORCH_HOME to one."
         if self.is_here:
             return f"Its weights are here: {self.file}."
         return f"Its weights are not here yet: {self.weights.megabytes:.0f} MB are downloaded when the run starts."
@@ -92,6 +102,8 @@ def load_published(network: nn.Module) -> None:
 def _fetched(each: Wanted) -> Mistake | None:
     """Why a file cannot be had; None when it is here and right."""
     where = f"{each.path}.weights"
+    if each.mistake is not None:
+        return each.mistake
     if not each.is_here:
         try:
             each.file.parent.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,7 @@ from engine.runs.hold import Hold
 from engine.runs.process import this_process
 from engine.training.commands import Command
 from engine.training.events import Device, Event, Step
+from engine.user_folders import expanded, home_problem
 
 EXPERIMENT = "experiment.toml"
 ENVIRONMENT = "environment.json"
@@ -51,10 +52,9 @@ _CHOOSE_ANOTHER = "Choose another folder with --runs-dir DIR or TORCHDECK_RUNS."
 def runs_dir(option: str | Path | None = None) -> Path:
     """Where runs are kept: what `--runs-dir` says, else TORCHDECK_RUNS, else `./runs`. As an absolute path."""
     chosen = option or os.environ.get("TORCHDECK_RUNS") or "runs"
-    try:
-        return Path(chosen).expanduser().absolute()
-    except RuntimeError as error:
-        raise Refused(Mistake(str(chosen), "the home folder is not known", "", _CHOOSE_ANOTHER)) from error
+    if problem := home_problem(chosen):
+        raise Refused(Mistake(str(chosen), problem, "", _CHOOSE_ANOTHER))
+    return expanded(chosen).absolute()
 
 
 class RunDirectory:

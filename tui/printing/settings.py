@@ -9,13 +9,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from engine.user_folders import NO_HOME
 from tui.keymap import checked, declared
 from tui.printing.text import columns, plain
 from tui.settings import Settings, read_settings, toml_value
 
 
-def settings_as_dict(file: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Every setting: its value, default, help, and where the value is from; and every mistake of the file."""
+def settings_as_dict(file: Path | None, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Every setting: its value, default, help, and where the value is from; and every mistake of the file.
+
+    Args:
+        file: the settings' file; None where there is no home folder for one.
+    """
     settings, wrong = read_settings(file)
     mistakes = [str(one) for one in wrong]
     right = checked(settings.keymap, lambda id_, what: mistakes.append(f"{file}: keymap.{id_} {what}"))
@@ -30,7 +35,8 @@ def settings_as_dict(file: Path, environ: Mapping[str, str] = os.environ) -> dic
         if name == "keymap":
             value = {id_: keys for id_, keys in settings.keymap.items() if id_ in right}
         fields[name] = {"value": value, "default": default, "from": source, "help": field.description}
-    return {"file": str(file), "exists": file.exists(), "settings": fields, "mistakes": mistakes}
+    there = file is not None and os.path.exists(file)
+    return {"file": str(file) if file is not None else None, "exists": there, "settings": fields, "mistakes": mistakes}
 
 
 def print_settings(shown: Mapping[str, Any], out: TextIO) -> None:
@@ -44,7 +50,8 @@ def print_settings(shown: Mapping[str, Any], out: TextIO) -> None:
             rows += [(f"  {id_}", toml_value(keys), by, "", "") for id_, keys in one["value"].items()]
         else:
             rows.append((name, toml_value(one["value"]), by, toml_value(one["default"]), one["help"]))
-    print(f"{plain(shown['file'])}{there}\n\n{columns(rows)}\n", file=out)
+    file = plain(shown["file"]) + there if shown["file"] else f"There is no settings file: {NO_FILE}"
+    print(f"{file}\n\n{columns(rows)}\n", file=out)
     print("torchdeck settings --edit opens the file in $EDITOR, with every setting and key in it.", file=out)
 
 
@@ -65,11 +72,16 @@ def file_to_edit() -> str:
     return "\n".join(lines) + "\n"
 
 
-def edit_file(file: Path) -> str:
+NO_FILE = f"{NO_HOME}. Set XDG_CONFIG_HOME to a folder."
+
+
+def edit_file(file: Path | None) -> str:
     """Open the file in $VISUAL or $EDITOR, written with every default where it is not there; why not, or nothing."""
+    if file is None:
+        return f"There is no settings file to edit: {NO_FILE}"
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
-        if not file.exists():
+        if not os.path.exists(file):
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file.write_text(file_to_edit(), encoding="utf-8")
     except OSError as error:

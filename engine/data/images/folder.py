@@ -19,6 +19,7 @@ from engine.data.spellings import look_alike, united, united_note
 from engine.data.words import one_form
 from engine.experiment.mistakes import Mistake, Refused, nearest, unknown_name
 from engine.printable import is_printable, printable
+from engine.user_folders import expanded
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm")
 
@@ -122,7 +123,7 @@ def listed(
     Raises:
         Refused: it cannot be listed, or there are no classes in it to be told apart.
     """
-    root = os.path.abspath(os.path.expanduser(path))
+    root = os.path.abspath(expanded(path))
     folder = Folder(root, kind=kind, only=only, exclude=exclude, recorded=recorded)
     entries = _entries_of_root(folder, path)
     folders = [entry.name for entry in entries if _is_folder(entry)]
@@ -141,7 +142,7 @@ def listed(
 
 def watched(path: str) -> tuple[str, ...]:
     """The folders whose time of change tells that files have come or gone: the root and two levels below it."""
-    root = os.path.expanduser(path)
+    root = str(expanded(path))
     found = [root]
     for level in (_subfolders(root), (inner for folder in _subfolders(root) for inner in _subfolders(folder))):
         found += level

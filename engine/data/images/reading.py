@@ -239,8 +239,8 @@ def _opened(found: Found, total: int, size: Size, wanted: Wanted, name: str) -> 
             )
             return None
         return _PixelFile(folder, found.channels)
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
-        found.why_not = f"the cache folder cannot be written ({error})"
+    except OSError as error:
+        found.why_not = f"the cache folder cannot be written ({error.strerror or error})"
         return None
 
 

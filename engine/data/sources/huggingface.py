@@ -11,6 +11,7 @@ from engine.data.sources.table import Columns as Names
 from engine.data.sources.text import LabelColumn, TextColumn, Tokenised, same_column
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake
+from engine.user_folders import NO_HOME, expanded, home
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -56,9 +57,17 @@ class HuggingFace(Tokenised):
         """One column for both."""
         return same_column(self.text, self.target)
 
+    def homeless(self) -> list[Mistake]:
+        """A data set of the Hub is downloaded below HF_HOME, XDG_CACHE_HOME or the home folder."""
+        placed = os.environ.get("HF_HOME") or os.environ.get("XDG_CACHE_HOME") or home()
+        if placed or expanded(self.path).is_dir():
+            return []
+        found = f"there is no folder to download to: {NO_HOME}"
+        return [Mistake("data.path", found, "", "Set HF_HOME to a folder.")]
+
     def files(self) -> tuple[str, ...]:
         """The folder, where it is one."""
-        return (self.path,) if os.path.isdir(os.path.expanduser(self.path)) else ()
+        return (self.path,) if expanded(self.path).is_dir() else ()
 
     def load(self, split: Split) -> Dataset:
         """Tokens (T,), padded with 0 behind, and the number of the class."""

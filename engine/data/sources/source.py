@@ -75,6 +75,10 @@ class Source(BaseModel, ABC):
         """Whether its samples are there without a file of the person's and without a download."""
         return "path" not in cls.model_fields
 
+    def homeless(self) -> list[Mistake]:
+        """What cannot be downloaded because this user has no home folder to put it in."""
+        return []
+
     @abstractmethod
     def load(self, split: Split) -> Dataset:
         """The samples, parted as `split` says. Nothing of the other parts reaches what is learned from the first.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,6 +12,7 @@ from engine.data.sources.table import Columns as Names
 from engine.data.sources.table import Delimiter
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, drop
+from engine.user_folders import expanded
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -97,7 +97,7 @@ class Text(Tokenised):
 
     def contradictions(self, data: Data) -> list[Mistake]:
         """Columns and files that a folder does not have."""
-        if not os.path.isdir(os.path.expanduser(self.path)):
+        if not expanded(self.path).is_dir():
             mistakes = same_column(self.text, self.target)
             if self.exclude:
                 found, fix = "it is for folders", "Remove it; data.classes says which labels to take."
@@ -121,7 +121,7 @@ class Text(Tokenised):
 
     def files(self) -> tuple[str, ...]:
         """All files that rows come from; of a folder, it and two levels below it."""
-        if os.path.isdir(os.path.expanduser(self.path)):
+        if expanded(self.path).is_dir():
             from engine.data.images.folder import watched
 
             return watched(self.path)
@@ -134,7 +134,7 @@ class Text(Tokenised):
         from engine.data.texts.tables import Columns, from_files
 
         recorded = split.recorded.classes
-        if os.path.isdir(os.path.expanduser(self.path)):
+        if expanded(self.path).is_dir():
             found = from_folder(self.path, self.classes, self.exclude, recorded)
         else:
             columns = Columns(

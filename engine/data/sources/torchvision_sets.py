@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from engine import user_folders
 from engine.data.cache import cache_folder
 from engine.data.sources.images import Side
 from engine.data.sources.source import Source
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, Refused
+from engine.user_folders import expanded
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -159,8 +161,15 @@ class TorchvisionSet(Source):
             return False
         return self.validation_from == "test" or (split.validation == 0 and split.fold is None)
 
+    def homeless(self) -> list[Mistake]:
+        """Without `root` the cache folder is needed."""
+        if self.root is not None or user_folders.cache_folder() is not None:
+            return []
+        found = f"there is no folder to download to: {user_folders.NO_HOME}"
+        return [Mistake("data.root", found, "", "Set data.root to a folder: --set data.root=FOLDER.")]
+
     def _folder(self) -> Path:
-        return Path(os.path.expanduser(self.root)) if self.root is not None else cache_folder() / FOLDER
+        return expanded(self.root) if self.root is not None else cache_folder() / FOLDER
 
     def _published(self) -> Published:
         from engine.data.published.load import Published

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import os
 import stat
 from pathlib import Path
 
 from engine.data.progress import progress
 from engine.experiment.mistakes import Mistake, Refused, nearest
 from engine.free_memory import free_host_memory
+from engine.user_folders import expanded
 
 _AT_ONCE = 1 << 20
 _MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip"}
@@ -27,7 +27,7 @@ def size_of(where: str, path: str) -> int:
     Raises:
         Refused: it is not there, no regular file, empty, or may not be read.
     """
-    file = Path(os.path.expanduser(path))
+    file = expanded(path)
     try:
         status = file.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -74,7 +74,7 @@ def check_text(where: str, path: str, size: int) -> None:
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     done = lines = 0
-    with open(os.path.expanduser(path), "rb") as file:
+    with open(expanded(path), "rb") as file:
         while chunk := file.read(_AT_ONCE):
             for mark, what in _MARKS.items() if not done else ():
                 if chunk.startswith(mark):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from engine.data.progress import progress
 from engine.data.tables.files import check_text, refuse_what_does_not_fit, refused, size_of
 from engine.data.words import one_form
 from engine.experiment.mistakes import Mistake, Refused, unknown_name
+from engine.user_folders import expanded
 
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
@@ -112,7 +112,7 @@ def _read(where: str, path: str, delimiter: str) -> Table:
 
 def bytes_in_memory(path: str, size: int) -> int:
     """What a file of text takes while it is read, judged by how many fields its beginning has."""
-    with open(os.path.expanduser(path), "rb") as file:
+    with open(expanded(path), "rb") as file:
         head = file.read(_HEAD)
     fields = head.count(b"\n") + max(head.count(mark.encode()) for mark in DELIMITERS) + 1
     return _AT_LEAST + 2 * size + size * fields // len(head) * _CELL_BYTES
@@ -167,7 +167,7 @@ def _columns(names: list[str], rows: Iterable[tuple[int, Row]]) -> tuple[pl.Data
 def _separated(
     where: str, path: str, size: int, delimiter: str, faults: _Faults
 ) -> tuple[list[str], Iterator[tuple[int, Row]], tuple[str, ...]]:
-    raw = open(os.path.expanduser(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
+    raw = open(expanded(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
     file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
     head = file.readline()
     file.seek(0)
@@ -277,7 +277,7 @@ def _json_lines(
     Args:
         texts: gets the columns that hold texts, as rows are read.
     """
-    raw = open(os.path.expanduser(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
+    raw = open(expanded(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
     file = io.TextIOWrapper(raw, encoding="utf-8-sig")
     names: list[str] = []
     for number, line in enumerate(file, 1):
@@ -356,9 +356,9 @@ def _text(value: Any) -> str | None:
 
 
 def _parquet(where: str, path: str) -> Table:
-    expanded = os.path.expanduser(path)
+    file = str(expanded(path))
     try:
-        lazy = pl.scan_parquet(expanded, glob=False)
+        lazy = pl.scan_parquet(file, glob=False)
         columns = len(lazy.collect_schema())
         rows = int(lazy.select(pl.len()).collect().item())
         refuse_what_does_not_fit(where, path, rows * columns * _CELL_BYTES)

@@ -5,9 +5,7 @@ https://huggingface.co/docs/datasets. Nothing that comes with a data set is run.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,6 +17,7 @@ from engine.data.texts.labelled import Labelled
 from engine.data.texts.memory import BYTES_PER_BYTE
 from engine.data.texts.tables import Columns, from_tables
 from engine.experiment.mistakes import Mistake, Refused, unknown_name
+from engine.user_folders import expanded
 
 _SAVED = ("dataset_dict.json", "state.json")
 """What a folder has that `save_to_disk` wrote."""
@@ -59,7 +58,7 @@ def _opened(path: str, config: str | None, train_split: str) -> Mapping[str, Any
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     hub_logging.set_verbosity(hub_logging.CRITICAL)
-    folder = Path(os.path.expanduser(path))
+    folder = expanded(path)
     progress(f"Loading {path}", 0)
     try:
         if any((folder / name).is_file() for name in _SAVED):
