@@ -5,7 +5,6 @@ Text is parsed here, row by row, so that every fault has its line; what the text
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections import Counter
@@ -20,23 +19,19 @@ from numpy.typing import NDArray
 
 from engine.data.progress import progress
 from engine.data.tables.files import check_text, refuse_what_does_not_fit, refused, size_of
+from engine.data.tables.header import DELIMITERS
+from engine.data.tables.line_faults import NAMED, ROWS, LineFaults, Row
+from engine.data.tables.separated import separated
 from engine.data.words import one_form
-from engine.experiment.mistakes import Mistake, Refused, unknown_name
+from engine.experiment.mistakes import Mistake, unknown_name
 from engine.user_folders import expanded
 
-DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 _JSON, _PARQUET = (".jsonl", ".ndjson", ".json"), (".parquet", ".pq")
-NAMED = 20
-"""Faults that are named one by one; of the others, how many there are is said."""
-_ROWS = 8192
 _CELL_BYTES = 48
 """Of a text in polars, and of one column at a time as it is read as something else; long ones take their length too."""
 _AT_LEAST = 1 << 26
 _HEAD = 1 << 16
-LARGEST_FIELD = 1 << 24
-
-Row = list[str | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,19 +90,19 @@ def _read(where: str, path: str, delimiter: str) -> Table:
         raise refused(where, path, found, f"expected {', '.join(SUFFIXES)}", "Give it the ending of what it holds.")
     refuse_what_does_not_fit(where, path, bytes_in_memory(path, size))
     check_text(where, path, size)
-    faults = _Faults(where, path)
+    faults = LineFaults(where, path)
     texts: set[str] = set()
     if suffix in _JSON:
         names, rows, notes = _json_lines(where, path, size, faults, texts)
     else:
-        names, rows, notes = _separated(where, path, size, delimiter, faults)
+        names, rows, notes = separated(where, path, size, delimiter, faults)
     frame, lines = _columns(names, rows)
     faults.refuse()
     if not len(frame):
         found = "it has names of columns and no rows"
         raise refused(where, path, found, "expected at least one row", "Put rows below the names.")
     numbers = frozenset(names) - texts if suffix in _JSON else frozenset[str]()
-    return Table(where, path, frame, lines, notes, numbers)
+    return Table(where, path, frame, lines, tuple(notes), numbers)
 
 
 def bytes_in_memory(path: str, size: int) -> int:
@@ -116,28 +111,6 @@ def bytes_in_memory(path: str, size: int) -> int:
         head = file.read(_HEAD)
     fields = head.count(b"\n") + max(head.count(mark.encode()) for mark in DELIMITERS) + 1
     return _AT_LEAST + 2 * size + size * fields // len(head) * _CELL_BYTES
-
-
-class _Faults:
-    """Rows that are not as they should be, the first of them one by one."""
-
-    def __init__(self, where: str, path: str) -> None:
-        self.where, self.path = where, path
-        self.mistakes: list[Mistake] = []
-        self.more = 0
-
-    def add(self, line: int, found: str, expected: str, fix: str) -> None:
-        if len(self.mistakes) < NAMED:
-            self.mistakes.append(Mistake(self.where, f"line {line:,} {found}", expected, fix, subject=self.path))
-        else:
-            self.more += 1
-
-    def refuse(self) -> None:
-        if self.more:
-            found = f"{self.more:,} more lines have faults"
-            self.mistakes.append(Mistake(self.where, found, "", "Mend these first.", subject=self.path))
-        if self.mistakes:
-            raise Refused(self.mistakes)
 
 
 def _columns(names: list[str], rows: Iterable[tuple[int, Row]]) -> tuple[pl.DataFrame, NDArray[np.int64]]:
@@ -157,121 +130,16 @@ def _columns(names: list[str], rows: Iterable[tuple[int, Row]]) -> tuple[pl.Data
     for line, row in rows:
         some.append(row)
         numbers.append(line)
-        if len(some) == _ROWS:
+        if len(some) == ROWS:
             keep()
     if some:
         keep()
     return pl.concat(chunks), np.concatenate(lines)
 
 
-def _separated(
-    where: str, path: str, size: int, delimiter: str, faults: _Faults
-) -> tuple[list[str], Iterator[tuple[int, Row]], tuple[str, ...]]:
-    raw = open(expanded(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
-    file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-    head = file.readline()
-    file.seek(0)
-    counted = {mark: _outside_quotes(head, mark) for mark in DELIMITERS}
-    likely = max(counted, key=lambda mark: counted[mark])
-    notes: tuple[str, ...] = ()
-    if delimiter == "auto":
-        delimiter = likely if counted[likely] else ","
-        if delimiter != "," and Path(path).suffix.lower() not in (".tsv", ".tab"):
-            notes = (f"{Path(path).name}: columns are separated by {DELIMITERS[delimiter]}.",)
-    elif counted[likely] > counted[delimiter] == 0:
-        file.close()
-        raise refused(
-            where,
-            path,
-            f"line 1 has no {DELIMITERS[delimiter].split()[1]}, but {DELIMITERS[likely]} {counted[likely]:,} times",
-            f"expected columns separated by {DELIMITERS[delimiter]}",
-            f"Set data.delimiter = {json.dumps(likely)}.",
-        )
-    csv.field_size_limit(LARGEST_FIELD)
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
-    try:
-        first = next((row for row in reader if row), [])
-    except csv.Error as error:
-        file.close()
-        raise refused(where, path, f"line 1 cannot be parsed ({error})", "", "Close its quotes.") from None
-    names, unnamed = _names(where, path, first)
-    if unnamed:
-        named = ", ".join(unnamed)
-        notes += (f"{Path(path).name}: columns without a name are called {named}, and are no features.",)
-
-    def rows() -> Iterator[tuple[int, Row]]:
-        line, width = reader.line_num + 1, len(names)
-        with file:
-            while True:
-                try:
-                    row = next(reader, None)
-                except csv.Error as error:
-                    fix = 'Close its quotes; a quote within quotes is written "".'
-                    faults.add(line, f"cannot be parsed ({error})", "expected fields, quoted where they need it", fix)
-                    return
-                if row is None:
-                    return
-                if len(row) == width:
-                    yield line, row  # type: ignore[misc]  # a list of str is one of str | None
-                elif row:
-                    few = len(row) < width
-                    faults.add(
-                        line,
-                        f"has {len(row):,} field{'s' * (len(row) != 1)}",
-                        f"expected {width:,} as in line 1",
-                        "Add what is missing." if few else f"Quote fields that hold {DELIMITERS[delimiter]}.",
-                    )
-                line = reader.line_num + 1
-                if line % _ROWS == 0:
-                    progress("Reading rows", raw.tell(), size)
-
-    return names, rows(), notes
-
-
-def _outside_quotes(line: str, mark: str) -> int:
-    return sum(part.count(mark) for part in line.split('"')[::2])
-
-
-def _names(where: str, path: str, row: list[str]) -> tuple[list[str], list[str]]:
-    """The names of the columns, and those among them that were made up for columns that have none.
-
-    Raises:
-        Refused: a name stands there twice, or the line looks like one of values.
-    """
-    if not row:
-        raise refused(where, path, "it holds only blank lines", "expected names of columns", "Put rows into it.")
-    names = [name.strip() or f"column {number}" for number, name in enumerate(row, 1)]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        at = {name: [number for number, other in enumerate(names, 1) if other == name] for name in twice[:NAMED]}
-        raise Refused(
-            Mistake(
-                where,
-                f"line 1 names {name!r} in the columns {', '.join(map(str, numbers))}",
-                "expected a name once",
-                "Rename all but one.",
-                subject=path,
-            )
-            for name, numbers in at.items()
-        )
-    if all(_is_number(name) for name in row):
-        found = f"line 1 holds numbers ({', '.join(row[:4])}{' …' if len(row) > 4 else ''})"
-        fix = "Put a line with the names of the columns before it."
-        raise refused(where, path, found, "expected the names of the columns", fix)
-    return names, [name for name, given in zip(names, row, strict=True) if not given.strip()]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _json_lines(
-    where: str, path: str, size: int, faults: _Faults, texts: set[str]
-) -> tuple[list[str], Iterator[tuple[int, Row]], tuple[str, ...]]:
+    where: str, path: str, size: int, faults: LineFaults, texts: set[str]
+) -> tuple[list[str], Iterator[tuple[int, Row]], list[str]]:
     """Objects, one a line. Columns are those of the first one; a key that is left out is a missing value.
 
     Args:
@@ -308,13 +176,13 @@ def _json_lines(
                     continue
                 texts.update(name for name in names if isinstance(found.get(name), str))
                 yield number, row
-                if number % _ROWS == 0:
+                if number % ROWS == 0:
                     progress("Reading rows", raw.tell(), size)
 
-    return names, rows(), ()
+    return names, rows(), []
 
 
-def _object(number: int, line: str, faults: _Faults) -> dict[str, Any] | None:
+def _object(number: int, line: str, faults: LineFaults) -> dict[str, Any] | None:
     twice: list[str] = []
 
     def pairs(given: list[tuple[str, Any]]) -> dict[str, Any]:
