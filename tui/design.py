@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.editing.history import History
 from engine.editing.text import set_value
@@ -42,6 +42,8 @@ class Design:
         """What stands at `source`, without what `--set` changed."""
         self.history = History(_with_overrides(draft))
         self.saved = self.history.text
+        self.typed: dict[str, Any] = {}
+        """What was typed into fields, by their paths; it may have been undone since."""
         self.draft = draft
         self.plan: Plan | None = None
         self.failure = ""

@@ -23,6 +23,9 @@ HIDDEN_ONLY = frozenset({"Muon"})
 OTHERS = "AdamW"
 """That optimizer where the document does not say."""
 
+USUAL_RATES = {"SGD": 0.1, "Muon": 0.02}
+"""A learning rate to begin with, where it is not torch's default."""
+
 NOT_IN_CATALOG = {
     "Optimizer": "the base class of all others",
     "SparseAdam": "for sparse gradients alone, which only an embedding with sparse = True has; no layer here has them",

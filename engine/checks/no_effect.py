@@ -122,8 +122,8 @@ def scheduler_keeps_the_rate(subject: Subject) -> Iterator[Mistake]:
     for (type, name), value in _WITHOUT_CHANGE.items():
         end = number(scheduler, "end_factor", 1.0) if type == "LinearLR" else value
         if scheduler.type == type and number(scheduler, name) == value == end:
-            fix, found = "Set it to another value, or remove the scheduler.", f"found {value:g}"
-            yield Mistake(f"scheduler.{name}", found, "the rate never changes", fix, type, "warning")
+            fix, found = "Remove it for its default, or set another value.", f"found {value:g}"
+            yield Mistake(f"scheduler.{name}", found, "the rate never changes", fix, type, "warning", remedy=drop())
     lr = number(optimizer, "lr", _number(_default_of(optimizer, "lr")))
     lowest = {"ReduceLROnPlateau": "min_lr", "CosineAnnealingLR": "eta_min", "CosineAnnealingWarmRestarts": "eta_min"}
     if scheduler.type == "CyclicLR":
@@ -136,8 +136,8 @@ def scheduler_keeps_the_rate(subject: Subject) -> Iterator[Mistake]:
     ruled = rate_field(scheduler)
     happens = "the rate rises" if bottom > top and scheduler.type != "ReduceLROnPlateau" else "the rate never changes"
     expected = f"{ruled} is {top:g}, so {happens}"
-    fix = f"Set it below {top:g}."
-    yield Mistake(f"scheduler.{name}", f"found {value_text(bottom)}", expected, fix, scheduler.type, "warning")
+    fix, found = f"Set it below {top:g}, or remove it for its default.", f"found {value_text(bottom)}"
+    yield Mistake(f"scheduler.{name}", found, expected, fix, scheduler.type, "warning", remedy=drop())
 
 
 def _number(value: object) -> float | None:

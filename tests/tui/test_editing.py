@@ -177,7 +177,7 @@ def test_a_value_that_the_model_cannot_bear_is_said_before_it_is_taken(tmp_path:
     assert at_the_keys(flow, tmp_path, size=(120, 36)) == TEXT
 
 
-def test_another_optimizer_keeps_the_rate_and_early_stopping_is_a_switch(tmp_path: Path) -> None:
+def test_another_optimizer_has_its_usual_rate_and_early_stopping_is_a_switch(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         screen.part_list.focus()
         await press(pilot, screen, "down", "down", "down", "enter", "up", "enter")
@@ -185,7 +185,9 @@ def test_another_optimizer_keeps_the_rate_and_early_stopping_is_a_switch(tmp_pat
         await type_(pilot, "sgd")
         await press(pilot, screen, "enter")
         optimizer = value_at(screen.draft.text, "optimizer")
-        assert optimizer == {"type": "SGD", "lr": 3e-3, "weight_decay": 0.01}
+        assert optimizer == {"type": "SGD", "lr": 0.1, "weight_decay": 0.01}
+        said = "Set optimizer.lr to 0.1, the usual rate of SGD"
+        await settle(pilot, lambda: any(said in str(note.message) for note in pilot.app._notifications))
         screen.part_list.focus()
         await press(pilot, screen, "down", "down", "down", "enter")
         names = [field.name for field in screen.form.rows.fields]

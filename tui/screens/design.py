@@ -10,7 +10,7 @@ from textual.content import Content
 
 from engine.editing import layers as editing
 from engine.editing.choosing import choose, switch
-from engine.editing.text import set_value, unset
+from engine.editing.text import set_value, unset, value_at
 from engine.experiment import preset_text, reads
 from tui.design_rows import (
     PARTS,
@@ -142,7 +142,20 @@ class DesignScreen(LayerEditing):
         text = self._with(event.field, event.value)
         shown = "default" if event.value is None else value_text(event.value)
         group = event.field.path if event.stepping else ""
+        before = self.design.text
+        self.design.typed[event.field.path] = event.value
         self.change(text, f"{event.field.name} {shown}", group=group)
+        if event.field.names == "optimizers":
+            self._say_rate(event.field.path.removesuffix(".type"), before, shown)
+
+    def _say_rate(self, place: str, before: str, optimizer: str) -> None:
+        """Say that another optimizer brought its usual rate along."""
+        assert self.design is not None
+        old, new = (value_at(text, f"{place}.lr") for text in (before, self.design.text))
+        if old != new and new is not None:
+            was = f" (it was {value_text(old)})" if old is not None else ""
+            said = f"Set {place}.lr to {value_text(new)}, the usual rate of {optimizer}{was}; u undoes both"
+            self.notify(said, markup=False)
 
     def _with(self, field: Field, value: Any) -> str:
         """The document with another value in a field."""
@@ -151,7 +164,7 @@ class DesignScreen(LayerEditing):
         if value is None:
             return unset(text, field.path)
         if field.names or (field.options and field.off):
-            return choose(text, field, str(value))
+            return choose(text, field, str(value), self.design.typed)
         if field.switch:
             return switch(text, field, bool(value))
         return set_value(text, field.path, value)

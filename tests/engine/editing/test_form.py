@@ -144,7 +144,7 @@ def test_steps_are_those_of_a_person(name, value, annotation, up, down):
 
 def test_a_name_that_is_chosen_keeps_what_the_new_one_has_as_well():
     text = choose(DIGITS, fields(DIGITS, "optimizer")["optimizer.type"], "SGD")
-    assert value_at(text, "optimizer") == {"type": "SGD", "lr": 3e-3, "weight_decay": 0.01}
+    assert value_at(text, "optimizer") == {"type": "SGD", "lr": 0.1, "weight_decay": 0.01}
     layer = fields(DIGITS, "model.layers[0]")["model.layers[0].type"]
     conv = value_at(choose(DIGITS, layer, "Conv1d"), "model.layers[0]")
     assert conv == {"type": "Conv1d", "out_channels": 32, "kernel_size": 3, "padding": "same"}
@@ -160,6 +160,37 @@ def test_a_name_that_is_chosen_keeps_what_the_new_one_has_as_well():
     assert set(value_at(choose(preset_text("mackey-glass-gru"), source, "digits"), "data")) <= {
         "source", "validation", "batch_size", "test",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "typed", "rate"),
+    [
+        ({"type": "AdamW", "lr": 3e-3}, "SGD", None, 0.1),
+        ({"type": "AdamW"}, "SGD", None, 0.1),
+        ({"type": "AdamW", "lr": 3e-3}, "SGD", 3e-3, 3e-3),
+        ({"type": "AdamW", "lr": 3e-3}, "SGD", 1e-2, 0.1),  # what was typed was undone since
+        ({"type": "SGD", "lr": 0.1}, "AdamW", None, 1e-3),
+        ({"type": "SGD"}, "AdamW", None, None),
+        ({"type": "SGD", "lr": 0.1}, "Adadelta", None, 1.0),
+        ({"type": "AdamW", "lr": 3e-3}, "Muon", None, 0.02),
+        ({"type": "Muon", "lr": 0.02}, "RMSprop", None, 1e-2),
+        ({"type": "SGD", "lr": 0.5}, "LBFGS", None, 1.0),
+        ({"type": "SGD", "lr": 0.5}, "SGD", None, 0.5),
+    ],
+)
+def test_another_optimizer_has_its_usual_rate_unless_one_was_typed(old, new, typed, rate):
+    text = set_value(DIGITS, "optimizer", old)
+    field = fields(text, "optimizer")["optimizer.type"]
+    chosen = choose(text, field, new, {} if typed is None else {"optimizer.lr": typed})
+    assert value_at(chosen, "optimizer.lr") == rate
+    assert not [m for m in check(reads(chosen)).mistakes if m.path == "optimizer.lr"]
+
+
+def test_the_optimizer_beside_muon_has_its_usual_rate_too():
+    text = set_value(DIGITS, "optimizer", {"type": "Muon", "lr": 0.02, "others": {"type": "AdamW", "lr": 3e-3}})
+    chosen = choose(text, fields(text, "optimizer")["optimizer.others"], "SGD")
+    assert value_at(chosen, "optimizer.others.lr") == 0.1
+    assert value_at(chosen, "optimizer.lr") == 0.02
 
 
 def test_a_part_that_can_be_left_out_is_switched_on_with_its_first_field():

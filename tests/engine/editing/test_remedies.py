@@ -21,7 +21,6 @@ WITHOUT = {
     "loss_of_another_task": "another loss is another task",
     "ten_classes_with_a_loss_of_two": "another loss, or other classes",
     "nothing_counts": "which samples are to count is for a person to say",
-    "scheduler_keeps_the_rate": "how low the rate is to go is for a person to say",
     "weights_of_other_classes": "which weight is missing is for a person to say",
 }
 """Broken documents that no single change surely mends."""
