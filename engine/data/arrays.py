@@ -6,18 +6,21 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.array_checks import ONE_HOT, array_warnings, is_one_hot, looks_channels_last, one_hot_warning
 from engine.data.dataset import Dataset, dataset
 from engine.data.description import InputKind, Task
 from engine.data.splits import Split
-from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.experiment.mistakes import Mistake, Refused, Remedy, nearest, put
 from engine.user_folders import expanded
 
 Array = NDArray[Any]
+Channels = Literal["auto", "first", "last"]
+AskedTask = Literal["auto", "classification", "regression"]
 
 KEYS = ("x", "y", "x_val", "y_val")
 _SHAPES = "expected (N, F) rows, (N, T) tokens, (N, T, F) sequences or (N, C, H, W) images"
@@ -25,17 +28,28 @@ _SAVE = "Save it with numpy.savez(path, x=x, y=y)."
 _RENUMBER = "Renumber them with y = numpy.unique(y, return_inverse=True)[1]; if y is a quantity, save it as float."
 
 
-def load_arrays(path: str, split: Split) -> Dataset:
+def load_arrays(path: str, split: Split, *, channels: Channels = "auto", task: AskedTask = "auto") -> Dataset:
     """The data set of an .npz file; a relative path starts at the current folder.
+
+    Args:
+        channels: which axis of images (N, C, H, W) or (N, H, W, C) they are; "auto" refuses what looks like the latter.
+        task: what y is for; "auto": whole numbers are classes, others quantities.
 
     Raises:
         Refused: with everything that is wrong with the file or its arrays.
     """
+    if channels == "auto" and split.recorded.rules == 1:
+        channels = "first"  # as runs of the first version took them
     arrays = _read(path)
+    given, odd_classes = arrays["x"].dtype, ""
+    if task == "classification":
+        y = arrays["y"]
+        odd_classes = ONE_HOT if is_one_hot(y) else "y holds whole numbers as float" if y.dtype.kind == "f" else ""
     mistakes: list[Mistake] = []
     kinds: dict[str, Task | InputKind] = {}
     for name in list(arrays):
-        checked = _input(name, arrays[name]) if name.startswith("x") else _target(name, arrays[name])
+        is_input = name.startswith("x")
+        checked = _input(name, arrays[name], channels) if is_input else _target(name, arrays[name], task)
         if isinstance(checked, _Wrong):
             mistakes.append(checked.mistake(path))
         else:
@@ -44,7 +58,7 @@ def load_arrays(path: str, split: Split) -> Dataset:
         mistakes = [wrong.mistake(path) for wrong in _disagreements(arrays, kinds)]
     if mistakes:
         raise Refused(mistakes)
-    return _parted(arrays, kinds["x"], kinds["y"], split)  # type: ignore[arg-type]
+    return _parted(arrays, kinds["x"], kinds["y"], split, given, task, odd_classes)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +68,11 @@ class _Wrong:
     found: str
     expected: str
     fix: str
+    where: str = "data.path"
+    remedy: Remedy | None = None
 
     def mistake(self, path: str) -> Mistake:
-        return Mistake("data.path", self.found, self.expected, self.fix, subject=path)
+        return Mistake(self.where, self.found, self.expected, self.fix, subject=path, remedy=self.remedy)
 
 
 def _read(path: str) -> dict[str, Array]:
@@ -106,39 +122,63 @@ def _read(path: str) -> dict[str, Array]:
     return arrays
 
 
-def _input(name: str, x: Array) -> tuple[InputKind, Array] | _Wrong:
+def _input(name: str, x: Array, channels: Channels = "first") -> tuple[InputKind, Array] | _Wrong:
     """What x is, and x as float32; as int64 where it holds tokens, as uint8 where it holds pixels."""
     if wrong := _unusable(name, x):
         return wrong
     if x.ndim not in (2, 3, 4):
         fix = f"Reshape it: {name}.reshape(-1, 1)." if x.ndim == 1 else "Reshape it."
         return _Wrong(f"{name} has the shape {x.shape}", _SHAPES, fix)
+    if channels == "auto" and looks_channels_last(x):
+        found = f"{name} has the shape {x.shape}, which looks like (N, H, W, C)"
+        fix = f'Set data.channels = "last"; or "first", if an image has {x.shape[1]} channels.'
+        return _Wrong(found, "expected images (N, C, H, W)", fix, "data.channels", put("last"))
+    if channels == "last":
+        if x.ndim != 4:
+            fix = 'Set data.channels = "auto".'
+            return _Wrong(f"{name} has the shape {x.shape}", "expected images (N, H, W, C)", fix, "data.channels")
+        x = np.moveaxis(x, 3, 1)
     if x.ndim == 2 and x.dtype.kind in "iu":
         if x.min() < 0:
             fix = "Number tokens from 0, which is padding; if these are quantities, save them as float."
             return _Wrong(f"{name} holds the token {x.min()}", "expected whole numbers from 0", fix)
         return "tokens", x.astype(np.int64, order="C", copy=False)
     if x.ndim == 4 and x.dtype == np.uint8:
-        return "image", np.ascontiguousarray(x)
+        return "image", np.ascontiguousarray(x) if channels != "last" else x
     with np.errstate(over="ignore"):
-        values = x.astype(np.float32, order="C", copy=False)
+        values = x.astype(np.float32, order="C" if channels != "last" else "K", copy=False)
     kind: InputKind = "vector" if x.ndim == 2 else "sequence" if x.ndim == 3 else "image"
     return _not_finite(name, x, values) or (kind, values)
 
 
-def _target(name: str, y: Array) -> tuple[Task, Array] | _Wrong:
+def _target(name: str, y: Array, task: AskedTask = "auto") -> tuple[Task, Array] | _Wrong:
     """What y asks for, and y as (N,) int64 for classes, otherwise as (N, outputs) float32."""
     if wrong := _unusable(name, y):
         return wrong
-    if y.dtype.kind == "f":
+    if task == "classification":
+        return _classes(name, y, task)
+    if y.dtype.kind == "f" or task == "regression":
         if y.ndim > 2:
             return _Wrong(f"{name} has the shape {y.shape}", "expected (N,) or (N, outputs)", "Reshape it.")
         with np.errstate(over="ignore"):
             values = y.reshape(len(y), -1).astype(np.float32, order="C", copy=False)
         return _not_finite(name, y, values) or ("regression", values)
-    if y.size != len(y):
+    return _classes(name, y, task)
+
+
+def _classes(name: str, y: Array, asked: AskedTask) -> tuple[Task, Array] | _Wrong:
+    """Numbers of classes (N,), of such numbers in any type or of rows that have a single 1."""
+    if asked == "classification" and is_one_hot(y):
+        return "classification", y.argmax(1).astype(np.int64)
+    if y.dtype.kind != "f" and y.size != len(y):
         fix = f"Save the number of the class, such as {name}.argmax(1); if these are quantities, save them as float."
-        return _Wrong(f"{name} has the shape {y.shape}", "expected (N,) whole numbers for classes", fix)
+        remedy = put("classification", "data.task") if is_one_hot(y) else None
+        fix = f'{fix[:-1]}; or set data.task = "classification".' if remedy else fix
+        return _Wrong(f"{name} has the shape {y.shape}", "expected (N,) whole numbers for classes", fix, remedy=remedy)
+    if y.size != len(y) or not (np.isfinite(y).all() and (y == np.floor(y)).all()):
+        found = f"{name} has the shape {y.shape} and is no number of a class in each row"
+        fix = 'Save the number of each class, or set data.task = "regression".'
+        return _Wrong(found, "expected whole numbers for classes", fix, "data.task")
     return "classification", y.reshape(-1).astype(np.int64, copy=False)
 
 
@@ -209,7 +249,15 @@ def _wrong_labels(arrays: dict[str, Array], kinds: dict[str, Task | InputKind]) 
     return []
 
 
-def _parted(arrays: dict[str, Array], kind: InputKind, task: Task, split: Split) -> Dataset:
+def _parted(
+    arrays: dict[str, Array],
+    kind: InputKind,
+    task: Task,
+    split: Split,
+    given: np.dtype[Any],
+    asked: AskedTask,
+    odd_classes: str,
+) -> Dataset:
     x, y = arrays["x"], arrays["y"]
     own_validation = "x_val" in arrays
     end = len(x) + (len(arrays["x_val"]) if own_validation else 0)
@@ -221,6 +269,9 @@ def _parted(arrays: dict[str, Array], kind: InputKind, task: Task, split: Split)
         notes.append("The validation part is x_val and y_val of the file; data.validation is not used.")
     if kind == "tokens":
         notes.append("x is a table of whole numbers and read as tokens; saved as float, it is rows of features.")
+    warnings = [] if kind == "tokens" else list(array_warnings(x, given, kind, parts.train))
+    if task == "regression" and asked == "auto" and is_one_hot(y):
+        warnings.append(one_hot_warning(y.shape[1]))
     if task == "regression" and y.shape[1] == 1 and (y == np.floor(y)).all():
         notes.append("y holds whole numbers as float and is a quantity to predict; saved as integers, it is classes.")
     return dataset(
@@ -233,4 +284,6 @@ def _parted(arrays: dict[str, Array], kind: InputKind, task: Task, split: Split)
         classes=tuple(map(str, range(int(y.max()) + 1))) if task == "classification" else (),
         vocabulary_size=int(x.max()) + 1 if kind == "tokens" else None,
         notes=tuple(notes),
+        warnings=tuple(warnings),
+        odd_classes=odd_classes,
     )

@@ -95,6 +95,7 @@ def dataset(
     temperature: float | None = None,
     notes: tuple[str, ...] = (),
     warnings: tuple[Mistake, ...] = (),
+    odd_classes: str = "",
 ) -> Dataset:
     """The data set of samples that have their final types and scale. Memory is shared with arrays, not copied."""
     x, y = (torch.from_numpy(values) if isinstance(values, np.ndarray) else values for values in (x, y))
@@ -118,6 +119,7 @@ def dataset(
         bytes=x.nbytes + y.nbytes + (0 if lengths is None else lengths.nbytes),
         notes=parts.notes + notes,
         warnings=warnings,
+        odd_classes=odd_classes,
     )
     return Dataset(
         description=description,

@@ -42,6 +42,8 @@ class Description:
     """The type that the input is kept in; it becomes `input_dtype` batch by batch."""
     bytes: int
     """Of the samples as they are kept."""
+    odd_classes: str = ""
+    """How classes stand in the file where they are no whole numbers, as a clause."""
     notes: tuple[str, ...] = ()
     """Sentences on what was done to the data, for the person who trains on it."""
     warnings: tuple[Mistake, ...] = ()

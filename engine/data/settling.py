@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.catalog import catalog
@@ -11,7 +12,7 @@ from engine.data.load import describe
 from engine.data.refused import DataRefused
 from engine.data.sources import SOURCES
 from engine.experiment.document import Data, Experiment
-from engine.experiment.mistakes import Mistake, Refused
+from engine.experiment.mistakes import Mistake, Refused, put
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +40,25 @@ def known_data(experiment: Experiment, recorded: Recorded = NOTHING) -> Known:
     by_loss = _known(_with_task(experiment.data, settled), experiment.seed, recorded)
     if by_loss.description is not None:
         what = "classes" if settled == "classification" else "a quantity to predict"
-        note = f"{experiment.loss.type} takes {', '.join(by_loss.description.targets)} for {what}."
-        notes = (*by_loss.description.notes, note)
-        return replace(by_loss, description=replace(by_loss.description, notes=notes))
+        target = ", ".join(by_loss.description.targets) or "y"
+        note = f"{experiment.loss.type} takes {target} for {what}."
+        description = replace(by_loss.description, notes=(*by_loss.description.notes, note))
+        odd = tuple(_odd_classes(experiment, description))
+        return replace(by_loss, description=description, mistakes=(*by_loss.mistakes, *odd))
     if by_loss.task is not None:
         return by_loss
     # The target cannot be what the loss wants: that is the mistake to tell of, beside those of the data.
     by_itself = _known(experiment.data, experiment.seed, recorded)
     return by_itself if by_itself.description is not None or by_itself.task not in (None, settled) else by_loss
+
+
+def _odd_classes(experiment: Experiment, description: Description) -> Iterator[Mistake]:
+    """That the loss alone says that what is in the file are classes."""
+    if description.odd_classes:
+        found = f"{description.odd_classes}; {experiment.loss.type} takes them for classes"
+        fix = 'Save them as integers, or set data.task = "classification".'
+        expected = "expected whole numbers of an integer type"
+        yield Mistake("data.task", found, expected, fix, severity="warning", remedy=put("classification"))
 
 
 def with_settled_task(experiment: Experiment) -> Experiment:
