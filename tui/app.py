@@ -12,42 +12,44 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 from textual.screen import Screen
+from textual.signal import Signal
 from textual.theme import Theme
 from textual.timer import Timer
 from textual.widget import Widget
 
-from engine.experiment import Draft, Refused, is_file
-from engine.training.commands import Hold, Simple
-from engine.training.events import Reason
+from engine.experiment import Draft, is_file
+from engine.training.commands import Hold
 from engine.user_folders import home
 from tui.background import Background
 from tui.design import Design
 from tui.documents import Documents
 from tui.keymap import checked
+from tui.leaving import Leaving
 from tui.memory import Memory
 from tui.meter import MeteredApp
 from tui.producer import Producer, Run
+from tui.run_controller import RunController
 from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.jump import JumpScreen, jump_places
 from tui.screens.picture import PictureScreen
-from tui.screens.quit import DISCARD, GO_ON, OF_A_RUN, OF_CHANGES, SAVE, STOP, QuitScreen
+from tui.screens.quit import QuitScreen
 from tui.settings import Settings, settings_file
 from tui.themes import THEMES, VARIABLES, theme_name
 
 if TYPE_CHECKING:
     from engine.plan import Plan
-    from tui.feed import Source
 
 CHECK_AFTER_S = 0.25
 """How long the cursor rests on a preset before its plan is made."""
 
 LIST_RUNS_S = 3.0
 
-LEAVE_S = 0.5
-"""Between two looks whether the run of this process was detached."""
+LOOK_S = 0.5
+"""Between two looks whether the run of this process has ended."""
 
 REMEMBER_S = 30.0
 """What is to be remembered is written this often, where it changed, and at the end."""
@@ -142,14 +144,10 @@ class Deck(MeteredApp):
         self.set_keymap(self.chosen_keys)
         self.runs_dir = runs_dir
         self.producer = producer or Producer()
-        self.runs: list[Run] = []
-        """The runs that this process trained, the one that may still be going last."""
-        self.watched: Path | None = None
-        """The run of another process, or one that was over, that was opened last; none once one is trained here."""
-        self.detaching = False
-        """Whether the run is to go on in a process of its own when the deck is left."""
-        self.will_train: Design | None = None
-        """What is trained as soon as its plan is there."""
+        self.control = RunController(self)
+        self.leaving = Leaving(self)
+        self.run_signal: Signal[None] = Signal(self, "run")
+        """Published when the run of this process begins or ends."""
         self.shown: Callable[[], None] | None = None
         """Called in the loop when the deck has begun."""
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -174,13 +172,10 @@ class Deck(MeteredApp):
         self._checks = Background(self, "check", self._read)
         self._looks = Background(self, "look")
         self._findings = Background(self, "findings")
-        self._starts = Background(self, "start", self._read)
         self._lists = Background(self, "runs")
         self._check_timer: Timer | None = None
-        self._first_frame = False
-        self._train_mode: str | None = None
-        self._run_mode: str | None = None
-        self._view_mode: str | None = None
+        self.first_frame = False
+        """Whether the first frame is drawn: no work that takes time begins before."""
 
     # Beginning and end.
 
@@ -198,25 +193,30 @@ class Deck(MeteredApp):
         self.set_interval(REMEMBER_S, self.memory.write)
         if self.shown is not None:
             self.shown()
-        if self._given is not None:
+        if self._given is not None and self._train_given:
+            self.design = self._given
+            self.designs = [self._given]
+            self.train(self._given)
+        elif self._given is not None:
             self.open_design(self._given)
         if self._open_run is not None:
             self.open_run(self._open_run)
+        if self._resume is not None:
+            self.control.resume(self._resume, self._overrides, hold=self._hold)
         self.set_interval(LIST_RUNS_S, self._list_runs_again)
-        self.set_interval(LEAVE_S, self._leave_if_detached)
+        self.set_interval(LOOK_S, self.control.look)
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
         self.set_timer(0.02, self._begin_work)
 
     def _begin_work(self) -> None:
-        self._first_frame = True
+        self.first_frame = True
         self.list_runs()
-        if self._resume is not None:
-            self.resume(self._resume, self._overrides, hold=self._hold)
-        elif self._given is not None:
-            self.train(self._given) if self._train_given else self.check(self._given)
-        elif self.design is not None:
+        self.control.begin_work()
+        if self.control.pending is not None:
+            return
+        if self.design is not None:
             self.check(self.design)
         elif isinstance(self.screen, HomeScreen) and self.screen.preset is not None:
             self.check(self.design_of(self.screen.preset.name))
@@ -241,15 +241,31 @@ class Deck(MeteredApp):
 
     def close_work(self) -> bool:
         """Begin no more work; whether some is still going on."""
-        work = (self._checks, self._looks, self._findings, self._starts, self._lists)
+        work = (self._checks, self._looks, self._findings, self._lists)
         for background in work:
             background.close()
-        return any(background.busy for background in work)
+        making = self.control.close()
+        return making or any(background.busy for background in work)
 
     @property
     def going(self) -> Run | None:
         """The run that this process trains now."""
-        return self.runs[-1] if self.runs and self.runs[-1].alive else None
+        return self.control.going
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that this process trained, the one that may still be going last."""
+        return self.control.runs
+
+    @property
+    def watched(self) -> Path | None:
+        """The run of another process that was opened last."""
+        return self.control.watched
+
+    @property
+    def detaching(self) -> bool:
+        """Whether the run is to go on in a process of its own when the deck is left."""
+        return self.leaving.detaching
 
     # Documents and their plans.
 
@@ -269,8 +285,12 @@ class Deck(MeteredApp):
     def check(self, design: Design) -> None:
         """Make the plan of a document, on a thread, unless it is there or being made."""
         draft = design.draft
-        if not self._first_frame or design.plan is not None or design.asked is draft:
+        self.control.changed(design)
+        pending = self.control.pending
+        if not self.first_frame or design.plan is not None or design.asked is draft:
             return
+        if pending is not None and pending.design not in (None, design):
+            return  # a run waits for the check of its document; the others are checked after that
         for other in (self._given, self.design, *self._designs.values()):
             if other is not None:
                 other.asked = None
@@ -279,15 +299,14 @@ class Deck(MeteredApp):
 
     def _read(self, text: str) -> None:
         """Say how far the data is that a check or a run waits for."""
+        self.control.read(text)
         screen = self.screen_stack[0]
         if isinstance(screen, DesignScreen):
             screen.reading(text)
 
     def _checked(self, design: Design, draft: Draft, result: Plan | Exception) -> None:
-        if not self.torch_is_there and not isinstance(result, Exception):
-            self.torch_is_there = True
-            # torch's half a million objects stay for good: a collection that walks over them holds up a key for 0.1 s.
-            gc.freeze()
+        if not isinstance(result, Exception):
+            self.torch_was_loaded()
         if design.draft is not draft:
             return  # it was changed meanwhile, and is being checked again
         design.asked = None
@@ -300,8 +319,25 @@ class Deck(MeteredApp):
             screen.checked(design)
         elif isinstance(screen, HomeScreen):
             screen.show_about()
-        if self.will_train is design:
-            self.train(design)
+        waited = self.control.pending
+        self.control.checked(design)
+        if waited is not None:
+            self._check_what_is_shown()
+
+    def _check_what_is_shown(self) -> None:
+        """Check the document on the screen, if it was left unchecked while a run waited for the check of another."""
+        screen = self.screen_stack[0]
+        if isinstance(screen, DesignScreen) and self.design is not None:
+            self.check(self.design)
+        elif isinstance(screen, HomeScreen) and screen.preset is not None:
+            self.check_soon(self.design_of(screen.preset.name))
+
+    def torch_was_loaded(self) -> None:
+        """torch is there from now on."""
+        if not self.torch_is_there:
+            self.torch_is_there = True
+            # torch's half a million objects stay for good: a collection that walks over them holds up a key for 0.1 s.
+            gc.freeze()
 
     def look(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
         """Find something out about the document on a thread; only the last thing asked for is answered."""
@@ -355,82 +391,24 @@ class Deck(MeteredApp):
     # Runs.
 
     def train(self, design: Design) -> None:
-        """Train a document, now or as soon as its plan is there; with mistakes, show them instead."""
-        self.will_train = None
-        if self.going is not None:
-            self._say_what_trains()
-        elif self._starts.busy:
-            return
-        elif design.failure:
-            self.open_design(design)
-            self.notify(design.failure, severity="error", markup=False)
-        elif design.plan is None:
-            self.will_train = design
-            self.open_design(design)
-        elif not design.plan.ok:
-            self.open_design(design)
-            wrong = sum(mistake.severity == "error" for mistake in design.plan.mistakes)
-            said = f"{wrong} mistakes are" if wrong > 1 else "A mistake is"
-            self.notify(f"{said} in the way of training.", severity="error", markup=False)
-        else:
-            plan = design.plan
-            for sentence in plan.downloads:
-                self.notify(f"{sentence} …", timeout=20, markup=False)
-            self._starts.submit(lambda: self.producer.start(plan, self.runs_dir), self._started)
+        """Train a document; with mistakes, show them instead."""
+        self.control.train(design)
 
-    def _started(self, result: Run | Exception) -> None:
-        if isinstance(result, Refused):
-            for mistake in result.mistakes:
-                self.notify(str(mistake), title="Not trained", severity="error", timeout=20, markup=False)
-        elif isinstance(result, Exception):
-            said = f"{type(result).__name__}: {result}"
-            self.notify(said, title="Not trained", severity="error", timeout=20, markup=False)
-        else:
-            self.runs.append(result)
-            self.watched = None
-            self._run_mode = self._show_train_screen(result, result.directory.name, instead_of=self._run_mode)
-
-    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, hold: Hold | None = None) -> None:
-        """Go on with a run in this process."""
-        if self.going is not None:
-            self._say_what_trains()
-        elif not self._starts.busy:
-            self.notify(f"Going on with {path.name} …", markup=False)
-            self._starts.submit(lambda: self.producer.resume(path, overrides, hold=hold), self._started)
-
-    def _say_what_trains(self) -> None:
-        assert self.going is not None
-        self.notify(f"{self.going.directory.name} is training. Stop it first.", severity="warning", markup=False)
-        self.action_training()
+    def resume(self, path: Path) -> None:
+        """Resume a run in this process."""
+        self.control.resume(path)
 
     def open_run(self, path: Path) -> None:
         """Show a run: of this process, of another one, or one that is over."""
-        if self.runs and self.runs[-1].directory.resolve() == path.resolve() and self._run_mode is not None:
-            self._train_mode = self._run_mode
-            self.switch_mode(self._run_mode)
-        else:
-            self.watched = path
-            source = self.producer.follow(path)
-            self._view_mode = self._show_train_screen(source, path.name, instead_of=self._view_mode)
+        self.control.open_run(path)
 
-    def _show_train_screen(self, source: Source, name: str, *, instead_of: str | None) -> str:
-        mode = f"train {name} {id(source)}"
-        self.add_mode(mode, lambda: self.train_screen(source, name))
-        self._train_mode = mode
-        self.switch_mode(mode)
-        if instead_of is not None:
-            self.remove_mode(instead_of)
-        return mode
-
-    def train_screen(self, source: Source, name: str) -> Screen[Any]:
-        """A screen that watches and steers a run. Its module is loaded when the first one is opened."""
-        from tui.screens.train import TrainScreen
-
-        return TrainScreen(source, run_name=name)
+    def run_changed(self) -> None:
+        """The run of this process began, or ended: the headers show it."""
+        self.run_signal.publish(None)
 
     def list_runs(self) -> None:
         """Read the list of runs anew, on a thread."""
-        if self._first_frame and not self._lists.busy:
+        if self.first_frame and not self._lists.busy:
             self._lists.submit(lambda: self.producer.runs(self.runs_dir), self._listed)
 
     def _list_runs_again(self) -> None:
@@ -445,6 +423,11 @@ class Deck(MeteredApp):
 
     # Keys.
 
+    def key_of(self, id_: str) -> str:
+        """The key of a binding of the deck, as the person has it."""
+        key = next(b.key for b in self.BINDINGS if isinstance(b, Binding) and b.id == id_)
+        return format_key(self.chosen_keys.get(id_, key).partition(",")[0])
+
     def action_design(self) -> None:
         home = self.screen
         if self.design is not None:
@@ -456,11 +439,7 @@ class Deck(MeteredApp):
             self.action_runs()
 
     def action_training(self) -> None:
-        mode = self._run_mode if self.going is not None else self._train_mode
-        if mode is None:
-            self.notify("Nothing is training yet. Choose a preset and press t.", markup=False)
-        else:
-            self.switch_mode(mode)
+        self.control.show_last()
 
     def action_runs(self) -> None:
         self.switch_mode("home")
@@ -495,59 +474,11 @@ class Deck(MeteredApp):
             self.call_later(self.action_quit)
 
     async def action_quit(self) -> None:
-        self.detaching = False
-        if self._starts.busy:
-            self.set_timer(0.1, self.action_quit)
-        elif self.going is not None:
-            is_ = " is training." if self.going.hold is None else " is paused."
-            self.push_screen(QuitScreen(self.going.directory.name, is_, OF_A_RUN), self._leave)
-        else:
-            self._leave_documents()
-
-    def _leave(self, choice: str | None) -> None:
-        if choice == GO_ON.name:
-            self.action_detach()
-        elif choice == STOP.name:
-            if self.going is not None:
-                self.going.send(Simple(command="stop"))
-            self._leave_documents()
+        self.leaving.ask()
 
     def action_detach(self) -> None:
         """Leave; a run of this process goes on without the deck, as one of another process does anyway."""
-        self.detaching = True
-        self._leave_documents()
-
-    def _leave_documents(self) -> None:
-        """Leave, once nothing is unsaved or is meant to be lost."""
-        unsaved = self.unsaved
-        if not unsaved:
-            self._end()
-            return
-        names = ", ".join(design.name or "a document" for design in unsaved)
-
-        def answered(choice: str | None) -> None:
-            if choice == DISCARD.name:
-                for design in unsaved:
-                    self.documents.give_up(design)
-                self._end()
-            elif choice == SAVE.name:
-                self.documents.save(unsaved[0], then=self._leave_documents)
-            else:
-                self.detaching = False
-
-        is_ = " is not saved." if len(unsaved) == 1 else " are not saved."
-        self.push_screen(QuitScreen(names, is_, OF_CHANGES), answered)
-
-    def _end(self) -> None:
-        if self.detaching and self.going is not None:
-            self.going.send(Simple(command="detach"))
-        self.exit()
-
-    def _leave_if_detached(self) -> None:
-        """Make room for the process that goes on with the run, where somebody else has detached it."""
-        finished = self.runs[-1].finished if self.runs else None
-        if finished is not None and finished.reason is Reason.DETACHED:
-            self.exit()
+        self.leaving.detach()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of what the keys go to, of the screen and of the deck; then the presets and the themes."""

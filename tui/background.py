@@ -42,6 +42,7 @@ class Background:
         self._waiting: tuple[Work, Done] | None = None
         self._working = False
         self._closed = False
+        self._given_up = False
 
     @property
     def busy(self) -> bool:
@@ -62,6 +63,11 @@ class Background:
         with self._lock:
             self._closed, self._waiting = True, None
 
+    def give_up(self) -> None:
+        """Break off what is going on as soon as it reads data; forget what waits."""
+        with self._lock:
+            self._given_up, self._waiting = self._working, None
+
     def _run(self) -> None:
         while True:
             with self._lock:
@@ -69,6 +75,7 @@ class Background:
                     self._working = False
                     return
                 (work, done), self._waiting = self._waiting, None
+                self._given_up = False
             try:
                 with progress_to(self._heard):
                     result = work()
@@ -81,7 +88,7 @@ class Background:
                     self.close()
 
     def _heard(self, what: str, done: int, total: int) -> None:
-        if self._closed:
+        if self._closed or self._given_up:
             raise GivenUp
         if self._say is not None and monotonic() - self._said_at >= SAID_EVERY_S:
             self._said_at = monotonic()

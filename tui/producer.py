@@ -208,6 +208,10 @@ class Producer:
 
         return precision_choices(plan.experiment)
 
+    def load_torch(self) -> None:
+        """Import torch and what trains with it, which takes seconds the first time."""
+        import engine.training.session  # noqa: F401
+
     def start(self, plan: Plan, runs_dir: Path) -> Run:
         """Begin to train.
 

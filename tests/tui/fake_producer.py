@@ -248,6 +248,9 @@ class FakeProducer(Producer):
     def explain(self, kind: str, name: str) -> Explained | None:
         return explain(kind, name)
 
+    def load_torch(self) -> None:
+        self.go.wait(20)
+
     def start(self, plan: Plan, runs_dir: Path) -> FakeRun:
         if self.refuses:
             raise Refused(Mistake(str(runs_dir), self.refuses, "", "Name another with --runs-dir."))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fake_producer import RUNS, FakeProducer, document
+from fake_producer import RUNS, FakeProducer
 from screen_text import assert_golden, screen_text
 from test_home_screen import SIZES, settle
 from textual.css.query import NoMatches
@@ -57,7 +57,7 @@ def test_what_is_downloaded_before_a_run_is_said(tmp_path: Path) -> None:
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await train(deck, pilot)
-        assert [n.message for n in deck._notifications] == ["Downloading 45 MB, https://a.b/c.pth …"]
+        await settle(pilot, lambda: "Downloading 45 MB, https://a.b/c.pth." in screen_text(deck))
 
     play(Deck(tmp_path, producer=Downloading()), act)
 
@@ -98,43 +98,6 @@ def test_one_run_at_a_time_and_the_next_when_it_has_ended(tmp_path: Path) -> Non
         producer.started[1].end(Reason.COMPLETED, "Trained.")
 
     play(Deck(tmp_path, producer=producer), act)
-
-
-def test_train_from_the_command_line_begins_as_soon_as_torch_is_there(tmp_path: Path) -> None:
-    producer = FakeProducer(held=True)
-
-    async def act(deck: Deck, pilot: Pilot[None]) -> None:
-        await settle(pilot, lambda: "loading torch…" in screen_text(deck))
-        assert isinstance(deck.screen, DesignScreen)
-        assert "trains as soon as torch is there" in screen_text(deck)
-        producer.go.set()
-        await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
-        producer.started[0].end(Reason.COMPLETED, "Trained.")
-
-    play(Deck(tmp_path, document(), train=True, producer=producer), act)
-
-
-def test_train_from_the_command_line_shows_mistakes_instead(tmp_path: Path) -> None:
-    producer = FakeProducer()
-
-    async def act(deck: Deck, pilot: Pilot[None]) -> None:
-        await settle(pilot, lambda: "✗ 1 mistake" in screen_text(deck))
-        assert isinstance(deck.screen, DesignScreen)
-        assert producer.started == []
-
-    play(Deck(tmp_path, document("model.layers[9].in_features=100"), train=True, producer=producer), act)
-
-
-def test_a_run_that_cannot_begin_says_why_and_the_deck_stands(tmp_path: Path) -> None:
-    producer = FakeProducer(refuses="read-only")
-
-    async def act(deck: Deck, pilot: Pilot[None]) -> None:
-        await settle(pilot, lambda: "18,602" in screen_text(deck))
-        await pilot.press("t")
-        await settle(pilot, lambda: "read-only" in screen_text(deck))
-        assert isinstance(deck.screen, HomeScreen)
-
-    play(Deck(tmp_path, producer=producer), act, (120, 36))
 
 
 def test_the_deck_opens_on_a_run_that_is_named(tmp_path: Path) -> None:

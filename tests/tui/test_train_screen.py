@@ -340,6 +340,8 @@ def test_stop_asks_once_and_keeps_the_model() -> None:
         assert app.screen is app.train
         assert run.sent == []
         await pilot.press("s", "s")
+        assert isinstance(app.screen, StopScreen), "the key that asks does not answer"
+        await pilot.press("enter")
         await drawn(app, pilot)
 
     text = deck(run, press)
@@ -352,9 +354,11 @@ def test_a_run_that_ends_under_the_question_is_not_stopped_again() -> None:
 
     async def press(app: TrainApp, pilot: Pilot[None]) -> None:
         await pilot.press("s")
+        assert isinstance(app.screen, StopScreen)
         run.play()
-        app.train.feed.pull()
-        await pilot.press("s")
+        await drawn(app, pilot)
+        assert app.screen is app.train, "the question goes away"
+        await pilot.press("enter")
         await drawn(app, pilot)
 
     assert "✓" in deck(run, press)

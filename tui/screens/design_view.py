@@ -183,7 +183,8 @@ class DesignView(Screen[None]):
             said = "the check broke" if self.design.failure else LOADING if not self.app.torch_is_there else ""
         model.border_title = f"Model ─ {said}" if said else "Model"
         wrong = [m for m in mistakes_of(draft, plan) if m.severity == "error"]
-        waits = "trains as soon as torch is there" if self.app.will_train is self.design else ""
+        pending = self.app.control.pending
+        waits = "about to train" if pending is not None and pending.design is self.design else ""
         count = f"✗ {len(wrong)} mistake{'s' if len(wrong) != 1 else ''}" if wrong else ""
         model.border_subtitle = waits or count or rest
         self.query_one(LayerHeading).shown = draft, plan, self.folded

@@ -15,48 +15,65 @@ from tui.feed import RunView
 from tui.widgets.footer import Footer
 from tui.widgets.status import best_words
 
+KEY = "bold $text-accent"
+
 
 class StopScreen(ModalScreen[bool]):
-    """Asks once; answers True for stop."""
+    """Asks once; answers True for stop. The key that asks is none of those that answer."""
 
     CSS_PATH = "stop.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "s,enter,y",
+            "enter,y",
             "answer(True)",
-            "Stop and keep the model",
-            key_display="s",
+            "Stop",
+            key_display="⏎",
             id="stop.stop",
-            tooltip="Stop at the next step",
+            tooltip="Stop at the next step and keep the model",
         ),
         Binding(
             "escape,n,q",
             "answer(False)",
-            "Go on",
+            "Keep training",
             key_display="esc",
             id="stop.go_on",
-            tooltip="Close this question; the run goes on",
+            tooltip="Close this question; the run continues",
         ),
     ]
 
-    def __init__(self, view: RunView) -> None:
+    def __init__(self, view: RunView, waits_for: str = "") -> None:
+        """`waits_for` is what a run waits for that has not started."""
         super().__init__()
-        self._view = view
+        self._said = _question(view, waits_for)
 
     def compose(self) -> ComposeResult:
-        view = self._view
-        best = best_words(view)
-        keys = Content.assemble(("s", "bold $text-accent"), " stop   ", ("esc", "bold $text-accent"), " go on")
+        keys = Content.assemble(("⏎", KEY), " stop   ", ("esc", KEY), " keep training")
         with Vertical(id="stop") as panel:
             panel.border_title = "Stop this run?"
-            yield Static(
-                Content(
-                    f"It is at epoch {view.epoch} of {view.epochs}. It stops at the next step and saves a checkpoint: "
-                    f"the model is kept, and the run can be gone on with later.{chr(10) + best if best else ''}"
-                )
-            )
+            yield Static(self._said, id="stop-said")
             yield Static(keys)
         yield Footer(show_command_palette=False)
 
+    def show(self, view: RunView, waits_for: str = "") -> None:
+        """Ask about the run as it is by now; a run that has ended is not asked about."""
+        if view.state in ("finished", "stale", "moving"):
+            if self.is_current:
+                self.dismiss(False)
+            return
+        said = _question(view, waits_for)
+        if not said.is_same(self._said) and self.is_mounted:
+            self._said = said
+            self.query_one("#stop-said", Static).update(said)
+
     def action_answer(self, stop: bool) -> None:
         self.dismiss(stop)
+
+
+def _question(view: RunView, waits_for: str) -> Content:
+    if view.started is None:
+        return Content("It has not started. Nothing is trained yet, so nothing is kept.")
+    best = best_words(view)
+    return Content(
+        f"It is at epoch {view.epoch} of {view.epochs}. It stops at the next step and saves a checkpoint: the model is "
+        f"kept, and the run can be resumed later.{chr(10) + best if best else ''}"
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,10 +15,12 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.training.commands import Command, SetLR, Simple
+from tui.beginning import Beginning
 from tui.feed import SMOOTHINGS, Feed, RunView, Source
 from tui.frame_budget import FrameBudget
 from tui.memory import Memory
 from tui.meter import MeteredApp
+from tui.quantities import span_text
 from tui.screens.stop import StopScreen
 from tui.settings import Settings
 from tui.widgets.curves import CurvePanel, LossPanel, MetricPanel, PlotOptions, RatePanel
@@ -27,6 +31,10 @@ from tui.widgets.log import LogPanel
 from tui.widgets.panel import Panel, RowWidget
 from tui.widgets.plot import Marker
 from tui.widgets.status import Ending, StatusLine
+
+if TYPE_CHECKING:
+    from tui.design import Design
+    from tui.run_controller import RunController
 
 PULL_S = 0.25
 """The deck looks at the run this often, and draws it at most as often."""
@@ -42,6 +50,10 @@ class TrainScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "again", "Train again", id="train.again", show=False, tooltip="Train the same document once more"),
+        Binding("r", "resume", "Resume", id="train.resume", show=False, tooltip="Resume this run where it stopped"),
+        Binding("e", "edit", "Edit", id="train.edit", show=False, tooltip="Open the document of this run"),
+        Binding("escape", "back", "Back", id="train.back", show=False, tooltip="Back to the design, or to the runs"),
         Binding("p", "pause", "Pause", id="train.pause", tooltip="Hold the run at the next step; p again goes on"),
         Binding("p", "go_on", "Continue", id="train.continue", tooltip="Go on with the run"),
         Binding(
@@ -78,11 +90,23 @@ class TrainScreen(Screen[None]):
         Binding("m", "metric", "Metric", id="train.metric", show=False, tooltip="The next metric of the task"),
     ]
 
-    def __init__(self, source: Source | None = None, run_name: str = "", *, marker: Marker | None = None) -> None:
+    def __init__(
+        self,
+        source: Source | None = None,
+        run_name: str = "",
+        *,
+        design: Design | None = None,
+        directory: Path | None = None,
+        marker: Marker | None = None,
+    ) -> None:
         """`run_name` is shown until the run says what it is. Curves are drawn in braille, or in letters on a Linux
-        console, whose fonts lack it, unless `marker` says otherwise."""
+        console, whose fonts lack it, unless `marker` says otherwise. `design` is the document that the run was made
+        from, if that is open here; `directory` is the run's own, if it has one already."""
         super().__init__()
         self.feed = Feed(source)
+        self.beginning = source if isinstance(source, Beginning) else None
+        self.design = design
+        self._directory = directory
         self._run_name = run_name
         self.options = PlotOptions(marker=marker or ("ascii" if os.environ.get("TERM") == "linux" else "braille"))
         self._budget = FrameBudget()
@@ -132,6 +156,10 @@ class TrainScreen(Screen[None]):
         """Take in what happened, and draw it if the budget allows; what is asked for or over is drawn at once."""
         self.feed.pull()
         view = self.feed.view
+        if isinstance(self.app.screen, StopScreen):
+            self.app.screen.show(view, self._waits_for)
+        if self.beginning is not None and self.is_current:
+            self.query_one(StatusLine).wait_for(self._waits_for)
         if view is self._shown and not self._dirty:
             return
         turned = (view.state, view.asked, view.reason) != (self._shown.state, self._shown.asked, self._shown.reason)
@@ -148,6 +176,13 @@ class TrainScreen(Screen[None]):
         """The shortest time between two frames, by the settings; the timer's own jitter is let pass."""
         settings = getattr(self.app, "settings", None)
         return 0.9 / settings.refresh_rate if isinstance(settings, Settings) else 0.0
+
+    @property
+    def _waits_for(self) -> str:
+        """What a run waits for that was asked for here, and for how long; nothing once it trains."""
+        if self.beginning is None or not self.beginning.waits_for:
+            return ""
+        return f"{self.beginning.waits_for}  {span_text(math.floor(time.monotonic() - self.beginning.since))}"
 
     def _show(self, view: RunView) -> None:
         before, self._shown, self._dirty = self._shown, view, False
@@ -212,8 +247,16 @@ class TrainScreen(Screen[None]):
                 return view.going and view.hold != "release"
             case "go_on":
                 return view.state == "paused"
-            case "stop" | "checkpoint" | "scale_rate" | "detach":
+            case "stop":
+                return view.going or (self.beginning is not None and not self._is_over)
+            case "checkpoint" | "scale_rate" | "detach":
                 return view.going
+            case "again" | "edit":
+                return self._is_over and self._control is not None and self._is_known
+            case "resume":
+                return view.resumable and self._control is not None and self.run_directory is not None
+            case "back":
+                return self._control is not None
             case "log" | "smooth" | "zoom":
                 return view.started is not None
             case "metric":
@@ -236,11 +279,59 @@ class TrainScreen(Screen[None]):
         await self.run_action("app.detach")
 
     def action_stop(self) -> None:
-        self.app.push_screen(StopScreen(self.view), self._stop_if_meant)
+        self.app.push_screen(StopScreen(self.view, self._waits_for), self._stop_if_meant)
 
     def _stop_if_meant(self, meant: bool | None) -> None:
-        if meant and self.view.going:
+        if not meant or self._is_over:
+            return
+        if self.beginning is not None and self.beginning.pending and self._control is not None:
+            self._control.cancel()
+            self.draw()
+        else:
             self._ask(Simple(command="stop"))
+
+    # On from the end of a run.
+
+    @property
+    def _control(self) -> RunController | None:
+        return getattr(self.app, "control", None)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.view.state in ("finished", "stale")
+
+    @property
+    def run_directory(self) -> Path | None:
+        """The run's own directory, once it has one."""
+        if self.beginning is not None and self.beginning.run is not None:
+            return self.beginning.run.directory
+        return self._directory
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether there is a document to train again or to edit."""
+        return self.design is not None or self.run_directory is not None
+
+    @property
+    def shown_now(self) -> frozenset[str]:
+        """The keys that the footer shows beside those that it always does: those that lead on from the end of a run."""
+        return frozenset({"again", "resume", "edit", "back"} if self._is_over else ())
+
+    def action_again(self) -> None:
+        if self._control is not None:
+            self._control.again(self)
+
+    def action_resume(self) -> None:
+        if self._control is not None and self.run_directory is not None:
+            self._control.resume(self.run_directory)
+
+    def action_edit(self) -> None:
+        if self._control is not None:
+            self._control.edit(self)
+
+    async def action_back(self) -> None:
+        of_a_document = self.design is not None and self.design is getattr(self.app, "design", None)
+        await self.run_action("app.design" if of_a_document else "app.runs")
 
     def action_scale_rate(self, factor: float) -> None:
         rate = self.view.asked_lr or self.view.lr_now

@@ -352,7 +352,8 @@ def _best(view: RunView, name: str) -> tuple[Mark, ...]:
     value = dict(view.best_metrics).get(name)
     if view.best_epoch is None or view.best_step is None or value is None or not math.isfinite(value):
         return ()
-    decides = view.monitor == name
+    # After the end the words above the panels say it.
+    decides = view.monitor == name and view.state not in ("finished", "stale")
     label = f"best {number_text(value)} at {view.best_epoch}" if decides else ""
     return (Mark(x=view.best_step, y=value, symbol="◆", tone="best", label=label),)
 

@@ -72,11 +72,17 @@ class DeckHeader(Widget):
         for length in range(len(self.subtitle) - 1, 3, -1):
             yield self.subtitle[:length] + "…", ""
 
+    def on_mount(self) -> None:
+        if (signal := getattr(self.app, "run_signal", None)) is not None:
+            signal.subscribe(self, lambda _: self.refresh())
+
     @property
     def _tabs(self) -> list[tuple[str, str]]:
-        """The key as it is shown, and the name of each tab."""
+        """The key as it is shown, and the name of each tab; with it the sign of how the run of this process stands."""
         chosen = getattr(self.app, "chosen_keys", {})
-        return [(format_key(chosen.get(id_, key).partition(",")[0]), text) for key, text, id_ in TABS]
+        mark = getattr(getattr(self.app, "control", None), "mark", "")
+        marked = {"Train": f"Train {mark}"} if mark and self.current not in ("2", "Train") else {}
+        return [(format_key(chosen.get(id_, key).partition(",")[0]), marked.get(text, text)) for key, text, id_ in TABS]
 
     @property
     def _tabs_width(self) -> int:

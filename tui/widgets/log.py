@@ -23,14 +23,16 @@ class LogPanel(Panel):
     )
 
     def depends_on(self, view: RunView) -> object:
-        return view.log
+        return view.log, view.state
 
     def title(self) -> Row:
         return (("log", "title"),)
 
     def body(self, width: int, height: int) -> Sequence[Row]:
-        rows: list[Row] = []
-        for line in reversed(self.view.log):
+        view, rows = self.view, list[Row]()
+        for line in reversed(view.log):
+            if view.state == "finished" and line.text == view.message:
+                continue  # it stands above the panels
             rows[:0] = _wrapped(line, width)
             if len(rows) >= height:
                 break

@@ -12,7 +12,6 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -52,6 +51,7 @@ class RowWidget(Widget):
         super().__init__(id=id, classes=classes)
         self.view = RunView(state="none")
         self._rows: list[Row] = []
+        self._rows_size = (0, 0)
         self._styles_of: dict[str, Style] = {}
 
     def rows(self, width: int, height: int) -> Sequence[Row]:
@@ -73,26 +73,29 @@ class RowWidget(Widget):
         width, height = self.size
         if not width or not height or not self.display:
             return
-        rows = [fitted(row, width) for row in self.rows(width, height)[:height]]
-        rows += [((" " * width, "text"),)] * (height - len(rows))
-        if len(rows) != len(self._rows):
-            self._rows = rows
+        if self._rows_size != (width, height):
+            self._rows = []  # drawn when they are painted: the widget may change its size before
             self.refresh()
             return
-        old, self._rows = self._rows, rows
-        changed = [Region(x, y, length, 1) for x, y, length in _changes(old, rows)]
+        old, self._rows = self._rows, self._drawn(width, height)
+        changed = [Region(x, y, length, 1) for x, y, length in _changes(old, self._rows)]
         if changed:
             self.refresh(*changed)
 
-    def on_resize(self, _: events.Resize) -> None:
-        self._rows = []
-        self.redraw()
+    def _drawn(self, width: int, height: int) -> list[Row]:
+        """The rows that fill this size."""
+        rows = [fitted(row, width) for row in self.rows(width, height)[:height]]
+        self._rows_size = (width, height)
+        return rows + [((" " * width, "text"),)] * (height - len(rows))
 
     def notify_style_update(self) -> None:
         self._styles_of.clear()
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
+        # The first painting after a change of size is already the right one: nothing is ever seen half drawn.
+        if self._rows_size != self.size or not self._rows:
+            self._rows = self._drawn(*self.size)
         if y >= len(self._rows):
             return Strip.blank(self.size.width, self.rich_style)
         return Strip([Segment(text, self._style(tone)) for text, tone in self._rows[y]], self.size.width)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.cells import cell_len
 
+from engine.runs.command_line import command_anew, command_on
 from engine.training.events import Reason
 from tui.feed import RunView
 from tui.quantities import number_text, span_text
@@ -32,14 +34,24 @@ class StatusLine(RowWidget):
     )
 
     marker: Marker = "braille"
+    _waits_for = ""
+
+    def wait_for(self, what: str) -> None:
+        """Show what a run waits for that has not started; nothing once it has."""
+        if what != self._waits_for:
+            self._waits_for = what
+            self.redraw()
 
     def rows(self, width: int, height: int) -> Sequence[Row]:
         return [first_that_fits(self._choices(), width)]
 
     def _choices(self) -> Iterator[Row]:
         view = self.view
+        if self._waits_for:
+            yield ((" ", "text"), ("◌ ", "quiet"), (self._waits_for, "text"))
+            return
         state = ((" ", "text"), *state_words(view))
-        if view.state in ("none", "waiting", "loading"):
+        if view.started is None:
             yield state
             return
         epoch = f"epoch {view.epoch}/{view.epochs}"
@@ -82,26 +94,30 @@ class Ending(RowWidget):
         """What there is to say in this width; nothing while the run goes on."""
         view = self.view
         if view.state == "stale":
-            said, tone = "Its process has gone without a word; all up to its last checkpoint is kept.", "warning"
+            said, tone = "Its process exited unexpectedly. Everything up to its last checkpoint is kept.", "warning"
         elif view.state == "finished" and view.reason is not None:
             words, tone = _ENDS[view.reason]
             said = view.message or words
         else:
             return []
         room = max(20, width - 2)
-        rows: list[Row] = [((f" {part}", tone),) for part in textwrap.wrap(said, room)]
+        rows: list[Row] = [((f" {part}", tone),) for one in said.splitlines() for part in textwrap.wrap(one, room)]
         best, lies = best_words(view), view.directory
-        if best and lies and cell_len(best) + cell_len(lies) + 5 <= room:
-            rows.append(((f" {best}", "best"), ("  ·  ", "quiet"), (lies, "text")))
+        if f"best {view.monitor} " in said:
+            best = ""  # it is said once
+        if not lies:
+            return rows
+        # What can be gone on with, is; what has come to its end, or would fail again, is trained anew.
+        name, command = ("resume", command_on(lies, "resume")) if view.resumable else ("again", command_anew(lies))
+        place = "" if Path(lies).name in command else lies
+        if best and place and cell_len(best) + cell_len(place) + 5 <= room:
+            rows.append(((f" {best}", "best"), ("  ·  ", "quiet"), (place, "text")))
         else:
-            rows += [((f" {best}", "best"),)] * bool(best) + [((f" {lies}", "text"),)] * bool(lies)
-        if lies:
-            # What can be gone on with, is; what has come to its end, or would fail again, is trained anew.
-            resumes = view.resumable
-            said = "go on: " if resumes else "again: "
-            command = f"torchdeck resume {lies}" if resumes else f"torchdeck train {lies}/experiment.toml"
-            rows.append(((f" {said}", "quiet"), (command, "text")))
-        return rows
+            rows += [((f" {best}", "best"),)] * bool(best) + [((f" {place}", "text"),)] * bool(place)
+        # It is to be copied, so all of it stands there, over several lines where one is too short.
+        first, *rest = textwrap.wrap(f"{name}: {command}", room, break_on_hyphens=False)
+        rows.append(((f" {name}: ", "quiet"), (first.removeprefix(f"{name}: "), "text")))
+        return [*rows, *(((f" {part}", "text"),) for part in rest)]
 
     def rows(self, width: int, height: int) -> Sequence[Row]:
         return self.lines(width)
@@ -135,6 +151,8 @@ def state_words(view: RunView) -> Row:
             return (("◌ moving to another process", "warning"),)
         case "stale":
             return (("? stale", "warning"),)
+        case "finished" if view.started is None and view.reason is Reason.FAILED:
+            return (("✗ not started", "bad"),)
         case "finished":
             return (_ENDS[view.reason or Reason.FAILED],)
         case _:
