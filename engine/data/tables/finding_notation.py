@@ -5,6 +5,7 @@ N values. One notation that fits is taken; where several fit and give other numb
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,11 +22,12 @@ from engine.data.tables.notation import (
     plain_signs,
     value_text,
 )
-from engine.data.tables.surroundings import Around, counted
+from engine.data.tables.surroundings import Around, around
 from engine.experiment.mistakes import Mistake
 
 MOST = 0.5
 """Share of the values that a notation must explain more than; the others are faults then."""
+_POINTS = Notation(".", ",")
 _SAMPLE = 400
 """Values that are looked at one by one. What they rule out is not tried on all values."""
 _LIKELY = 0.3
@@ -99,17 +101,18 @@ def find(name: str, there: pl.Series, marks: Marks, *, typed: bool, otherwise: s
     if readable + truths == len(values) and marks.allows("", "."):
         return Found(notation=PLAIN)
     signed = plain_signs(there)
-    sample = counted(signed.gather(np.unique(np.linspace(0, len(there) - 1, _SAMPLE).astype(np.int64))).to_list())
-    looked = sample.total()
+    shown_texts = signed.gather(np.unique(np.linspace(0, len(there) - 1, _SAMPLE).astype(np.int64))).to_list()
+    sample, looked = Counter(map(around, shown_texts)), len(shown_texts)
     shown, count = max(
         ((a, n) for a, n in sample.items() if a is not None), key=lambda pair: pair[1], default=(None, 0)
     )
-    several = [a for a in sample if a is not None and a.known]
+    several = [a for a in sample if a is not None and a.is_known(shown_texts)]
     if count <= MOST * looked and len(several) > 1 and sum(sample[a] for a in several) > MOST * looked:
         return Found(notation=PLAIN, mistake=_several_units(name, several, otherwise))
     if shown is None or count <= _LIKELY * looked:
         return _if_most(readable + truths, there, marks)
-    return _fitting(name, there, signed, shown, marks, truths, otherwise, units)
+    least = MOST if not shown.unit or shown in several else _NEARLY_ALL
+    return _fitting(name, there, signed, shown, marks, least, truths, otherwise, units)
 
 
 def _truths(there: pl.Series, values: pl.Series) -> int:
@@ -129,11 +132,17 @@ def _fitting(
     signed: pl.Series,
     shown: Around,
     marks: Marks,
+    least: float,
     truths: int,
     otherwise: str,
     units: bool,
 ) -> Found | None:
-    """The notation that explains most values, all of which have the same around them."""
+    """The notation that explains most values, all of which have the same around them.
+
+    Args:
+        least: share of the values that it must explain more than.
+        truths: how many values are `true` or `false`.
+    """
     present = {mark for mark in GROUPINGS[1:] if signed.str.contains(Notation(mark).mark).any()}
     candidates = [
         Notation(grouping, decimal, shown.currency, shown.unit)
@@ -146,7 +155,7 @@ def _fitting(
     explained = {candidate: candidate.explains(signed) for candidate in candidates}
     counts = {candidate: int(rows.sum()) for candidate, rows in explained.items()}
     best = max(counts.values(), default=0)
-    if best + truths <= (MOST if shown.known or not shown.unit else _NEARLY_ALL) * len(there):
+    if best + truths <= least * len(there):
         return None
     tied = sorted((c for c in candidates if counts[c] == best), key=lambda c: (bool(c.grouping), c.decimal != "."))
     taken = tied[0]
@@ -197,7 +206,7 @@ def _role(notation: Notation, mark: str) -> str:
 
 def _plain(name: str, there: pl.Series, marks: Marks) -> Found:
     """Numbers as programs write them, unless each point in them could stand between thousands."""
-    thousands = Notation(".", ",")
+    thousands = _POINTS
     if not marks.allows(".", ",") or not thousands.explains(there.head(_SAMPLE)).all():
         return Found(notation=PLAIN)
     points = there.str.contains(".", literal=True).to_numpy()
@@ -235,7 +244,7 @@ def _read(notation: Notation, text: str) -> str:
 
 def doubted(name: str, found: Found) -> Mistake:
     """That a column of numbers with three decimals stands in a file that has decimal commas elsewhere."""
-    return _ambiguous(name, found.doubt, (PLAIN, Notation(".", ",")))
+    return _ambiguous(name, found.doubt, (PLAIN, _POINTS))
 
 
 def _ambiguous(name: str, example: str, ways: Sequence[Notation]) -> Mistake:

@@ -75,15 +75,30 @@ class Notation:
         return cls(**given)
 
     def _read(self, texts: pl.Series) -> Floats:
-        core = texts.str.extract(self._pattern, 1)
-        if self.grouping:
-            core = core.str.replace_all(_MARKS[self.grouping], "")
-        if self.decimal != ".":
-            core = core.str.replace(self.decimal, ".", literal=True)
-        values = _floats(core.str.replace("−", "-", literal=True).cast(pl.Float64, strict=False))
+        explained = self.explains(texts)
+        if not self.currency and not self.unit:
+            # Most signs are those of programs too: what is left over is taken apart.
+            values = _floats(self._as_programs_write(texts).cast(pl.Float64, strict=False))
+            values[~explained] = np.nan
+            other = explained & np.isnan(values)
+            return _put_in(values, other, self._taken_apart(texts.filter(pl.Series(other)))) if other.any() else values
+        values = self._taken_apart(texts)
+        values[~explained] = np.nan
+        return values
+
+    def _as_programs_write(self, texts: pl.Series) -> pl.Series:
+        if self.grouping in (",", ".", "_"):
+            texts = texts.str.replace_all(self.grouping, "", literal=True)
+        elif self.grouping:
+            texts = texts.str.replace_all(self.mark, "")
+        return texts.str.replace(self.decimal, ".", literal=True) if self.decimal != "." else texts
+
+    def _taken_apart(self, texts: pl.Series) -> Floats:
+        """The numbers of texts that this notation explains."""
+        core = self._as_programs_write(texts.str.extract(self._pattern, 1)).str.replace("−", "-", literal=True)
+        values = _floats(core.cast(pl.Float64, strict=False))
         negative = texts.str.contains(rf"^[^0-9]*[{MINUS}]").fill_null(False).to_numpy()
         values[negative] *= -1
-        values[~self.explains(texts)] = np.nan
         return values
 
     @cached_property

@@ -4,238 +4,30 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.data.tables.notation import MINUS, PERCENT, SPACES
 
-CURRENCIES = frozenset(
-    [
-        "USD",
-        "EUR",
-        "GBP",
-        "JPY",
-        "CNY",
-        "RMB",
-        "CHF",
-        "CAD",
-        "AUD",
-        "NZD",
-        "SEK",
-        "NOK",
-        "DKK",
-        "ISK",
-        "PLN",
-        "CZK",
-        "HUF",
-        "RON",
-        "BGN",
-        "TRY",
-        "RUB",
-        "UAH",
-        "INR",
-        "PKR",
-        "BDT",
-        "LKR",
-        "IDR",
-        "MYR",
-        "SGD",
-        "HKD",
-        "TWD",
-        "KRW",
-        "THB",
-        "PHP",
-        "VND",
-        "BRL",
-        "ARS",
-        "CLP",
-        "COP",
-        "MXN",
-        "PEN",
-        "ZAR",
-        "NGN",
-        "KES",
-        "EGP",
-        "MAD",
-        "ILS",
-        "SAR",
-        "AED",
-        "BTC",
-        "DM",
-        "TL",
-        "KR",
-        "KČ",
-        "ZŁ",
-        "FT",
-        "LEI",
-        "ЛВ",
-        "РУБ",
-        "RS",
-        "RS.",
-        "FR",
-        "FR.",
-        "KR.",
-        "SFR.",
-        "ZL",
-    ]
+_CURRENCY_WORDS = (
+    "USD EUR GBP JPY CNY RMB CHF CAD AUD NZD SEK NOK DKK ISK PLN CZK HUF RON BGN TRY RUB UAH INR PKR BDT LKR IDR MYR "
+    "SGD HKD TWD KRW THB PHP VND BRL ARS CLP COP MXN PEN ZAR NGN KES EGP MAD ILS SAR AED BTC DM TL KR KČ ZŁ FT LEI ЛВ "
+    "РУБ RS RS. FR FR. KR. SFR. ZL"
 )
+CURRENCIES = frozenset(_CURRENCY_WORDS.split())
 """Codes and abbreviations, in capital letters. What Unicode calls a symbol of a currency is one too."""
-UNITS = frozenset(
-    [
-        "%",
-        "‰",
-        "mm",
-        "cm",
-        "dm",
-        "m",
-        "km",
-        "in",
-        "ft",
-        "yd",
-        "mi",
-        "nm",
-        "µm",
-        "μm",
-        "mm²",
-        "cm²",
-        "m²",
-        "km²",
-        "m2",
-        "m3",
-        "cm3",
-        "mm3",
-        "m³",
-        "cm³",
-        "ha",
-        "ac",
-        "sqm",
-        "sqft",
-        "sqm.",
-        "mg",
-        "g",
-        "kg",
-        "t",
-        "lb",
-        "lbs",
-        "oz",
-        "ml",
-        "cl",
-        "dl",
-        "l",
-        "L",
-        "cc",
-        "gal",
-        "ns",
-        "ms",
-        "s",
-        "sec",
-        "min",
-        "h",
-        "hr",
-        "hrs",
-        "hour",
-        "hours",
-        "day",
-        "days",
-        "week",
-        "weeks",
-        "month",
-        "months",
-        "year",
-        "years",
-        "yr",
-        "yrs",
-        "K",
-        "°C",
-        "°F",
-        "C",
-        "F",
-        "W",
-        "kW",
-        "MW",
-        "GW",
-        "kWh",
-        "Wh",
-        "MWh",
-        "V",
-        "mV",
-        "kV",
-        "A",
-        "mA",
-        "Ah",
-        "mAh",
-        "Hz",
-        "kHz",
-        "MHz",
-        "GHz",
-        "B",
-        "KB",
-        "kB",
-        "MB",
-        "GB",
-        "TB",
-        "PB",
-        "bit",
-        "Mbps",
-        "Gbps",
-        "km/h",
-        "mph",
-        "m/s",
-        "kph",
-        "mpg",
-        "rpm",
-        "hp",
-        "PS",
-        "bhp",
-        "Pa",
-        "hPa",
-        "kPa",
-        "MPa",
-        "bar",
-        "psi",
-        "atm",
-        "N",
-        "Nm",
-        "J",
-        "kJ",
-        "MJ",
-        "cal",
-        "kcal",
-        "dB",
-        "dBm",
-        "k",
-        "M",
-        "Mio",
-        "Mrd",
-        "bn",
-        "mn",
-        "pcs",
-    ]
+_UNIT_WORDS = (
+    "% ‰ mm cm dm m km in ft yd mi nm µm μm mm² cm² m² km² m2 m3 cm3 mm3 m³ cm³ ha ac sqm sqft sqm. mg g kg t lb lbs "
+    "oz ml cl dl l L cc gal ns ms s sec min h hr hrs hour hours day days week weeks month months year years yr yrs K "
+    "°C °F C F W kW MW GW kWh Wh MWh V mV kV A mA Ah mAh Hz kHz MHz GHz B KB kB MB GB TB PB bit Mbps Gbps km/h mph "
+    "m/s kph mpg rpm hp PS bhp Pa hPa kPa MPa bar psi atm N Nm J kJ MJ cal kcal dB dBm k M Mio Mrd bn mn pcs"
 )
+UNITS = frozenset(_UNIT_WORDS.split())
 """Units of which a column of several kinds is still one of numbers."""
-_TIMES = frozenset(
-    [
-        "am",
-        "pm",
-        "a.m",
-        "p.m",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "may",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-    ]
-)
+_TIME_WORDS = "am pm a.m p.m jan feb mar apr may jun jul aug sep sept oct nov dec"
+_TIMES = frozenset(_TIME_WORDS.split())
 """What stands behind a number of a time of day or a date."""
+_DECIMALS = re.compile("[0-9][.,][0-9]")
 _MARKS = rf"[.,'’_{SPACES}]"
 _AROUND = re.compile(
     rf"(?:[+{MINUS}]\s*)?(?P<before>[^\W\d_]{{0,3}}\.?[^\w\s.,;:#/\\()\[\]{{}}<>=≤≥~≈*'’+{MINUS}]?\s*)?(?:[+{MINUS}]\s*)?"
@@ -251,9 +43,13 @@ class Around:
     currency: str = ""
     unit: str = ""
 
-    @property
-    def known(self) -> bool:
-        """Whether it is a currency or a unit of measurement, and not any other word."""
+    def is_known(self, texts: Iterable[str]) -> bool:
+        """Whether it is a currency or a unit of measurement, and not any other word.
+
+        A letter is one only if some of the texts have decimals: 1A and 1B may be classes of a school.
+        """
+        if self.unit.isalpha() and len(self.unit) == 1 and not self.currency:
+            return self.unit in UNITS and any(_DECIMALS.search(text) and around(text) is not None for text in texts)
         return bool(self.currency) or self.unit in UNITS or f"{self.unit}s" in UNITS
 
     def __str__(self) -> str:
@@ -298,8 +94,3 @@ def is_currency(text: str) -> bool:
     return text.upper() in CURRENCIES or (
         unicodedata.category(text[-1]) == "Sc" and (len(text) == 1 or (text[:-1].isalpha() and len(text) <= 3))
     )
-
-
-def counted(texts: Iterable[str]) -> Counter[Around | None]:
-    """How often each stands around a number; None counts the texts that are no numbers."""
-    return Counter(map(around, texts))

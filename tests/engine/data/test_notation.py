@@ -202,7 +202,9 @@ def test_a_number_with_something_around_it_is_no_category(values: list[str], tmp
     assert read(data_of(values * 8, tmp_path, units="strip"))[:2] == pytest.approx(numbers, rel=1e-5)
 
 
-@pytest.mark.parametrize("values", [["16 GB", "1 TB", "512 GB", "2 TB"], ["$5", "€5", "$7", "€9"]])
+@pytest.mark.parametrize(
+    "values", [["16 GB", "1 TB", "512 GB", "2 TB"], ["1.5M", "800k", "2.25M", "10k"], ["$5", "€5", "$7", "€9"]]
+)
 def test_several_units_are_refused(values: list[str], tmp_path: Path) -> None:
     message = refused(values * 8, tmp_path, units="strip")
     assert "several units" in message and "data.categorical" in message
@@ -212,6 +214,7 @@ def test_several_units_are_refused(values: list[str], tmp_path: Path) -> None:
     "values",
     [
         ["1a", "1b", "2a"],
+        ["1A", "1B", "2B", "2C"],
         ["Q1", "Q2", "Q3"],
         ["18-25", "26-40", "65+"],
         ["12:30", "13:45"],
