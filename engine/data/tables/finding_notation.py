@@ -143,7 +143,8 @@ def _fitting(
         least: share of the values that it must explain more than.
         truths: how many values are `true` or `false`.
     """
-    present = {mark for mark in GROUPINGS[1:] if signed.str.contains(Notation(mark).mark).any()}
+    rare = signed.str.contains("|".join(Notation(mark).mark for mark in GROUPINGS[3:])).any()
+    present = {m for m in (GROUPINGS[1:] if rare else GROUPINGS[1:3]) if signed.str.contains(Notation(m).mark).any()}
     candidates = [
         Notation(grouping, decimal, shown.currency, shown.unit)
         for grouping in GROUPINGS
@@ -221,16 +222,21 @@ def _plain(name: str, there: pl.Series, marks: Marks) -> Found:
 
 
 def _note(name: str, there: pl.Series, texts: pl.Series, explained: Bools, taken: Notation, marks: Marks) -> str:
-    """What was taken, by the value that shows most of it."""
-    explains_more = np.zeros(len(there), dtype=np.int64)
-    for mark in filter(None, (taken.grouping, taken.decimal)):
-        explains_more += texts.str.contains(Notation(mark).mark).to_numpy()
-    odd = explained & there.cast(pl.Float64, strict=False).is_null().to_numpy()
-    if taken.decimal == ",":
-        odd |= explained & there.str.contains(".", literal=True).to_numpy()
-    if not odd.any():
+    """What was taken, by the value that shows most of it; empty where programs write such numbers too."""
+    rows = np.flatnonzero(explained)
+    for some in (rows[:_SAMPLE], rows):
+        values, signed = there.gather(some), texts.gather(some)
+        odd = values.cast(pl.Float64, strict=False).is_null().to_numpy()
+        if taken.decimal == ",":
+            odd |= values.str.contains(".", literal=True).to_numpy()
+        if odd.any():
+            break
+    else:
         return ""
-    example = str(there[int(np.where(odd, explains_more, -1).argmax())])
+    marks_shown = odd.astype(np.int64)
+    for mark in filter(None, (taken.grouping, taken.decimal)):
+        marks_shown += odd & signed.str.contains(Notation(mark).mark).to_numpy()
+    example = str(values[int(marks_shown.argmax())])
     said = f"{name}: {example} read as {_read(taken, example)}"
     other = Notation(taken.decimal, "." if taken.decimal == "," else ",", taken.currency, taken.unit)
     if marks.decimal == taken.decimal and taken.decimal in example and other.explains(texts)[explained].all():

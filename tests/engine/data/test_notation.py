@@ -332,3 +332,20 @@ def test_whatever_stands_in_a_column_is_read_as_python_reads_it_or_with_a_note(v
         except ValueError:
             continue
         assert np.isnan(number) or number == expected or found.note
+
+
+def test_of_a_large_column_only_a_sample_is_looked_at_value_by_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.data.tables import finding_notation
+
+    looked: list[str] = []
+    around = finding_notation.around
+
+    def counted(text: str) -> object:
+        looked.append(text)
+        return around(text)
+
+    monkeypatch.setattr(finding_notation, "around", counted)
+    texts = pl.Series([f"{row:,}.25 €" for row in range(20_000)])
+    found = find("p", texts, Marks(), typed=False, otherwise="")
+    assert found is not None and found.notation == Notation(",", ".", "€")
+    assert len(looked) <= 400
