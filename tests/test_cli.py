@@ -168,6 +168,16 @@ def test_check_shows_what_is_done_to_samples_and_which_fold_is_validated_on(tmp_
     assert "data.validation: found 0.25, fold 2/5 is validated on, so it is not used. Remove it." in unused.stderr
 
 
+def test_check_says_before_any_training_what_the_data_was_taken_for(tmp_path):
+    rows = [f'{i},"{i % 7 + 1},{i * 37 % 1000:03d}.00",{"ab"[i % 2]}' for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["Unnamed: 0,price,y", *rows]) + "\n")
+    changes = ("--set", "data.source=table", "--set", "data.path=t.csv", "--set", "data.target=y")
+    shown = torchdeck("check", "wine", *changes, cwd=tmp_path)
+    assert shown.returncode == 0
+    _, notes, *_ = shown.stdout.split("\n\n")
+    assert "price: 1,000.00 read as 1000" in notes and "Unnamed: 0" in notes and "left out" in notes
+
+
 def test_a_runs_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     # Not even root may write there.
     lines = refused(torchdeck("train", "digits-cnn", "--headless", "--runs-dir", "/proc/runs", cwd=tmp_path))

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 def plan_as_text(plan: Plan) -> str:
     """The plan for a person to read."""
-    blocks = [columns(_facts(plan)), columns(_table(plan), right=(0, 3, 4))]
+    blocks = [columns(_facts(plan))]
+    if plan.description is not None and plan.description.notes:
+        blocks.append("\n".join(plan.description.notes))
     if plan.groups:
-        blocks.insert(1, columns(_groups(plan.groups), right=(1, 2, 3)))
+        blocks.append(columns(_groups(plan.groups), right=(1, 2, 3)))
+    blocks.append(columns(_table(plan), right=(0, 3, 4)))
     if notes := [(f"{layer.path} {layer.type}", note) for layer in plan.layers for note in layer.sentences]:
         blocks.append(columns(notes))
     frozen = f", {plan.frozen:,} of them frozen" if plan.frozen else ""
