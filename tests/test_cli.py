@@ -303,7 +303,7 @@ def test_a_resume_with_set_trains_on_and_refuses_what_the_checkpoint_does_not_al
     lines = refused(torchdeck("resume", "--headless", "--set", "seed=4", "--set", "data.batch_size=8", cwd=tmp_path))
     assert [line.partition(":")[0] for line in lines] == ["seed", "data.batch_size"]
     again = torchdeck("resume", "--headless", "--set", "training.epochs=2", cwd=tmp_path)
-    assert again.returncode == 0 and "Put back from epoch-0001-" in again.stderr and "epoch 2/2" in again.stderr
+    assert again.returncode == 0 and "Restored from epoch-0001-" in again.stderr and "epoch 2/2" in again.stderr
 
 
 DAMAGE = {

@@ -156,7 +156,7 @@ def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
     wait_for(lambda: len(events(run, "step")) > steps)
     assert listed(here, run)["paused"] is False
     released = torchdeck("pause", "--release", cwd=here)
-    assert released.returncode == 0 and released.stderr == f"{run.name}: Paused; cpu is left to others.\n"
+    assert released.returncode == 0 and released.stderr == f"{run.name}: Paused; cpu is free for other processes.\n"
     wait_for(lambda: any("are given back" in event["message"] for event in events(run, "log")))
     assert listed(here, run)["paused"] is True
     steps = len(events(run, "step"))
@@ -167,7 +167,7 @@ def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
     assert stopped.stderr.splitlines() == [
         f"{run.name}: {events(run)[-1]['message']}",
         f"The run is in {run}",
-        f"Go on with: torchdeck resume {run.name}",
+        f"Resume it with: torchdeck resume {run.name}",
     ]
     assert "Stopped by hand at step" in stopped.stderr
     assert events(run)[-1]["event"] == "finished" and listed(here, run)["status"] == "stopped"
@@ -242,7 +242,7 @@ def test_a_run_is_watched_from_elsewhere_to_its_end_by_several_at_once(here):
     lines_said = said.splitlines()
     assert f"L{rate['outcome'].removeprefix('l')}." in lines_said
     assert "Stopped by hand; everything is being saved." in lines_said
-    assert lines_said[-2:] == [f"The run is in {run}", f"Go on with: torchdeck resume {run.name}"]
+    assert lines_said[-2:] == [f"The run is in {run}", f"Resume it with: torchdeck resume {run.name}"]
     assert [json.loads(line) for line in data.stdout] == events(run)
     afterwards = torchdeck("attach", "--json", cwd=here)
     assert afterwards.returncode == 0
@@ -256,10 +256,7 @@ def test_ctrl_c_leaves_a_run_that_is_watched_as_it_is(here):
     viewer.send_signal(signal.SIGINT)
     assert viewer.wait(PATIENCE_S) == 0
     said = viewer.stderr.read()
-    assert (
-        f"{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal."
-        in said.splitlines()
-    )
+    assert f"{run.name} trains in its own process; closing this terminal does not stop it." in said.splitlines()
     assert f"torchdeck attach {run.name}\n" in said and said.endswith(f"torchdeck stop {run.name}\n")
     assert listed(here, run)["status"] == "live"
 
@@ -270,4 +267,4 @@ def test_who_watches_a_run_whose_process_is_killed_is_told_so(here):
     viewer.stderr.readline()
     process_of(run).kill()
     assert viewer.wait(PATIENCE_S) == 1
-    assert f"Go on with: torchdeck resume {run.name}" in viewer.stderr.read()
+    assert f"Resume it with: torchdeck resume {run.name}" in viewer.stderr.read()

@@ -279,5 +279,5 @@ def test_every_sentence_about_a_stale_run_begins_as_a_sentence_does(tmp_path):
     lines = (path / "events.jsonl").read_text().splitlines(keepends=True)
     (path / "events.jsonl").write_text(lines[0])
     said = of(torchdeck("runs", "show", cwd=tmp_path)).splitlines()[0]
-    assert said.startswith(f"? {path.name}: stale: its process has gone without a word. Go on with: torchdeck resume")
+    assert said.startswith(f"? {path.name}: stale: its process exited unexpectedly. Resume it with: torchdeck resume")
     assert ". its" not in of(torchdeck("runs", cwd=tmp_path))

@@ -6,11 +6,11 @@ from engine.training.events import CommandDone
 
 _SENTENCES = {
     "paused": "Paused {at}.",
-    "going on": "Going on {at}.",
+    "going on": "Continued {at}.",
     "saving": "Saving a checkpoint {at}.",
     "stopped": "Stopped by hand; everything is being saved.",
     "interrupted": "Interrupted; everything is being saved.",
-    "detached": "Saved, to go on in another process.",
+    "detached": "Saved; it continues in another process.",
 }
 """By what is recorded in events.jsonl, which programs read."""
 

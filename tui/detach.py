@@ -144,6 +144,6 @@ def _say_begun(started: RunStarted, pid: int, *, hold: Hold | None, as_json: boo
     run = Path(started.directory)
     print(plain_json(started.to_json()) if as_json else plain(run.name), flush=True)
     does = "trains" if hold is None else "is paused"
-    words = f"It {does} on its own, as process {pid}, whatever becomes of this terminal."
+    words = f"It {does} in the background as process {pid}; closing this terminal does not stop it."
     for line in (words, *how_to_steer(run, paused=hold is not None)):
         print(line, file=sys.stderr)

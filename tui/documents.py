@@ -110,7 +110,7 @@ class Documents:
             for name, d in open_here.items()
         ]
         items += [
-            Item(name, f"{_about(left)}, {ago_text(left.time, now)}", "Not saved by a deck that is gone", left.name)
+            Item(name, f"{_about(left)}, {ago_text(left.time, now)}", "Unsaved changes of an earlier deck", left.name)
             for name, left in leftovers.items()
         ]
         recent = self.recent.list()

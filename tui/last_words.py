@@ -23,12 +23,12 @@ def where_and_how(run: Path, status: str) -> list[str]:
 
 def how_to_go_on(run: Path, status: str) -> list[str]:
     """The command that goes on with a run; none for one that has come to an end of its own."""
-    return [plain(f"Go on with: {command_on(run, 'resume')}")] if status in RESUMABLE else []
+    return [plain(f"Resume it with: {command_on(run, 'resume')}")] if status in RESUMABLE else []
 
 
 def how_to_steer(run: Path, *, paused: bool = False) -> list[str]:
     """The commands for a run that is going in another process."""
-    go_on = [plain(f"Let it go on:  {command_on(run, 'continue')}")] if paused else []
+    go_on = [plain(f"Continue it:  {command_on(run, 'continue')}")] if paused else []
     return [
         *go_on,
         plain(f"Watch and steer it:  {command_on(run, 'attach')}"),
@@ -42,10 +42,10 @@ def of_leaving(run: Path) -> list[str]:
     if summary is None:
         return []
     if summary.status == "live" and summary.paused:
-        held = f"{run.name} is paused, in a process of its own, until it is told to go on."
+        held = f"{run.name} is paused in its own process."
         return [plain(held), *how_to_steer(run, paused=True)]
     if summary.status == "live":
-        goes_on = f"{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal."
+        goes_on = f"{run.name} trains in its own process; closing this terminal does not stop it."
         return [plain(goes_on), *how_to_steer(run)]
     ended = STALE if summary.status == "stale" else summary.message or f"{summary.status.replace('_', ' ')}."
     return [plain(f"{run.name}: {ended}"), *where_and_how(run, summary.status)]

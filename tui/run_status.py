@@ -27,7 +27,7 @@ STATUS = {
     "stale": Shown("?", "$text-warning", "stale"),
     "unreadable": Shown("!", "$text-error", "unreadable"),
 }
-STALE = "its process has gone without a word."
+STALE = "its process exited unexpectedly."
 RESUMABLE = frozenset({"stopped", "interrupted", "stale"})
 """Runs that have come to no end of their own, and can be gone on with."""
 PAUSED = Shown("‖", "$text-warning", "paused")

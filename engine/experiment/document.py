@@ -365,7 +365,7 @@ class EarlyStopping(Part):
 
 
 class Training(Part):
-    """How long, where and how exactly."""
+    """Epochs, device, precision, checkpoints and when to stop."""
 
     epochs: Annotated[int, Field(gt=0, description="Times that every training sample is seen.")] = 10
     device: Annotated[

@@ -68,8 +68,8 @@ def _refuse_what_is_not_live(run: Path, command: Command) -> None:
     if summary.status == "unreadable":
         raise Refused(Mistake(run.name, "it cannot be read any more", "", "See `torchdeck runs` for why."))
     if summary.status == "stale":
-        found = f"its process has gone without a word: there is nothing to {command.command}"
-        raise Refused(Mistake(run.name, found, "", f"Go on with it: `{command_on(run, 'resume')}`."))
+        found = f"its process exited unexpectedly: there is nothing to {command.command}"
+        raise Refused(Mistake(run.name, found, "", f"Resume it: `{command_on(run, 'resume')}`."))
     if summary.status != "live":
         found = f"the run is over ({summary.status.replace('_', ' ')}): there is nothing to {command.command}"
         raise Refused(Mistake(run.name, found, "", "See `torchdeck runs` for those that are going."))

@@ -104,7 +104,7 @@ class Batches:
                 break
         if self.device.startswith("cuda"):
             torch.cuda.synchronize(self.device)
-        return f"Batches alone come at {_rounded(samples / max(perf_counter() - began, 1e-9))} samples/s."
+        return f"Loading alone reaches {_rounded(samples / max(perf_counter() - began, 1e-9))} samples/s."
 
     def reading(self, seconds: float) -> Log | None:
         """How fast reading alone is, after an epoch of `seconds`; a warning with what to change, where it was waited

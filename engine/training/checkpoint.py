@@ -311,7 +311,7 @@ def _without(folder: Path) -> str:
     """What to do where a checkpoint is of no use."""
     before = [other for other in checkpoints_in(folder.parent) if position(other.name) < position(folder.name)]
     if before:
-        return f"Delete the folder {folder.name}, and the run is gone on with from {before[-1].name}."
+        return f"Delete the folder {folder.name}, and the run resumes from {before[-1].name}."
     return f"No checkpoint is before it, so train the run anew: `{command_anew(folder.parent.parent)}`."
 
 

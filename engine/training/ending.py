@@ -33,7 +33,7 @@ def how_it_ended(
         how = "everything is saved" if saved else _NOT_SAVED
         return f"Interrupted at step {at.step}, in epoch {at.epochs_begun}; {how}."
     if reason is Reason.DETACHED:
-        return f"Left at step {at.step}, in epoch {at.epochs_begun}, to go on in another process."
+        return f"Moved to another process at step {at.step}, in epoch {at.epochs_begun}."
     how = {
         Reason.COMPLETED: f"Trained {at.epochs_begun} epoch{'s' * (at.epochs_begun != 1)}",
         Reason.STOPPED: f"Stopped by hand at step {at.step}, in epoch {at.epochs_begun}",

@@ -203,7 +203,7 @@ def record(resumption: Resumption) -> Iterator[Log]:
     try:
         record_resume(resumption.run.path, resume)
     except OSError as error:
-        lost = ", and what was changed must be given again when it is gone on with" if resumption.overrides else ""
+        lost = ", and the next resume must repeat these changes" if resumption.overrides else ""
         file = resumption.run.path / RESUMES
         sentence = f"{file} cannot be written ({error.strerror or error}): this resume is not recorded{lost}."
         yield Log(level="warning", message=sentence)
@@ -218,7 +218,7 @@ def sentences(resumption: Resumption, loop: Loop) -> Iterator[Log]:
         yield Log(level="warning", message=str(replace(damage, fix=f"{resumption.checkpoint.name} is used instead.")))
     at = loop.position
     here = f"step {at.step}, in epoch {at.epochs_begun}" if at.step else "before the first step"
-    yield Log(message=f"Put back from {resumption.checkpoint.name} ({here}): {', '.join(_put_back(loop))}.")
+    yield Log(message=f"Restored from {resumption.checkpoint.name} ({here}): {', '.join(_put_back(loop))}.")
     changes = resumption.changes
     if changes:
         yield Log(message=f"Changed from here on: {'; '.join(changes)}.")
@@ -261,7 +261,7 @@ def _refused(before: Experiment, after: Experiment, run: Path, asked: Collection
             fix = "Change the rate while it runs (+ and - in the deck), or start a new run for another optimizer."
         else:
             fix = f"Leave it out, or start a new run: torchdeck train {run / EXPERIMENT} --set {path}=…"
-        yield Mistake(path, f"{found} for a run that is gone on with", f"{expected}, and {why}", fix)
+        yield Mistake(path, f"{found} for a resumed run", f"{expected}, and {why}", fix)
 
 
 def _is_in(path: str, part: str) -> bool:

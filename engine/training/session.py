@@ -527,7 +527,7 @@ class Session:
             outcome = "paused"
         elif command.command == "release":
             self._paused = self._released = True
-            outcome = f"paused; {self.plan.device} is left to others"
+            outcome = f"paused; {self.plan.device} is free for other processes"
         elif command.command == "continue":
             self._paused = self._released = False
             outcome = "going on"

@@ -231,7 +231,7 @@ def test_leaving_with_changes_asks_and_a_deck_that_was_killed_leaves_them_to_the
 
     async def next_deck(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "ctrl+o")
-        assert "Not saved by a deck that is gone" in screen_text(pilot.app)
+        assert "Unsaved changes of an earlier deck" in screen_text(pilot.app)
         await pilot.press("enter")
         await settle(pilot, lambda: screen.design is not None and screen.design.unsaved and planned(screen))
         assert layers(screen)[0] == "BatchNorm2d"

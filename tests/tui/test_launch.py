@@ -135,7 +135,7 @@ def test_a_hangup_twice_over_does_not_end_the_run_either(opened: Callable[..., T
     assert terminal.is_restored()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_a_request_to_end_saves_the_run_restores_the_terminal_and_says_how_to_go_on(
     opened: Callable[..., Terminal], tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -125,7 +125,7 @@ def test_who_leaves_a_run_of_another_process_is_told_what_becomes_of_it(
     assert viewer.status() == 0 and viewer.is_restored()
     said = last_words(viewer)
     assert said == [
-        f"{run.name} goes on by itself, in a process of its own, whatever becomes of this terminal.",
+        f"{run.name} trains in its own process; closing this terminal does not stop it.",
         f"Watch and steer it:  torchdeck attach {run.name}",
         f"Stop it:  torchdeck stop {run.name}",
     ]
@@ -137,8 +137,8 @@ def test_who_leaves_a_run_of_another_process_is_told_what_becomes_of_it(
     paused.press("q")
     assert paused.status() == 0
     first, second, *_ = last_words(paused)
-    assert first == f"{run.name} is paused, in a process of its own, until it is told to go on."
-    assert second == f"Let it go on:  torchdeck continue {run.name}"
+    assert first == f"{run.name} is paused in its own process."
+    assert second == f"Continue it:  torchdeck continue {run.name}"
     steer(tmp_path, "stop")
     over = torchdeck("attach")
     over.until("■ stopped")
@@ -147,7 +147,7 @@ def test_who_leaves_a_run_of_another_process_is_told_what_becomes_of_it(
     assert last_words(over) == [
         f"{run.name}: {events(run, 'finished')[-1]['message']}",
         f"The run is in {run}",
-        f"Go on with: torchdeck resume {run.name}",
+        f"Resume it with: torchdeck resume {run.name}",
     ]
 
 
@@ -230,13 +230,13 @@ def test_a_run_that_was_released_stays_so_in_the_process_that_it_is_handed_over_
     terminal.until(f"{run.name} is paused.")
     terminal.press("\r")
     assert terminal.status() == 0
-    assert b"It is paused on its own, as process" in terminal.written
+    assert b"It is paused in the background as process" in terminal.written
     assert f"torchdeck continue {run.name}".encode() in terminal.written
     wait_for(lambda: [event["command"] for event in events(run, "command")] == ["release", "detach", "release"])
     (left,) = events(run, "finished")
     listed = summarize(run)
     assert listed is not None and (listed.status, listed.paused, listed.epoch) == ("live", True, left["epoch"])
-    assert not any("Put back" in event["message"] for event in events(run, "log"))
+    assert not any("Restored from" in event["message"] for event in events(run, "log"))
     again = torchdeck("attach")
     again.until("‖ paused, device free")
     held = summarize(run)
@@ -244,7 +244,7 @@ def test_a_run_that_was_released_stays_so_in_the_process_that_it_is_handed_over_
     again.until("● training")
     goes = summarize(run)
     assert held is not None and goes is not None and held.seconds < goes.seconds < held.seconds + PATIENCE_S
-    assert any("Put back" in event["message"] for event in events(run, "log"))
+    assert any("Restored from" in event["message"] for event in events(run, "log"))
     steer(tmp_path, "stop")
     again.until("■ stopped")
 

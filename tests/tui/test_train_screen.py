@@ -119,7 +119,7 @@ def paused() -> FakeRun:
 
 def released() -> FakeRun:
     run = up_to_step(276)
-    outcome = "paused; cuda:0 is left to others"
+    outcome = "paused; cuda:0 is free for other processes"
     run.say(
         CommandDone(time=1_795_450_543.0, command="release", epoch=12, step=276, outcome=outcome),
         Log(time=1_795_450_543.2, message="Paused at step 276: 1.23 GB of cuda:0 are given back."),

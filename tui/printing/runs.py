@@ -32,7 +32,7 @@ def runs_as_text(runs_dir: Path, width: int | None = None) -> str:
         return f"No runs in {runs_dir} yet. torchdeck train digits-cnn makes one."
     said = [_table(runs, width)]
     if stale := [command_on(run.path, "resume") for run in runs if run.status == "stale"]:
-        said.append(_lines(f"Stale: {STALE} Go on with", stale))
+        said.append(_lines(f"Stale: {STALE} Resume with", stale))
     if wrong := [run.problem for run in runs if run.problem]:
         said.append(_lines("Problems:", wrong))
     return "\n\n".join(said)
@@ -100,14 +100,14 @@ def run_as_json(path: Path) -> str:
 def _state(run: RunSummary) -> str:
     state = f"{shown(run).mark} {run.name}: {shown(run).word}"
     if run.status == "stale":
-        return f"{state}: {STALE} Go on with: {command_on(run.path, 'resume')}"
+        return f"{state}: {STALE} Resume it with: {command_on(run.path, 'resume')}"
     return f"{state}. {run.message}".rstrip()
 
 
 def _experiment(draft: Draft) -> str:
     """The experiment as TOML; what is damaged as it stands, with its mistakes."""
     if draft.experiment is not None and draft.overrides and not draft.mistakes:
-        return f"# Changed when it was gone on with: {', '.join(draft.overrides)}\n\n{dumps(draft.experiment).rstrip()}"
+        return f"# Changed by resumes: {', '.join(draft.overrides)}\n\n{dumps(draft.experiment).rstrip()}"
     return "\n\n".join(filter(None, [draft.text.rstrip(), *map(str, draft.mistakes)]))
 
 

@@ -318,5 +318,5 @@ class DesignScreen(LayerEditing):
 
 _SPECIAL = {
     "auto": "What suits the task: for classes CrossEntropyLoss, for numbers MSELoss.",
-    "none": "Nothing of the kind; what is left out begins as torch has it.",
+    "none": "No choice: PyTorch's default applies.",
 }

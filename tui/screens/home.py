@@ -37,8 +37,8 @@ class RunList(RowList):
     """The runs of the run directory, the newest first."""
 
     HELP = (
-        "Runs in the run directory. ● training  ‖ paused  ✓ completed  ■ stopped  ✗ failed  ? stale: its process has "
-        "gone without a word  ! unreadable."
+        "Runs in the run directory. ● training  ‖ paused  ✓ completed  ■ stopped  ✗ failed  ? stale: its process "
+        "exited unexpectedly  ! unreadable."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -260,7 +260,7 @@ def test_a_run_that_is_saved_while_it_is_paused_is_paused(tmp_path: Path) -> Non
 def test_a_run_that_was_handed_over_while_it_was_released_is_where_it_was_saved(tmp_path: Path) -> None:
     run = make(tmp_path, name="released")
     saved = Checkpoint(kind="last", epoch=3, step=54, path="x", best=0.75, best_epoch=2)
-    released = CommandDone(command="release", epoch=3, step=54, outcome="paused; cuda:0 is left to others")
+    released = CommandDone(command="release", epoch=3, step=54, outcome="paused; cuda:0 is free for other processes")
     for event in (started(run), epoch(2), step(54), saved, finished(Reason.DETACHED), started(run), released):
         run.append(event)
     summary = summarize(run.path)

@@ -252,7 +252,7 @@ def test_the_newest_whole_checkpoint_is_found_and_damage_is_said(tmp_path: Path)
     found = newest_checkpoint(tmp_path, on_damaged=said.append)
     assert found == tmp_path / checkpoint_name(10, 100)
     assert [damage.path for damage in said] == [str(newest / "trainer.safetensors")]
-    assert said[0].fix == f"Delete the folder {newest.name}, and the run is gone on with from {found.name}."
+    assert said[0].fix == f"Delete the folder {newest.name}, and the run resumes from {found.name}."
     assert load_checkpoint(found).state["step"] == 100
 
 

@@ -167,7 +167,7 @@ def test_a_pause_can_be_turned_into_one_that_leaves_the_device_to_others(tmp_pat
     wait_for(lambda: at_rest(session))
     session.send(STOP)
     events = ended(session)
-    assert [e.outcome for e in of(CommandDone, events)][:2] == ["paused", "paused; cpu is left to others"]
+    assert [e.outcome for e in of(CommandDone, events)][:2] == ["paused", "paused; cpu is free for other processes"]
     assert session.finished.reason is Reason.STOPPED
     assert session.finished.message.startswith("Stopped by hand at step 0, in epoch 0")
 
@@ -234,10 +234,10 @@ def test_a_run_is_gone_on_with_and_nothing_is_built_before_it_is_told_to_continu
     events = []
     wait_for(lambda: events.extend(again.drain()) or of(CommandDone, events))
     time.sleep(0.3)
-    assert at_rest(again) and not built and not any("Put back" in message for message in said(events))
+    assert at_rest(again) and not built and not any("Restored from" in message for message in said(events))
     again.send(CONTINUE)
     events += ended(again)
-    assert len(built) == 1 and any("Put back" in message for message in said(events))
+    assert len(built) == 1 and any("Restored from" in message for message in said(events))
     whole = session_of(tmp_path)
     whole.start()
     assert measured(first + events) == measured(ended(whole))

@@ -48,8 +48,8 @@ def test_a_resume_says_what_it_put_back_and_from_which_step(tmp_path):
     session, _ = trained(tmp_path, "training.epochs=2", decays, "regularization.average=ema")
     at = session.finished.step
     again, events = gone_on(session.directory, "training.epochs=3")
-    (said,) = [m for m in logs(events) if m.startswith("Put back from")]
-    assert f"Put back from epoch-0002-step-{at:06d} (step {at}, in epoch 2)" in said
+    (said,) = [m for m in logs(events) if m.startswith("Restored from")]
+    assert f"Restored from epoch-0002-step-{at:06d} (step {at}, in epoch 2)" in said
     for what in (
         "weights",
         "AdamW",
@@ -206,7 +206,7 @@ def test_what_was_edited_in_a_runs_file_is_refused_or_said_as_if_it_had_been_ask
     (mistake,) = refused.value.mistakes
     line = text.splitlines().index("seed = 0") + 1
     assert mistake.path == f"{file}, line {line}, seed" and "the run has 0" in mistake.expected
-    assert mistake.found == "found 7 for a run that is gone on with" and mistake.fix.startswith("Set it back")
+    assert mistake.found == "found 7 for a resumed run" and mistake.fix.startswith("Set it back")
     assert (session.directory / "events.jsonl").read_bytes() == events
     file.write_text(text.replace("epochs = 1", "epochs = 2", 1))
     again, events = gone_on(session.directory)
