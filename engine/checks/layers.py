@@ -10,6 +10,7 @@ from engine.checks.subject import Subject, check, number
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, drop, put
 from engine.experiment.tree import Place, by_path, walk
+from engine.model.signal import OVER_CHANNELS, Signal
 from engine.training.batches import VALIDATION_BATCHES
 
 _ACTIVATIONS = frozenset(
@@ -88,12 +89,57 @@ def group_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
             continue
         found = f"found {groups:g}, and there are {groups:g} values"
         alone = _batch_of_one(subject)
-        expected = alone or "each is a group of its own, of which nothing is left without its mean"
+        expected = alone or "each group has one value, so GroupNorm outputs zeros"
         fewer = next((n for n in range(int(groups) // 2, 0, -1) if groups % n == 0), None)
         fix = f"Set it to {fewer}." if fewer else "Remove the layer."
         remedy = put(fewer) if fewer else drop(path)
         severity: Literal["error", "warning"] = "error" if alone else "warning"
         yield Mistake(f"{path}.num_groups", found, expected, fix, "GroupNorm", severity, remedy=remedy)
+
+
+@check
+def output_is_constant(subject: Subject) -> Iterator[Mistake]:
+    """LayerNorm over one value, Softmax of one score and their like: the output does not depend on the input."""
+    layers = by_path(subject.experiment.model.layers)
+    for path, signal in subject.signals.items():
+        layer = layers[path]
+        if signal is None or layer.type not in _OF_ONE_VALUE or _values_together(layer, signal) != 1:
+            continue
+        what, outputs = _OF_ONE_VALUE[layer.type]
+        found = f"{what} one value, so it outputs {outputs}"
+        fix = "Remove it, or have the layer before give more features."
+        expected = "expected at least two values"
+        yield Mistake(path, found, expected, fix, layer.type, "warning", remedy=drop())
+
+
+_OF_ONE_VALUE = {
+    "LayerNorm": ("it normalizes", "zeros"),
+    "RMSNorm": ("it normalizes", "nothing but the sign"),
+    "TransformerEncoder": ("it normalizes", "zeros"),
+    "Softmax": ("it compares", "ones"),
+    "Softmax2d": ("it compares", "ones"),
+    "Softmin": ("it compares", "ones"),
+    "LogSoftmax": ("it compares", "zeros"),
+}
+"""Layers whose outputs depend on how values differ from each other, and what is left where there is one."""
+
+
+def _values_together(layer: Layer, signal: Signal) -> int | None:
+    """How many values such a layer takes together; None where a parameter leaves that open."""
+    shape = signal.shape
+    given = layer.parameters.get("normalized_shape")
+    if layer.type in ("LayerNorm", "RMSNorm") and given is not None:
+        sizes = [given] if isinstance(given, int) else given
+        if not isinstance(sizes, (list, tuple)) or not all(isinstance(size, int) for size in sizes):
+            return None
+        return prod(sizes)
+    if layer.type in ("LayerNorm", "RMSNorm") and signal.kind in ("image", "volume"):
+        return prod(shape)
+    if layer.type in ("Softmax", "Softmin", "LogSoftmax"):
+        dim = number(layer, "dim", 1 if signal.kind in OVER_CHANNELS else -1)
+        at = None if dim is None else int(dim) % (len(shape) + 1)
+        return shape[at - 1] if at else None
+    return shape[0] if layer.type == "Softmax2d" else shape[-1]
 
 
 def _batch_of_one(subject: Subject) -> str:
@@ -105,7 +151,7 @@ def _batch_of_one(subject: Subject) -> str:
     for samples, batch in parts:
         if samples % batch == 1 or (samples and batch == 1):
             left = f"the batch of 1 that {samples} samples in batches of {batch} leave"
-            return f"each is a group of its own, which torch refuses in {left}"
+            return f"each group has one value, which torch refuses in {left}"
     return ""
 
 
