@@ -12,8 +12,9 @@ import polars as pl
 
 from engine.data.forecasting.order import check_order
 from engine.data.tables.column_forms import Form, form_of
-from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, seconds, texts
+from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, texts
 from engine.data.tables.finding_dates import find_numbers
+from engine.data.tables.fitting import check_dates
 from engine.data.tables.rows import Faults
 from engine.experiment.mistakes import Refused
 
@@ -70,9 +71,7 @@ def _read(column: pl.Series, gone: Bools, reading: Reading, faults: Faults, *, t
     if form.mistake is not None:
         raise Refused(form.mistake)
     if form.kind == "date":
-        at, like = seconds(column, form.dates), form.dates.like if form.dates else ""
-        faults.add(name, np.isnan(at) & ~gone, "{value} is no date", f"expected one like {like}", "Mend it.")
-        return at, form
+        return check_dates(column, gone, form.dates, faults, "Mend it."), form
     values = numbers(column, form.reading)
     faults.add(name, ~np.isfinite(values) & ~gone, "{value} is no number", "expected one as in other rows", "Mend it.")
     return np.where(np.isfinite(values), values, np.nan), form

@@ -16,8 +16,9 @@ from engine.data.class_order import in_order
 from engine.data.spellings import united_column, united_note
 from engine.data.splits import Indices
 from engine.data.tables.column_forms import Form, Kind, form_of
-from engine.data.tables.columns import Bools, Reading, above, base_of, missing, numbers, seconds, texts
+from engine.data.tables.columns import Bools, Floats, Reading, above, base_of, missing, numbers, seconds, texts
 from engine.data.tables.encoders import Date, Encoder, Number, OneHot, Ordinal, places
+from engine.data.tables.finding_dates import Dates, find
 from engine.data.tables.notation import PLAIN
 from engine.data.tables.rows import Faults, short
 from engine.experiment.mistakes import Mistake
@@ -144,9 +145,7 @@ def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:
 
 def _date(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, form: Form, faults: Faults) -> Fitted:
     name, dates = column.name, form.dates
-    bad = np.isnan(seconds(column, dates)) & ~gone
-    fix = f"Mend it, or put {name!r} into data.categorical."
-    faults.add(name, bad, "{value} is no date", f"expected one like {dates.like if dates else 'the others'}", fix)
+    check_dates(column, gone, dates, faults, f"Mend it, or put {name!r} into data.categorical.")
     at = seconds(there, dates)
     at = at[np.isfinite(at)]
     if not len(at):
@@ -155,3 +154,20 @@ def _date(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, form: Fo
         return Fitted(note=f"{name} is the same date in all of the training part and is left out.")
     hours = bool((at % 86_400 != 0).any())
     return Fitted(Date(column=name, flag=flag, dates=dates, mean=float(at.mean()), std=float(at.std()), hours=hours))
+
+
+def check_dates(column: pl.Series, gone: Bools, dates: Dates | None, faults: Faults, fix: str) -> Floats:
+    """(N,) seconds since 1970. Values that are there and are no dates go to `faults`."""
+    name, at = column.name, seconds(column, dates)
+    bad = np.isnan(at) & ~gone
+    if dates is None or not bad.any():
+        return at
+    expected = f"expected one like {dates.like}"
+    if bad.sum() > 1 and np.isnan(at).all():
+        # One sentence for the column, which says of its first value what holds for all of them.
+        others = find(name, texts(column.filter(pl.Series(bad))))
+        bad = np.arange(len(column)) == bad.argmax()
+        expected += "; no other value is one either"
+        fix = f'Set data.date_format = "{others.like}".' if others and others.like else fix
+    faults.add(name, bad, "{value} is no date", expected, fix)
+    return at

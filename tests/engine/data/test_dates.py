@@ -266,6 +266,17 @@ def test_a_format_of_the_document_may_have_parts_that_may_be_missing(tmp_path: P
     assert found == pytest.approx(expected, abs=1)
 
 
+def test_a_format_that_fits_nothing_is_said_once_with_one_that_fits(tmp_path: Path) -> None:
+    values = [f"{day:%Y-%m-%d}" for day in DAYS]
+    said = r"\A[^\n]*line 2, .*'2024-01-25' is no date, expected one like %d\.%m\.%Y; no other value is one either\. "
+    with pytest.raises(Refused, match=said + r'Set data\.date_format = "%Y-%m-%d"\.\Z'):
+        data_of(values, tmp_path, date_format="%d.%m.%Y", dates=["when"])
+    rows = [[value, row % 5] for row, value in enumerate(values)]
+    file = written(tmp_path / "s.csv", rows, ("t", "y"))
+    with pytest.raises(Refused, match=r'Set data\.date_format = "%Y-%m-%d"\.\Z'):
+        series(file, target="y", time="t", window=3, date_format="%d.%m.%Y")
+
+
 FORMATS = [
     "%Y-%m-%d",
     "%Y/%m/%d",
