@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from engine.catalog import catalog
 from engine.catalog.choices import completed
+from engine.catalog.class_weights import with_weights_listed
 from engine.catalog.group_mistakes import group_mistakes
 from engine.catalog.losses import BY_TASK
 from engine.catalog.optimizers import HIDDEN_ONLY, NEEDS_CLOSURE, OTHERS
@@ -156,8 +157,10 @@ def check(draft: Draft | Experiment, recorded: Recorded = NOTHING) -> Plan:
     mistakes += [mistake for layer in every for mistake in layer.mistakes]
     mistakes += init_mistakes(experiment.model, {t.path: dict(t.shapes) for t in every})
 
+    names = description.classes if description is not None else ()
     if experiment.loss.type != "auto":
-        mistakes += loss_mistakes(experiment.loss, task, known.classes, said=said_task(experiment.data))
+        mistakes += loss_mistakes(experiment.loss, task, known.classes, names=names, said=said_task(experiment.data))
+        experiment = experiment.model_copy(update={"loss": with_weights_listed(experiment.loss, names)})
     wrong, optimizer = optimizer_mistakes(experiment.optimizer)
     batches = -(-description.train_samples // experiment.data.batch_size) if description is not None else 0
     steps_per_epoch = -(-batches // training.accumulation_steps)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.catalog.class_weights import sentences_by_class
 from engine.experiment import Experiment
 from engine.experiment.document import Regularization, Training
 from engine.experiment.tree import by_path
@@ -72,7 +73,7 @@ def explanation(selection: Selection, draft: Draft, plan: Plan | None, explain: 
         case "model":
             return _model(experiment, plan, explain, width)
         case "loss":
-            return _entry("losses", experiment.loss.type, explain)
+            return _loss(experiment, plan, explain)
         case "optimizer":
             return _entry("optimizers", experiment.optimizer.type, explain)
         case "scheduler":
@@ -119,6 +120,14 @@ def _entry(kind: str, name: str, explain: Explain) -> Explanation:
 def entry_text(explained: Explained | None) -> Content | None:
     """An entry in a few lines, for a list that it is picked from."""
     return None if explained is None else Content("\n").join([line for lines in _about(explained) for line in lines])
+
+
+def _loss(experiment: Experiment, plan: Plan | None, explain: Explain) -> Explanation:
+    about = _entry("losses", experiment.loss.type, explain)
+    if plan is None or plan.description is None:
+        return about
+    said = sentences_by_class(experiment.loss, plan.description.classes)
+    return replace(about, text=_sections(said, [about.text])) if said else about
 
 
 def _scheduler(experiment: Experiment, explain: Explain) -> Explanation:

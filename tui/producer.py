@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -131,9 +132,14 @@ class Producer:
 
     def form(self, place: str, draft: Draft, plan: Plan | None, *, parameters: bool) -> tuple[Field, ...]:
         """The fields of a part or a layer; the `parameters` of the catalog on request, since that imports torch."""
+        from engine.catalog.class_weights import order_of_classes
         from engine.editing.form import form
 
-        return form(place, draft, plan.experiment if plan is not None else None, parameters=parameters)
+        fields = form(place, draft, plan.experiment if plan is not None else None, parameters=parameters)
+        if place != "loss" or plan is None or plan.description is None:
+            return fields
+        classes = plan.description.classes
+        return tuple(replace(f, help=f"{f.help} {order_of_classes(f.name, classes)}".strip()) for f in fields)
 
     def beginning(self, kind: str, name: str) -> Any:
         """An entry of the catalog as it is put into a document."""

@@ -28,9 +28,10 @@ IGNORES_NONE = -100
 """torch's default of ignore_index: no class has that number."""
 
 _Weight = Annotated[float, Ge(0), Field(allow_inf_nan=False)]
-_CLASS_WEIGHTS: Any = {"weight": Literal["balanced"] | tuple[_Weight, ...]}
+_CLASS_WEIGHTS: Any = {"weight": Literal["balanced"] | tuple[_Weight, ...] | dict[str, _Weight]}
 _CLASS_WEIGHTS_HELP = {
-    "weight": 'One weight a class, in the order of the classes; or "balanced": n / (K · n_k), which makes each of the '
+    "weight": "One weight a class, in the order of the classes; weights by name, {cat = 2.0}, others being 1; "
+    'or "balanced": n / (K · n_k), which makes each of the '
     "K classes count the same, from its n_k of the n training samples."
 }
 _IGNORE_HELP = {

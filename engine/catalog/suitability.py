@@ -6,6 +6,7 @@ Each function returns every mistake that it finds; paths are those of the docume
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,8 +22,9 @@ from engine.catalog.bind import (
     stretches,
 )
 from engine.catalog.choices import blame, check_parameters, check_type
+from engine.catalog.class_weights import class_mistakes
 from engine.catalog.entry import Task
-from engine.catalog.losses import BY_TASK, IGNORES_NONE, ONE_OUTPUT
+from engine.catalog.losses import BY_TASK, ONE_OUTPUT
 from engine.catalog.metrics import monitors
 from engine.catalog.schedulers import ALONE, COMPOSITES
 from engine.experiment.document import Choice, EarlyStopping, Scheduler
@@ -34,11 +36,14 @@ _TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 _READINGS: dict[Task, str] = {"classification": "classes", "regression": "a quantity to predict"}
 
 
-def loss_mistakes(choice: Choice, task: Task | None, classes: int | None, *, said: Task | None = None) -> list[Mistake]:
+def loss_mistakes(
+    choice: Choice, task: Task | None, classes: int | None, *, names: Sequence[str] = (), said: Task | None = None
+) -> list[Mistake]:
     """What is wrong with a loss by itself, and for a task.
 
     Args:
         task: None where the data is not known; `classes` likewise.
+        names: those of the classes.
         said: the task that the document says, which may be what is wrong.
     """
     entry, mistakes = check_type("losses", choice, "loss")
@@ -50,6 +55,8 @@ def loss_mistakes(choice: Choice, task: Task | None, classes: int | None, *, sai
 
         def attempt(**parameters: Any) -> None:
             weight = parameters.get("weight")
+            if isinstance(weight, Mapping):  # which class each is of does not matter here
+                parameters = {**parameters, "weight": (weight := tuple(map(float, weight.values())) or (1.0, 1.0))}
             outputs = len(weight) if isinstance(weight, (list, tuple)) else 2
             loss = build_loss(Choice.model_validate({"type": choice.type, **parameters}), [1] * outputs)
             one_of_two = choice.type in ONE_OUTPUT or "classification" not in entry.tasks
@@ -76,25 +83,7 @@ def loss_mistakes(choice: Choice, task: Task | None, classes: int | None, *, sai
     if choice.type in ONE_OUTPUT and classes != 2:
         found = f"{choice.type} tells two classes apart"
         return [*mistakes, Mistake("loss.type", found, f"the data has {classes}", "Use CrossEntropyLoss.")]
-    return mistakes + _class_mistakes(choice, classes)
-
-
-def _class_mistakes(choice: Choice, classes: int) -> list[Mistake]:
-    """Weights and numbers of classes that the data does not have."""
-    mistakes = []
-    weight, ignored = choice.parameters.get("weight"), choice.parameters.get("ignore_index", IGNORES_NONE)
-    if isinstance(weight, (list, tuple)):
-        fix = 'Give one weight a class, or "balanced".'
-        if len(weight) != classes:
-            found = f"found {len(weight)} weight{'s' if len(weight) != 1 else ''}"
-            mistakes.append(Mistake("loss.weight", found, f"the data has {classes} classes", fix, choice.type))
-        elif not any(weight):
-            mistakes.append(Mistake("loss.weight", "every weight is 0", "there is nothing to learn", fix, choice.type))
-    if isinstance(ignored, int) and ignored != IGNORES_NONE and ignored not in range(classes):
-        found, fix = f"found {value_text(ignored)}", "Take the number of a class, or remove it."
-        expected = f"the classes are 0 to {classes - 1}"
-        mistakes.append(Mistake("loss.ignore_index", found, expected, fix, choice.type))
-    return mistakes
+    return [*mistakes, *class_mistakes(choice, classes, names)]
 
 
 def optimizer_mistakes(choice: Choice, path: str = "optimizer") -> tuple[list[Mistake], Optimizer | None]:

@@ -31,7 +31,7 @@ def document_type(annotation: Any, at_least: int | None = None) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in _SCALARS or origin is Literal:
         return annotation
-    if origin is Annotated:
+    if origin is Annotated or (origin is dict and arguments[0] is str):
         return annotation
     if origin in (Union, types.UnionType):
         # A list beside its scalar means one value for each parameter group; a document has a single group.
@@ -98,6 +98,8 @@ def _short(annotation: Any) -> str:
         return " | ".join(repr(v) for v in arguments)
     if origin is tuple:
         return "[" + ", ".join("…" if a is Ellipsis else type_text(a) for a in arguments) + "]"
+    if origin is dict and arguments[1] is not Any:
+        return f"{{name = {type_text(arguments[1])}}}"
     return str(getattr(annotation, "__name__", annotation))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from engine.catalog.class_weights import sentences_by_class
 from engine.experiment import Choice
 from tui.parameter_groups import group_name, several_optimizers
 from tui.printing.text import columns
@@ -129,6 +130,8 @@ def _facts(plan: Plan) -> list[tuple[str, str]]:
         if choices := getattr(experiment.data, name):
             facts.append((name, ", ".join(map(_choice, choices))))
     facts.append(("loss", _choice(experiment.loss)))
+    if data is not None:
+        facts += [("", sentence) for sentence in sentences_by_class(experiment.loss, data.classes)]
     facts.append(("optimizer", _choice(experiment.optimizer, without=("groups", "others"))))
     if experiment.optimizer.others is not None:
         facts.append(("others", _choice(experiment.optimizer.others)))
