@@ -93,7 +93,7 @@ def test_char_lstm_needs_fewer_bits_than_a_3_gram_model_after_two_epochs(tmp_pat
     status, events = train("char-lstm", tmp_path, "training.epochs=2", "training.threads=1")
     assert status == 0
     assert best(events)["val_bits"] < 0.9 * baseline(events)
-    assert "of the 3-gram model's" in events[-1]["message"]
+    assert "% below a 3-gram model (" in events[-1]["message"] and events[-1]["better_than_baseline"]
 
 
 @pytest.mark.usefixtures("own_files")
@@ -106,8 +106,8 @@ def test_airline_lstm_forecasts_a_year_better_than_the_year_before(tmp_path):
         if e["event"] == "log" and "aive baseline" in e["message"]
     )
     assert best(events)["val_rmse"] <= 0.9 * seasonal < 0.5 * naive
-    said = rf"of the naive forecast's {naive:.4g}, 0\.8\d of the seasonal-naive's {seasonal:.4g}"
-    assert re.search(said, events[-1]["message"])
+    said = rf"% below the naive forecast \({naive:.4g}\), 1\d % below the seasonal-naive forecast \({seasonal:.4g}\)"
+    assert re.search(said, events[-1]["message"]) and events[-1]["better_than_baseline"]
 
 
 def test_airline_lstm_without_its_file_says_so_in_one_sentence(tmp_path):

@@ -94,6 +94,8 @@ class RunView:
     asked_lr: float | None = None
     reason: Reason | None = None
     message: str = ""
+    better_than_baseline: bool | None = None
+    """Whether its best epoch is better than predicting without a network, once it has ended; None: not known."""
     started: RunStarted | None = None
     directory: str = ""
     epoch: int = 0
@@ -303,7 +305,8 @@ class Feed:
             self._changes.clear()
             self._now = state
         else:
-            self._now = {key: value for key, value in self._now.items() if key not in ("reason", "message", "seconds")}
+            ended = ("reason", "message", "seconds", "better_than_baseline")
+            self._now = {key: value for key, value in self._now.items() if key not in ended}
             self._now |= state
             self._pace = _Pace()
         self._asked.clear()
@@ -373,7 +376,7 @@ class Feed:
             self._now["state"] = "moving"
         else:
             ended = {"state": "finished", "reason": event.reason, "message": event.message, "seconds": event.seconds}
-            self._now |= ended
+            self._now |= ended | {"better_than_baseline": event.better_than_baseline}
         if event.step:  # else it ended before it knew where it stands
             self._now |= {"epoch": event.epoch, "step": event.step}
         if event.best_epoch is not None:

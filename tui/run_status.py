@@ -32,10 +32,15 @@ RESUMABLE = frozenset({"stopped", "interrupted", "stale"})
 """Runs that have come to no end of their own, and can be gone on with."""
 PAUSED = Shown("‖", "$text-warning", "paused")
 SUSPENDED = Shown("‖", "$text-warning", "suspended")
+NO_BETTER = Shown("≈", "$text-warning", "no better")
+"""It came to its end, and learned nothing that its baseline does not know."""
+NO_BETTER_MEANS = "no better than its baseline, which predicts without a network."
 
 
 def shown(run: RunSummary) -> Shown:
     """How the state of a run is shown."""
     if run.suspended:
         return SUSPENDED
+    if run.status in ("completed", "early_stopped") and run.better_than_baseline is False:
+        return NO_BETTER
     return PAUSED if run.paused else STATUS[run.status]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +24,12 @@ class Baseline:
     """Of the task's metrics, without its part: accuracy, rmse, bits."""
     value: float
     name: str
-    """What it is of, as in a sentence on how it compares: `the naive forecast`."""
+    """What predicts so, as in a sentence on how it compares: `the naive forecast`."""
     sentence: str
+    samples: int = 0
+    """How many samples it was measured on, where it is a share of them."""
+    f1: float | None = None
+    """The macro F1 of the same prediction, where it is of classes."""
 
 
 def baselines_of(dataset: Dataset) -> tuple[Baseline, ...]:
@@ -44,15 +50,64 @@ def baselines_of(dataset: Dataset) -> tuple[Baseline, ...]:
     return (_mean(dataset),)
 
 
-def comparison(found: tuple[Baseline, ...], measured: dict[str, float]) -> str:
-    """How what was measured, `val_rmse` say, stands against baselines, as a clause; empty where none is of it."""
+CLEARLY = 2.0
+"""Standard errors by which a share of right answers must exceed that of a baseline: less may be chance."""
+
+_GAIN, _F1_GAIN = 0.01, 0.1
+"""A fall of an error, as a share of the baseline's; a rise of F1, as a share of what the baseline lacks."""
+
+
+def is_better(found: tuple[Baseline, ...], measured: Mapping[str, float]) -> bool | None:
+    """Whether what was measured, `val_rmse` say, is better than every baseline; None where nothing compares.
+
+    Errors must be lower by a hundredth. Of classes, the accuracy must be higher by more than chance, or macro F1 by a
+    tenth of what the baseline lacks: where one class is large, a network may have learned the others at no gain in
+    accuracy.
+    """
+    verdicts = [one for one in (_beats(baseline, measured) for baseline in found) if one is not None]
+    return all(verdicts) if verdicts else None
+
+
+def _beats(baseline: Baseline, measured: Mapping[str, float]) -> bool | None:
+    name = _name(baseline, measured)
+    if name is None:
+        return None
+    value, base = measured[name], baseline.value
+    if goal(baseline.metric) == "min":
+        return value < (1 - _GAIN) * base
+    chance = CLEARLY * math.sqrt(base * (1 - base) / max(baseline.samples, 1))
+    f1 = measured.get(name.replace("accuracy", "f1"), 0.0)
+    return value > base + chance or (baseline.f1 is not None and f1 > baseline.f1 + _F1_GAIN * (1 - baseline.f1))
+
+
+def comparison(found: tuple[Baseline, ...], measured: Mapping[str, float]) -> str:
+    """How what was measured stands against baselines, as a clause; empty where none is of it.
+
+    An accuracy is compared only where it is no better: a share of right answers speaks for itself.
+    """
     clauses, metric = [], ""
     for one in found:
-        name = next((n for n in (f"val_{one.metric}", f"train_{one.metric}") if n in measured), None)
-        if name is not None and one.value and goal(one.metric) == "min":
-            metric = f"{name} {measured[name]:.4g}"
-            clauses.append(f"{measured[name] / one.value:.2f} of {one.name}'s {one.value:.4g}")
+        name = _name(one, measured)
+        if name is None or (goal(one.metric) == "max" and _beats(one, measured)):
+            continue
+        metric = f"{name} {measured[name]:.4g}"
+        clauses.append(_compared(one, measured[name], beats=bool(_beats(one, measured))))
     return f"{metric}: {', '.join(clauses)}" if clauses else ""
+
+
+def _compared(baseline: Baseline, value: float, *, beats: bool) -> str:
+    known = f"{baseline.name} ({baseline.value:.4g})"
+    if beats:
+        percent = 100 * (1 - value / baseline.value)
+        return f"{f'{percent:.0f}' if percent < 99.5 else 'more than 99'} % below {known}"
+    if goal(baseline.metric) == "min" and baseline.value > 0 and value >= 2 * baseline.value:
+        return f"worse than {known}"
+    return f"no better than {known}"
+
+
+def _name(baseline: Baseline, measured: Mapping[str, float]) -> str | None:
+    """What was measured of a baseline's metric: on the validation part, or else on the training part."""
+    return next((n for n in (f"val_{baseline.metric}", f"train_{baseline.metric}") if n in measured), None)
 
 
 def _measured_on(dataset: Dataset) -> tuple[str, torch.Tensor]:
@@ -65,14 +120,19 @@ def _largest_class(dataset: Dataset) -> Baseline:
     accuracy = (dataset.y[indices] == largest).double().mean().item()
     name = dataset.description.classes[largest]
     sentence = f"Naive baseline: always the largest class ({name}) reaches {part}_accuracy {accuracy:.4f}."
-    return Baseline("accuracy", accuracy, "the largest class", sentence)
+    counts = torch.bincount(dataset.y[indices], minlength=dataset.description.outputs)
+    hits = float(counts[largest])
+    others = int((counts > 0).sum()) - bool(hits)
+    f1 = 2 * hits / (len(indices) + hits) / (1 + others) if len(indices) else 0.0
+    name = f"always saying {name}, the largest class"
+    return Baseline("accuracy", accuracy, name, sentence, len(indices), f1)
 
 
 def _mean(dataset: Dataset) -> Baseline:
     part, indices = _measured_on(dataset)
     rmse = _rmse(dataset, indices, dataset.y[dataset.train].double().mean(0))
     sentence = f"Naive baseline: always the mean of the training part gives {part}_rmse {rmse:.4g}."
-    return Baseline("rmse", rmse, "the mean", sentence)
+    return Baseline("rmse", rmse, "always predicting the mean", sentence)
 
 
 def _seen_before(dataset: Dataset) -> tuple[Baseline, ...]:
@@ -87,7 +147,7 @@ def _seen_before(dataset: Dataset) -> tuple[Baseline, ...]:
         return found
     rmse = _rmse_of_season(dataset, indices, season)
     sentence = f"Seasonal-naive baseline: the value of {season} steps before gives {part}_rmse {rmse:.4g}."
-    return (*found, Baseline("rmse", rmse, "the seasonal-naive", sentence))
+    return (*found, Baseline("rmse", rmse, "the seasonal-naive forecast", sentence))
 
 
 def _rmse_of_season(dataset: Dataset, indices: torch.Tensor, season: int) -> float:
@@ -114,7 +174,7 @@ def _three_grams(dataset: Dataset) -> Baseline:
     places = (targets.starts[indices][:, None] + torch.arange(targets.length)).flatten().numpy()
     bits = counted.bits(text, places)
     sentence = f"Counting baseline: a 3-gram model of the same training text takes {part}_bits {bits:.3f} a "
-    return Baseline("bits", bits, "the 3-gram model", f"{sentence}{dataset.description.token}.")
+    return Baseline("bits", bits, "a 3-gram model", f"{sentence}{dataset.description.token}.")
 
 
 def _rmse(dataset: Dataset, indices: torch.Tensor, predicted: torch.Tensor) -> float:

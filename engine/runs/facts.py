@@ -58,6 +58,8 @@ class Facts(BaseModel):
     """Why it ended; None when it has no end, or was gone on with since."""
     ended: FiniteFloat | None = None
     message: str = ""
+    better_than_baseline: bool | None = None
+    """Whether its best epoch is better than predicting without a network, once it has ended."""
     seconds: FiniteFloat | None = None
     """How long all of its sessions took, once it has ended."""
     seconds_before: FiniteFloat = 0.0
@@ -212,6 +214,7 @@ def _facts(first: RunStarted | None, last: _Last, resumes: list[Resume]) -> Fact
             "reason": finished.reason,
             "ended": finished.time,
             "message": finished.message,
+            "better_than_baseline": finished.better_than_baseline,
             "seconds": finished.seconds,
         }
     return Facts(**facts)

@@ -64,6 +64,8 @@ class RunSummary:
     """How long its sessions trained, all together, pauses included."""
     message: str = ""
     """Why it ended, as a sentence; empty while it is going."""
+    better_than_baseline: bool | None = None
+    """Whether its best epoch is better than predicting without a network; None where that is not known."""
     problem: str = ""
     """What is wrong with its folder, as a sentence; empty when nothing is."""
 
@@ -178,6 +180,7 @@ def _summary(path: Path, facts: Facts, problem: str) -> RunSummary:
         settings=facts.settings,
         seconds=facts.took(time.time() if status == "live" else None),
         message=facts.message if status != "live" else "",
+        better_than_baseline=facts.better_than_baseline if status != "live" else None,
         problem=problem,
     )
 

@@ -150,6 +150,8 @@ class Finished(_Event):
     measure it."""
     seconds: FiniteFloat
     """How long the run took, its sessions together: from when the data was loaded, pauses included."""
+    better_than_baseline: bool | None = None
+    """Whether the best epoch is better than predicting without a network; None where that is not known."""
     message: str
 
 

@@ -13,12 +13,13 @@ from torch import nn
 
 from engine.data import Baseline, Dataset, baselines_of, kept, load_data
 from engine.data import fetch as fetch_data
-from engine.data.baselines import comparison
+from engine.data.baselines import comparison, is_better
 from engine.data.class_order import NOTHING
 from engine.experiment import Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan, check
 from engine.runs import RunDirectory
+from engine.runs.measured import measured_in
 from engine.sizes import size_text
 from engine.training import faults, resuming
 from engine.training.allocator import give_freed_memory_back, keep_freed_memory
@@ -104,6 +105,8 @@ class Session:
         self._writer: Writer | None = None
         self._best_measured: dict[str, float] = {}
         """What was measured in the best epoch, if that was one of this session."""
+        self._better: bool | None = None
+        """Whether that is better than the baselines, once the run has ended."""
         self._started: RunStarted | None = None
         self._folder_is_missed = False
         self._thread = threading.Thread(target=self._main, name="engine")
@@ -269,6 +272,7 @@ class Session:
             metrics=self._best_measured,
             seconds=monotonic() - began + (self._resume.seconds_before if self._resume else 0.0),
             message=message,
+            better_than_baseline=self._better,
         )
         self.say(self.finished)
         self._run.close()
@@ -445,7 +449,8 @@ class Session:
         if loop is not None and reason not in (Reason.INTERRUPTED, Reason.DETACHED):
             loop.network.load_state_dict(best.model if best is not None else loop.result.state_dict())
         kept: Kept = "best" if best is not None else "averaged" if run.averaged else "last"
-        compared = comparison(self._baselines, self._best_measured)
+        measured = self._best_measured or measured_in(self.directory, run.stopping.best_epoch)
+        compared, self._better = comparison(self._baselines, measured), is_better(self._baselines, measured)
         return how_it_ended(reason, run.position, run.stopping, kept=kept, compared=compared, saved=saved)
 
     def _failed(self, error: BaseException) -> str:

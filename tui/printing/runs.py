@@ -16,7 +16,7 @@ from tui.fitted_columns import Column, fitted, natural_width
 from tui.printing.text import columns, json_line, plain
 from tui.quantities import number_text, span_text
 from tui.run_columns import began_text, best_text, epochs_text, metric_text
-from tui.run_status import STALE, shown
+from tui.run_status import NO_BETTER, NO_BETTER_MEANS, STALE, shown
 
 LINES_SHOWN = 3
 
@@ -33,6 +33,8 @@ def runs_as_text(runs_dir: Path, width: int | None = None) -> str:
     said = [_table(runs, width)]
     if stale := [command_on(run.path, "resume") for run in runs if run.status == "stale"]:
         said.append(_lines(f"Stale: {STALE} Resume with", stale))
+    if poor := [run.name for run in runs if shown(run) is NO_BETTER]:
+        said.append(_lines(f"No better: {NO_BETTER_MEANS} What it is compared with: torchdeck runs show RUN", poor))
     if wrong := [run.problem for run in runs if run.problem]:
         said.append(_lines("Problems:", wrong))
     return "\n\n".join(said)

@@ -96,7 +96,7 @@ class Ending(RowWidget):
         if view.state == "stale":
             said, tone = "Its process exited unexpectedly. Everything up to its last checkpoint is kept.", "warning"
         elif view.state == "finished" and view.reason is not None:
-            words, tone = _ENDS[view.reason]
+            words, tone = _end_of(view)
             said = view.message or words
         else:
             return []
@@ -154,9 +154,17 @@ def state_words(view: RunView) -> Row:
         case "finished" if view.started is None and view.reason is Reason.FAILED:
             return (("✗ not started", "bad"),)
         case "finished":
-            return (_ENDS[view.reason or Reason.FAILED],)
+            return (_end_of(view),)
         case _:
             return (("● training", "good"),)
+
+
+def _end_of(view: RunView) -> tuple[str, str]:
+    """How it ended, in words and a tone: nothing to be glad of where a baseline does as well."""
+    words, tone = _ENDS[view.reason or Reason.FAILED]
+    if tone == "good" and view.better_than_baseline is False:
+        return f"≈{words[1:]}, no better than its baseline", "warning"
+    return words, tone
 
 
 def best_words(view: RunView) -> str:

@@ -103,7 +103,7 @@ def test_the_naive_forecasts_are_what_numpy_says(file: Path, rows: list) -> None
     naive = np.stack([np.full(10, sold[b - 1]) for b in begins])
     week = np.stack([np.resize(sold[b - 7 : b], 10) for b in begins])
     found = baselines_of(data)
-    assert [b.name for b in found] == ["the naive forecast", "the seasonal-naive"]
+    assert [b.name for b in found] == ["the naive forecast", "the seasonal-naive forecast"]
     for baseline, forecast in zip(found, (naive, week), strict=True):
         assert baseline.value == pytest.approx(np.sqrt(((actual - forecast) ** 2).mean()), rel=1e-5)
     assert found[1].value < 0.3 * found[0].value

@@ -113,9 +113,10 @@ def test_the_end_compares_with_what_counting_three_characters_gives(tmp_path, do
     (counted,) = baselines_of(load_data(session.plan.experiment.data, 3))
     assert any(e.message == counted.sentence for e in events if isinstance(e, Log))
     best = min(e.metrics["val_bits"] for e in events if isinstance(e, Epoch))
-    assert f"val_bits {best:.4g}: {best / counted.value:.2f} of the 3-gram model's {counted.value:.4g}" in (
-        session.finished.message
-    )
+    better = best < 0.99 * counted.value
+    assert session.finished.better_than_baseline == better
+    how = f"{100 * (1 - best / counted.value):.0f} % below" if better else "no better than"
+    assert f"val_bits {best:.4g}: {how} a 3-gram model ({counted.value:.4g})" in session.finished.message
 
 
 def test_the_vocabulary_is_that_of_the_training_part_alone(tmp_path, document):

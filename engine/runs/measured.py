@@ -1,0 +1,25 @@
+"""What a run measured in an epoch, from its events."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from engine.runs.directory import EVENTS
+from engine.training.events import Epoch, event_from_json
+
+
+def measured_in(run: Path, epoch: int | None) -> dict[str, float]:
+    """The metrics of an epoch; of the last time, where it was trained again. Empty where the events do not say."""
+    found: dict[str, float] = {}
+    if epoch is None:
+        return found
+    with suppress(OSError), (run / EVENTS).open("rb") as lines:
+        for line in lines:
+            if b'"event":"epoch"' not in line:
+                continue
+            with suppress(ValueError):
+                event = event_from_json(line)
+                if isinstance(event, Epoch) and event.epoch == epoch:
+                    found = event.metrics
+    return found
