@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from engine.data.forecasting.order import check_order
-from engine.data.tables.column_forms import Form, form_of
+from engine.data.tables.column_forms import Form, Kind, form_of
 from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, texts
 from engine.data.tables.finding_dates import find_numbers
 from engine.data.tables.fitting import check_dates
@@ -84,10 +84,9 @@ def _form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool) -> F
         there = texts(column.filter(pl.Series(~gone)))
         if reading.date_format is None and (dates := find_numbers(column.name, there, asked=True)):
             return Form(kind="date", reading=reading, dates=dates, note=dates.note)
-    form = form_of(column, gone, rows, reading, None, otherwise, typed=typed)
-    if form.kind == "category" or (form.kind == "number" and reading.date_format is not None):
-        return form_of(column, gone, rows, reading, "date", otherwise, typed=typed)
-    return form
+    asked: Kind | None = None if reading.date_format is None else "date"
+    form = form_of(column, gone, rows, reading, asked, otherwise, typed=typed)
+    return form if form.kind != "category" else form_of(column, gone, rows, reading, "date", otherwise, typed=typed)
 
 
 def _spacing(at: Floats, are_dates: bool, name: str, faults: Faults) -> Times:

@@ -132,8 +132,13 @@ def _of_texts(
         return Form(kind="number", reading=read, note=found.note, mistake=found.mistake, found=found)
     if asked == "number":
         return Form(kind="number", reading=reading)
-    if reading.date_format is None and (dates := finding_dates.find(name, there, first_rules=first_rules)):
+    if first_rules and reading.date_format is not None:
+        return Form(kind="category", reading=reading)
+    if dates := finding_dates.find(name, there, first_rules=first_rules):
         return _dated(dates, reading)
+    if not first_rules and finding_dates.look_like_dates(there):
+        wrong = finding_dates.no_dates(name, f"{short(there[0])}, which looks like a date", otherwise)
+        return Form(kind="date", reading=reading, mistake=wrong)
     return Form(kind="category", reading=reading)
 
 

@@ -78,6 +78,12 @@ _TIME = re.compile(
     r"(?P<offset>\s*(?:[Zz]|UTC|GMT)|\s*[+−-]\d{2}(?::?\d{2})?)?"
 )
 _WITH_OFFSET = r":[0-9:.,]+(?:\s*[AaPp]\.?[Mm]\.?)?\s*(?i:z|utc|gmt|[+−-][0-9]{2}(?::?[0-9]{2})?)$"
+_DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
+_LIKE_A_DATE = (
+    rf"^(?:{_YEAR}[-/.]{_MONTH}[-/.]{_DAY}|{_DAY}[-/.]{_DAY}[-/.]{_YEAR}|{_DAY}\.?[ -]\pL{{3,10}}\.?[ -]{_YEAR}"
+    rf"|\pL{{3,10}}\.?[ -](?:{_DAY}(?:st|nd|rd|th)?,? )?{_YEAR})(?:\D|$)"
+)
+_NEARLY_ALL = 0.9
 _NUMBERS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}
 """Formats without anything but digits, and how many there are."""
 _FEW = 3
@@ -153,17 +159,20 @@ def find_numbers(name: str, there: pl.Series, *, asked: bool) -> Dates | None:
     """
     if not len(there):
         return None
-    head = there.head(_SAMPLE).cast(pl.String)
-    if not head.str.contains("^[0-9]{6,19}$").all():
+    head, named = there.head(_SAMPLE).cast(pl.String), asked or is_named_so(name)
+    least = _NEARLY_ALL if named else 1.0
+    if _matching(head, "6,19") < least:
         return None
-    texts, named = there.cast(pl.String), asked or is_named_so(name)
+    texts = there.cast(pl.String)
     for format, digits in _NUMBERS.items():
-        if not head.str.contains(f"^[0-9]{{{digits}}}$").all():
+        if _matching(head, str(digits)) < least:
             continue
         at = seconds_of(texts, format)
-        if _within(at, *_YEARS) and (named or len(np.unique(at)) >= _FEW):
-            return _number(name, str(texts[0]), format, at[0], asked)
-    if not named:
+        days = (at >= _YEARS[0]) & (at < _YEARS[1])
+        if days.mean() >= least and (named or len(np.unique(at)) >= _FEW):
+            row = int(days.argmax())
+            return _number(name, str(texts[row]), format, at[row], asked)
+    if not named or _matching(head, "6,19") < 1:
         return None
     if asked and texts.str.contains("^[0-9]{6}$").all() and _within(at := seconds_of(texts, "%Y%m"), *_YEARS):
         return Dates(format="%Y%m", like="%Y%m")
@@ -174,15 +183,20 @@ def find_numbers(name: str, there: pl.Series, *, asked: bool) -> Dates | None:
     return None
 
 
+def look_like_dates(there: pl.Series) -> bool:
+    """Whether nearly all values (N,) begin as dates do, although no format explains most of them."""
+    return bool(_sample(there).str.contains(_LIKE_A_DATE).mean() > _NEARLY_ALL)  # type: ignore[operator]
+
+
 def is_named_so(name: str) -> bool:
     """Whether the name of a column says that it holds dates: `date`, `created_at`, `orderDate`."""
     return any(word.lower() in _NAMES for word in re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])", name))
 
 
-def no_dates(name: str, example: str) -> Mistake:
+def no_dates(name: str, example: str, otherwise: str = "") -> Mistake:
     """That no format explains the values."""
-    found, fix = f"the column {name!r} holds {example}", 'Say how they are written, such as "%d.%m.%y".'
-    return Mistake("data.date_format", found, "expected dates", fix)
+    fix = f'Say how they are written, such as "%d.%m.%y"{f", or {otherwise}" if otherwise else ""}.'
+    return Mistake("data.date_format", f"the column {name!r} holds {example}", "expected dates", fix)
 
 
 def shown(seconds: float) -> str:
@@ -269,6 +283,11 @@ def _year_is_elsewhere(there: pl.Series, format: str) -> bool:
 
 def _share(at: NDArray[np.float64]) -> float:
     return float(np.isfinite(at).mean()) if len(at) else 0.0
+
+
+def _matching(texts: pl.Series, digits: str) -> float:
+    """Share of the texts that are so many digits and nothing else."""
+    return float(texts.str.contains(f"^[0-9]{{{digits}}}$").mean())  # type: ignore[arg-type]  # of texts it is a number
 
 
 def _within(at: Floats, first: float, last: float) -> bool:

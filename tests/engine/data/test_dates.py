@@ -277,6 +277,40 @@ def test_a_format_that_fits_nothing_is_said_once_with_one_that_fits(tmp_path: Pa
         series(file, target="y", time="t", window=3, date_format="%d.%m.%Y")
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["2024-01-25 10:00 CET", "2024-02-25 11:00 CEST"],
+        ["31. Januar 2024", "1. März 2024"],
+        ["3 mai 2024", "4 avril 2024"],
+        ["2024-01-25", "25.01.2024"],
+    ],
+)
+def test_what_looks_like_a_date_is_no_category(values: list[str], tmp_path: Path) -> None:
+    values = values * 15
+    with pytest.raises(Refused) as refused:
+        data_of(values, tmp_path)
+    assert "data.date_format: the column 'when' holds" in str(refused.value)
+    assert "data.categorical = ['when']" in str(refused.value)
+    assert data_of(values, tmp_path, categorical=["when"]).description.features[0].startswith("when=")
+
+
+def test_a_number_that_is_no_day_among_days_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    values = [int(f"{day:%Y%m%d}") for day in DAYS]
+    values[5] = 0
+    with pytest.raises(Refused, match=r"line 7, column 'day': '0' is no date, expected one like %Y%m%d"):
+        data_of(values, tmp_path, "day")
+    assert "day" in data_of(values, tmp_path, "day", numeric=["day"]).description.features
+
+
+def test_a_format_of_the_document_leaves_other_columns_to_themselves(tmp_path: Path) -> None:
+    rows = [[f"{day:%d/%m/%Y}", f"{day:%Y-%m-%d}", "ab"[row % 2]] for row, day in enumerate(DAYS[8:])]
+    file = written(tmp_path / "a.csv", rows, ("sold", "made", "y"))
+    data = table(file, target="y", date_format="%d/%m/%Y")
+    for name in ("sold", "made"):
+        assert read(data, name) == pytest.approx(epochs(DAYS[8:]), abs=1)
+
+
 FORMATS = [
     "%Y-%m-%d",
     "%Y/%m/%d",
