@@ -56,6 +56,10 @@ def best_is_the_worst(subject: Subject) -> Iterator[Mistake]:
         yield Mistake("training.early_stopping.mode", found, expected, fix, severity="warning", remedy=drop())
 
 
+_FEW = 16
+"""Samples to train on below which a batch size is not what is wrong."""
+
+
 @check
 def batch_is_larger_than_the_data(subject: Subject) -> Iterator[Mistake]:
     """A batch that takes all there is: one step an epoch."""
@@ -64,9 +68,12 @@ def batch_is_larger_than_the_data(subject: Subject) -> Iterator[Mistake]:
     batch, samples = subject.experiment.data.batch_size, subject.description.train_samples
     if batch > samples > 0:
         expected = f"there are {samples:,} samples to train on, so an epoch is one step"
-        fix = f"Set it to {max(1, min(64, samples // 8))}, say."
-        remedy = put(max(1, min(64, samples // 8)))
-        yield Mistake("data.batch_size", f"found {batch}", expected, fix, severity="warning", remedy=remedy)
+        # An eighth, but no batch of one, which norms do not take.
+        smaller = min(64, max(samples // 8, 2)) if samples > 2 else samples
+        fix = f"Set it to {smaller}, for example."
+        if samples < _FEW:
+            fix = f"Add samples; with so few, set it to {smaller}."
+        yield Mistake("data.batch_size", f"found {batch}", expected, fix, severity="warning", remedy=put(smaller))
 
 
 @check

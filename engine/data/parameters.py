@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import ValidationError
 
 from engine.data.sources import SOURCES, Source
@@ -9,7 +13,7 @@ from engine.data.spans import Fold
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, unknown_name
 from engine.experiment.validation import mistakes_of
-from engine.user_folders import home_problem
+from engine.user_folders import expanded, home_problem
 
 
 def source_mistakes(data: Data) -> list[Mistake]:
@@ -62,6 +66,8 @@ def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
         except ValidationError:
             return None, mistakes
     if not mistakes:
+        mistakes += _escaped_paths(known)
+    if not mistakes:
         mistakes += source.contradictions(data)
     return source, [*mistakes, *_without_a_home(source)]
 
@@ -75,6 +81,25 @@ def _without_a_home(source: Source) -> list[Mistake]:
         if names_a_file and isinstance(value, str) and (problem := home_problem(value)):
             mistakes.append(Mistake(f"data.{name}", f"{value}: {problem}", "", "Write the whole path."))
     return mistakes or source.homeless()
+
+
+_ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+"""What a backslash and a letter in double quotes stand for in TOML."""
+
+
+def _escaped_paths(given: Mapping[str, Any]) -> list[Mistake]:
+    """Paths of Windows in double quotes, in which `\\n` is a line break: there is no such file."""
+    mistakes = []
+    for name, value in given.items():
+        if not isinstance(value, str) or not name.endswith(("path", "root")) or not set(value) & set(_ESCAPES):
+            continue
+        if not os.path.lexists(expanded(value)):
+            meant = "".join(_ESCAPES.get(c, c) for c in value)
+            which = next(c for c in value if c in _ESCAPES)
+            found = f"there is no such file; in double quotes {_ESCAPES[which]} is one character, not two"
+            fix = f"Write '{meant}'."
+            mistakes.append(Mistake(f"data.{name}", found, "expected single quotes around a backslash", fix, value))
+    return mistakes
 
 
 def _fold_mistakes(data: Data) -> list[Mistake]:

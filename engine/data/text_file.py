@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.file_kinds import kind_of
 from engine.free_memory import free_host_memory
 from engine.user_folders import expanded
 
@@ -40,12 +41,14 @@ def read_text(path: str, at: str = "data.path") -> str:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise refused(f"it cannot be read ({why})", "", "Check the file and its permissions.") from None
+    if (kind := kind_of(content)) is not None:
+        raise refused(f"it is {kind.name}", "expected text in UTF-8", kind.fix)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         found = f"byte {error.start:,} (line {line:,}) is {content[error.start]:#04x}, which is not UTF-8"
-        raise refused(found, "expected text in UTF-8", "Save it as UTF-8: iconv -f latin1 -t utf-8, say.") from None
+        raise refused(found, "expected text in UTF-8", "Save it as UTF-8 text.") from None
     if not text.strip():
         raise refused("it holds no text", "", "Name a file with text in it.")
     return text

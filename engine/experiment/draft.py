@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import shlex
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from engine.experiment.mistakes import Mistake, Refused, unknown_name
 from engine.experiment.overrides import apply_overrides
 from engine.experiment.presets import preset_names, preset_text
 from engine.experiment.validation import Location, by_place, mistakes_of
+from engine.file_kinds import kind_of
 from engine.user_folders import expanded, home_problem
 
 MAX_DOCUMENT_BYTES = 1 << 20
@@ -59,10 +61,31 @@ def reads(text: str, overrides: Sequence[str] = (), origin: str = "the document"
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError alone: a number of thousands of digits
-        reason = str(error) or "it is nested too deeply"
-        return Draft(None, (Mistake(origin, f"it is not TOML: {reason}", "", "Correct that line."),), text)
+        return Draft(None, (_not_toml(text, origin, error),), text)
     wrong_overrides = apply_overrides(document, overrides)
     return replace(from_document(document, wrong_overrides), text=text, overrides=tuple(overrides))
+
+
+_BASIC_STRING = re.compile(r'"([^"\n]*\\[^"\n]*)"')
+"""A string in double quotes with a backslash in it."""
+_AT_LINE = re.compile(r"at line (\d+)")
+
+
+def _not_toml(text: str, origin: str, error: Exception) -> Mistake:
+    """What is wrong with a text that is no TOML. Most often it is a path of Windows in double quotes."""
+    reason = str(error) or "it is nested too deeply"
+    if not reason.startswith(("Unescaped '\\'", "Invalid hex value", "Invalid character '\\n'")):
+        return Mistake(origin, f"it is not TOML: {reason}", "", "Correct that line.")
+    at = _AT_LINE.search(reason)
+    lines = text.splitlines()
+    number = int(at[1]) if at else len(lines)
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    string = _BASIC_STRING.search(line)
+    if string is None or "'" in string[1]:
+        fix = "Write each backslash twice."
+        return Mistake(origin, f"it is not TOML: {reason}", "a backslash in double quotes begins an escape", fix)
+    found = f"it is not TOML: line {number} has a backslash in double quotes, where it begins an escape"
+    return Mistake(origin, found, "expected single quotes around it", f"Write '{string[1]}'.")
 
 
 def load(preset_or_file: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -178,6 +201,9 @@ def source_text(preset_or_file: str | Path) -> str | Mistake:
         if content.startswith(b"\xef\xbb\xbf"):
             found = "it begins with a byte order mark"
             return Mistake(name, found, "TOML is UTF-8 without one", "Save the file without it.")
+        if (kind := kind_of(content)) is not None:
+            fix = kind.fix if kind.fix.startswith(("Save it as UTF-8", "Unpack")) else "Name a TOML file."
+            return Mistake(name, f"it is {kind.name}", "expected an experiment, which is TOML in UTF-8", fix)
         return content.decode("utf-8")
     except FileNotFoundError:
         if problem := home_problem(name):
@@ -186,6 +212,8 @@ def source_text(preset_or_file: str | Path) -> str | Mistake:
             name, "there is no such file", "", "Correct the path, or name a preset: torchdeck presets lists them."
         )
     except UnicodeDecodeError as error:
-        return Mistake(name, f"byte {error.start} is not UTF-8", "TOML is UTF-8 text", "Save the file as UTF-8.")
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"line {line} has {content[error.start]:#04x}, which is not UTF-8"
+        return Mistake(name, found, "TOML is text in UTF-8", "Save the file as UTF-8.")
     except OSError as error:
         return Mistake(name, f"it cannot be read ({error.strerror})", "", "Check its permissions.")

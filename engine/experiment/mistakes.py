@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from engine.experiment.overrides import parse_path
+from engine.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ or set it to 256.
     def __str__(self) -> str:
         where = f"{self.path} {self.subject}".strip()
         clauses = ", ".join(filter(None, (self.found, self.expected)))
-        return f"{where}: {clauses}. {self.fix}".strip()
+        return printable(f"{where}: {clauses}. {self.fix}".strip())
 
     def as_dict(self) -> dict[str, Any]:
         """The mistake as data, for `check --json`."""

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from engine.data.progress import progress
 from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.file_kinds import kind_of
 from engine.free_memory import free_host_memory
 from engine.user_folders import expanded
 
 _AT_ONCE = 1 << 20
-_MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16", b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip"}
-"""How files begin that are no text in UTF-8, and what they are."""
 
 
 def refused(where: str, path: str, found: str, expected: str, fix: str) -> Refused:
@@ -76,9 +75,8 @@ def check_text(where: str, path: str, size: int) -> None:
     done = lines = 0
     with open(expanded(path), "rb") as file:
         while chunk := file.read(_AT_ONCE):
-            for mark, what in _MARKS.items() if not done else ():
-                if chunk.startswith(mark):
-                    raise refused(where, path, f"it is {what}", "expected text in UTF-8", "Save it as UTF-8 text.")
+            if not done and (kind := kind_of(chunk)) is not None:
+                raise refused(where, path, f"it is {kind.name}", "expected text in UTF-8", kind.fix)
             pending = len(decoder.getstate()[0])
             try:
                 decoder.decode(chunk)

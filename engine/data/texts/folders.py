@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from itertools import pairwise
 
 from engine.data.images.folder import WHERE, Folder, Kind, left_out_notes, listed, shown
@@ -9,6 +11,7 @@ from engine.data.progress import progress
 from engine.data.tables.files import refuse_what_does_not_fit
 from engine.data.texts.labelled import NAMED, Fault, Labelled
 from engine.data.texts.memory import BYTES_PER_BYTE
+from engine.file_kinds import kind_of
 
 TEXTS = Kind((".txt",), "a text", "texts")
 _SAY_EVERY = 500
@@ -31,7 +34,7 @@ def from_folder(
     refuse_what_does_not_fit(WHERE, path, sum(size for size, _ in folder.stamps) * BYTES_PER_BYTE)
     found = Labelled(folder.classes, own=("", folder.parted[1], folder.parted[2]))
     found.faults += [Fault(shown(fault.name), fault.found, fault.expected) for fault in folder.faults]
-    found.faults += [Fault(shown(name), "it has no texts", "expected at least one") for name in folder.empty]
+    found.faults += [Fault(shown(name), *_without_texts(folder, name)) for name in folder.empty]
     for part, (begin, end) in enumerate(pairwise([0, *folder.ends])):
         for index in range(begin, end):
             if index % _SAY_EVERY == 0:
@@ -39,6 +42,17 @@ def from_folder(
             _read(folder, index, part, found)
     found.notes += _notes(folder)
     return found
+
+
+def _without_texts(folder: Folder, name: str) -> tuple[str, str]:
+    """What is wrong with a class folder that has no text: nothing is there, or all has other endings."""
+    inside = [left for left in folder.left if left.startswith(f"{name}/")]
+    if not inside:
+        return "it has no texts", "expected at least one"
+    endings = Counter(os.path.splitext(left)[1] or "no ending" for left in inside)
+    (ending, count), *others = endings.most_common()
+    named = f"{count:,} with {ending}" + (f" and {len(inside) - count:,} others" if others else "")
+    return f"no file in it ends in .txt ({named})", "expected texts that end in .txt"
 
 
 def _read(folder: Folder, index: int, part: int, found: Labelled) -> None:
@@ -51,6 +65,9 @@ def _read(folder: Folder, index: int, part: int, found: Labelled) -> None:
         found.faults.append(Fault(name, f"it cannot be read ({error.strerror})"))
         return
     except UnicodeDecodeError as error:
+        if (kind := kind_of(content)) is not None:
+            found.faults.append(Fault(name, f"it is {kind.name}", "expected text in UTF-8"))
+            return
         line = content.count(b"\n", 0, error.start) + 1
         what = f"byte {error.start:,} (line {line:,}) is {content[error.start]:#04x}, which is not UTF-8"
         found.faults.append(Fault(name, what, "expected text in UTF-8"))

@@ -260,7 +260,7 @@ FOLDERS: list[tuple[str, Callable[[Path], None], dict[str, Any], str]] = [
     ("latin-1", with_file("ein schöner Film".encode("latin-1")), {}, r"x\.txt: byte 7 \(line 1\) is 0xf6, .*not UTF-8"),
     ("latin-1 in line 3", with_file(b"a\nb\n\xe9"), {}, r"byte 4 \(line 3\) is 0xe9"),
     ("a null byte", with_file(b"ab\0c"), {}, r"x\.txt: byte 2 is a null byte, expected text in UTF-8"),
-    ("an image by another name", with_file(b"\x89PNG\r\n\x1a\n\0"), {}, r"x\.txt: byte 0 \(line 1\) is 0x89"),
+    ("an image by another name", with_file(b"\x89PNG\r\n\x1a\n\0"), {}, r"x\.txt: it is a PNG image"),
     ("a name with a line break", with_file(b"", "pos/a\nb.txt"), {}, r"pos/a\\nb\.txt: it holds no text"),
     (
         "a class with a line break",
