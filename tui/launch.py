@@ -27,6 +27,8 @@ __all__ = ["run_deck", "terminal_problem"]
 
 POLL_S = 0.2
 
+HANDING_OVER = "Starting a process of its own for the run. This takes a few seconds …"
+
 LOOK_S = 1.0
 """How often the deck looks whether its terminal is still there: not every shell passes SIGHUP on."""
 
@@ -180,6 +182,7 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     for ended in deck.runs:
         _say_end(ended)
     if run.finished is not None and run.finished.reason is Reason.DETACHED:
+        _say(HANDING_OVER)
         go_on_detached(run.directory, hold=run.hold, commands_read=run.commands_read)
     return _status(run)
 

@@ -47,7 +47,7 @@ def play(deck: Deck, act: Act, size: tuple[int, int] = (80, 24)) -> Deck:
 async def train(deck: Deck, pilot: Pilot[None]) -> None:
     await settle(pilot, lambda: "18,602" in screen_text(deck))
     await pilot.press("t")
-    await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
+    await settle(pilot, lambda: isinstance(deck.screen, TrainScreen) and "● training" in screen_text(deck))
 
 
 def test_what_is_downloaded_before_a_run_is_said(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def train_stop_save(keys: Keys, folder: Path, name: str, parameters: str) -> Non
     keys.press("t", "● training")
     terminal.until(lambda: keys.epoch() >= 3)
     keys.press("s", "Stop this run?")
-    terminal.press("s")
+    terminal.press("\r")
     terminal.until("stopped")
     keys.press("1", "╭─ Experiment")
     keys.press("S", "Save as")

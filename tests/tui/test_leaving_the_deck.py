@@ -21,6 +21,7 @@ from real_terminal import LEFT_SCREEN, Terminal
 from engine import Session, check, read
 from engine.runs import summarize
 from engine.training.commands import Command, SetLR, Simple
+from tui.launch import HANDING_OVER
 
 PROGRAM = Path(__file__).parent / "torchdeck_program.py"
 UNENDING = ("--set", "training.epochs=100000", "--set", "training.early_stopping=false")
@@ -92,6 +93,8 @@ def test_d_leaves_at_once_and_the_run_goes_on_in_a_process_of_its_own(torchdeck:
     assert terminal.status() == 0
     assert terminal.is_restored()
     run = the_run(tmp_path)
+    handing_over, goes_on = terminal.written.find(HANDING_OVER.encode()), terminal.written.find(b"torchdeck attach")
+    assert -1 < handing_over < goes_on, "a line says what takes the time"
     assert f"torchdeck attach {run.name}".encode() in terminal.written
     assert b"Traceback" not in terminal.written
     assert status(run) == "live" and pid_of(run) != deck
@@ -199,7 +202,7 @@ def test_a_run_that_is_left_come_back_to_and_steered_ends_with_the_weights_of_on
     again.until("● training")
     again.press("s")
     again.until("Stop this run?")
-    again.press("s")
+    again.press("\r")
     again.until("■ stopped")
     again.press("q")
     assert again.status() == 0
