@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 from engine.checks.subject import Subject, check, number
 from engine.experiment.document import Layer
@@ -39,8 +39,10 @@ def _index(place: Place) -> str:
 def nothing_inside(subject: Subject) -> Iterator[Mistake]:
     """A model or a container without a layer. A branch may hold none: what comes in is handed on."""
     if not subject.experiment.model.layers:
-        fix, remedy = 'Begin with "Flatten", say.', put(["Flatten", LAST_LAYER])
-        yield Mistake("model.layers", "there is no layer", "expected at least one", fix, remedy=remedy)
+        layers = _first_layers(subject)
+        names = [layer if isinstance(layer, str) else str(layer["type"]) for layer in layers]
+        fix = f"Add layers, for example {', '.join(names[:-1])} and {names[-1]}."
+        yield Mistake("model.layers", "there is no layer", "expected at least one", fix, remedy=put(layers))
     for place in walk(subject.experiment.model.layers):
         layer = place.layer
         for name, inside in {"layers": layer.layers, "branches": layer.branches}.items():
@@ -50,6 +52,20 @@ def nothing_inside(subject: Subject) -> Iterator[Mistake]:
                 found, expected = f"there is no {what}", "expected at least one"
                 remedy = drop(place.path)
                 yield Mistake(f"{place.path}.{name}", found, expected, fix, layer.type, remedy=remedy)
+
+
+def _first_layers(subject: Subject) -> list[Any]:
+    """A small network that takes what the data gives; Flatten and Linear where the data is not known."""
+    description = subject.description
+    kind = description.input_kind if description is not None else "image"
+    every_step = description is not None and description.task == "language modelling"
+    recurrent = {"type": "GRU", "hidden_size": 64, "output": "sequence" if every_step else "last"}
+    before: dict[str, list[Any]] = {
+        "sequence": [recurrent],
+        "tokens": [{"type": "Embedding", "embedding_dim": 64}, recurrent],
+        "image": ["Flatten"],
+    }
+    return [*before.get(kind, [{"type": "Linear", "out_features": 64}, "ReLU"]), LAST_LAYER]
 
 
 @check

@@ -260,9 +260,7 @@ class EMA(Part):
             gt=0, lt=1, description="What the average keeps of itself at a step; it spans about 1/(1 - decay) steps."
         ),
     ] = 0.999
-    start_epoch: Annotated[
-        int, Field(ge=1, description="Epoch with whose first step the average begins, from the weights of then.")
-    ] = 1
+    start_epoch: Annotated[int, Field(ge=1, description="First epoch included in the average.")] = 1
 
 
 class SWA(Part):
@@ -279,15 +277,16 @@ class Regularization(Part):
     """
 
     l1: Annotated[
-        float, Field(ge=0, allow_inf_nan=False, description="This times the sum of |weight| is added to the loss.")
+        float,
+        Field(ge=0, allow_inf_nan=False, description="Factor of the L1 penalty: l1 · Σ|weight| is added to the loss."),
     ] = 0.0
     l2: Annotated[
         float,
         Field(
             ge=0,
             allow_inf_nan=False,
-            description="This times the sum of weight² is added to the loss: with l1 the elastic net. The optimizer's "
-            "weight_decay is another thing: AdamW's shrinks the weights apart from the gradients.",
+            description="Factor of the L2 penalty: l2 · Σ weight² is added to the loss. With l1 it is the elastic net. "
+            "It is not the optimizer's weight_decay: AdamW's shrinks the weights apart from the gradients.",
         ),
     ] = 0.0
     l1_layers: Annotated[

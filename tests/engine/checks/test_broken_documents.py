@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.checks.subject import registered
-from engine.experiment import preset_names, read
+from engine.editing.remedies import remedied
+from engine.experiment import preset_names, read, reads
 from engine.plan import check
 
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.toml"))
@@ -30,3 +31,21 @@ def test_every_check_has_a_document_that_it_speaks_up_on():
 @pytest.mark.parametrize("preset", preset_names())
 def test_no_preset_is_warned_of(preset):
     assert check(read(preset)).mistakes == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "layers"),
+    [
+        ("digits", "Flatten and Linear"),
+        ("wine", "Linear, ReLU and Linear"),
+        ("mackey-glass", "GRU and Linear"),
+        ("stdlib-docs", "Embedding, GRU and Linear"),
+        ("python-reference", "Embedding, GRU and Linear"),
+    ],
+)
+def test_a_model_without_a_layer_is_offered_one_that_suits_the_data(data, layers):
+    text = f'data = {{source = "{data}"}}\n[model]\nlayers = []\n'
+    (mistake,) = check(reads(text)).mistakes
+    assert str(mistake).endswith(f"Add layers, for example {layers}.")
+    mended = check(reads(remedied(text, mistake)))
+    assert mended.ok and mended.parameters > 0, mended.mistakes
