@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import warm_torchdeck
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,10 @@ from text_files import written
 from engine.data import Dataset, load_data
 from engine.data.load import forget
 from engine.data.spellings import look_alike, united
-from engine.experiment import Data, Refused
+from engine.experiment import Data, Refused, reads
+from engine.plan import check
+from engine.training.checkpoint import load_checkpoint, newest_checkpoint
+from engine.training.session import Session
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 80
 CAFE, ZURICH = "café", "Zürich"
@@ -173,3 +177,36 @@ def test_what_is_united_is_what_unicode_calls_equal(names: list[str]) -> None:
 @given(st.text(max_size=6), st.lists(st.text(max_size=6), max_size=4))
 def test_any_label_can_be_compared_with_any_classes(label: str, names: list[str]) -> None:
     assert isinstance(look_alike(label, names), str)
+
+
+def test_a_run_that_began_with_two_forms_as_two_classes_is_resumed_with_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(i % 7, LABELS[i // 3 % 4], LABELS[i % 4]) for i in range(48)]
+    path = written(tmp_path / "t.csv", rows, ("x", "place", "y"))
+    document = f"""
+data = {{source = "table", path = "{path}", target = "y", batch_size = 8}}
+model.layers = [{{type = "Linear", out_features = "auto"}}]
+training = {{device = "cpu", threads = 1, epochs = 1}}
+"""
+
+    def run(runs: Path, *overrides: str) -> Session:
+        forget()
+        session = Session(check(reads(document, overrides)), runs_dir=runs)
+        session.start()
+        assert session.join(60) and session.finished.reason.value == "completed"
+        return session
+
+    with monkeypatch.context() as patch:
+        for module in ("targets", "fitting"):
+            patch.setattr(f"engine.data.tables.{module}.united_column", lambda column, recorded=(): (column, {}))
+        whole, half = run(tmp_path / "whole", "training.epochs=2"), run(tmp_path / "half")
+    assert half.plan.description is not None and len(half.plan.description.classes) == 4
+    forget()
+    resumed = Session.resumed(half.directory, ["training.epochs=2"])
+    resumed.start()
+    assert resumed.join(60) and resumed.finished.reason.value == "completed"
+    ours, theirs = (load_checkpoint(newest_checkpoint(s.directory / "checkpoints")).model for s in (resumed, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    fresh = run(tmp_path / "fresh").plan.description
+    assert fresh is not None and len(fresh.classes) == 2 and len(fresh.features) == 3
