@@ -81,7 +81,7 @@ _WITH_OFFSET = r":[0-9:.,]+(?:\s*[AaPp]\.?[Mm]\.?)?\s*(?i:z|utc|gmt|[+−-][0-9]
 _DAY, _MONTH, _YEAR = "(?:0?[1-9]|[12][0-9]|3[01])", "(?:0?[1-9]|1[0-2])", "(?:19|20)[0-9]{2}"
 _LIKE_A_DATE = (
     rf"^(?:{_YEAR}[-/.]{_MONTH}[-/.]{_DAY}|{_DAY}[-/.]{_DAY}[-/.]{_YEAR}|{_DAY}\.?[ -]\pL{{3,10}}\.?[ -]{_YEAR}"
-    rf"|\pL{{3,10}}\.?[ -](?:{_DAY}(?:st|nd|rd|th)?,? )?{_YEAR})(?:\D|$)"
+    rf"|\pL{{3,10}}\.? {_DAY}(?:st|nd|rd|th)?,? {_YEAR})(?:\D|$)"
 )
 _NEARLY_ALL = 0.9
 _NUMBERS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}

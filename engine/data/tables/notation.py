@@ -6,8 +6,10 @@ N values.
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -126,10 +128,18 @@ PLAIN = Notation()
 
 
 def plain_signs(texts: pl.Series) -> pl.Series:
-    """Stripped texts in which (5) and 5- are -5."""
+    """Stripped texts in which (5) and 5- are -5, and the digits of any script are those from 0 to 9."""
+    if texts.str.contains(r"[\p{Nd}--0-9]").any():
+        texts = texts.str.replace_many(_other_digits())
     if not texts.str.contains(rf"[)]|[{MINUS}]$").any():
         return texts
     return texts.str.replace(_PARENTHESES, "-${1}${2}${3}").str.replace(_MINUS_BEHIND, "-${1}")
+
+
+@cache
+def _other_digits() -> dict[str, str]:
+    every = map(chr, range(sys.maxunicode + 1))
+    return {sign: str(unicodedata.decimal(sign)) for sign in every if sign.isdecimal() and not sign.isascii()}
 
 
 def escaped(text: str) -> str:

@@ -295,6 +295,11 @@ def test_what_looks_like_a_date_is_no_category(values: list[str], tmp_path: Path
     assert data_of(values, tmp_path, categorical=["when"]).description.features[0].startswith("when=")
 
 
+def test_a_name_with_a_year_is_a_category(tmp_path: Path) -> None:
+    for values in (["Golf 2004", "Polo 1999", "Golf 2010"], ["Spring 2024", "Fall 2023", "Fall 2024"]):
+        assert data_of(values * 8, tmp_path).description.features[0].startswith("when=")
+
+
 def test_a_number_that_is_no_day_among_days_is_a_fault_of_its_row(tmp_path: Path) -> None:
     values = [int(f"{day:%Y%m%d}") for day in DAYS]
     values[5] = 0

@@ -63,6 +63,7 @@ READ: list[tuple[str, list[str], list[float], str]] = [
     ("a currency with a point", ["Rs. 1,500", "Rs. 12,50,000", "Rs.75"], [1500, 1250000, 75], "Rs. 1,500 read as 1500"),
     ("kroner", ["1.500,25 kr.", "99,50 kr.", "75 kr."], [1500.25, 99.5, 75], "1.500,25 kr. read as 1500.25"),
     ("whole kroner", ["1500 kr.", "99 kr.", "75 kr."], [1500, 99, 75], "1500 kr. read as 1500"),
+    ("digits of another script", ["１２３", "４.５", "٣"], [123, 4.5, 3], "p: ４.５ read as 4.5"),
     ("exponents", ["1,5e3", "2E-2", "1e+02"], [1500, 0.02, 100], "p: 1,5e3 read as 1500"),
     ("three decimals from 0 on", ["0,125", "1,250", "3,500"], [0.125, 1.25, 3.5], "p: 0,125 read as 0.125"),
 ]
