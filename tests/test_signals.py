@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from engine.experiment import read
 from engine.plan import check
@@ -17,6 +18,7 @@ from engine.training.batches import Batches
 from engine.training.commands import Simple
 from engine.training.events import CommandDone, Epoch, Finished, Reason, Step
 from engine.training.session import Session
+from tui.last_words import of_end
 
 COMMAND = [sys.executable, "-m", "tui.cli"]
 UNENDING = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]
@@ -104,6 +106,33 @@ def test_an_interrupt_ends_a_run_that_never_took_a_step(hold, tmp_path):
     session.interrupt()
     end = ended(session)[-1]
     assert (end.reason, end.step) == (Reason.INTERRUPTED, 0)
+
+
+def test_an_interrupt_while_data_are_read_ends_the_run_at_once(tmp_path):
+    for number in range(40):
+        path = tmp_path / "images" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), number).save(path)
+    layers = ["model.layers=['Flatten', {type='Linear', out_features='auto'}]", "data.augment=[]"]
+    data = ["data.source=images", f"data.path={tmp_path / 'images'}", "data.validation=0.2"]
+    for resumes in (False, True):
+        plan = check(read("lenet", [*data, *layers, "training.epochs=1"]))
+        assert plan.ok, plan.mistakes
+        session = Session(plan, runs_dir=tmp_path / str(resumes))
+        if resumes:
+            session.start()
+            ended(session)
+            session = Session.resumed(session.directory, ("training.epochs=3",))
+        sys.modules["engine.data.load"].forget()
+        session.interrupt()
+        session.start()
+        end = ended(session)[-1]
+        assert (end.reason, end.message) == (
+            Reason.INTERRUPTED,
+            "Interrupted while the data were read, before the first step.",
+        )
+        last = of_end(session.directory, end)[-1]
+        assert last.startswith("Resume it with: " if resumes else "Nothing of it is saved. Train it again with: ")
 
 
 def imports_torch(process):

@@ -5,25 +5,31 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.runs import summarize
-from engine.runs.command_line import command_on
+from engine.runs.command_line import command_anew, command_on
+from engine.runs.directory import CHECKPOINTS
 from engine.training.events import Finished
 from tui.printing.text import plain
 from tui.run_status import RESUMABLE, STALE
 
 
 def of_end(run: Path, finished: Finished) -> list[str]:
-    """What a run ended with, where it lies, and how it is gone on with if it can be."""
+    """What a run ended with, where it lies, and how to resume it if that is possible."""
     return [plain(f"{run.name}: {finished.message}"), *where_and_how(run, finished.reason)]
 
 
 def where_and_how(run: Path, status: str) -> list[str]:
-    """Where a run lies that has come to an end, and how it is gone on with if it can be."""
+    """Where a run lies that has come to an end, and how to resume it if that is possible."""
     return [plain(f"The run is in {run}"), *how_to_go_on(run, status)]
 
 
 def how_to_go_on(run: Path, status: str) -> list[str]:
-    """The command that goes on with a run; none for one that has come to an end of its own."""
-    return [plain(f"Resume it with: {command_on(run, 'resume')}")] if status in RESUMABLE else []
+    """The command that resumes a run, or begins it again if nothing of it is saved; none if it came to its own end."""
+    if status not in RESUMABLE:
+        return []
+    saved = run / CHECKPOINTS
+    if saved.is_dir() and not any(saved.iterdir()):
+        return [plain(f"Nothing of it is saved. Train it again with: {command_anew(run)}")]
+    return [plain(f"Resume it with: {command_on(run, 'resume')}")]
 
 
 def how_to_steer(run: Path, *, paused: bool = False) -> list[str]:

@@ -15,6 +15,7 @@ from engine.data import Baseline, Dataset, baselines_of, kept, load_data
 from engine.data import fetch as fetch_data
 from engine.data.baselines import comparison, is_better
 from engine.data.class_order import NOTHING
+from engine.data.progress import progress_to
 from engine.experiment import Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan, check
@@ -47,6 +48,10 @@ hundred lines, and the run's own last words stay near the end of its events, whe
 
 EVENTS_HELD = 20_000
 """Events that wait for a viewer in this process before the oldest are dropped; the run directory keeps them all."""
+
+
+class _LeftUnread(BaseException):
+    """The run is to end while its data are read. No Exception, which a reader might take for a fault of a file."""
 
 
 class Session:
@@ -251,12 +256,16 @@ class Session:
         began = monotonic()
         try:
             recorded = kept.recorded(self.directory) if self._resume is not None else NOTHING
-            self._dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed, recorded)
+            with progress_to(self._leave_data_unread):
+                self._dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed, recorded)
             if self._resume is None:
                 self._keep_parts(self._dataset)
             self._baselines = baselines_of(self._dataset)
             reason = self._begin() or self._train()
             message = self._ended(reason)
+        except _LeftUnread:
+            assert self._ending is not None
+            reason, message = self._ending, "Interrupted while the data were read, before the first step."
         except BaseException as error:  # the thread's last line of defence: whatever it is, it is said and recorded
             reason, message = Reason.FAILED, self._failed(error)
         if self._loop is not None:
@@ -276,6 +285,11 @@ class Session:
         )
         self.say(self.finished)
         self._run.close()
+
+    def _leave_data_unread(self, what: str, done: int, total: int) -> None:
+        """Called by what reads the data: give it up when the run is to end by now."""
+        if self._ending is not None:
+            raise _LeftUnread
 
     def _begin(self) -> Reason | None:
         """Put the run on its device; where it is to hold without, wait first. Why it is to end, if it is by then."""
