@@ -22,7 +22,7 @@ class Column:
     at_least: int | None = None
     """To how many cells it may be shortened, in the middle; a number never is, since its end is its exponent."""
     rank: int = 0
-    """Where there is no room, the column of the highest rank is left out first; that of rank 0 never is."""
+    """Columns are shown in the order of their ranks, as long as there is room; those of rank 0 always."""
 
     @property
     def width(self) -> int:
@@ -38,24 +38,19 @@ def natural_width(columns: Sequence[Column]) -> int:
 def fitted(columns: Sequence[Column], width: int) -> list[list[str]]:
     """The cells of each row, each padded to its column's width, with the gap to the next; a row fills `width`.
 
-    What is not shown is an empty string, so that a row has a cell for each column. First what may be shortened is, from
-    the highest rank on; then columns are left out.
+    What is not shown is an empty string, so that a row has a cell for each column. A column that has room only when
+    others are shortened is shown; what is shortened first is what has the highest rank.
     """
-    widths = [column.width for column in columns]
-    by_rank = sorted(range(len(columns)), key=lambda index: columns[index].rank, reverse=True)
-    while (excess := _total(widths) - width) > 0:
-        index = next((i for i in by_rank if widths[i] > _least(columns[i])), None)
-        if index is not None:
+    by_rank = sorted(range(len(columns)), key=lambda index: columns[index].rank)
+    shown = {index for index in by_rank if columns[index].width and not columns[index].rank}
+    for index in by_rank:
+        if columns[index].width and _total([_least(columns[i]) for i in {*shown, index}]) <= width:
+            shown.add(index)
+    widths = [column.width if index in shown else 0 for index, column in enumerate(columns)]
+    for index in reversed(by_rank):
+        if index in shown:
+            excess = max(0, _total(widths) - width)
             widths[index] = max(_least(columns[index]), widths[index] - excess)
-            continue
-        index = next((i for i in by_rank if widths[i] and columns[i].rank), None)
-        if index is None:
-            break
-        widths[index] = 0
-        # What was shortened may have room again.
-        for i in by_rank:
-            if widths[i]:
-                widths[i] = columns[i].width
     _stretch(columns, widths, width)
     return [
         [_cell(column, row, widths, index, width) for index, column in enumerate(columns)]

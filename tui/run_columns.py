@@ -78,10 +78,10 @@ def _fitted(
         Column(
             cells=[f"{shown(run).mark} {name}" for run, name in zip(runs, names, strict=True)], at_least=shortest + 2
         ),
-        Column(cells=different, at_least=12, rank=5),
+        Column(cells=different, at_least=12, rank=4),
         Column(cells=[epochs_text(run) for run in runs], is_number=True, rank=2),
         Column(cells=[best_text(run, named=width >= _NAMED_FROM) for run in runs], rank=3),
-        Column(cells=[metric_text(run) for run in runs], rank=4),
+        Column(cells=[metric_text(run) for run in runs], rank=5),
         Column(cells=[began_text(run, now) for run in runs], is_number=True, rank=1),
     ]
     return fitted(columns, width)
