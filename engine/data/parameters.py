@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,8 +69,20 @@ def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
     if not mistakes:
         mistakes += _escaped_paths(known)
     if not mistakes:
-        mistakes += source.contradictions(data)
+        mistakes += [*_names_twice(source), *source.contradictions(data)]
     return source, [*mistakes, *_without_a_home(source)]
+
+
+def _names_twice(source: Source) -> list[Mistake]:
+    """The columns that a parameter names more than once."""
+    named = {field: getattr(source, field) for field in source.columns}
+    return [
+        Mistake(f"data.{field}", f"{name!r} is there twice", "expected it once", "Take it out of one place.")
+        for field, names in named.items()
+        if isinstance(names, tuple)
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
 
 
 def _without_a_home(source: Source) -> list[Mistake]:

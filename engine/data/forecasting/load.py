@@ -17,7 +17,7 @@ from engine.data.samples import Windows
 from engine.data.spans import Spans
 from engine.data.splits import Split, in_time
 from engine.data.tables.column_forms import Form, doubts, number_form, read_as
-from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers
+from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, of_no_use
 from engine.data.tables.encoders import written
 from engine.data.tables.fitting import check_numbers
 from engine.data.tables.missing import counted, texts_read_as_missing, values_advice
@@ -147,7 +147,7 @@ def _forms(rows: Rows, columns: list[str], reading: Reading) -> dict[str, Form]:
     mistakes = []
     for name in columns:
         column = rows.frame[name]
-        if column.dtype.is_nested() or column.dtype.is_temporal():
+        if of_no_use(column) or column.dtype.is_temporal():
             found = f"the column {name!r} is of the type {column.dtype}"
             mistakes.append(Mistake("data.target", found, "expected numbers", "Name another column."))
             continue

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from engine.data.tables.columns import Bools, Floats, texts
+from engine.data.tables.columns import Bools, Floats, of_no_use, texts
 from engine.data.tables.rows import Faults, short
 from engine.experiment.mistakes import Mistake, Refused
 
@@ -83,7 +83,7 @@ def _several_series(at: Floats, known: Bools, name: str, faults: Faults) -> Mist
         return None
     (table,) = faults.rows.tables
     for column in table.frame.get_columns():
-        if column.name == name or column.dtype.is_nested() or column.dtype.is_float():
+        if column.name == name or of_no_use(column) or column.dtype.is_float():
             continue
         series = texts(column.gather(faults.rows.number[known]))
         if parts := _ascending_in_each(series, times, starts, blocks=often < _AS_OFTEN):

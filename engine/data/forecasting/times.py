@@ -12,11 +12,11 @@ import polars as pl
 
 from engine.data.forecasting.order import check_order
 from engine.data.tables.column_forms import Form, Kind, form_of
-from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, texts
+from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, of_no_use, texts
 from engine.data.tables.finding_dates import find_numbers
 from engine.data.tables.fitting import check_dates
 from engine.data.tables.rows import Faults
-from engine.experiment.mistakes import Refused
+from engine.experiment.mistakes import Mistake, Refused
 
 MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86_400, 604_800
 SEASONS_OF_SECONDS = {15 * MINUTE_S: 96, 30 * MINUTE_S: 48, HOUR_S: 24, DAY_S: 7, WEEK_S: 52}
@@ -48,6 +48,9 @@ def checked(column: pl.Series, reading: Reading, faults: Faults, *, typed: bool 
         Refused: the column holds no times, or they can be read in several ways, or they run backwards.
     """
     name = column.name
+    if of_no_use(column):
+        found = f"the column {name!r} is of the type {column.dtype}"
+        raise Refused(Mistake("data.time", found, "expected dates or numbers", "Name another column."))
     gone = missing(column, reading)
     faults.add(name, gone, "there is no time", "expected one in every row", "Add it, or take the row out.")
     if gone.all():

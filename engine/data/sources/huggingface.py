@@ -30,6 +30,8 @@ class HuggingFace(Tokenised):
     summary: ClassVar[str] = "Texts with labels of a data set on the Hugging Face Hub, by its name."
     when: ClassVar[str] = "To train on a published set of texts: stanfordnlp/imdb, fancyzhx/ag_news."
 
+    columns: ClassVar[tuple[str, ...]] = ("text", "target", "group")
+
     path: Annotated[
         str,
         Field(min_length=1, description="Name on the Hub, as user/name; or a folder of Parquet or of save_to_disk."),
@@ -55,7 +57,7 @@ class HuggingFace(Tokenised):
 
     def contradictions(self, data: Data) -> list[Mistake]:
         """One column for both."""
-        return same_column(self.text, self.target)
+        return same_column(self.text, self.target, self.group)
 
     def homeless(self) -> list[Mistake]:
         """A data set of the Hub is downloaded below HF_HOME, XDG_CACHE_HOME or the home folder."""

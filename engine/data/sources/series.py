@@ -82,10 +82,8 @@ class Series(Source):
             for name in names:
                 if name is None:
                     continue
-                if name in where:
-                    found = (
-                        f"{name!r} is in data.{where[name]} too" if where[name] != field else f"{name!r} is there twice"
-                    )
+                if where.get(name, field) != field:
+                    found = f"{name!r} is in data.{where[name]} too"
                     mistakes.append(Mistake(f"data.{field}", found, "expected it once", "Take it out of one place."))
                 where[name] = field
         return mistakes

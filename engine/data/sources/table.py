@@ -136,6 +136,9 @@ class Table(Source):
     def contradictions(self, data: Data) -> list[Mistake]:
         """A column in two places that exclude each other."""
         mistakes = []
+        if self.group is not None and self.group == self.target:
+            found, fix = f"{self.group!r} is data.target too", "Name another column, or remove group."
+            mistakes.append(Mistake("data.group", found, "expected another column", fix))
         for name in self.features:
             if name in (self.target, self.group):
                 role = "target" if name == self.target else "group"
@@ -148,7 +151,7 @@ class Table(Source):
         seen: dict[str, str] = {}
         for kind, names in kinds.items():
             for name in names:
-                if name in seen:
+                if seen.get(name, kind) != kind:
                     found, fix = f"{name!r} is in data.{seen[name]} too", "Take it out of one of them."
                     mistakes.append(Mistake(f"data.{kind}", found, "expected it in one of them", fix))
                 seen[name] = kind

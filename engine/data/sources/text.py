@@ -98,7 +98,7 @@ class Text(Tokenised):
     def contradictions(self, data: Data) -> list[Mistake]:
         """Columns and files that a folder does not have."""
         if not expanded(self.path).is_dir():
-            mistakes = same_column(self.text, self.target)
+            mistakes = same_column(self.text, self.target, self.group)
             if self.exclude:
                 found, fix = "it is for folders", "Remove it; data.classes says which labels to take."
                 mistakes.append(Mistake("data.exclude", found, f"{self.path} is a file", fix, remedy=drop()))
@@ -145,8 +145,14 @@ class Text(Tokenised):
         return data_set(self.name, found, self._wanted(), split)
 
 
-def same_column(text: str, target: str) -> list[Mistake]:
-    """The mistake of naming one column for texts and for labels."""
-    if text != target:
-        return []
-    return [Mistake("data.target", f"{target!r} is data.text too", "expected another column", "Name another.")]
+def same_column(text: str, target: str, group: str | None) -> list[Mistake]:
+    """The mistakes of naming one column for two of texts, labels and groups."""
+    named = {"target": target} | ({"group": group} if group is not None else {})
+    seen = {text: "text"}
+    mistakes = []
+    for field, name in named.items():
+        if name in seen:
+            found = f"{name!r} is data.{seen[name]} too"
+            mistakes.append(Mistake(f"data.{field}", found, "expected another column", "Name another."))
+        seen.setdefault(name, field)
+    return mistakes

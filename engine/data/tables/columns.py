@@ -14,7 +14,19 @@ from engine.data.tables.finding_dates import Dates
 from engine.data.tables.finding_notation import AUTO, Marks
 from engine.data.tables.notation import Bools, Floats, Notation
 
-__all__ = ["Bools", "Floats", "Reading", "is_date", "missing", "numbers", "seconds", "texts", "whole"]
+__all__ = [
+    "Bools",
+    "Floats",
+    "Reading",
+    "is_category",
+    "is_date",
+    "missing",
+    "numbers",
+    "of_no_use",
+    "seconds",
+    "texts",
+    "whole",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +39,16 @@ class Reading:
     date_format: str | None = None
     notation: Notation | None = None
     """Of the column that is read; None: what `marks` say by themselves."""
+
+
+def of_no_use(column: pl.Series) -> bool:
+    """Whether a column is of a type that is neither numbers nor texts nor dates: lists, bytes, times of day, spans."""
+    return column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration)
+
+
+def is_category(column: pl.Series) -> bool:
+    """Whether the file itself says that the column holds categories."""
+    return isinstance(column.dtype, (pl.Categorical, pl.Enum))
 
 
 def missing(column: pl.Series, reading: Reading) -> Bools:
@@ -56,6 +78,8 @@ def texts(column: pl.Series) -> pl.Series:
 
 def numbers(column: pl.Series, reading: Reading) -> Floats:
     """(N,) the numbers, NaN where there is none. `true` and `false` are 1 and 0."""
+    if is_category(column):
+        column = column.cast(pl.String)
     if column.dtype != pl.String:
         return column.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().astype(np.float64)
     stripped = column.str.strip_chars()

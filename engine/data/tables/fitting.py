@@ -16,7 +16,18 @@ from engine.data.class_order import in_order
 from engine.data.spellings import united_column, united_note
 from engine.data.splits import Indices
 from engine.data.tables.column_forms import Form, Kind, form_of
-from engine.data.tables.columns import Bools, Floats, Reading, above, base_of, missing, numbers, seconds, texts
+from engine.data.tables.columns import (
+    Bools,
+    Floats,
+    Reading,
+    above,
+    base_of,
+    missing,
+    numbers,
+    of_no_use,
+    seconds,
+    texts,
+)
 from engine.data.tables.encoders import Date, Encoder, Number, OneHot, Ordinal, places
 from engine.data.tables.finding_dates import Dates, find
 from engine.data.tables.notation import PLAIN
@@ -54,7 +65,7 @@ class Fitted:
 def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> Fitted:
     """The encoder of a column. Values of any part that it cannot take go to `faults`."""
     name, reading = column.name, asked.reading
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
+    if of_no_use(column):
         found = f"the column {name!r} is of the type {column.dtype}"
         fix = f"Leave it out: data.exclude = [{name!r}]."
         return Fitted(mistake=Mistake("data.features", found, "expected numbers, texts or dates", fix))

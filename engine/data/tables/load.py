@@ -13,7 +13,7 @@ from engine.data.refused import DataRefused
 from engine.data.spellings import united_column
 from engine.data.splits import Indices, Parts, Split
 from engine.data.tables.column_forms import doubts, read_as
-from engine.data.tables.columns import Bools, Reading, missing, texts
+from engine.data.tables.columns import Bools, Reading, missing, of_no_use, texts
 from engine.data.tables.encoders import Encoder, written
 from engine.data.tables.files_and_columns import PATHS, feature_columns, kinds_of, read_tables
 from engine.data.tables.fitting import Asked, Fitted, fitted
@@ -58,6 +58,9 @@ def load_table(source: Source, split: Split) -> Dataset:
         date_format=source.date_format,
     )
 
+    if source.group is not None and of_no_use(rows.frame[source.group]):
+        what = f"the column {source.group!r} is of the type {rows.frame[source.group].dtype}"
+        raise Refused(Mistake("data.group", what, "expected a name or a number in each row", "Name another column."))
     gone = {name: missing(rows.frame[name], reading) for name in rows.frame.columns}
     mistakes = target_mistakes(rows, gone, apart, refuse=source.missing == "refuse")
     if not mistakes:

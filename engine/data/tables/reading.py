@@ -237,4 +237,9 @@ def _parquet(where: str, path: str) -> Table:
         raise refused(where, path, f"it cannot be read ({said})", "expected Parquet", "Save it again.") from None
     if not len(frame):
         raise refused(where, path, "it has no rows", "expected at least one", "Put rows into it.")
-    return Table(where, path, frame, None)
+    notes: tuple[str, ...] = ()
+    if "" in frame.columns:
+        name = f"column {frame.columns.index('') + 1}"
+        frame = frame.rename({"": name})
+        notes = (f"{Path(path).name}: the column without a name is called {name}, and is no feature.",)
+    return Table(where, path, frame, None, notes)

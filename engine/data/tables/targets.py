@@ -15,7 +15,19 @@ from numpy.typing import NDArray
 from engine.data.class_order import in_order
 from engine.data.spellings import look_alike, united_column, united_note
 from engine.data.tables.column_forms import Form
-from engine.data.tables.columns import Floats, Reading, above, base_of, integers, missing, numbers, texts, whole
+from engine.data.tables.columns import (
+    Floats,
+    Reading,
+    above,
+    base_of,
+    integers,
+    is_category,
+    missing,
+    numbers,
+    of_no_use,
+    texts,
+    whole,
+)
 from engine.data.tables.finding_notation import Found, find
 from engine.data.tables.fitting import check_numbers
 from engine.data.tables.reading import NAMED
@@ -68,7 +80,7 @@ def target(
         Refused: there is nothing to be told apart or predicted.
     """
     note = ""
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
+    if of_no_use(column):
         found = f"the column {column.name!r} is of the type {column.dtype}"
         raise Refused(Mistake("data.target", found, "expected classes or numbers", "Name another column."))
     written: Found | None = None
@@ -96,6 +108,8 @@ def target(
 
 def _task(column: pl.Series, reading: Reading) -> tuple[Literal["classification", "regression"], str]:
     name = column.name
+    if is_category(column):
+        return "classification", ""
     values = numbers(column, reading)
     is_truth = column.dtype == pl.Boolean or (
         column.dtype == pl.String and bool(texts(column).str.to_lowercase().is_in(["true", "false"]).all())

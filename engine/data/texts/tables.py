@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.data.class_order import in_order
 from engine.data.spellings import look_alike, united_column, united_note
-from engine.data.tables.columns import texts
+from engine.data.tables.columns import of_no_use, texts
 from engine.data.tables.reading import Table, read, unknown_columns
 from engine.data.tables.rows import Rows
 from engine.data.texts.labelled import TRAIN, Fault, Labelled, shortened
@@ -45,7 +45,7 @@ class Columns:
     @property
     def names(self) -> list[str]:
         """All of them, each once."""
-        return list(dict.fromkeys(filter(None, (self.text, self.target, self.group))))
+        return list(dict.fromkeys(name for name in (self.text, self.target, self.group) if name is not None))
 
 
 def from_files(paths: tuple[str, str | None, str | None], columns: Columns, delimiter: str) -> Labelled:
@@ -91,7 +91,7 @@ def _refuse_other_types(rows: Rows, text: str, target: str, group: str | None) -
         said = f"the column {text!r} is of the type {found}"
         mistakes.append(Mistake("data.text", said, "expected texts", "Name the column that holds the texts."))
     for field, name in (("target", target), ("group", group)):
-        if name is not None and (rows.frame[name].dtype.is_nested() or rows.frame[name].dtype == pl.Binary):
+        if name is not None and of_no_use(rows.frame[name]):
             said = f"the column {name!r} is of the type {rows.frame[name].dtype}"
             mistakes.append(Mistake(f"data.{field}", said, "expected a name or a number in each row", "Name another."))
     if mistakes:
