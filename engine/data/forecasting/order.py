@@ -19,11 +19,11 @@ _CHANGES = (2, 3, 4, 9, 10, 11)
 """Months in which clocks are set back, north and south of the equator."""
 _APART_S = 150 * DAY_S
 _AS_OFTEN = 1.5
-"""Times that each moment is there, on average, from which on a file is looked at as one of several series."""
+"""Mean number of rows for each time from which a file may hold several series."""
 
 
 def check_order(at: Floats, name: str, faults: Faults, *, are_dates: bool) -> None:
-    """Find what is wrong with the order of the times (L,), NaN where there is none. Single rows go to `faults`.
+    """Check that times (L,), NaN where there is none, ascend. Single rows that do not go to `faults`.
 
     Raises:
         Refused: they run backwards, or there are several series.
@@ -59,7 +59,7 @@ def _rows(known: Bools, found: Bools) -> Bools:
 
 
 def _set_back(at: Floats) -> Bools:
-    """(K - 1,) the steps that are an hour less than usual, at night, in a month of such changes and once a season."""
+    """(K - 1,) the steps that are an hour less than usual, at night, in a month of clock changes, once a season."""
     steps = np.diff(at)
     forward = steps[steps > 0]
     usual = float(np.median(forward)) if len(forward) else 0.0
@@ -74,7 +74,7 @@ def _set_back(at: Floats) -> Bools:
 
 
 def _several_series(at: Floats, known: Bools, name: str, faults: Faults) -> Mistake | None:
-    """That times start again, or are there once for each series, and the column that tells the series apart."""
+    """The mistake of a file with several series, which names the column that tells them apart; None if it has one."""
     times = at[known]
     often = len(times) / len(np.unique(times))
     starts = np.flatnonzero(np.diff(times) < 0) + 1
@@ -102,7 +102,7 @@ def _several_series(at: Floats, known: Bools, name: str, faults: Faults) -> Mist
 
 
 def _ascending_in_each(series: pl.Series, times: Floats, starts: NDArray[np.int64], *, blocks: bool) -> list[str]:
-    """The series that a column (K,) names, if times ascend in each of them; else none.
+    """Names of the series in a column (K,), if the times of each ascend; else an empty list.
 
     Args:
         starts: rows at which times go back.

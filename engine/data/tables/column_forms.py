@@ -1,6 +1,6 @@
-"""What a column holds and how it is written: numbers in a notation, dates in a format, or categories.
+"""Decides what a column holds: numbers in a notation, dates in a format, or categories.
 
-N rows. The column is looked at as a whole: what explains all of its values that are there, of every part.
+N rows. The decision uses all values of the column, of the training, validation and test part.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Form:
     dates: Dates | None = None
     """Of dates that are texts or numbers; None where the file itself says that they are dates."""
     note: str = ""
-    """What was taken, without a full stop, where it does not go without saying."""
+    """An example of how a value is read, without a full stop; empty where programs write it that way."""
     mistake: Mistake | None = None
     found: Found | None = None
     """Of numbers that are texts."""
@@ -50,12 +50,12 @@ class Form:
 def form_of(
     column: pl.Series, gone: Bools, train: Indices, reading: Reading, asked: Kind | None, otherwise: str, *, typed: bool
 ) -> Form:
-    """How a column is read, some of whose rows in the training part have a value.
+    """Decide how a column is read. At least one row of the training part has a value.
 
     Args:
         gone: (N,) the rows without a value.
         asked: what the document says that it holds.
-        otherwise: the end of a sentence on what to do with numbers that have something around them.
+        otherwise: the end of a sentence on what to do with numbers that have a unit.
         typed: whether the file says of all values that they are numbers.
     """
     if asked == "category":
@@ -75,7 +75,7 @@ def form_of(
 
 
 def number_form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool) -> Form:
-    """How a column is read that is to be one of numbers."""
+    """How a column is read that must hold numbers."""
     if column.dtype != pl.String or gone.all():
         return Form(kind="number", reading=reading)
     there = texts(column.filter(pl.Series(~gone)))
@@ -89,7 +89,7 @@ def number_form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool
 
 
 def doubts(forms: dict[str, Form]) -> list[Mistake]:
-    """The columns, by their names, whose points may stand between thousands as other columns of the file show."""
+    """Mistakes of columns whose points may be marks between thousands, as other columns of the file suggest."""
     found = {name: form.found for name, form in forms.items() if form.found is not None}
     if not any(one.european for one in found.values()):
         return []
@@ -97,7 +97,7 @@ def doubts(forms: dict[str, Form]) -> list[Mistake]:
 
 
 def read_as(forms: dict[str, Form]) -> list[str]:
-    """One sentence on the columns that are written in another notation than programs write, by an example of each."""
+    """One sentence with an example for each notation and date format that programs do not write."""
     alike: dict[tuple[object, ...], list[str]] = {}
     for name, form in forms.items():
         if form.note:

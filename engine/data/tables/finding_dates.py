@@ -1,6 +1,6 @@
-"""Which format explains the dates of a column, found from all of its values that are there.
+"""Finds the format that explains the dates of a column, from all of its values.
 
-N values. One format that fits is taken; where several fit and give other days, it is for the document to say.
+N values. If one format fits, it is used. If several fit and give different days, the user has to choose.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Dates:
 
     format: str
     note: str = ""
-    """What was taken, where that does not go without saying."""
+    """An example of how a value is read, where several readings were possible; else empty."""
     mistake: Mistake | None = None
     like: str = ""
     """The format as the first of them needs it."""
@@ -141,7 +141,7 @@ class Dates:
 
 
 def find(name: str, there: pl.Series, *, first_rules: bool = False) -> Dates | None:
-    """The format of the values (N,) of a column of texts, stripped and none missing; None: they are no dates."""
+    """The format of the values (N,) of a text column, stripped and without missing ones; None if they are not dates."""
     if first_rules:
         return _by_first_rules(name, there)
     sample = _sample(there)
@@ -152,7 +152,7 @@ def find(name: str, there: pl.Series, *, first_rules: bool = False) -> Dates | N
 
 
 def find_numbers(name: str, there: pl.Series, *, asked: bool) -> Dates | None:
-    """The format of a column of whole numbers (N,) that are dates: 20240131, or seconds since 1970; None: none are.
+    """The format of integers (N,) that are dates, such as 20240131 or seconds since 1970; None if they are not dates.
 
     Args:
         asked: whether the document says that the column holds dates.
@@ -194,7 +194,7 @@ def is_named_so(name: str) -> bool:
 
 
 def no_dates(name: str, example: str, otherwise: str = "") -> Mistake:
-    """That no format explains the values."""
+    """The mistake of a column that no format explains."""
     fix = f'Say how they are written, such as "%d.%m.%y"{f", or {otherwise}" if otherwise else ""}.'
     return Mistake("data.date_format", f"the column {name!r} holds {example}", "expected dates", fix)
 
@@ -238,7 +238,7 @@ def _pattern(format: str) -> re.Pattern[str]:
 
 
 def _best(name: str, there: pl.Series, read: dict[str, Floats]) -> Dates | None:
-    """The format that explains most values, or that several do so and give other days."""
+    """The format that explains most values, with a mistake if several do and give different days."""
     shares = {format: _share(at) for format, at in read.items()}
     best = max(shares.values(), default=0.0)
     if best <= MOST:
@@ -259,7 +259,7 @@ def _best(name: str, there: pl.Series, read: dict[str, Floats]) -> Dates | None:
 
 
 def _with_offsets_alike(format: str, there: pl.Series, explained: NDArray[np.bool_]) -> str:
-    """The format with an offset in all of the times or in none: one without is not known to be of the same clock."""
+    """The format with an offset in every time or in none, since a time without one is not comparable."""
     if "[%z]" not in format:
         return format
     times = there.filter(pl.Series(explained) & there.str.contains(":", literal=True))
@@ -273,7 +273,7 @@ def _read_differently(one: Floats, other: Floats) -> int | None:
 
 
 def _year_is_elsewhere(there: pl.Series, format: str) -> bool:
-    """Whether a year of two digits would take many more values than the day at the other end: it is the day then."""
+    """Whether the two-digit year of this format takes at least twice as many values as its day: then it is the day."""
     if "%y" not in format or "%b" in format:
         return False
     ends = there.str.extract_groups(r"^([0-9]{1,2})\D[0-9]{1,2}\D([0-9]{1,2})").struct.unnest()
@@ -307,7 +307,7 @@ def _ambiguous(name: str, example: str, readings: dict[str, float]) -> Mistake:
 
 
 def _as_written(format: str, example: str) -> str:
-    """A format without the parts that the example does not have, as the document may give it."""
+    """The format without the optional parts that the example lacks."""
     while "[" in format:
         begin = format.rindex("[")
         end = format.index("]", begin)

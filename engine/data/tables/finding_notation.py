@@ -1,6 +1,6 @@
-"""Which notation explains the numbers of a column, found from all of its values that are there.
+"""Finds the notation that explains the numbers of a column, from all of its values.
 
-N values. One notation that fits is taken; where several fit and give other numbers, it is for the document to say.
+N values. If one notation fits, it is used. If several fit and give different numbers, the user has to choose.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from engine.data.tables.affixes import Affixes, affixes_of
 from engine.data.tables.notation import (
     DECIMALS,
     GROUPINGS,
@@ -22,7 +23,6 @@ from engine.data.tables.notation import (
     plain_signs,
     value_text,
 )
-from engine.data.tables.surroundings import Around, around
 from engine.experiment.mistakes import Mistake
 
 MOST = 0.5
@@ -40,22 +40,22 @@ _TWO_MARKS = r"[0-9][.,][0-9]+[.,][0-9]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """What the document says on how numbers are written."""
+    """What the document says about how numbers are written."""
 
     decimal: str = "auto"
     thousands: str = "auto"
     strip_units: bool = False
     first_rules: bool = False
-    """Whether numbers are read as by the first version of the rules, which knew one notation a document."""
+    """Whether numbers are read as by the first version of the rules, with one notation for a whole file."""
 
     @property
     def default(self) -> Notation:
-        """What is taken where nothing else is found."""
+        """The notation of a column for which no other is found."""
         decimal = next(mark for mark in DECIMALS if self.allows("", mark))
         return Notation("." if self.first_rules and decimal == "," else "", decimal)
 
     def allows(self, grouping: str, decimal: str) -> bool:
-        """Whether these two may be tried."""
+        """Whether the document permits this pair of marks."""
         points = decimal != self.thousands and self.decimal in ("auto", decimal)
         return points and grouping != decimal and (not grouping or self.thousands in ("auto", grouping))
 
@@ -69,19 +69,19 @@ class Found:
 
     notation: Notation
     note: str = ""
-    """What was taken, by an example: `price: 1,234 read as 1234`; empty for what any program reads so."""
+    """An example, such as `price: 1,234 read as 1234`; empty for numbers as programs write them."""
     mistake: Mistake | None = None
     doubt: str = ""
-    """A value whose point may stand between thousands, where nothing in the column says whether it does."""
+    """A value whose point may be a mark between thousands, if nothing in the column decides; else empty."""
 
     @property
     def european(self) -> bool:
-        """Whether the column shows that the file has decimal commas, or points between thousands."""
+        """Whether the column has decimal commas, or points between thousands."""
         return self.notation.decimal == "," or self.notation.grouping == "."
 
 
 def find(name: str, there: pl.Series, marks: Marks, *, typed: bool, otherwise: str, units: bool = True) -> Found | None:
-    """The notation of the values (N,) of a column, all of them stripped and none missing; None: it is no numbers.
+    """The notation of the values (N,) of a column, stripped and without missing ones; None if they are not numbers.
 
     Args:
         typed: whether the file says of the values that they are numbers, so that a point is a decimal point.
@@ -102,7 +102,7 @@ def find(name: str, there: pl.Series, marks: Marks, *, typed: bool, otherwise: s
         return Found(notation=PLAIN)
     signed = plain_signs(there)
     shown_texts = signed.gather(np.unique(np.linspace(0, len(there) - 1, _SAMPLE).astype(np.int64))).to_list()
-    sample, looked = Counter(map(around, shown_texts)), len(shown_texts)
+    sample, looked = Counter(map(affixes_of, shown_texts)), len(shown_texts)
     shown, count = max(
         ((a, n) for a, n in sample.items() if a is not None), key=lambda pair: pair[1], default=(None, 0)
     )
@@ -116,7 +116,7 @@ def find(name: str, there: pl.Series, marks: Marks, *, typed: bool, otherwise: s
 
 
 def _truths(there: pl.Series, values: pl.Series) -> int:
-    """How many are `true` or `false`, which are read as 1 and 0."""
+    """How many values are `true` or `false`, which are read as 1 and 0."""
     if not values.null_count():
         return 0
     return int(there.filter(values.is_null()).str.to_lowercase().is_in(["true", "false"]).sum())
@@ -130,14 +130,14 @@ def _fitting(
     name: str,
     there: pl.Series,
     signed: pl.Series,
-    shown: Around,
+    shown: Affixes,
     marks: Marks,
     least: float,
     truths: int,
     otherwise: str,
     units: bool,
 ) -> Found | None:
-    """The notation that explains most values, all of which have the same around them.
+    """The notation that explains most values, among those with these affixes.
 
     Args:
         least: share of the values that it must explain more than.
@@ -179,7 +179,7 @@ def _fitting(
 
 
 def _few_values_decide(taken: Notation, rival: Notation, explained: dict[Notation, Bools], texts: pl.Series) -> bool:
-    """Whether so few values speak against another reading of all others that they may as well be mistyped."""
+    """Whether only a few values exclude the rival, so few that they may be typing errors."""
     if _read_differently(taken, rival, explained, texts) is None:
         return False
     only = explained[taken] & ~explained[rival]
@@ -189,7 +189,7 @@ def _few_values_decide(taken: Notation, rival: Notation, explained: dict[Notatio
 
 
 def _read_differently(one: Notation, other: Notation, explained: dict[Notation, Bools], texts: pl.Series) -> int | None:
-    """A row that both explain by other numbers. A mark that is there has another role then."""
+    """The first row that both read, as different numbers; None if there is none."""
     both = explained[one] & explained[other]
     for mark in (".", ","):
         if _role(one, mark) == _role(other, mark):
@@ -206,7 +206,7 @@ def _role(notation: Notation, mark: str) -> str:
 
 
 def _plain(name: str, there: pl.Series, marks: Marks) -> Found:
-    """Numbers as programs write them, unless each point in them could stand between thousands."""
+    """Numbers as programs write them, unless every point in them may be a mark between thousands."""
     thousands = _POINTS
     if not marks.allows(".", ",") or not thousands.explains(there.head(_SAMPLE)).all():
         return Found(notation=PLAIN)
@@ -222,7 +222,7 @@ def _plain(name: str, there: pl.Series, marks: Marks) -> Found:
 
 
 def _note(name: str, there: pl.Series, texts: pl.Series, explained: Bools, taken: Notation, marks: Marks) -> str:
-    """What was taken, by the value that shows most of it; empty where programs write such numbers too."""
+    """How the value that shows most of the notation is read; empty if programs write all values that way."""
     rows = np.flatnonzero(explained)
     for some in (rows[:_SAMPLE], rows):
         values, signed = there.gather(some), texts.gather(some)
@@ -249,7 +249,7 @@ def _read(notation: Notation, text: str) -> str:
 
 
 def doubted(name: str, found: Found) -> Mistake:
-    """That a column of numbers with three decimals stands in a file that has decimal commas elsewhere."""
+    """The mistake of a column with three decimals in a file that has decimal commas in other columns."""
     return _ambiguous(name, found.doubt, (PLAIN, _POINTS))
 
 
@@ -268,7 +268,7 @@ def _unit(name: str, example: str, taken: Notation, otherwise: str) -> Mistake:
     return Mistake("data.units", found, "expected numbers alone", fix)
 
 
-def _several_units(name: str, several: Sequence[Around], otherwise: str) -> Mistake:
+def _several_units(name: str, several: Sequence[Affixes], otherwise: str) -> Mistake:
     shown = ", ".join(sorted(str(one) or "none" for one in several))
     found = f"the values of {name!r} are numbers with several units ({shown})"
     return Mistake("data.units", found, "expected one unit for all of them", f"Write them in one unit, or {otherwise}.")

@@ -53,8 +53,8 @@ class Notation:
     def explains(self, texts: pl.Series) -> Bools:
         """(N,) whether each text is a number of this notation. The texts are `plain_signs`."""
         found = texts.str.contains(self._pattern)
-        for around in filter(None, (self.currency, self.unit)):
-            found &= texts.str.contains(escaped(around))
+        for affix in filter(None, (self.currency, self.unit)):
+            found &= texts.str.contains(escaped(affix))
         return found.fill_null(False).to_numpy().astype(np.bool_)
 
     def numbers(self, texts: pl.Series) -> Floats:
@@ -105,7 +105,7 @@ class Notation:
 
     @cached_property
     def _pattern(self) -> str:
-        """A regular expression with one group: the number without its sign and what stands around it."""
+        """A regular expression with one group: the number without its sign and its affixes."""
         group, point = _MARKS[self.grouping], _MARKS[self.decimal]
         wholes = ["[0-9]+"]
         if group:
@@ -128,18 +128,19 @@ PLAIN = Notation()
 
 
 def plain_signs(texts: pl.Series) -> pl.Series:
-    """Stripped texts in which (5) and 5- are -5, and the digits of any script are those from 0 to 9."""
-    if texts.str.contains(r"[\p{Nd}--0-9]").any():
-        texts = texts.str.replace_many(_other_digits())
+    """Stripped texts in which (5) and 5- are -5, and the digits and percent signs of any script are ASCII."""
+    if texts.str.contains(r"[\p{Nd}％٪--0-9]").any():
+        texts = texts.str.replace_many(_ascii_signs())
     if not texts.str.contains(rf"[)]|[{MINUS}]$").any():
         return texts
     return texts.str.replace(_PARENTHESES, "-${1}${2}${3}").str.replace(_MINUS_BEHIND, "-${1}")
 
 
 @cache
-def _other_digits() -> dict[str, str]:
+def _ascii_signs() -> dict[str, str]:
     every = map(chr, range(sys.maxunicode + 1))
-    return {sign: str(unicodedata.decimal(sign)) for sign in every if sign.isdecimal() and not sign.isascii()}
+    digits = {sign: str(unicodedata.decimal(sign)) for sign in every if sign.isdecimal() and not sign.isascii()}
+    return digits | {"％": PERCENT, "٪": PERCENT}
 
 
 def escaped(text: str) -> str:

@@ -339,13 +339,13 @@ def test_of_a_large_column_only_a_sample_is_looked_at_value_by_value(monkeypatch
     from engine.data.tables import finding_notation
 
     looked: list[str] = []
-    around = finding_notation.around
+    affixes_of = finding_notation.affixes_of
 
     def counted(text: str) -> object:
         looked.append(text)
-        return around(text)
+        return affixes_of(text)
 
-    monkeypatch.setattr(finding_notation, "around", counted)
+    monkeypatch.setattr(finding_notation, "affixes_of", counted)
     texts = pl.Series([f"{row:,}.25 €" for row in range(20_000)])
     found = find("p", texts, Marks(), typed=False, otherwise="")
     assert found is not None and found.notation == Notation(",", ".", "€")

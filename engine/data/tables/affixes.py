@@ -1,4 +1,4 @@
-"""What stands around a number in a text: a currency, a percent sign, a unit of measurement."""
+"""Prefixes and suffixes of a number in a text: a currency, a percent sign, a unit of measurement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.data.tables.notation import MINUS, PERCENT, SPACES
+from engine.data.tables.notation import MINUS, SPACES
 
 _CURRENCY_WORDS = (
     "USD EUR GBP JPY CNY RMB CHF CAD AUD NZD SEK NOK DKK ISK PLN CZK HUF RON BGN TRY RUB UAH INR PKR BDT LKR IDR MYR "
@@ -29,7 +29,7 @@ _TIMES = frozenset(_TIME_WORDS.split())
 """What stands behind a number of a time of day or a date."""
 _DECIMALS = re.compile("[0-9][.,][0-9]")
 _MARKS = rf"[.,'’_{SPACES}]"
-_AROUND = re.compile(
+_NUMBER = re.compile(
     rf"(?:[+{MINUS}]\s*)?(?P<before>[^\W\d_]{{0,3}}\.?[^\w\s.,;:#/\\()\[\]{{}}<>=≤≥~≈*'’+{MINUS}]?\s*)?(?:[+{MINUS}]\s*)?"
     rf"(?:[0-9](?:[0-9]|{_MARKS}(?=[0-9]|{_MARKS}[0-9]))*[.,]?|[.,][0-9]+)(?:[eE][+−-]?[0-9]+)?"
     rf"\s*(?P<behind>(?:/\s*)?[^\d\s.,;:/\\()\[\]'’_+{MINUS}](?:[^\d,()\[\]]{{0,22}}[^\d,()\[\]{MINUS}+])?[23]?)?"
@@ -37,8 +37,8 @@ _AROUND = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """What stands around a number; nothing, if both are empty."""
+class Affixes:
+    """The currency and the unit of a number; empty where it has none."""
 
     currency: str = ""
     unit: str = ""
@@ -49,20 +49,20 @@ class Around:
         A letter is one only if some of the texts have decimals: 1A and 1B may be classes of a school.
         """
         if self.unit.isalpha() and len(self.unit) == 1 and not self.currency:
-            return self.unit in UNITS and any(_DECIMALS.search(text) and around(text) is not None for text in texts)
+            return self.unit in UNITS and any(_DECIMALS.search(text) and affixes_of(text) is not None for text in texts)
         return bool(self.currency) or self.unit in UNITS or f"{self.unit}s" in UNITS
 
     def __str__(self) -> str:
         return self.unit or self.currency
 
 
-def around(text: str) -> Around | None:
-    """What stands around the number of a text with plain signs; None where it is no number.
+def affixes_of(text: str) -> Affixes | None:
+    """The affixes of the number in a text with plain signs; None where the text is not a number.
 
-    >>> around("1,050.00 €"), around("150 cm"), around("Bonn")
-    (Around(currency='€', unit=''), Around(currency='', unit='cm'), None)
+    >>> affixes_of("1,050.00 €"), affixes_of("150 cm"), affixes_of("Bonn")
+    (Affixes(currency='€', unit=''), Affixes(currency='', unit='cm'), None)
     """
-    found = _AROUND.fullmatch(text)
+    found = _NUMBER.fullmatch(text)
     if found is None:
         return None
     before, behind = (" ".join((found[place] or "").split()) for place in ("before", "behind"))
@@ -81,7 +81,7 @@ def around(text: str) -> Around | None:
         behind = ""
     if behind.lower().rstrip(".") in _TIMES:
         return None
-    return Around(currency, singular({"％": PERCENT, "٪": PERCENT}.get(behind, behind)))
+    return Affixes(currency, singular(behind))
 
 
 def singular(unit: str) -> str:
