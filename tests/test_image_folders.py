@@ -14,9 +14,11 @@ import pytest
 from PIL import Image
 
 sys.path.append(str(Path(__file__).parent / "tui"))
+import warm_torchdeck
 from real_terminal import Terminal
 
 PROGRAM = Path(__file__).parent / "tui" / "image_deck_program.py"
+TORCHDECK = [sys.executable, "-m", "tui.cli"]
 PATIENCE_S = 90
 
 EXPERIMENT = """
@@ -54,7 +56,7 @@ def here(tmp_path, monkeypatch):
 
 def command(*more):
     changes = [part for change in more for part in ("--set", change)]
-    return [sys.executable, "-m", "tui.cli", "train", "zoo.toml", "--headless", "--json", *changes]
+    return ["train", "zoo.toml", "--headless", "--json", *changes]
 
 
 def of_session(session):
@@ -79,7 +81,7 @@ def wait_for(condition):
 def test_losses_have_the_same_bits_from_kept_pixels_a_thread_and_processes(here):
     losses = {}
     for way in ("cache=true", "workers=0", "workers=1", "workers=2"):
-        result = subprocess.run(command(f"data.{way}"), cwd=here, capture_output=True, text=True, timeout=170)
+        result = warm_torchdeck.run(*command(f"data.{way}"), cwd=here)
         assert result.returncode == 0, result.stderr
         events = [json.loads(line) for line in result.stdout.splitlines()]
         losses[way] = [(e["train_loss"], e["val_loss"]) for e in events if e["event"] == "epoch"]
@@ -92,7 +94,7 @@ def test_losses_have_the_same_bits_from_kept_pixels_a_thread_and_processes(here)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_ctrl_c_on_a_run_that_reads_images_saves_and_leaves_no_process(here, workers):
     process = subprocess.Popen(
-        command(f"data.workers={workers}", "training.epochs=100000", "training.early_stopping=false"),
+        [*TORCHDECK, *command(f"data.workers={workers}", "training.epochs=100000", "training.early_stopping=false")],
         cwd=here,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -130,22 +132,19 @@ def test_images_are_read_by_processes_from_inside_the_deck(here, monkeypatch):
 def test_a_broken_image_among_many_is_one_line_of_a_check_and_status_2(here):
     (here / "images" / "a" / "0.png").write_bytes(b"II*\0")
     (here / "images" / "b" / "1.png").write_bytes((here / "images" / "b" / "1.png").read_bytes()[:-30])
-    result = subprocess.run(
-        [sys.executable, "-m", "tui.cli", "check", "zoo.toml"], cwd=here, capture_output=True, text=True, timeout=100
-    )
+    result = warm_torchdeck.run("check", "zoo.toml", cwd=here)
     assert result.returncode == 2
     assert [line.split(":")[0] for line in result.stderr.splitlines()] == ["data.path a/0.png", "data.path b/1.png"]
 
 
 def test_ctrl_c_while_images_are_looked_at_ends_at_once_with_nothing_left(here):
     many = here / "many"
-    content = (here / "images" / "a" / "0.png").read_bytes()
     for name in ("a", "b"):
         (many / name).mkdir(parents=True)
         for number in range(10_000):
-            (many / name / f"{number}.png").write_bytes(content)
+            (many / name / f"{number}.png").hardlink_to(here / "images" / "a" / "0.png")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tui.cli", "check", "zoo.toml", "--set", "data.path=many", "--set", "data.cache=true"],
+        [*TORCHDECK, "check", "zoo.toml", "--set", "data.path=many", "--set", "data.cache=true"],
         cwd=here,
         stderr=subprocess.PIPE,
         text=True,

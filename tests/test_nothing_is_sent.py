@@ -2,27 +2,17 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+import warm_torchdeck
 
-COMMAND = [sys.executable, "-m", "tui.cli"]
 EVIL = "\x1b]0;mine\x07\x1b[2J\x9b31m"
 
 
 def said(*arguments, cwd):
-    result = subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env={**os.environ, "TORCHDECK_RUNS": str(cwd / "runs")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
+    environment = os.environ | {"TORCHDECK_RUNS": str(cwd / "runs")}
+    result = warm_torchdeck.run(*arguments, cwd=cwd, env=environment)
     assert "Traceback" not in result.stderr, result.stderr
     return result.stdout + result.stderr
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm_torchdeck
 from real_terminal import Terminal
 
 DECK = Path(__file__).parent / "whole_deck_program.py"
@@ -91,10 +90,10 @@ def train_stop_save(keys: Keys, folder: Path, name: str, parameters: str) -> Non
     (run,) = (folder / "runs").iterdir()
     with_the_deck = epochs_of((run / "events.jsonl").read_text())
     assert len(with_the_deck) >= 2
-    command = [sys.executable, "-m", "tui.cli", "train", f"{name}.toml", "--headless", "--json", "--runs-dir", "again"]
+    command = ["train", f"{name}.toml", "--headless", "--json", "--runs-dir", "again"]
     command += ["--set", f"training.epochs={len(with_the_deck)}"]
-    without = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    assert epochs_of(without.stdout) == with_the_deck
+    without = warm_torchdeck.run(*command, cwd=folder)
+    assert without.returncode == 0 and epochs_of(without.stdout) == with_the_deck
 
 
 def test_lenet_on_the_digits(keys: Keys, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -21,6 +22,8 @@ from engine.training.planned_rates import PlannedRates
 from tui.design_rows import PARTS
 from tui.pictures import Findings, Look, look, picture
 from tui.producer import Producer
+
+EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 60
 
 PRESETS = ("digits-cnn", "mackey-glass-lstm", "stdlib-docs-lstm", "mlp-breast-cancer")
 SIZES = ((34, 16), (84, 30))
@@ -101,7 +104,7 @@ def test_without_braille_only_letters_draw_curves_and_bars() -> None:
     assert_golden("pictures-ascii-60x24", "\n".join(map(str.rstrip, text.splitlines())) + "\n")
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     preset=st.sampled_from(PRESETS),
     part=st.sampled_from(list(PARTS)),

@@ -15,6 +15,8 @@ from tui.series import Bucket, Series
 from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, broken, draw, runs
 from tui.widgets.scale import Axis, Tick, clipped, nice_step, number_label, step_axis, value_axis
 
+EXAMPLES = 500 if os.environ.get("TORCHDECK_THOROUGH") else 40
+
 MARKERS: tuple[Marker, ...] = ("braille", "blocks", "ascii")
 
 
@@ -262,7 +264,7 @@ def test_blanks_join_their_neighbours() -> None:
     assert runs([(" ", "y"), ("b", "x")]) == ((" b", "x"),)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     values=st.lists(st.floats(width=64), max_size=60),
     width=st.integers(1, 90),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+import warm_torchdeck
 from text_files import folder, imdb, reviews, texts, written
 
 from engine.experiment import Refused
@@ -311,9 +310,9 @@ def test_files_that_cannot_be_read_as_texts_are_left_out_where_that_is_asked_for
 def test_escape_sequences_in_texts_are_shown_as_letters(tmp_path: Path) -> None:
     rows = [(f"\x1b]0;owned\x07 \x1b[2J {text}", label) for text, label in reviews()]
     path = written(tmp_path / "a.csv", rows)
-    command = [sys.executable, "-m", "tui.cli", "data", "text", "--set", f"data.path={path}", "--set"]
+    command = ["data", "text", "--set", f"data.path={path}", "--set"]
     for tokens in ("word", "character", "bpe"):
-        result = subprocess.run([*command, f"data.tokens={tokens}"], capture_output=True, text=True, check=False)
+        result = warm_torchdeck.run(*command, f"data.tokens={tokens}", cwd=tmp_path)
         assert result.returncode == 0, result.stderr
         assert "\x1b" not in result.stdout and "\x07" not in result.stdout
         assert "owned" in result.stdout.replace(" ", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,8 @@ from engine.experiment import preset_names, preset_text, reads
 from engine.experiment.document import Data, Experiment, Layer, Model, Optimizer, Regularization, Scheduler, Training
 from engine.experiment.tree import HELD, walk
 from engine.plan import check
+
+EXAMPLES = 300 if os.environ.get("TORCHDECK_THOROUGH") else 20
 
 PARTS = ("data", "model", "loss", "optimizer", "scheduler", "regularization", "training", "device")
 DIGITS = preset_text("digits-cnn")
@@ -202,7 +206,7 @@ def test_a_part_that_can_be_left_out_is_switched_on_with_its_first_field():
     assert value_at(switch(DIGITS, amsgrad, True), "optimizer.amsgrad") is True
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.sampled_from(preset_names()), st.data())
 def test_setting_any_field_to_its_next_value_changes_that_field_alone(preset, data):
     text = preset_text(preset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 
 import pytest
@@ -13,8 +14,11 @@ from engine.editing.history import History
 from engine.editing.text import Span
 from engine.experiment import preset_text
 
+EDITS = 1000 if os.environ.get("TORCHDECK_THOROUGH") else 200
+EXAMPLES = 300 if os.environ.get("TORCHDECK_THOROUGH") else 20
 
-@settings(max_examples=20, deadline=None)
+
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(st.text(max_size=3), min_size=1000, max_size=1000))
 def test_undo_to_the_start_and_redo_to_the_end_over_a_thousand_changes_give_every_state_again(texts):
     history, states = History("begin"), ["begin"]
@@ -71,11 +75,11 @@ def edited(text: str, random: Random) -> str:
 
 
 @pytest.mark.parametrize("preset", ["digits-cnn", "mackey-glass-lstm"])
-def test_a_thousand_edits_of_a_document_are_undone_and_redone_state_by_state(preset):
+def test_hundreds_of_edits_of_a_document_are_undone_and_redone_state_by_state(preset):
     random = Random(0)
     history = History(preset_text(preset))
     states = [history.text]
-    while len(states) <= 1000:
+    while len(states) <= EDITS:
         new = edited(history.text, random)
         if history.change(new, "a change"):
             states.append(new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import tomllib
 
@@ -16,6 +17,8 @@ from engine.editing.fitting import fitting, shape_before
 from engine.editing.text import Span, insert, set_value, unset, value_at
 from engine.experiment import preset_names, preset_text, reads
 from engine.plan import check
+
+EXAMPLES = 300 if os.environ.get("TORCHDECK_THOROUGH") else 15
 
 DIGITS, RESNET = preset_text("digits-cnn"), preset_text("resnet-digits")
 
@@ -80,7 +83,7 @@ def test_what_comes_in_is_said_in_words():
     assert "16×8×8" in shape_before(resnet, Span("model.layers[3].layers", 2, 2))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.sampled_from(preset_names()), st.data())
 def test_the_command_trains_just_the_document(name, data):
     base = text = preset_text(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import tomllib
 from difflib import ndiff
 from typing import Any
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from engine.editing import text as edit
 from engine.editing.text import Span
 from engine.experiment import preset_names, preset_text
+
+EXAMPLES = 500 if os.environ.get("TORCHDECK_THOROUGH") else 30
 
 PRESETS = {name: preset_text(name) for name in preset_names()}
 DIGITS, RESNET = PRESETS["digits-cnn"], PRESETS["resnet-digits"]
@@ -132,7 +135,7 @@ def lists_of(layers: list[Any], path: str = "model.layers") -> dict[str, list[An
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.sampled_from(sorted(PRESETS)), st.data())
 def test_a_series_of_changes_means_what_the_same_changes_of_plain_lists_mean(name, data):
     text = PRESETS[name]

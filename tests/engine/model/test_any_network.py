@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
@@ -17,6 +18,8 @@ from engine.model import build
 from engine.model.containers import CONTAINERS
 from engine.model.fit import TAKES
 from engine.model.trace_tree import everything
+
+EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 120
 
 VALUES = st.one_of(
     st.integers(-1, 6),
@@ -81,7 +84,7 @@ def networks(draw: Any) -> tuple[Description, list[dict[str, Any]]]:
 
 
 @given(networks())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_network_without_a_mistake_can_be_trained(network):
     description, layers = network
     results = traced(description, *layers)

@@ -7,6 +7,7 @@ Letters: N batch, C channels, H height, W width, T time, F features.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.model import build
+
+EXAMPLES = 500 if os.environ.get("TORCHDECK_THOROUGH") else 30
 
 PAIRS = {"type": "GroupNorm", "num_groups": 2}
 
@@ -164,7 +167,7 @@ def everything(planned: Any) -> Iterator[Any]:
     )
 )
 @example((images(2, 6, 5), [{"type": "Conv2d", "out_channels": 2, "kernel_size": (6, 5)}, PAIRS]))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_tree_of_layers_is_what_the_plan_says_or_is_refused_by_both(network):
     description, tree = network
     layers = [*tree, "Flatten", AUTO]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any, Literal, get_args, get_origin
 
@@ -21,6 +22,8 @@ from engine.model.containers import CONTAINERS
 from engine.model.fit import TAKES
 from engine.model.signal import Signal
 from engine.model.trace_tree import trace
+
+EXAMPLES = 100 if os.environ.get("TORCHDECK_THOROUGH") else 8
 
 NUMBERS = ("volume", "image", "signal", "sequence", "vector")
 DIMENSIONS = {"volume": 4, "image": 3, "signal": 2, "sequence": 2, "vector": 1, "tokens": 1}
@@ -102,7 +105,7 @@ LEAVES = [name for name in catalog("layers") if name not in (*CONTAINERS, "torch
 def test_the_plan_of_a_layer_is_what_the_built_layer_does(name):
     @given(cases(name))
     @settings(
-        max_examples=15,
+        max_examples=EXAMPLES,
         deadline=None,
         database=None,
         derandomize=True,

@@ -12,8 +12,6 @@ import io
 import os
 import pickle
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 
 import pytest
 import torch
+import warm_torchdeck
 from networks import AUTO, experiment, images
 from torch import nn
 
@@ -258,9 +257,9 @@ def test_averaged_weights_leave_the_norms_of_a_frozen_backbone_alone(average, pu
 
 
 def test_a_run_whose_weights_cannot_be_had_does_not_begin_and_exits_with_2(tmp_path):
-    command = [sys.executable, "-m", "tui.cli", "train", "resnet18-finetune", "--headless", "--runs-dir", str(tmp_path)]
+    command = ["train", "resnet18-finetune", "--headless", "--runs-dir", str(tmp_path)]
     offline = {"https_proxy": "http://127.0.0.1:9", "no_proxy": "", "TORCH_HOME": str(tmp_path / "torch")}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, env=os.environ | offline)
+    done = warm_torchdeck.run(*command, cwd=tmp_path, env=os.environ | offline)
     assert done.returncode == 2 and done.stdout == ""
     downloading, refused = done.stderr.splitlines()
     assert downloading.startswith("Downloading 45 MB, https://download.pytorch.org/models/resnet18-f37072fd.pth, to ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import pytest
@@ -18,6 +19,8 @@ from engine.model.network import build
 from engine.model.permute import Permute
 from engine.model.recurrent import RECURRENT
 
+EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 100
+
 windows = st.fixed_dictionaries(
     {
         "kernel_size": st.integers(1, 5),
@@ -31,7 +34,7 @@ windows = st.fixed_dictionaries(
 @given(
     options=windows, size=st.tuples(st.integers(1, 14), st.integers(1, 14)), ceil=st.booleans(), kind=st.integers(0, 2)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_windows_fit_as_often_as_torch_slides_them(options, size, ceil, kind):
     if kind == 0:
         module: nn.Module = nn.Conv2d(2, 3, **options)

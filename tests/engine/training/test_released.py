@@ -110,10 +110,10 @@ def in_validation(session):
         ("digits-cnn", ("regularization.average=ema", "data.augment=['RandomCrop']", "optimizer.type=AdamW")),
         ("digits-cnn", ("training.accumulation_steps=3", "optimizer.type=SGD", "optimizer.momentum=0.9")),
         ("digits-cnn", ("regularization.average={type='swa', start=0.0}", "regularization.mixup=0.2")),
-        ("mackey-glass-gru", ("data.length=900", "data.batch_size=60", "optimizer.type=Adagrad")),
+        ("mackey-glass-gru", ("data.length=900", "data.window=24", "data.batch_size=60", "optimizer.type=Adagrad")),
         (
             "mackey-glass-gru",
-            ("data.length=600", "optimizer={type='LBFGS', lr=0.1}", "regularization={}"),
+            ("data.length=600", "data.window=16", "optimizer={type='LBFGS', lr=0.1}", "regularization={}"),
         ),
     ],
 )
