@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +27,8 @@ SHOWN = ("tests/tui", "tests/engine/runs", "tests/engine/data", "tests/test_cli.
 FILES = (*SHOWN, "tests/engine/training", "tests/test_leaving.py", "tests/faults/test_disk.py")
 BUSY_PROCESSES = 2
 OTHER_USER = "nobody"
+DATE = datetime(2032, 2, 29, 23, 58, 30)
+"""From which on the clock of all processes goes, whenever they begin."""
 
 Missing = Callable[[], str]
 """What this machine lacks for a variation; empty where nothing is lacking."""
@@ -122,7 +125,7 @@ VARIATIONS = (
         what="the last day of February 2032, shortly before midnight",
         tests=SHOWN,
         environment={"FAKETIME_DONT_FAKE_MONOTONIC": "1"},
-        before=("faketime", "2032-02-29 23:58:30"),
+        before=("faketime", "-f", f"{(DATE - datetime.now()).total_seconds():+.0f}"),
         missing=lacks("faketime"),
     ),
     Variation(
