@@ -69,8 +69,10 @@ def feature_columns(source: Source, main: Table, notes: list[str], *, leave_out:
     numbers = row_numbers(main.frame, [name for name in features if name not in named])
     kept = [name for name in features if name not in numbers]
     for name, reason in numbers.items():
-        keep = f"data.numeric = [{name!r}] keeps it" if kept else "it is kept, since no other column is left"
-        notes.append(f"{name} {reason}{' and is left out' if kept else ''}; {keep}.")
+        if kept:
+            notes.append(f"{name} {reason}. It is left out; data.numeric = [{name!r}] keeps it.")
+        else:
+            notes.append(f"{name} {reason}. It is kept, because no other column is left.")
     return kept or features
 
 

@@ -38,9 +38,9 @@ def _reason(column: pl.Series) -> str:
     if len(values) < 2 or values.null_count() or values.n_unique() != len(values):
         return ""
     if _IDENTIFIER.fullmatch(name):
-        return "is another whole number in every row, as an identifier is"
+        return "has a different whole number in every row, like an identifier"
     if len(values) >= _FEWEST_ROWS and values.is_sorted() and not _of_time(column):
-        return "is a whole number that rises from row to row, as a row number does"
+        return "is a whole number that increases from row to row, like a row number"
     return ""
 
 

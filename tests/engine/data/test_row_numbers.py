@@ -50,8 +50,8 @@ def test_a_column_that_numbers_the_rows_is_left_out_with_a_sentence(name, values
     path = made(tmp_path, name, values, form)
     data = table(path, target="y")
     assert data.description.features == ("x",)
-    (note,) = [note for note in data.description.notes if note.startswith(f"{name} is ")]
-    assert "is left out" in note and f"data.numeric = [{name!r}] keeps it" in note
+    (note,) = [note for note in data.description.notes if note.startswith(f"{name} ") and "left out" in note]
+    assert "It is left out" in note and f"data.numeric = [{name!r}] keeps it" in note
     assert table(path, target="y", numeric=[name]).description.features == (name, "x")
     assert table(path, target="y", features=[name]).description.features == (name,)
 
@@ -73,7 +73,7 @@ def test_other_columns_of_numbers_are_features(name, values, tmp_path: Path) -> 
 def test_the_only_column_is_kept_and_it_is_said(tmp_path: Path) -> None:
     data = table(written(tmp_path / "t.csv", [[i, i * i / 7] for i in range(40)], ("t", "y")), target="y")
     assert data.description.features == ("t",)
-    assert any("t is a whole number that rises" in n and "since no other" in n for n in data.description.notes)
+    assert any("t is a whole number that increases" in n and "because no other" in n for n in data.description.notes)
 
 
 def test_a_run_of_the_first_rules_keeps_the_columns_that_it_had(tmp_path: Path) -> None:
