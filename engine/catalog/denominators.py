@@ -22,7 +22,7 @@ class MeanOfSome(nn.Module):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         total: Tensor = self.loss(input, target)
-        return mean_of(total, _weights_of(self.loss, target))
+        return mean_of(self.loss, total, _weights_of(self.loss, target))
 
 
 def denominator_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
@@ -70,14 +70,13 @@ def _weights_of(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> Tenso
     return weights.sum()
 
 
-def mean_of(total: Tensor, weight: Tensor | float) -> Tensor:
-    """A sum divided by the weights of what counts in it; 0 where nothing does, with gradients of 0.
+def mean_of(loss: nn.Module, total: Tensor, weight: Tensor) -> Tensor:
+    """The sum of a loss divided by the weights of what counts in it; 0 where nothing does, with gradients of 0.
 
     Label smoothing sums up a little of samples of weight 0 too, so a sum over nothing that counts may be something.
     """
-    if not isinstance(weight, Tensor):
-        return total / weight
-    return torch.where(weight > 0, total / weight.clamp_min(torch.finfo(torch.float32).tiny), 0.0)
+    mean = total / weight.clamp_min(torch.finfo(torch.float32).tiny)
+    return torch.where(weight > 0, mean, 0.0) if getattr(_innermost(loss), "label_smoothing", 0) else mean
 
 
 def sum_of(criterion: nn.Module) -> nn.Module:

@@ -297,9 +297,9 @@ class Loop:
 
     def _part(self, batch: Batch, output: Tensor, whole: Tensor | float) -> Tensor:
         """What a batch adds to the mean loss over several, whose weights come to `whole`."""
-        if self.denominator is None:
-            return batch.loss(self.criterion, output) * batch.size / whole
-        return mean_of(batch.loss(self.loss_sum, output), whole)
+        if not isinstance(whole, Tensor):
+            return batch.loss(self.criterion, output) * (batch.size / whole)
+        return mean_of(self.loss_sum, batch.loss(self.loss_sum, output), whole)
 
     def _look_at_norm(self) -> None:
         self._grad_norm = self.regularizer.grad_norm()

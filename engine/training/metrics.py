@@ -8,11 +8,15 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from engine.data.units import Units
+
+Floats = NDArray[np.float64]
 
 _HELD_ELEMENTS = 1 << 20
 """Outputs that may wait on the device before they are counted, in elements."""
@@ -150,18 +154,20 @@ class RegressionMetrics(_Gathered):
         self._flush()
         if not self._parts:
             return dict.fromkeys(("mae", "rmse", "r2"), math.nan)
-        parts = torch.stack(self._parts).double().cpu()
+        parts = torch.stack(self._parts).cpu().numpy().astype(np.float64)
         count, spread = _together(parts)
         absolute, squared = parts[:, 4].sum(0), parts[:, 5].sum(0)
-        scale = torch.tensor(self.units.scale, dtype=torch.float64).abs() if self.units else torch.ones_like(squared)
         r2 = _r2(squared, spread, count)
+        if self.units is not None:
+            scale = np.abs(self.units.scale)
+            absolute, squared = absolute * scale, squared * scale**2
         return {
-            "mae": float((absolute * scale).mean() / count),
-            "rmse": float((squared * scale.square()).mean() / count) ** 0.5,
+            "mae": float(absolute.mean() / count),
+            "rmse": float(squared.mean() / count) ** 0.5,
             "r2": float(r2.mean()),
         } | self._of_each_target(r2)
 
-    def _of_each_target(self, r2: Tensor) -> dict[str, float]:
+    def _of_each_target(self, r2: Floats) -> dict[str, float]:
         several = len(self.targets)
         if not 1 < several <= NAMED_TARGETS:
             return {}
@@ -184,7 +190,7 @@ class RegressionMetrics(_Gathered):
             self.add(state["outputs"].to(self.device), state["targets"].to(self.device))
 
 
-def _together(parts: Tensor) -> tuple[float, Tensor]:
+def _together(parts: Floats) -> tuple[float, Floats]:
     """Number of samples, and the sum of squares around the mean of each output (F,), from those of parts (P, ≥4, F).
 
     Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983,
@@ -192,22 +198,25 @@ def _together(parts: Tensor) -> tuple[float, Tensor]:
     """
     # Means are counted from the first sample on, so that they are small where the targets are large.
     begin = parts[0, 1]
-    count, mean, spread = 0.0, torch.zeros_like(begin), torch.zeros_like(begin)
-    for n, first, middle, own, *_ in parts:
+    count, mean, spread = float(parts[0, 0, 0]), parts[0, 2], parts[0, 3]
+    for n, first, middle, own, *_ in parts[1:]:
         size = float(n[0])
         apart = (first - begin) + middle - mean
-        spread = spread + own + apart.square() * (count * size / (count + size))
+        spread = spread + own + apart**2 * (count * size / (count + size))
         mean = mean + apart * (size / (count + size))
         count += size
     return count, spread
 
 
-def _r2(squared: Tensor, spread: Tensor, count: float) -> Tensor:
+def _r2(squared: Floats, spread: Floats, count: float) -> Floats:
     """R² of each output (F,) from its sum of squared errors and of squares around its mean."""
     if count < 2:
-        return torch.full_like(squared, math.nan)
-    constant = torch.where(squared == 0, 1.0, torch.where(squared.isnan(), math.nan, 0.0))
-    return torch.where(spread > 0, 1 - squared / spread, constant)
+        return np.full_like(squared, math.nan)
+    if spread.all():
+        r2: Floats = 1 - squared / spread
+        return r2
+    constant = np.where(squared == 0, 1.0, np.where(np.isnan(squared), math.nan, 0.0))
+    return np.where(spread > 0, 1 - squared / np.where(spread > 0, spread, 1.0), constant)
 
 
 class LanguageMetrics:
