@@ -1,4 +1,7 @@
-"""The deck on the real engine, with torch's import held up until the file `torch-may-come` is there."""
+"""The deck on the real engine, with torch's import held up until the file `torch-may-come` is there.
+
+held_torch_program.py FOLDER [--train]
+"""
 
 from __future__ import annotations
 
@@ -26,4 +29,9 @@ class HeldTorch(importlib.abc.MetaPathFinder):
 if __name__ == "__main__":
     assert "torch" not in sys.modules
     sys.meta_path.insert(0, HeldTorch())
+    if "--train" in sys.argv:
+        from engine.experiment import read
+
+        draft = read("digits-cnn", ["training.epochs=2"])
+        sys.exit(run_deck(runs_dir=FOLDER / "runs", draft=draft, source="digits-cnn", train=True))
     sys.exit(run_deck(runs_dir=FOLDER / "runs"))

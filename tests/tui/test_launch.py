@@ -55,6 +55,41 @@ def test_leaving_does_not_wait_for_torch(opened: Callable[..., Terminal], tmp_pa
     assert terminal.is_restored()
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=str)
+def test_train_shows_the_train_screen_before_torch_is_there_whatever_is_typed(
+    opened: Callable[..., Terminal], tmp_path: Path, size: tuple[int, int]
+) -> None:
+    terminal = opened("--train", program=HELD_TORCH, fresh=True, size=size)
+    terminal.press("xad")  # before the deck has begun to read keys
+    terminal.until("◌ loading torch")
+    terminal.until(lambda: (tmp_path / "torch-asked-for").exists())
+    terminal.press("xadeS\x13")
+    terminal.press("s")
+    terminal.until("Stop this run?")
+    terminal.press("ss\x1b")
+    terminal.until(lambda: "Stop this run?" not in terminal.text)
+    (tmp_path / "torch-may-come").touch()
+    terminal.until("✓ completed")
+    assert b"Presets" not in terminal.written and b"Save as" not in terminal.written
+    assert b"Experiment" not in terminal.written, "no other screen was shown"
+    terminal.press("q")
+    assert terminal.status() == 0
+    assert terminal.is_restored()
+
+
+def test_a_run_that_waits_for_torch_can_be_stopped_and_left(opened: Callable[..., Terminal], tmp_path: Path) -> None:
+    terminal = opened("--train", program=HELD_TORCH, fresh=True)
+    terminal.until("◌ loading torch")
+    terminal.press("s")
+    terminal.until("It has not started.")
+    terminal.press("\r")
+    terminal.until("■ stopped")
+    terminal.press("q")
+    assert terminal.status() == 0
+    assert terminal.is_restored()
+    assert not (tmp_path / "runs").exists()
+
+
 def test_open_move_look_at_a_plan_and_quit(opened: Callable[..., Terminal]) -> None:
     terminal = opened(size=(80, 24))
     terminal.until("18,602 parameters")
