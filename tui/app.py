@@ -28,7 +28,7 @@ from tui.documents import Documents
 from tui.keymap import checked
 from tui.leaving import Leaving
 from tui.memory import Memory
-from tui.meter import MeteredApp
+from tui.pasting import PastingApp
 from tui.producer import Producer, Run
 from tui.run_controller import RunController
 from tui.screens.design import DesignScreen
@@ -55,7 +55,7 @@ REMEMBER_S = 30.0
 """What is to be remembered is written this often, where it changed, and at the end."""
 
 
-class Deck(MeteredApp):
+class Deck(PastingApp):
     """The deck.
 
     Work that takes time happens on threads of `Background`; nothing but this app's loop touches a widget.
@@ -101,6 +101,24 @@ class Deck(MeteredApp):
             priority=True,
             id="deck.interrupt",
             tooltip="Copy what is marked; else quit",
+        ),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            priority=True,
+            id="deck.suspend",
+            tooltip="Put the deck and its run aside for the shell; fg comes back",
+        ),
+        Binding(
+            "ctrl+l",
+            "redraw",
+            "Redraw",
+            show=False,
+            priority=True,
+            id="deck.redraw",
+            tooltip="Draw the screen again, where something else has written on it",
         ),
         Binding("question_mark", "help", "Help", key_display="?", id="deck.help", tooltip="The keys of this screen"),
         Binding("f1", "help_here", "Help here", show=False, id="deck.help_here", tooltip="What the focused panel is"),
@@ -452,6 +470,15 @@ class Deck(MeteredApp):
             self.push_screen(HelpScreen(self.screen, self.focused))
         else:
             self.action_help()
+
+    def action_redraw(self) -> None:
+        self.refresh(layout=True)
+
+    def action_suspend_process(self) -> None:
+        if os.getsid(os.getppid()) != os.getsid(0):
+            self.notify("There is no shell here that could bring the deck back.", markup=False)
+        else:
+            super().action_suspend_process()
 
     def action_jump(self) -> None:
         screen = self.screen

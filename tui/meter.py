@@ -10,14 +10,15 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from tui.compact_output import ExactUpdate, compact
+from tui.terminal_input import with_paste_reader
 
 
 class MeteredApp(App[None]):
     """An app that writes as little as it can, and knows how many bytes it has written to the terminal."""
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's driver for this terminal, counting."""
-        return _metered(super().get_driver_class())
+        """Textual's driver for this terminal, which counts what it writes and tells pastes from keys."""
+        return with_paste_reader(_metered(super().get_driver_class()))
 
     @property
     def written_bytes(self) -> int:

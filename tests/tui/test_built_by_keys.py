@@ -44,7 +44,7 @@ class Keys:
             for number, value in enumerate(values):
                 self.terminal.press(DOWN if number else "")
                 self.set(value)
-            self.press("\x1b", "a Add")
+            self.press("\x1b", "w Wrap")
 
     def set(self, value: str) -> None:
         """Type a value over that of the field under the cursor."""
@@ -138,13 +138,13 @@ def test_a_two_layer_lstm_on_mackey_glass(keys: Keys, tmp_path: Path) -> None:
     terminal.press(UP)
     keys.pick("\r", "mackey-glass", "╭─ source ─")
     keys.press("\x1b", "mackey-glass")
-    keys.press("\t", "a Add")
+    keys.press("\t", "w Wrap")
     keys.add("lstm", "32")
     keys.press("\r", "⌫ Default")
     terminal.press(DOWN)
     terminal.until("num_layers")
     keys.set("2")
-    keys.press("\x1b", "a Add")
+    keys.press("\x1b", "w Wrap")
     keys.add("linear", "auto")
     lstm = sum(4 * 32 * (inputs + 32 + 2) for inputs in (1, 32))
     train_stop_save(keys, tmp_path, "lstm", f"{lstm + 33:,}")

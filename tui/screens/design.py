@@ -43,6 +43,7 @@ class DesignScreen(LayerEditing):
     CSS_PATH = "design.tcss"
     TITLE = "Design"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "add", "Add", id="design.add", tooltip="Add a layer behind the one under the cursor"),
         Binding("u", "undo", "Undo", id="design.undo", tooltip="Take the last change back"),
         Binding("r,ctrl+r", "redo", "Redo", show=False, key_display="r", id="design.redo", tooltip="Make it again"),
         Binding("f", "fix", "Fix", id="design.fix", tooltip="Apply the fix of the mistake here, or of the first one"),

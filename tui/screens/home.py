@@ -47,6 +47,9 @@ class RunList(RowList):
         Binding("r", "screen.resume", "Resume", id="home.resume", tooltip="Go on from this run's last checkpoint"),
     ]
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.option_count > 0 if action == "select" else True
+
 
 class HomeScreen(Screen[None]):
     """Presets and runs."""
@@ -120,9 +123,12 @@ class HomeScreen(Screen[None]):
         under = self.run.path if self.run else None
         if problem and problem != self._no_runs:
             self.notify(problem, title="Runs", severity="error", timeout=20, markup=False)
+        came = bool(runs) != bool(self.runs)
         self.runs, self._no_runs = runs, problem or NO_RUNS
         at = next((i for i, run in enumerate(runs) if run.path == under), None)
         self.run_list.show_rows(self._run_rows, at=at)
+        if came:
+            self.refresh_bindings()
         live = sum(run.status == "live" for run in runs)
         said = "cannot be read" if problem else f"{live} training" if live else ""
         if said != self.run_list.border_subtitle:  # a title that is set is drawn again, also where it is the same
@@ -205,7 +211,8 @@ class HomeScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "train":
-            return self.focused is self.preset_list
+            # With no runs there is nothing else that it could be about, and the list of runs says so.
+            return self.focused is self.preset_list or not self.runs
         if action == "resume":
             return self.run is not None and self.run.status in ("stale", "interrupted", "stopped")
         return True

@@ -12,10 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.feed import RunView
-from tui.widgets.footer import Footer
+from tui.widgets.footer import Footer, KeyLine
 from tui.widgets.status import best_words
-
-KEY = "bold $text-accent"
 
 
 class StopScreen(ModalScreen[bool]):
@@ -47,11 +45,10 @@ class StopScreen(ModalScreen[bool]):
         self._said = _question(view, waits_for)
 
     def compose(self) -> ComposeResult:
-        keys = Content.assemble(("⏎", KEY), " stop   ", ("esc", KEY), " keep training")
         with Vertical(id="stop") as panel:
             panel.border_title = "Stop this run?"
             yield Static(self._said, id="stop-said")
-            yield Static(keys)
+            yield KeyLine(("enter", "⏎", "stop"), ("escape", "esc", "keep training"))
         yield Footer(show_command_palette=False)
 
     def show(self, view: RunView, waits_for: str = "") -> None:

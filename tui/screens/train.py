@@ -87,6 +87,12 @@ class TrainScreen(Screen[None]):
         Binding("S", "smooth", "Smooth", id="train.smooth", tooltip="Smoothing of the loss: off, 0.6, 0.9"),
         Binding("z", "zoom", "Zoom", id="train.zoom", tooltip="The whole run, or its most recent part"),
         Binding("d", "detach", "Detach", id="train.detach", tooltip="Leave; the run goes on without the deck"),
+        Binding(
+            "pageup", "scroll_log(1)", "Page up", show=False, id="train.log_up", tooltip="One page back in the log"
+        ),
+        Binding(
+            "pagedown", "scroll_log(-1)", "Page down", show=False, id="train.log_down", tooltip="One page on in the log"
+        ),
         Binding("m", "metric", "Metric", id="train.metric", show=False, tooltip="The next metric of the task"),
     ]
 
@@ -370,6 +376,9 @@ class TrainScreen(Screen[None]):
             smoothing = min((0.0, *SMOOTHINGS), key=lambda weight: abs(weight - kept.smoothing))
             self.options = PlotOptions(log=kept.log, smoothing=smoothing, zoom=kept.zoom, marker=self.options.marker)
             self._use_options()
+
+    def action_scroll_log(self, pages: int) -> None:
+        self.query_one(LogPanel).scroll_pages(pages)
 
     def action_metric(self) -> None:
         panel = self.query_one(MetricPanel)

@@ -37,7 +37,6 @@ class LayerList(RowList):
 
     HELP = "The layers, each with the shape of its output (without the batch) and its parameters. ✗ marks a mistake."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "screen.add", "Add", id="design.add", tooltip="Add a layer behind this one"),
         Binding(
             "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Change this layer in its form"
         ),

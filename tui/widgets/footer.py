@@ -75,6 +75,36 @@ def _width(key: FooterKey, gap: int) -> int:
     return gap + cell_len(key.display) + 1 + cell_len(key.description) + 1
 
 
+class KeyLine(Widget):
+    """The keys of a question, in its words: each can be clicked.
+
+    Args:
+        keys: for each, the key as Textual names it, as it is shown, and what it does.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "KeyLine { height: 1; }"
+
+    def __init__(self, *keys: tuple[str, str, str]) -> None:
+        super().__init__()
+        self._keys = [FooterKey(key, display, words, action="") for key, display, words in keys]
+        self.placed: list[Placed] = []
+
+    def render(self) -> Content:
+        line, self.placed = footer_line(self._keys, max(self.size.width, 1))
+        return line
+
+    def on_click(self, event: Click) -> None:
+        press_what_was_clicked(self, event, self.placed)
+
+
+def press_what_was_clicked(widget: Widget, event: Click, placed: Sequence[Placed]) -> None:
+    """Press the key on whose words the pointer is."""
+    for key in placed:
+        if key.start <= event.x < key.end and key.key.enabled:
+            widget.app.simulate_key(key.key.key)
+
+
 class Footer(Widget):
     """The foot of a screen.
 
@@ -128,6 +158,4 @@ class Footer(Widget):
         return line
 
     def on_click(self, event: Click) -> None:
-        for placed in self.placed:
-            if placed.start <= event.x < placed.end and placed.key.enabled:
-                self.app.simulate_key(placed.key.key)
+        press_what_was_clicked(self, event, self.placed)

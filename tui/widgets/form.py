@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.events import Key
+from textual.events import Click, Key
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
@@ -126,6 +126,10 @@ class FieldList(RowList):
         field = self.field
         if field is not None and field.given and not field.required:
             self.post_message(FieldChanged(field, None))
+
+    def on_click(self, event: Click) -> None:
+        if event.chain == 2:
+            self.action_edit()
 
     def on_key(self, event: Key) -> None:
         field = self.field

@@ -5,10 +5,17 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.events import MouseScrollDown, MouseScrollUp
 
 from tui.feed import LogLine, RunView
 from tui.widgets.panel import Panel
 from tui.widgets.plot import Row
+
+WHEEL = 3
+"""Rows that a notch of the wheel scrolls."""
 
 _TONES = {"info": "text", "warning": "warning", "error": "bad"}
 _SIGNS = {"info": "", "warning": "! ", "error": "✗ "}
@@ -22,6 +29,44 @@ class LogPanel(Panel):
         "you asked, warnings (!) and errors (✗). All of it stands in events.jsonl in the run's directory."
     )
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "scroll_log(1)", "Up", show=False, id="log.up", tooltip="One line back in the log"),
+        Binding("down,j", "scroll_log(-1)", "Down", show=False, id="log.down", tooltip="One line on in the log"),
+        Binding("home", "scroll_log(100000)", "First", show=False, id="log.first", tooltip="The first line of the log"),
+        Binding("end", "scroll_log(-100000)", "Last", show=False, id="log.last", tooltip="The last line of the log"),
+    ]
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._below = 0
+        """Rows below the last one that is shown."""
+        self._counted = 0
+        """Rows of the log when it was drawn last, scrolled; 0 where it was at its end."""
+        self._width = 0
+
+    def action_scroll_log(self, by: int) -> None:
+        self.scroll_rows(by)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        event.stop()
+        self.scroll_rows(WHEEL)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        event.stop()
+        self.scroll_rows(-WHEEL)
+
+    def scroll_rows(self, by: int) -> None:
+        """Go back in the log by so many rows; on, where they are below 0."""
+        self._below = max(0, self._below + by)
+        self.redraw()
+
+    def scroll_pages(self, by: int) -> None:
+        """Go back by as many rows as there are, less one."""
+        self.scroll_rows(by * max(1, self.size.height - 3))
+
+    def footnote(self) -> Row:
+        return ((f"{self._below} more below", "quiet"),) if self._below else ()
+
     def depends_on(self, view: RunView) -> object:
         return view.log, view.state
 
@@ -29,14 +74,24 @@ class LogPanel(Panel):
         return (("log", "title"),)
 
     def body(self, width: int, height: int) -> Sequence[Row]:
-        view, rows = self.view, list[Row]()
-        for line in reversed(view.log):
-            if view.state == "finished" and line.text == view.message:
-                continue  # it stands above the panels
-            rows[:0] = _wrapped(line, width)
-            if len(rows) >= height:
-                break
-        return rows[-height:]
+        view = self.view
+        # The last sentence of a run stands above the panels.
+        said = [line for line in view.log if view.state != "finished" or line.text != view.message]
+        if not self._below:
+            self._counted = 0
+            rows: list[Row] = []
+            for line in reversed(said):
+                rows[:0] = _wrapped(line, width)
+                if len(rows) >= height:
+                    break
+            return rows[-height:]
+        rows = [row for line in said for row in _wrapped(line, width)]
+        if self._counted and len(rows) > self._counted and width == self._width:
+            self._below += len(rows) - self._counted  # what is read stays where it is
+        self._counted, self._width = len(rows), width
+        self._below = min(self._below, max(0, len(rows) - height))
+        end = len(rows) - self._below
+        return rows[max(0, end - height) : end]
 
 
 def _wrapped(line: LogLine, width: int) -> list[Row]:

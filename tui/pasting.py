@@ -1,0 +1,85 @@
+"""What becomes of a paste: a field takes a line of it; elsewhere its letters are no keys."""
+
+from __future__ import annotations
+
+from textual import on
+from textual._xterm_parser import XTermParser
+from textual.driver import Driver
+from textual.events import Key, Paste
+from textual.widgets import Input
+
+from tui.meter import MeteredApp
+from tui.pastes import Pasted
+
+MOST = 10_000
+"""Characters that a field takes of a paste."""
+
+AS_KEYS = 200
+"""Unmarked text of at most so many characters may be a program's typing: a field gets it key by key, Enter too."""
+
+NO_FIELD = "Text was pasted outside a field: nothing was done. Open a field and paste it there."
+
+
+class PastingApp(MeteredApp):
+    """An app in which pasted text is never taken for keys."""
+
+    _room = 0
+    """Characters that the field still takes of the paste that is coming."""
+    _said = False
+    """Whether it was said what became of it."""
+
+    async def on_pasted(self, event: Pasted) -> None:
+        """Hand a paste to the field that is open; say so where there is none, or where it does not take all."""
+        event.stop()
+        field = self.focused
+        if not event.continues:
+            self._room, self._said = MOST, False
+        if not isinstance(field, Input):
+            self._room = 0
+            self._say(NO_FIELD)
+            return
+        if not self._room:
+            return
+        text = event.text if event.continues else event.text.lstrip("\r\n")
+        line, ending, more = _first_line(text)
+        if not event.marked and MOST - self._room + len(line) <= AS_KEYS:
+            await self._type(line + ending)
+            taken = line
+        else:
+            taken = line[: self._room]
+            field.post_message(Paste(taken))
+        self._room = 0 if ending else self._room - len(taken)
+        if len(taken) < len(line) or (not self._room and not ending):
+            count = f"the first {MOST:,} of {len(text):,}" if event.marked else f"the first {MOST:,}"
+            self._room = 0
+            self._say(f"The field took {count} characters of what was pasted.")
+        elif more.strip():
+            self._say("The field took the first line of what was pasted.")
+
+    def _say(self, sentence: str) -> None:
+        """Say it once a paste."""
+        if not self._said:
+            self._said = True
+            self.notify(sentence, severity="warning", markup=False)
+
+    async def _type(self, text: str) -> None:
+        for key in XTermParser().feed(text):
+            if isinstance(key, Key):
+                key.set_sender(self)
+                await self.on_event(key)
+
+    @on(Driver.SignalResume)
+    def _draw_again(self) -> None:
+        """Fill the screen that the terminal has cleared meanwhile."""
+        self.refresh(layout=True)
+
+
+def _first_line(text: str) -> tuple[str, str, str]:
+    """The first line, the end of it where there is one, and what follows.
+
+    >>> _first_line("ls\\r\\ncd"), _first_line("ls")
+    (('ls', '\\r', 'cd'), ('ls', '', ''))
+    """
+    line = text.splitlines()[0] if text else ""
+    rest = text[len(line) :]
+    return line, "\r" if rest else "", rest.removeprefix("\r\n") if rest.startswith("\r\n") else rest[1:]
