@@ -173,9 +173,9 @@ def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
     assert events(run)[-1]["event"] == "finished" and listed(here, run)["status"] == "stopped"
     wait_for(lambda: not psutil.pid_exists(json.loads((run / "environment.json").read_text())["pid"]))
     again = torchdeck("stop", run.name, cwd=here)
-    assert again.returncode == 1 and len(again.stderr.splitlines()) == 1 and "the run is over" in again.stderr
+    assert again.returncode == 1 and len(again.stderr.splitlines()) == 1 and "the run has ended" in again.stderr
     nothing = torchdeck("stop", cwd=here)
-    assert nothing.returncode == 2 and "no run is going" in nothing.stderr
+    assert nothing.returncode == 2 and "no run is active" in nothing.stderr
 
 
 def test_what_is_asked_while_a_run_is_handed_over_is_done_by_the_process_that_goes_on_with_it(here):
@@ -202,6 +202,7 @@ def test_what_asks_a_run_that_does_not_answer_gives_up_in_time(here):
 
 def test_a_run_whose_process_was_killed_is_stale_and_offered_for_resuming(here):
     run = detached(here, *UNENDING)
+    wait_for(lambda: events(run, "checkpoint"))
     process_of(run).kill()
     wait_for(lambda: listed(here, run)["status"] == "stale")
     text = torchdeck("runs", cwd=here).stdout

@@ -238,7 +238,7 @@ def test_a_removal_that_was_killed_is_finished_by_the_next_look(tmp_path):
         assert going.is_dir()
         hold.release()
         result = torchdeck(*command, cwd=tmp_path)
-        assert "gone" not in of(result) and f"{run.name}: its removal had been cut off" in result.stderr
+        assert "gone" not in of(result) and f"{run.name}: its removal was interrupted" in result.stderr
         assert not going.exists() and other.exists() is (command == ["runs"])
         if other.exists():
             of(torchdeck("runs", "rm", "--yes", "other", cwd=tmp_path))

@@ -462,10 +462,10 @@ def runs_rm(
         _refuse([f"{', '.join(outside)}: it is not in {directory}. Name its folder with --runs-dir."])
     live = {r.path for r in list_runs(directory) if r.status == "live"}
     if going := [p.name for p in paths if p in live]:
-        _refuse([f"{', '.join(going)}: a run that is going is not removed. Stop it first."])
+        _refuse([f"{', '.join(going)}: an active run is not removed. Stop it first."])
     names = ", ".join(p.name for p in paths)
     if not yes and not sys.stdin.isatty():
-        _refuse([f"{names}: nobody can be asked, since there is no terminal. Remove for good without asking: --yes."])
+        _refuse([f"{names}: there is no terminal to confirm on. Pass --yes to remove without asking."])
     if not yes and not typer.confirm(plain(f"Remove {names} for good?"), err=True):
         raise typer.Exit(1)
     for path in paths:
@@ -543,7 +543,7 @@ def _finish_removals(runs_dir: Path) -> None:
     from engine.runs import finish_removals
 
     for name in finish_removals(runs_dir):
-        print(plain(f"{name}: its removal had been cut off; it is removed now."), file=sys.stderr)
+        print(plain(f"{name}: its removal was interrupted; it is removed now."), file=sys.stderr)
 
 
 def _changes(set_: list[str] | None, fold: str | None) -> list[str]:

@@ -173,7 +173,7 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     if deck.crash is not None:
         _say(f"The deck broke: {type(deck.crash).__name__}: {deck.crash}. Details are in {terminal.log}")
         if run is not None and run.alive:
-            _say(f"{run.directory.name} goes on without it. Ctrl-C stops it with everything saved.")
+            _say(f"{run.directory.name} continues without the deck. Ctrl-C stops it with everything saved.")
     if run is None:
         if signals.number or signals.hung_up:
             return 128 + (signals.number or signal.SIGHUP)

@@ -277,7 +277,7 @@ class Producer:
 
 
 def _refused(stop: Stop) -> Iterator[Record]:
-    found, fix = "a run is going on in this process", "Wait for its end, or stop it."
+    found, fix = "a run trains in this process", "Wait for its end, or stop it."
     raise Refused(Mistake("probe", found, "a probe would disturb its random numbers", fix))
 
 

@@ -45,7 +45,7 @@ def ask(run: Path, command: Command, *, timeout_s: float) -> CommandDone | Finis
                 _refuse_what_is_not_live(run, command)
         time.sleep(POLL_S)
     found = f"it did not answer {command.command!r} within {timeout_s:g} s"
-    fix = f"It will when it comes to its next step; see what it does: `{command_on(run, 'attach')}`."
+    fix = f"It answers at its next step. Watch it with `{command_on(run, 'attach')}`."
     raise Refused(Mistake(run.name, found, "", fix))
 
 
@@ -71,5 +71,5 @@ def _refuse_what_is_not_live(run: Path, command: Command) -> None:
         found = f"its process exited unexpectedly: there is nothing to {command.command}"
         raise Refused(Mistake(run.name, found, "", f"Resume it: `{command_on(run, 'resume')}`."))
     if summary.status != "live":
-        found = f"the run is over ({summary.status.replace('_', ' ')}): there is nothing to {command.command}"
-        raise Refused(Mistake(run.name, found, "", "See `torchdeck runs` for those that are going."))
+        found = f"the run has ended ({summary.status.replace('_', ' ')}): there is nothing to {command.command}"
+        raise Refused(Mistake(run.name, found, "", "See `torchdeck runs` for active runs."))

@@ -112,7 +112,7 @@ def _meant(runs_dir: Path, text: str | None, *, live: bool) -> Path:
         if live:
             runs = [run for run in runs if run.status == "live"]
             if not runs:
-                raise Refused(Mistake(str(runs_dir), "no run is going", "", "See `torchdeck runs`."))
+                raise Refused(Mistake(str(runs_dir), "no run is active", "", "See `torchdeck runs`."))
         return runs[0].path
     if os.sep in text or text in ("", ".", ".."):
         path = Path(text)
@@ -130,10 +130,10 @@ def _meant(runs_dir: Path, text: str | None, *, live: bool) -> Path:
         return runs_dir / meant[0]
     if meant:
         shown = ", ".join(sorted(meant, reverse=True)[:5]) + (", …" if len(meant) > 5 else "")
-        raise Refused(Mistake(text, f"{len(meant)} runs are called so", shown, "Write more of the name."))
+        raise Refused(Mistake(text, f"{len(meant)} runs match this name", shown, "Write more of the name."))
     near = nearest(text, names)
     fix = f"Did you mean {near}?" if near else "See `torchdeck runs`."
-    raise Refused(Mistake(text, f"no run in {runs_dir} is called so", "", fix))
+    raise Refused(Mistake(text, f"no run in {runs_dir} has this name", "", fix))
 
 
 def summarize(path: Path) -> RunSummary | None:

@@ -271,5 +271,5 @@ def test_no_probe_begins_beside_a_run_and_one_waits_for_the_end_of_the_one_befor
         time.sleep(0.001)
     run.interrupt()
     run.join(60)
-    assert refused.failure.startswith("probe: a run is going on in this process, ")
+    assert refused.failure.startswith("probe: a run trains in this process, ")
     assert refused.drain() == []
