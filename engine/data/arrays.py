@@ -148,7 +148,7 @@ def _input(name: str, x: Array, channels: Channels = "first") -> tuple[InputKind
     with np.errstate(over="ignore"):
         values = x.astype(np.float32, order="C" if channels != "last" else "K", copy=False)
     kind: InputKind = "vector" if x.ndim == 2 else "sequence" if x.ndim == 3 else "image"
-    return _not_finite(name, x, values) or (kind, values)
+    return _not_finite(name, x, values) or _digits_lost(name, x) or (kind, values)
 
 
 def _target(name: str, y: Array, task: AskedTask = "auto") -> tuple[Task, Array] | _Wrong:
@@ -162,7 +162,7 @@ def _target(name: str, y: Array, task: AskedTask = "auto") -> tuple[Task, Array]
             return _Wrong(f"{name} has the shape {y.shape}", "expected (N,) or (N, outputs)", "Reshape it.")
         with np.errstate(over="ignore"):
             values = y.reshape(len(y), -1).astype(np.float32, order="C", copy=False)
-        return _not_finite(name, y, values) or ("regression", values)
+        return _not_finite(name, y, values) or _digits_lost(name, y.reshape(len(y), -1)) or ("regression", values)
     return _classes(name, y, task)
 
 
@@ -192,6 +192,26 @@ def _unusable(name: str, array: Array) -> _Wrong | None:
     if array.ndim == 0:
         return _Wrong(f"{name} is a single number", "expected one entry a sample", _SAVE)
     return None
+
+
+_LEAST_STEPS = 100
+"""Numbers of a column that float32 must be able to tell apart."""
+
+
+def _digits_lost(name: str, given: Array) -> _Wrong | None:
+    """A column of (N, F) whose numbers are all so far from 0 that float32 hardly tells them apart."""
+    if given.ndim != 2 or given.dtype.itemsize < 8:
+        return None
+    low, high = given.min(0).astype(np.float64), given.max(0).astype(np.float64)
+    step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
+    lost = (high > low) & (step * _LEAST_STEPS > high - low)
+    if not lost.any():
+        return None
+    at = int(lost.argmax())
+    column = f" in column {at}" if given.shape[1] > 1 else ""
+    found = f"{name} goes from {low[at]:.12g} to {high[at]:.12g}{column}"
+    expected = f"float32, in which networks compute, has steps of {step[at]:.3g} there"
+    return _Wrong(found, expected, f"Save {name} - {name}.mean(0), in float64 until then.")
 
 
 def _not_finite(name: str, given: Array, values: NDArray[np.float32]) -> _Wrong | None:

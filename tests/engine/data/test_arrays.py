@@ -251,3 +251,31 @@ def test_one_sample_alone_is_trained_on_and_the_empty_validation_part_said(tmp_p
     loaded = load(tmp_path, x=x[:1], y=amounts[:1])
     assert loaded.description.train_samples == 1 and loaded.description.val_samples == 0
     assert any("validation part is empty" in note for note in loaded.description.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "found"),
+    [
+        ("y", 1e9 + np.linspace(-2, 2, 40), "y goes from 999999998 to 1000000002"),
+        (
+            "y",
+            np.stack([np.arange(40.0), 1e6 + np.linspace(0, 1, 40)], 1),
+            "y goes from 1000000 to 1000001 in column 1",
+        ),
+        ("x", np.stack([np.arange(40.0), -1e12 + np.arange(40.0)], 1), "in column 1"),
+        ("y", 1.7e9 + 86400.0 * np.arange(40), ""),
+        ("y", np.full(40, 1e9), ""),
+        ("y", (1e9 + np.linspace(-2, 2, 40)).astype(np.float32), ""),
+        ("x", np.random.default_rng(0).normal(size=(40, 2)), ""),
+    ],
+)
+def test_numbers_that_float32_cannot_tell_apart_are_refused(tmp_path: Path, name: str, values, found: str) -> None:
+    given = {"x": np.ones((40, 2), np.float32) * np.arange(40)[:, None], "y": np.linspace(0, 1, 40)} | {name: values}
+    np.savez(tmp_path / "far.npz", **given)
+    asked = Data(source="arrays", path=str(tmp_path / "far.npz"))
+    if not found:
+        load_data(asked, seed=0)
+        return
+    with pytest.raises(Refused) as refused:
+        load_data(asked, seed=0)
+    assert found in str(refused.value) and "float32" in str(refused.value)

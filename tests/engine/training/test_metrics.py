@@ -209,3 +209,34 @@ def test_two_targets_of_noise_are_not_explained(tmp_path):
     epoch = [e for e in map(json.loads, events.read_text().splitlines()) if e["event"] == "epoch"][-1]
     assert epoch["val_r2"] < 0.2
     assert epoch["val_r2"] == pytest.approx((epoch["val_r2_0"] + epoch["val_r2_1"]) / 2)
+
+
+FAR = """
+name = "far"
+[data]
+source = "table"
+path = "t.csv"
+target = "y"
+[model]
+layers = [{type = "Linear", out_features = "auto"}]
+[optimizer]
+type = "Adam"
+lr = 0.05
+[training]
+epochs = 20
+device = "cpu"
+threads = 1
+"""
+
+
+def test_a_target_far_from_0_has_the_r2_of_what_is_explained(tmp_path):
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(2, 300))
+    y = 1e9 + 2 * (a + 0.7 * b)  # b is not in the table
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{x:.6f},{v:.6f}\n" for x, v in zip(a, y, strict=True)))
+    (tmp_path / "far.toml").write_text(FAR)
+    done = warm_torchdeck.run("train", "far.toml", "--headless", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (events,) = (tmp_path / "runs").glob("*/events.jsonl")
+    epoch = [e for e in map(json.loads, events.read_text().splitlines()) if e["event"] == "epoch"][-1]
+    assert 0.5 < epoch["val_r2"] < 0.8 and 1.0 < epoch["val_rmse"] < 2.0
