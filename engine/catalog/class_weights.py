@@ -47,15 +47,15 @@ def class_mistakes(choice: Choice, classes: int, names: Sequence[str]) -> Iterat
 
 
 def sentences_by_class(choice: Choice, names: Sequence[str]) -> list[str]:
-    """What the parameters of a loss that go by class say, with the names of the classes: `weight: cat 2, dog 1`."""
+    """What the parameters of a loss that go by class say, with the names of the classes: `weight: cat = 2, dog = 1`."""
     said = []
     weight, ignored = choice.parameters.get("weight"), choice.parameters.get("ignore_index", IGNORES_NONE)
     if isinstance(weight, (list, tuple)) and len(weight) == len(names):
-        said.append("weight: " + _cut([f"{name} {value:g}" for name, value in zip(names, weight, strict=True)]))
+        said.append("weight: " + _cut([f"{name} = {value:g}" for name, value in zip(names, weight, strict=True)]))
     if isinstance(ignored, int) and ignored in range(len(names)):
-        said.append(f"ignore_index: {ignored} is {names[ignored]}")
+        said.append(f"ignore_index: {ignored} = {names[ignored]}")
     if isinstance(positive := choice.parameters.get("pos_weight"), (int, float)) and len(names) == 2:
-        said.append(f"pos_weight: {names[1]} {positive:g}, {names[0]} 1")
+        said.append(f"pos_weight: {names[1]} = {positive:g}, {names[0]} = 1")
     return said
 
 
@@ -84,7 +84,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _numbered(names: Sequence[str]) -> str:
-    return f": {_cut([f'{number} {name}' for number, name in enumerate(names)])}" if names else ""
+    return f": {_cut([f'{number} = {name}' for number, name in enumerate(names)])}" if names else ""
 
 
 def _cut(items: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ _EXPECTED = {
     "float_parsing": "a number",
     "finite_number": "a finite number",
     "string_type": "a text in quotes",
+    "string_too_short": "a text that is not empty",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "tuple_type": "a list",

@@ -88,32 +88,32 @@ def test_what_is_wrong_with_them_names_the_classes(weight, path, said, animals: 
 
 def test_a_class_that_is_not_there_is_answered_with_those_that_are(animals: Path) -> None:
     plan = plan_of(animals, "{type = 'CrossEntropyLoss', ignore_index = 3}")
-    assert "the classes are 0 to 2: 0 cat, 1 cow, 2 dog" in str(plan.mistakes[0])
+    assert "the classes are 0 to 2: 0 = cat, 1 = cow, 2 = dog" in str(plan.mistakes[0])
 
 
 def test_check_names_the_class_of_each_weight(animals: Path) -> None:
     loss = "loss={type = 'CrossEntropyLoss', weight = {dog = 2.5}, ignore_index = 1}"
     done = warm_torchdeck.run("check", str(animals), "--set", loss, cwd=animals.parent)
-    assert "weight: cat 1, cow 1, dog 2.5" in done.stdout and "ignore_index: 1 is cow" in done.stdout, done.stderr
+    assert "weight: cat = 1, cow = 1, dog = 2.5" in done.stdout and "ignore_index: 1 = cow" in done.stdout, done.stderr
 
 
 def test_the_help_of_a_form_names_the_classes_in_their_order(animals: Path) -> None:
     draft = read(str(animals), ["loss={type = 'CrossEntropyLoss', weight = {dog = 2.5}}"])
     plan = check(draft)
     fields = {field.name: field for field in Producer().form("loss", draft, plan, parameters=True)}
-    assert fields["weight"].help.endswith("The classes: 0 cat, 1 cow, 2 dog.")
-    assert fields["ignore_index"].help.endswith("The classes: 0 cat, 1 cow, 2 dog.")
-    assert "0 cat" not in fields["label_smoothing"].help
+    assert fields["weight"].help.endswith("The classes: 0 = cat, 1 = cow, 2 = dog.")
+    assert fields["ignore_index"].help.endswith("The classes: 0 = cat, 1 = cow, 2 = dog.")
+    assert "cat" not in fields["label_smoothing"].help
     about = explanation(Selection(part="loss"), draft, plan, lambda kind, name: None, 60)
-    assert "weight: cat 1, cow 1, dog 2.5" in about.text.plain
+    assert "weight: cat = 1, cow = 1, dog = 2.5" in about.text.plain
 
 
 def test_many_classes_are_cut_in_the_middle() -> None:
     names = [f"c{i}" for i in range(40)]
     assert order_of_classes("weight", names) == "The classes: " + ", ".join(
-        [*(f"{i} c{i}" for i in range(10)), "…", "39 c39."]
+        [*(f"{i} = c{i}" for i in range(10)), "…", "39 = c39."]
     )
     two = Choice.model_validate({"type": "BCEWithLogitsLoss", "pos_weight": 3.0})
-    assert sentences_by_class(two, ["no", "yes"]) == ["pos_weight: yes 3, no 1"]
+    assert sentences_by_class(two, ["no", "yes"]) == ["pos_weight: yes = 3, no = 1"]
     unknown = Choice.model_validate({"type": "CrossEntropyLoss", "weight": {"c1": 2.0, "x": 1.0}})
     assert with_weights_listed(unknown, names) is unknown
