@@ -16,7 +16,7 @@ from engine.data.forecasting.times import Times, checked
 from engine.data.samples import Windows
 from engine.data.spans import Spans
 from engine.data.splits import Split, in_time
-from engine.data.tables.column_forms import Form, doubts, number_form, read_as
+from engine.data.tables.column_forms import Form, form_mistakes, number_form, read_as
 from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, of_no_use
 from engine.data.tables.encoders import written
 from engine.data.tables.fitting import check_numbers
@@ -152,8 +152,7 @@ def _forms(rows: Rows, columns: list[str], reading: Reading) -> dict[str, Form]:
             mistakes.append(Mistake("data.target", found, "expected numbers", "Name another column."))
             continue
         forms[name] = number_form(column, missing(column, reading), reading, typed=name in rows.typed)
-        mistakes += [wrong] if (wrong := forms[name].mistake) is not None else []
-    if mistakes := mistakes + doubts(forms):
+    if mistakes := mistakes + form_mistakes(forms):
         raise Refused(mistakes)
     return forms
 

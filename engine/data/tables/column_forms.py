@@ -88,12 +88,30 @@ def number_form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool
     return Form(kind="number", reading=read, note=found.note, mistake=found.mistake, found=found)
 
 
-def doubts(forms: dict[str, Form]) -> list[Mistake]:
+def form_mistakes(forms: dict[str, Form]) -> list[Mistake]:
+    """What is wrong with the columns, by their names: one mistake for all that can be read in the same ways."""
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for name, form in forms.items():
+        if form.mistake is not None:
+            alike.setdefault((form.mistake.path, form._written()), []).append(name)
+    mistakes = []
+    for first, *others in alike.values():
+        mistake = forms[first].mistake
+        assert mistake is not None
+        likewise = f" (likewise {_listed(others)})" if others else ""
+        mistakes.append(replace(mistake, found=mistake.found + likewise))
+    return mistakes + _doubts({n: form.found for n, form in forms.items() if form.found and form.mistake is None})
+
+
+def _doubts(found: dict[str, Found]) -> list[Mistake]:
     """Mistakes of columns whose points may be marks between thousands, as other columns of the file suggest."""
-    found = {name: form.found for name, form in forms.items() if form.found is not None}
     if not any(one.european for one in found.values()):
         return []
     return [finding_notation.doubted(name, one) for name, one in found.items() if one.doubt]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
 
 
 def read_as(forms: dict[str, Form]) -> list[str]:
@@ -104,8 +122,7 @@ def read_as(forms: dict[str, Form]) -> list[str]:
             alike.setdefault(form._written(), []).append(name)
     said = []
     for first, *others in alike.values():
-        more = f", and alike {', '.join(others[:_NAMED])}" if others else ""
-        said.append(forms[first].note + more + (f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""))
+        said.append(forms[first].note + (f", and likewise {_listed(others)}" if others else ""))
     return [f"Notation: {'; '.join(said)}."] if said else []
 
 

@@ -77,7 +77,7 @@ def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> F
     otherwise = f"take them as categories: data.categorical = [{name!r}]"
     form = form_of(column, gone, train, reading, asked.kinds.get(name), otherwise, typed=name in asked.typed)
     if form.mistake is not None:
-        return Fitted(mistake=form.mistake)
+        return Fitted(form=form)
     match form.kind:
         case "number":
             return replace(_number(column, there, gone, flag, form.reading, faults), form=form)

@@ -12,7 +12,7 @@ from engine.data.progress import progress
 from engine.data.refused import DataRefused
 from engine.data.spellings import united_column
 from engine.data.splits import Indices, Parts, Split
-from engine.data.tables.column_forms import doubts, read_as
+from engine.data.tables.column_forms import form_mistakes, read_as
 from engine.data.tables.columns import Bools, Reading, missing, of_no_use, texts
 from engine.data.tables.encoders import Encoder, written
 from engine.data.tables.files_and_columns import PATHS, feature_columns, kinds_of, read_tables
@@ -114,7 +114,7 @@ def load_table(source: Source, split: Split) -> Dataset:
     forms = {name: fit.form for name, fit in zip(features, found, strict=True) if fit.form is not None}
     if isinstance(y, Quantity):
         forms[source.target] = y.form
-    mistakes += [*(fit.mistake for fit in found if fit.mistake is not None), *doubts(forms)]
+    mistakes += [*(fit.mistake for fit in found if fit.mistake is not None), *form_mistakes(forms)]
     with collected(mistakes):
         faults.refuse()
     if mistakes:

@@ -125,6 +125,16 @@ def test_two_readings_are_both_said_and_a_setting_decides(
         assert read(data_of(values * 8, tmp_path, **fields))[0] == pytest.approx(first, rel=1e-5)
 
 
+def test_columns_that_can_be_read_in_the_same_ways_are_one_mistake(tmp_path: Path) -> None:
+    rows = [[*[f"{row + 1},250"] * 12, f"{row + 150} cm", "ab"[row % 2]] for row in range(24)]
+    file = written(tmp_path / "a.csv", rows, (*(f"p{number}" for number in range(12)), "height", "y"))
+    with pytest.raises(Refused) as refused:
+        table(file, target="y")
+    ambiguous, unit = refused.value.mistakes
+    assert "'p0', such as '1,250'" in ambiguous.found and "likewise p1, p2" in ambiguous.found
+    assert "and 3 more" in ambiguous.found and "'height'" in unit.found
+
+
 def test_the_advice_is_for_the_target_too(tmp_path: Path) -> None:
     rows = [[str(row), price] for row, price in enumerate(["98,500", "120,000", "131,250", "61,000"] * 8)]
     file = written(tmp_path / "a.csv", rows, ("area", "price"))
