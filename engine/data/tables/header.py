@@ -143,7 +143,9 @@ def _is_commented_header(lines: Sequence[str], at: int, delimiter: str) -> bool:
         return False
     mark = _most(lines[below]) if delimiter == "auto" else delimiter
     names, values = _row(lines[at].removeprefix("#"), mark), _row(lines[below], mark)
-    return len(names) == len(values) > 1 and not any(map(is_value, names)) and any(map(is_value, values))
+    if not len(names) == len(values) > 1 or any(map(is_value, names)):
+        return False
+    return any(map(is_value, values)) or not lines[at][1:2].isspace()
 
 
 def _holds_values(rows: Sequence[Sequence[str]]) -> bool:

@@ -15,7 +15,9 @@ _INDEX = re.compile(r"__index_level_\d+__|Unnamed: \d+(_level_\d+)?")
 _IDENTIFIER = re.compile(
     r"(?i:index|idx|id|key|uid|row|no|nr|row[ _.-]?(id|nr|no|num|number|index)|.*[ _.-]id)|.*[a-z](Id|ID)"
 )
-_TIME = re.compile(r"(?i).*(year|month|day|week|date|time|stamp|epoch|jahr|monat|tag|datum|zeit).*")
+_TIME = re.compile(
+    r"(?i).*(year|quarter|month|day|week|hour|minute|second|period|date|time|stamp|epoch|jahr|monat|tag|datum|zeit).*"
+)
 _FEWEST_ROWS = 10
 """Fewer numbers than these may ascend by chance, or since a person sorted them."""
 

@@ -66,6 +66,7 @@ PLAIN = [
     ("an index without a name", ";x;y", ["0;1.5;a", "1;0.5;b"]),
     ("one name without others", ";x", ["0;1.5", "1;0.5"]),
     ("a name that begins with #", "#chrom;pos;y", ["c1;5;a", "c2;3;b"]),
+    ("names of texts that begin with #", "#text;label", ["hello there;a", "and you;b"]),
     ("months as names", "2019-01;2019-02", ["1.5;2.5", "0.5;7.5"]),
     ("a column of its own", "value", ["1,5", "2,5"]),
     ("texts", "text;label", ["hello there;a", "and you;b"]),

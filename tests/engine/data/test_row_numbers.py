@@ -59,6 +59,7 @@ def test_a_column_that_numbers_the_rows_is_left_out_with_a_sentence(name, values
 KEPT = [
     ("amount", [int(i) for i in SHUFFLED]),
     ("year", list(range(1960, 1960 + ROWS))),
+    ("hours", [i * 3 for i in range(ROWS)]),
     ("paid", [i // 2 for i in range(ROWS)]),
     ("id", [i % 7 for i in range(ROWS)]),
     ("height", [i / 2 for i in range(ROWS)]),
