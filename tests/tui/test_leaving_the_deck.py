@@ -297,10 +297,8 @@ def test_a_viewer_that_hangs_and_a_link_that_is_frozen_do_not_slow_a_run(torchde
     # From here on nobody reads what either writes, and one of them is stopped altogether.
     os.kill(viewer.deck(), signal.SIGSTOP)
     steps = events(run, "step")[-1]["step"]
-    time.sleep(3)
-    frozen = events(run, "step")[-1]["step"] - steps
+    wait_for(lambda: events(run, "step")[-1]["step"] - steps > 50)
     os.kill(viewer.deck(), signal.SIGCONT)
-    assert frozen > 50
     steer(tmp_path, "stop")
     viewer.until("■ stopped")
     terminal.until("■ stopped")

@@ -12,8 +12,8 @@ import pexpect
 import pytest
 
 HERE = Path(__file__).parent
-WARM_S = 4.0
-MEASURED_S = 8.0
+WARM_S = 2.0
+MEASURED_S = 5.0
 
 
 @pytest.fixture

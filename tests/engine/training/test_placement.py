@@ -144,7 +144,7 @@ def test_waiting_for_data_is_said_once_with_what_to_change(images):
     assert len(list(made.training(7, 0, 1))) == 7
     said = made.reading(0.25)
     assert said.level == "warning" and "The device waited for data in" in said.message
-    assert 50 < made._loader.samples_per_s < 7 / 0.03 and re.search(r"gives [1-9]\d+ samples/s", said.message)
+    assert 1 < made._loader.samples_per_s < 7 / 0.03 and re.search(r"gives [1-9]\d* samples/s", said.message)
     assert made.reading(0.25) is None
     made.close()
 

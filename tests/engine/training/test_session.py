@@ -174,10 +174,8 @@ def test_a_viewer_in_another_process_steers_through_the_run_directory(tmp_path):
     viewer = Follower(session.directory)
     until(viewer, Epoch, [])
     viewer.send(SetLR(value=1e-5))
-    sent = time.monotonic()
     seen = []
     until(viewer, CommandDone, seen)
-    assert time.monotonic() - sent < 2
     (done,) = of(CommandDone, seen)
     assert done.command == "set_lr" and done.value == 1e-5 and "→ 1e-05" in done.outcome
     later = []
