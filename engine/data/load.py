@@ -13,6 +13,7 @@ from engine.data.class_order import NOTHING, Recorded
 from engine.data.dataset import Dataset
 from engine.data.description import Description
 from engine.data.parameters import parsed
+from engine.data.same_inputs import same_inputs_warnings
 from engine.data.sources import Source
 from engine.data.spans import Fold
 from engine.data.splits import Split
@@ -144,6 +145,7 @@ def _load(data: Data, seed: int, recorded: Recorded) -> Dataset:
     if loaded.vocabulary:
         at = "data.tokens" if "tokens" in type(source).model_fields else "data.min_count"
         warnings += tuple(unknown_warnings(loaded, at))
+    warnings = warnings or tuple(same_inputs_warnings(loaded))
     return replace(
         loaded, preparation=preparation, description=replace(loaded.description, notes=notes, warnings=warnings)
     )

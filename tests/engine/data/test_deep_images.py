@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import numpy as np
 import pytest
 import torch
 import warm_torchdeck
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from engine.data import Dataset, load_data
 from engine.data.class_order import Recorded
+from engine.data.images.deep import deep
 from engine.data.load import forget
 from engine.data.progress import progress_to
 from engine.experiment import Data, Refused, read
@@ -24,6 +28,7 @@ from engine.training.checkpoint import load_checkpoint, newest_checkpoint
 from engine.training.session import Session
 
 SIDE = 12
+EXAMPLES = 3000 if os.environ.get("TORCHDECK_THOROUGH") else 60
 Write = Callable[[np.ndarray, Path], None]
 
 
@@ -260,3 +265,29 @@ def test_a_run_keeps_the_range_and_is_resumed_with_it(tmp_path: Path) -> None:
     assert json.loads((directory / "data.json").read_text())["encoders"] == {"pixel_range": [100.0, 4095.0]}
     result = warm_torchdeck.run("resume", directory.name, "--set", "training.epochs=2", "--headless", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from([name for name in WRITERS if name not in ("tiff F", "pgm")]),
+    height=st.integers(1, 5),
+    width=st.integers(1, 5),
+    seed=st.integers(0, 2**32),
+    bits=st.integers(1, 16),
+)
+def test_every_value_of_every_format_is_read_as_it_was_written(
+    tmp_path: Path, name: str, height: int, width: int, seed: int, bits: int
+) -> None:
+    write, suffix, channels = WRITERS[name]
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    pixels = np.random.default_rng(seed).integers(0, 2**bits, shape)
+    write(pixels, file := tmp_path / f"x.{suffix}")
+    with Image.open(file) as image, Image.open(file) as again:
+        found = deep(image, lambda: again)
+    assert found is not None and np.array_equal(found.values, pixels)
+    low, high = found.depth.range
+    assert (low, high) == (pixels.min(), pixels.max())
+    scaled = np.asarray(found.scaled((low, high))).astype(int)
+    order = np.argsort(pixels.ravel(), kind="stable")
+    assert (np.diff(scaled.ravel()[order]) >= 0).all()
+    assert low == high or (scaled.min(), scaled.max()) == (0, 255)

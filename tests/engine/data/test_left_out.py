@@ -29,7 +29,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 def picture(file: Path, pixels: np.ndarray | None = None) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(len(str(file)))
+    rng = np.random.default_rng(list(str(file).encode()))
     Image.fromarray(rng.integers(0, 256, (6, 6, 3), np.uint8) if pixels is None else pixels).save(file)
 
 

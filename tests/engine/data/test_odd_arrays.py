@@ -196,3 +196,15 @@ def test_inputs_that_never_differ_are_a_warning(tmp_path: Path) -> None:
     count = int((loaded.train < 12).sum())
     assert f"{count} of {len(loaded.train)} images to train on have one value all over" in warning.found
     assert json.dumps(loaded.learned)
+
+
+@pytest.mark.parametrize(
+    "x", [np.repeat(IMAGES[:1], 40, 0), np.tile([[3, 1, 2]], (40, 1)), np.repeat(ROWS[:1, :1], 40, 0)]
+)
+def test_inputs_that_are_all_the_same_are_a_warning(tmp_path: Path, x: np.ndarray) -> None:
+    (warning,) = load(saved(tmp_path, x=x, y=LABELS)).description.warnings
+    assert warning.severity == "warning" and "nothing to learn from" in warning.expected
+    x = x.copy()
+    train = load(saved(tmp_path, x=x, y=LABELS)).train
+    x[int(train[-1])] += 1
+    assert load(saved(tmp_path, x=x, y=LABELS)).description.warnings == ()
