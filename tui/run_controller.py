@@ -42,6 +42,8 @@ class RunController:
         self._run_mode: str | None = None
         self._view_mode: str | None = None
         self._shown_mode: str | None = None
+        self._mark = ""
+        """The sign that the headers show."""
         self._said: set[Path] = set()
         """The runs whose end was said."""
 
@@ -285,6 +287,9 @@ class RunController:
 
     def look(self) -> None:
         """Say that a run has ended where its screen is not shown; leave the deck to a run that was detached."""
+        if self.mark != self._mark:
+            self._mark = self.mark
+            self._deck.run_changed()
         run = self.runs[-1] if self.runs else None
         if run is None or run.finished is None or run.directory in self._said:
             return
@@ -294,7 +299,6 @@ class RunController:
             return
         self._deck.leaving.run_ended()
         self._say_end(run, run.finished)
-        self._deck.run_changed()
 
     def _say_end(self, run: Run, finished: Finished) -> None:
         how = STATUS[finished.reason.value].word
