@@ -7,7 +7,6 @@ Nothing here imports torch before a command needs it.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from tui.end_of_process import ending_at_once, say_when_terminated
+from tui.printing.narrow_locale import show_what_the_locale_lacks
 from tui.printing.text import columns, json_line, plain
 
 if TYPE_CHECKING:
@@ -482,8 +482,7 @@ def main() -> None:
 def _run() -> None:
     from engine.experiment.mistakes import Refused
 
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: a narrow locale is no reason to fail
+    show_what_the_locale_lacks()
     try:
         app(standalone_mode=True)
     except Refused as refused:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.control import Control
 from textual._compositor import ChopsUpdate
 
-_SGR = re.compile(r"\x1b\[([0-9;]*)m")
+SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _NOT_PRINTED = re.compile(r"(?:\x1b\[\d+;\d+H|\n)*")
 """Moves of the cursor: they look the same in any style."""
 _SEEN_ON_BLANKS = frozenset({"4", "7", "9", "21", "51", "52", "53"})
@@ -22,7 +22,7 @@ _OFF |= {"51": "54", "52": "54", "53": "55"}
 
 Style = tuple[str, str, frozenset[str]]
 """Foreground, background and attributes, as the parameters of an SGR sequence; empty where they are the terminal's."""
-_PLAIN: Style = ("", "", frozenset())
+PLAIN: Style = ("", "", frozenset())
 
 
 class ExactUpdate(ChopsUpdate):
@@ -46,11 +46,11 @@ def compact(data: str) -> str:
     if "\x1b[" not in data:
         return data
     written: list[str] = []
-    now = wanted = _PLAIN
+    now = wanted = PLAIN
     at = 0
-    for found in _SGR.finditer(data):
+    for found in SGR.finditer(data):
         now = _write(written, data[at : found.start()], now, wanted)
-        wanted = _after(wanted, found[1])
+        wanted = style_after(wanted, found[1])
         at = found.end()
     now = _write(written, data[at:], now, wanted)
     written.append(_change(now, wanted))
@@ -70,7 +70,7 @@ def _write(written: list[str], text: str, now: Style, wanted: Style) -> Style:
     return now
 
 
-def _after(style: Style, parameters: str) -> Style:
+def style_after(style: Style, parameters: str) -> Style:
     """The style after an SGR sequence."""
     foreground, background, attributes = style
     codes = parameters.split(";")
@@ -83,7 +83,7 @@ def _after(style: Style, parameters: str) -> Style:
             colour = ";".join(codes[at : at + length])
             foreground, background = (colour, background) if code == "38" else (foreground, colour)
         elif code == "0":
-            foreground, background, attributes = _PLAIN
+            foreground, background, attributes = PLAIN
         elif code == "39" or (len(code) == 2 and code[0] == "3") or (len(code) == 2 and code[0] == "9"):
             foreground = "" if code == "39" else code
         elif code == "49" or (len(code) == 2 and code[0] == "4") or (len(code) == 3 and code[:2] == "10"):
@@ -100,7 +100,7 @@ def _change(now: Style, wanted: Style) -> str:
     """The shortest SGR sequence that makes one style of another; none where they are equal."""
     if now == wanted:
         return ""
-    if wanted == _PLAIN:
+    if wanted == PLAIN:
         return "\x1b[0m"
     gone = {_OFF[one] for one in now[2] - wanted[2]}
     kept = {one for one in now[2] & wanted[2] if _OFF[one] not in gone}

@@ -11,6 +11,8 @@ from textual.screen import Screen
 
 from tui.compact_output import ExactUpdate, compact
 from tui.terminal_input import with_paste_reader
+from tui.terminal_kind import limited, terminal_kind
+from tui.themes import PLAIN
 
 
 class MeteredApp(App[None]):
@@ -32,11 +34,13 @@ class MeteredApp(App[None]):
 
 
 def _metered(driver: type[Driver]) -> type[Driver]:
+    kind = terminal_kind()
+
     class Metered(driver):  # type: ignore[misc, valid-type]
         written_bytes = 0
 
         def write(self, data: str) -> Any:
-            data = compact(data)
+            data = limited(compact(data), kind, colours=self._app.theme != PLAIN.name)
             self.written_bytes += len(data.encode("utf-8", "replace"))
             return super().write(data)
 

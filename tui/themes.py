@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from textual.theme import BUILTIN_THEMES, Theme
 
+from tui.terminal_kind import terminal_kind
+
 DARK = Theme(
     name="torchdeck-dark",
     primary="#7FB4CA",
@@ -143,7 +145,8 @@ CALLED = {"dark": DARK.name, "light": LIGHT.name, "terminal": ANSI.name, "none":
 
 
 def theme_name(environ: Mapping[str, str], chosen: str = "auto", last: str = "") -> str:
-    """The theme to begin with: none where NO_COLOR is set (no-color.org), else what was chosen, else the last one.
+    """The theme to begin with: none where NO_COLOR is set (no-color.org) or TERM has no colours, else what was
+    chosen, else the last one.
 
     Where nothing was chosen it is the terminal's own colours if it has sixteen, and a last theme of more colours has to
     wait for a terminal that has them. A terminal says that it has more by TERM (`…-256color`, `…-direct`) or COLORTERM
@@ -153,7 +156,7 @@ def theme_name(environ: Mapping[str, str], chosen: str = "auto", last: str = "")
         chosen: what the settings say.
         last: the name of the theme that was worn last.
     """
-    if environ.get("NO_COLOR") is not None:
+    if environ.get("NO_COLOR") is not None or not terminal_kind(environ).colours:
         return PLAIN.name
     if chosen in CALLED:
         return CALLED[chosen]

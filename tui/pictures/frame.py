@@ -10,6 +10,7 @@ from textual.content import Content
 
 from tui.design_rows import MUTED
 from tui.printing.text import plain, wrapped
+from tui.terminal_kind import terminal_kind
 from tui.themes import DARK, LIGHT
 from tui.widgets.plot import Marker, Row
 
@@ -43,10 +44,10 @@ class Look:
 
 
 def look(theme: str, environ: Mapping[str, str]) -> Look:
-    """What can be shown under a theme: the terminal's own sixteen colours are none for pixels, and a Linux console has
-    no braille."""
-    marker: Marker = "ascii" if environ.get("TERM") == "linux" else "braille"
-    return Look(marker=marker, colour=theme in (DARK.name, LIGHT.name) and "NO_COLOR" not in environ)
+    """What can be shown under a theme: the terminal's own sixteen colours are none for pixels."""
+    return Look(
+        marker=terminal_kind(environ).marker, colour=theme in (DARK.name, LIGHT.name) and "NO_COLOR" not in environ
+    )
 
 
 def one_line(text: str) -> str:

@@ -19,6 +19,7 @@ from engine.experiment.presets import preset_names
 from tui.pictures.frame import Look
 from tui.pictures.samples import samples
 from tui.printing.text import columns
+from tui.terminal_kind import terminal_kind
 
 if TYPE_CHECKING:
     from engine.data.preview import Preview
@@ -79,9 +80,7 @@ def _look(console: Console, file: TextIO) -> Look:
     """Pixels where the terminal has colours enough for them; letters where it has no other signs."""
     narrow = not (getattr(file, "encoding", None) or "").lower().startswith("utf")
     colours = console.is_terminal and console.color_system in ("256", "truecolor") and not console.no_color
-    return Look(
-        marker="ascii" if narrow or os.environ.get("TERM") == "linux" else "braille", colour=colours and not narrow
-    )
+    return Look(marker="ascii" if narrow else terminal_kind().marker, colour=colours and not narrow)
 
 
 def _rich(content: Content) -> Text:

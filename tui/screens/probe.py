@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -15,6 +14,7 @@ from textual.widgets import Static
 
 from engine.probes.records import Record
 from tui.producer import ProbeKind, Producer
+from tui.terminal_kind import terminal_kind
 from tui.widgets.footer import Footer
 from tui.widgets.panel import Panel
 from tui.widgets.plot import Marker
@@ -57,7 +57,7 @@ class ProbeScreen(ModalScreen[Answer]):
         """Curves are drawn in braille, or in letters on a Linux console, unless `marker` says otherwise."""
         super().__init__()
         self.plan = plan
-        self.marker: Marker = marker or ("ascii" if os.environ.get("TERM") == "linux" else "braille")
+        self.marker: Marker = marker or terminal_kind().marker
         self._producer = producer
         self._probe: Probe | None = None
         self._over = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -23,6 +22,7 @@ from tui.meter import MeteredApp
 from tui.quantities import span_text
 from tui.screens.stop import StopScreen
 from tui.settings import Settings
+from tui.terminal_kind import terminal_kind
 from tui.widgets.curves import CurvePanel, LossPanel, MetricPanel, PlotOptions, RatePanel
 from tui.widgets.device import DevicePanel
 from tui.widgets.footer import Footer
@@ -114,7 +114,7 @@ class TrainScreen(Screen[None]):
         self.design = design
         self._directory = directory
         self._run_name = run_name
-        self.options = PlotOptions(marker=marker or ("ascii" if os.environ.get("TERM") == "linux" else "braille"))
+        self.options = PlotOptions(marker=marker or terminal_kind().marker)
         self._budget = FrameBudget()
         self._shown = RunView(state="none")
         self._dirty = True
