@@ -59,7 +59,7 @@ def design(runs: str) -> None:
 
 def train(runs: str) -> None:
     """A run under way, at one step: held until every panel shows it, and taken in the first frame after that."""
-    options = ["--set", f"training.epochs={EPOCHS}", "--set", "training.early_stopping.patience=99", "--runs-dir", runs]
+    options = ["--set", f"training.epochs={EPOCHS}", "--set", "training.early_stopping.patience=15", "--runs-dir", runs]
     with Deck("train", "digits-cnn", *options) as deck:
         deck.until(lambda: deck.shows("● training"))
         for epoch, key in ((EPOCHS // 4, "+"), (EPOCHS * 3 // 5, "p")):
