@@ -5,6 +5,7 @@ N values. If one notation fits, it is used. If several fit and give different nu
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -207,16 +208,16 @@ def _role(notation: Notation, mark: str) -> str:
 
 def _plain(name: str, there: pl.Series, marks: Marks) -> Found:
     """Numbers as programs write them, unless every point in them may be a mark between thousands."""
-    thousands = _POINTS
-    if not marks.allows(".", ",") or not thousands.explains(there.head(_SAMPLE)).all():
+    likely = marks.allows(".", ",") and re.match(_POINTS.pattern, str(there[0])) is not None
+    if not likely or not _POINTS.explains(there.head(_SAMPLE)).all():
         return Found(notation=PLAIN)
     points = there.str.contains(".", literal=True).to_numpy()
-    if not points.any() or not thousands.explains(there).all() or there.str.contains("[eE]").any():
+    if not points.any() or not _POINTS.explains(there).all() or there.str.contains("[eE]").any():
         return Found(notation=PLAIN)
     example = str(there[int(points.argmax())])
     if not points.all():
-        return Found(notation=PLAIN, mistake=_ambiguous(name, example, (PLAIN, thousands)))
-    other = f'data.thousands = "." reads {_read(thousands, example)}'
+        return Found(notation=PLAIN, mistake=_ambiguous(name, example, (PLAIN, _POINTS)))
+    other = f'data.thousands = "." reads {_read(_POINTS, example)}'
     note = f"{name}: {example} read as {_read(PLAIN, example)} ({other})"
     return Found(notation=PLAIN, note=note, doubt=example)
 

@@ -52,7 +52,7 @@ class Notation:
 
     def explains(self, texts: pl.Series) -> Bools:
         """(N,) whether each text is a number of this notation. The texts are `plain_signs`."""
-        found = texts.str.contains(self._pattern)
+        found = texts.str.contains(self.pattern)
         for affix in filter(None, (self.currency, self.unit)):
             found &= texts.str.contains(escaped(affix))
         return found.fill_null(False).to_numpy().astype(np.bool_)
@@ -97,14 +97,14 @@ class Notation:
 
     def _taken_apart(self, texts: pl.Series) -> Floats:
         """The numbers of texts that this notation explains."""
-        core = self._as_programs_write(texts.str.extract(self._pattern, 1)).str.replace("−", "-", literal=True)
+        core = self._as_programs_write(texts.str.extract(self.pattern, 1)).str.replace("−", "-", literal=True)
         values = _floats(core.cast(pl.Float64, strict=False))
         negative = texts.str.contains(rf"^[^0-9]*[{MINUS}]").fill_null(False).to_numpy()
         values[negative] *= -1
         return values
 
     @cached_property
-    def _pattern(self) -> str:
+    def pattern(self) -> str:
         """A regular expression with one group: the number without its sign and its affixes."""
         group, point = _MARKS[self.grouping], _MARKS[self.decimal]
         wholes = ["[0-9]+"]
