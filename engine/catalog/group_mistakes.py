@@ -23,7 +23,7 @@ def group_mistakes(choice: Optimizer, layers: Sequence[Layer], parameters: Mappi
     entry = catalog("optimizers")[choice.type]
     if choice.no_bias_decay and "weight_decay" not in entry.parameters:
         path, found = "optimizer.no_bias_decay", f"{choice.type} has no weight_decay"
-        yield Mistake(path, found, "there is nothing to spare them", "Remove it.", choice.type, remedy=drop())
+        yield Mistake(path, found, "so it has no effect", "Remove it.", choice.type, remedy=drop())
 
     if choice.groups and choice.type in ONE_GROUP:
         found, fix = f"{choice.type} moves all weights alike", 'Remove it, or use optimizer.type = "AdamW".'
@@ -42,7 +42,7 @@ def group_mistakes(choice: Optimizer, layers: Sequence[Layer], parameters: Mappi
         if checked.mistakes:
             continue
         if not group.parameters:
-            fix = "Give it an lr, say, or remove it."
+            fix = "Give it a setting of its own, for example lr, or remove it."
             yield Mistake(path, "it changes nothing", f"expected a parameter of {choice.type}", fix, severity="warning")
         try:
             attempt(**checked.parameters)

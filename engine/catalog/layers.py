@@ -382,7 +382,7 @@ _FIRST = (
     layer(
         "Identity",
         "Hands its input on.",
-        "To hold a place.",
+        "As a placeholder.",
         when_not="Elsewhere: leave it out.",
     ),
 )

@@ -45,7 +45,7 @@ ENTRIES = (
     ),
     layer(
         "RReLU",
-        "LeakyReLU whose slope is drawn anew for each value while training (Xu et al., 2015).",
+        "LeakyReLU with a random slope for each value while training (Xu et al., 2015).",
         "Against overfitting in small CNNs.",
         formula="x for x ≥ 0, else a·x, a drawn between lower and upper",
         when_not="Where runs shall be smooth: LeakyReLU.",

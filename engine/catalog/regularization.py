@@ -41,7 +41,7 @@ def threshold_mistakes(stopping: EarlyStopping) -> list[Mistake]:
         return []
     path, found = "training.early_stopping.threshold", f"found {value_text(threshold)}"
     if metric in _AT_MOST_1 and threshold > 1:
-        fix = f"Set it to {threshold / 100:g}." if threshold <= 100 else "Set it to 0.95, say."
+        fix = f"Set it to {threshold / 100:g}." if threshold <= 100 else "Set it to 0.95, for example."
         remedy = put(threshold / 100 if threshold <= 100 else 0.95)
         return [Mistake(path, found, f"{metric} is at most 1", fix, severity="warning", remedy=remedy)]
     if metric in _AT_LEAST_0 and threshold < 0:
@@ -61,7 +61,7 @@ def _layers_mistakes(
     path = "regularization.l1_layers"
     if not settings.l1 and not settings.l2:
         found = f"found {value_text(settings.l1_layers)}"
-        fix = "Set regularization.l1 or regularization.l2 to 1e-5, say, or remove l1_layers."
+        fix = "Set regularization.l1 or regularization.l2 to 1e-5, for example, or remove l1_layers."
         yield Mistake(path, found, "neither l1 nor l2 is set", fix, severity="warning")
     yield from named_layer_mistakes(settings.l1_layers, path, layers, parameters, "l1 and l2 count weights")
 
@@ -76,7 +76,7 @@ def _mixing_mistakes(settings: Regularization, input_kind: str | None) -> Iterat
         if 0 < alpha < LEAST_ALPHA:
             found = f"found {value_text(alpha)}"
             expected = f"below {LEAST_ALPHA} hardly a sample is mixed"
-            fix = "Set it to 0.2, say, or to 0 for none."
+            fix = "Set it to 0.2, for example, or to 0 for none."
             yield Mistake(f"regularization.{name}", found, expected, fix, remedy=put(0.2))
     if settings.mixup and input_kind == "tokens":
         found = f"found {value_text(settings.mixup)}"

@@ -211,7 +211,7 @@ def _metric_mistakes(monitor: str, path: str, task: str | None, validates: bool)
     if monitor not in names:
         return [unknown_name(path, monitor, names, f"a metric of {task}")]
     if monitor.startswith("val_") and not validates:
-        fix = "Set data.validation to 0.2, say, or watch train_loss."
+        fix = "Set data.validation to 0.2, for example, or watch train_loss."
         found, expected = f"{monitor} cannot be measured", "no samples are held back to validate"
         return [Mistake(path, found, expected, fix, remedy=put(0.2, "data.validation"))]
     return []

@@ -220,7 +220,7 @@ def everything_is_dropped(subject: Subject) -> Iterator[Mistake]:
     """Dropout of 1 hands on nothing at all while training."""
     for place in walk(subject.experiment.model.layers):
         if "Dropout" in place.layer.type and number(place.layer, "p", 0.5) == 1:
-            fix = "Set p to 0.5, say."
+            fix = "Set p to 0.5, for example."
             expected, type = "everything is dropped", place.layer.type
             yield Mistake(f"{place.path}.p", "found 1", expected, fix, type, "warning", remedy=put(0.5))
 

@@ -157,7 +157,7 @@ def there_is_no_decay_to_change(subject: Subject) -> Iterator[Mistake]:
     ):
         if on:
             expected = f"weight_decay of {optimizer.type} is 0, so it has no effect"
-            fix = "Set optimizer.weight_decay to 0.01, say, or remove it."
+            fix = "Set optimizer.weight_decay to 0.01, for example, or remove it."
             yield Mistake(f"optimizer.{name}", "found true", expected, fix, optimizer.type, "warning", remedy=drop())
 
 
@@ -167,7 +167,10 @@ def dampening_without_momentum(subject: Subject) -> Iterator[Mistake]:
     optimizer = subject.experiment.optimizer
     value = number(optimizer, "dampening")
     if optimizer.type == "SGD" and value and not value_of(optimizer, "momentum"):
-        expected, fix = "momentum is 0, so it has no effect", "Set optimizer.momentum to 0.9, say, or remove it."
+        expected, fix = (
+            "momentum is 0, so it has no effect",
+            "Set optimizer.momentum to 0.9, for example, or remove it.",
+        )
         found = f"found {value_text(value)}"
         yield Mistake("optimizer.dampening", found, expected, fix, "SGD", "warning", remedy=drop())
 
@@ -189,7 +192,10 @@ def labels_are_smoothed_away(subject: Subject) -> Iterator[Mistake]:
     """A label_smoothing of 1 gives every class the same target."""
     loss = subject.experiment.loss
     if loss.type == "CrossEntropyLoss" and number(loss, "label_smoothing") == 1:
-        expected, fix = "every class is then the same target, so the labels have no effect", "Set it to 0.1, say."
+        expected, fix = (
+            "every class is then the same target, so the labels have no effect",
+            "Set it to 0.1, for example.",
+        )
         yield Mistake("loss.label_smoothing", "found 1", expected, fix, loss.type, "warning", remedy=put(0.1))
 
 

@@ -48,7 +48,7 @@ def rate_is_out_of_range(subject: Subject) -> Iterator[Mistake]:
         if not least <= lr <= most:
             found = f"found {value_text(lr)}" if lr else "found 0, so the weights never change"
             expected = f"{choice.type} usually learns between {least:g} and {most:g}"
-            fix = f"Set it to {_SAY.get(choice.type, '1e-3')}, say."
+            fix = f"Set it to {_SAY.get(choice.type, '1e-3')}, for example."
             remedy = put(float(_SAY.get(choice.type, "1e-3")))
             yield Mistake(path, found, expected, fix, choice.type, "warning", remedy=remedy)
 

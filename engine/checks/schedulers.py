@@ -40,7 +40,7 @@ def step_is_beyond_the_run(subject: Subject) -> Iterator[Mistake]:
     # One epoch has no epoch after it in which any rate could be another; a run that short is a trial.
     if _whole(value) and count > 1 and value >= count:
         never = "the rate never changes" if scheduler.type == "StepLR" else "it never restarts"
-        fix = f"Set it to {max(1, count // 3)}, say."
+        fix = f"Set it to {max(1, count // 3)}, for example."
         found = f"found {value_text(value)}"
         remedy = put(max(1, count // 3))
         yield Mistake(f"scheduler.{name}", found, f"{run}, so {never}", fix, scheduler.type, "warning", remedy=remedy)
@@ -57,7 +57,7 @@ def milestones_are_beyond_the_run(subject: Subject) -> Iterator[Mistake]:
     if not isinstance(milestones, list | tuple) or not milestones or count < 2:
         return
     if all(_whole(m) and m >= count for m in milestones):
-        fix = f"Set it to [{max(1, count // 2)}, {max(2, 3 * count // 4)}], say."
+        fix = f"Set it to [{max(1, count // 2)}, {max(2, 3 * count // 4)}], for example."
         expected = f"{run}, so the rate never changes"
         found = f"found {value_text(milestones)}"
         remedy = put([max(1, count // 2), max(2, 3 * count // 4)])
@@ -78,7 +78,7 @@ def plateau_is_longer_than_the_run(subject: Subject) -> Iterator[Mistake]:
         found = f"it is {value_text(patience)} if left out"
     count, run = run_of(subject, scheduler)
     if count > 1 and patience >= count - 1:
-        fix = f"Set it to {max(1, count // 5)}, say."
+        fix = f"Set it to {max(1, count // 5)}, for example."
         expected, remedy = f"{run}, so the rate never changes", put(max(1, count // 5))
         yield Mistake(path, found, expected, fix, scheduler.type, "warning", remedy=remedy)
     elif stopping is not None and patience >= stopping.patience:
@@ -96,5 +96,5 @@ def factor_changes_nothing(subject: Subject) -> Iterator[Mistake]:
         return
     if number(scheduler, "gamma") == 1:
         usual = 0.95 if scheduler.type == "ExponentialLR" else 0.1
-        fix, expected = f"Set it to {usual}, say.", "the rate never changes"
+        fix, expected = f"Set it to {usual}, for example.", "the rate never changes"
         yield Mistake("scheduler.gamma", "found 1", expected, fix, scheduler.type, "warning", remedy=put(usual))

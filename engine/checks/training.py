@@ -39,7 +39,7 @@ def gain_is_out_of_reach(subject: Subject) -> Iterator[Mistake]:
     if metric in _AT_MOST_1:
         path, found = "training.early_stopping.min_delta", f"found {value_text(stopping.min_delta)}"
         expected = f"{metric} is at most 1, so no epoch is better than the first"
-        yield Mistake(path, found, expected, "Set it to 0.001, say.", severity="warning", remedy=put(0.001))
+        yield Mistake(path, found, expected, "Set it to 0.001, for example.", severity="warning", remedy=put(0.001))
 
 
 @check
@@ -85,7 +85,7 @@ def accumulates_more_than_an_epoch(subject: Subject) -> Iterator[Mistake]:
     batches = -(-subject.description.train_samples // subject.experiment.data.batch_size)
     if steps > batches > 0:
         expected = f"an epoch has {batches:,} batch{'' if batches == 1 else 'es'}, so it is one step"
-        fix = f"Set it to {max(1, batches // 4)}, say, or make data.batch_size smaller."
+        fix = f"Set it to {max(1, batches // 4)}, for example, or make data.batch_size smaller."
         path, remedy = "training.accumulation_steps", put(max(1, batches // 4))
         yield Mistake(path, f"found {steps}", expected, fix, severity="warning", remedy=remedy)
 

@@ -54,7 +54,9 @@ class TrainScreen(Screen[None]):
         Binding("r", "resume", "Resume", id="train.resume", show=False, tooltip="Resume this run where it stopped"),
         Binding("e", "edit", "Edit", id="train.edit", show=False, tooltip="Open the document of this run"),
         Binding("escape", "back", "Back", id="train.back", show=False, tooltip="Back to the design, or to the runs"),
-        Binding("p", "pause", "Pause", id="train.pause", tooltip="Hold the run at the next step; p again goes on"),
+        Binding(
+            "p", "pause", "Pause", id="train.pause", tooltip="Pause the run at the next step; p again continues it"
+        ),
         Binding("p", "go_on", "Continue", id="train.continue", tooltip="Go on with the run"),
         Binding(
             "P",
@@ -62,7 +64,7 @@ class TrainScreen(Screen[None]):
             "Pause, device free",
             id="train.release",
             show=False,
-            tooltip="Hold the run and leave its device to others; p goes on",
+            tooltip="Pause the run and free its device; p continues it",
         ),
         Binding("s", "stop", "Stop", id="train.stop", tooltip="Stop the run at the next step and keep the model"),
         Binding("c", "checkpoint", "Save", id="train.checkpoint", tooltip="Save a checkpoint now"),
@@ -86,7 +88,9 @@ class TrainScreen(Screen[None]):
         Binding("L", "log", "Log", id="train.log", tooltip="Logarithmic or linear axis for losses and errors"),
         Binding("S", "smooth", "Smooth", id="train.smooth", tooltip="Smoothing of the loss: off, 0.6, 0.9"),
         Binding("z", "zoom", "Zoom", id="train.zoom", tooltip="The whole run, or its most recent part"),
-        Binding("d", "detach", "Detach", id="train.detach", tooltip="Leave; the run goes on without the deck"),
+        Binding(
+            "d", "detach", "Detach", id="train.detach", tooltip="Leave the deck; the run continues in the background"
+        ),
         Binding(
             "pageup", "scroll_log(1)", "Page up", show=False, id="train.log_up", tooltip="One page back in the log"
         ),

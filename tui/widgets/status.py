@@ -88,7 +88,7 @@ class StatusLine(RowWidget):
 class Ending(RowWidget):
     """How the run ended: why, how good the best epoch was, where the run lies, how to go on."""
 
-    HELP = "How the run ended, what its best epoch was, where its files are, and how to go on."
+    HELP = "How the run ended, what its best epoch was, where its files are, and how to continue."
 
     def lines(self, width: int) -> list[Row]:
         """What there is to say in this width; nothing while the run goes on."""

@@ -188,7 +188,7 @@ def test_a_scaler_leaves_out_the_step_of_both_when_a_gradient_overflowed():
         (["optimizer.others=AdmW"], "optimizer.others.type", "Did you mean AdamW?"),
         (["optimizer.others={type='AdamW', lrr=1.0}"], "optimizer.others.lrr", "Did you mean lr?"),
         (["optimizer.others={type='AdamW', lr=-1.0}"], "optimizer.others.lr", "the default is"),
-        (["optimizer.others={type='SGD', lr=1e3}"], "optimizer.others.lr", "Set it to 0.1, say."),
+        (["optimizer.others={type='SGD', lr=1e3}"], "optimizer.others.lr", "Set it to 0.1, for example."),
         (["optimizer.ns_steps=100"], "optimizer.ns_steps", "at most 99"),
     ],
 )
