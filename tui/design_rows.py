@@ -12,6 +12,7 @@ from textual.content import Content
 
 from engine.experiment import Choice, Experiment, Layer, Mistake
 from engine.experiment.tree import HELD, Place, walk
+from tui.column_widths import cut_apart
 from tui.columns import Column, cell_widths, table
 from tui.parameter_groups import group_name, several_optimizers
 from tui.quantities import left, right, scaled_text, shape_text
@@ -185,8 +186,8 @@ def part_rows(draft: Draft, plan: Plan | None, width: int, *, details: bool) -> 
             (left(name, 10), MUTED),
             left(text.value, width - 12).rstrip(),
         ]
-        for detail in text.details if details else ():
-            lines += ["\n" + " " * 12, (left(detail, width - 12).rstrip(), MUTED)]
+        for detail in cut_apart(text.details, width - 12) if details else ():
+            lines += ["\n" + " " * 12, (detail, MUTED)]
         for mistake in wrong:
             lines += ["\n", _mistake_lines(mistake, width, indent=2)]
         rows.append(Content.assemble(*lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.experiment import read
 from engine.plan import check
-from tui.design_rows import part_text
+from tui.design_rows import part_rows, part_text
 from tui.printing.plan import plan_as_dict, plan_as_text
 
 GROUPS = "optimizer.groups=[{layers=['0..1', 'Linear'], lr=1e-4, amsgrad=true}]"
@@ -57,3 +57,11 @@ def test_a_plan_without_groups_has_no_such_lines():
 
 def _details(plan):
     return part_text("optimizer", plan.experiment, plan).details
+
+
+def test_groups_that_are_cut_in_the_list_of_parts_do_not_read_alike():
+    draft = read("digits-cnn", [GROUPS, "optimizer.no_bias_decay=true"])
+    for width in (30, 34, 44):
+        row = part_rows(draft, check(draft), width, details=True)[3].plain.split("\n")
+        assert len(set(row)) == len(row) and len(row) >= 5
+        assert all(len(line) <= width for line in row)
