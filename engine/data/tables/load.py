@@ -15,7 +15,7 @@ from engine.data.splits import Indices, Parts, Split
 from engine.data.tables.column_forms import form_mistakes, read_as
 from engine.data.tables.columns import Bools, Reading, missing, of_no_use, texts
 from engine.data.tables.encoders import Encoder, written
-from engine.data.tables.files_and_columns import PATHS, feature_columns, kinds_of, read_tables
+from engine.data.tables.files_and_columns import PATHS, feature_columns, kinds_of, read_tables, with_known_names
 from engine.data.tables.fitting import Asked, Fitted, fitted
 from engine.data.tables.missing import (
     feature_mistakes,
@@ -47,6 +47,7 @@ def load_table(source: Source, split: Split) -> Dataset:
     tables = read_tables(source)
     main = tables["data.path"]
     notes = [note for table in tables.values() for note in table.notes]
+    source, mistakes = with_known_names(source, main)
     features = feature_columns(source, main, notes, leave_out=not first_rules)
     assert source.target is not None
     apart = {"target": source.target} | ({"group": source.group} if source.group is not None else {})
@@ -62,8 +63,9 @@ def load_table(source: Source, split: Split) -> Dataset:
         what = f"the column {source.group!r} is of the type {rows.frame[source.group].dtype}"
         raise Refused(Mistake("data.group", what, "expected a name or a number in each row", "Name another column."))
     gone = {name: missing(rows.frame[name], reading) for name in rows.frame.columns}
-    mistakes = target_mistakes(rows, gone, apart, refuse=source.missing == "refuse")
-    if not mistakes:
+    without_target = target_mistakes(rows, gone, apart, refuse=source.missing == "refuse")
+    mistakes += without_target
+    if not without_target:
         notes += target_notes(rows, gone, apart.values())
     there = ~incomplete_rows(len(rows), {name: gone[name] for name in apart.values()})
     if there.any():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from itertools import pairwise
@@ -19,6 +20,11 @@ from table_files import table, written
 from engine.data import Dataset, load_data
 from engine.data.class_order import in_order
 from engine.data.load import forget
+from engine.data.tables.columns import Reading
+from engine.data.tables.reading import read
+from engine.data.tables.rows import Faults, Rows
+from engine.data.tables.targets import target
+from engine.data.texts.tables import Columns, from_tables
 from engine.experiment import Data
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 60
@@ -140,3 +146,16 @@ def test_ordinal_categories_are_numbered_in_natural_order(tmp_path: Path) -> Non
     rows = [[f"size{i % 12}", ("a", "b")[i % 2]] for i in range(60)]
     data = table(written(tmp_path / "t.csv", rows, ("size", "y")), target="y", categories="ordinal")
     assert data.learned["encoders"]["columns"][0]["categories"] == [f"size{i}" for i in range(12)]
+
+
+def test_any_labels_of_a_file_are_in_this_order(tmp_path: Path) -> None:
+    draw = random.Random(5)
+    for _ in range(EXAMPLES // 3):
+        some = ["".join(draw.choices("nainfNaé01289.-+e", k=draw.randint(1, 4))) for _ in range(draw.randint(2, 6))]
+        path = written(tmp_path / "t.csv", [[f"t {i}", label] for i in range(4) for label in some], ("text", "label"))
+        if len(in_order(some)) < 2:
+            continue
+        found = Rows.of([read("data.path", str(path))], ["text", "label"])
+        names = target(found.frame["label"], len(found), "classification", Reading(), Faults(found)).names
+        of_texts = from_tables((found.tables[0], None, None), Columns(text="text", target="label")).classes
+        assert names == of_texts == in_order(some)

@@ -104,3 +104,17 @@ def test_missing_values_too_many_texts_and_the_loss_are_said_at_once(tmp_path: P
         "optimizer.lr",
     ):
         assert one in found, found
+
+
+@pytest.mark.parametrize("field", ["group", "exclude", "numeric", "categorical", "dates"])
+def test_a_misspelt_name_is_said_beside_what_the_data_lacks(field: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", HOUSES, HEADER)
+    found = said(path, target="y", **{field: "garge" if field == "group" else ["garge"]})
+    assert f"data.{field}: 'garge' is not a column" in found and "Did you mean garage?" in found
+    assert "(country 10 ('NA'))" in found and "'None'" not in found  # nothing is known of what garage is for
+
+
+def test_a_misspelt_target_is_said_alone(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", HOUSES, HEADER)
+    assert "country 10" not in said(path, target="yy", exclude=["garge"])
+    assert "country 10" not in said(path, target="y", features=["contry"])
