@@ -61,7 +61,6 @@ def test_the_list_tells_it_by_a_mark_a_word_and_a_colour(folder):
         (Reason.COMPLETED, True, "✓ completed", "good"),
         (Reason.COMPLETED, None, "✓ completed", "good"),
         (Reason.STOPPED, False, "■ stopped", "warning"),
-        (Reason.FAILED, False, "✗ failed", "bad"),
     ],
 )
 def test_the_train_screen_is_green_for_what_is_better_alone(reason, better, words, tone):
