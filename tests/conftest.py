@@ -32,6 +32,8 @@ def nobodys_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyte
     """A home for settings and state that is this test's alone."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    for name in ("COLUMNS", "LINES"):  # readline puts them into what pytest's workers inherit
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     return folder
 

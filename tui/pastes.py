@@ -8,7 +8,7 @@ and a key that is held down repeats itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from textual.message import Message
@@ -40,11 +40,19 @@ class Pasted(Message):
     Args:
         marked: whether the terminal has marked it as such.
         continues: whether it is a further piece of the paste before.
+        was_typing: called by who finds that a program has typed it, so that what follows at once is typing too.
     """
 
-    def __init__(self, text: str, *, marked: bool = False, continues: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        marked: bool = False,
+        continues: bool = False,
+        was_typing: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
-        self.text, self.marked, self.continues = text, marked, continues
+        self.text, self.marked, self.continues, self.was_typing = text, marked, continues, was_typing
 
 
 class PasteSorter:
@@ -86,6 +94,9 @@ class PasteSorter:
             yield Typed(self._half)
             self._half = ""
 
+    def _expect_typing(self) -> None:
+        self._until_s = float("-inf")
+
     def _unmarked(self, data: str, now_s: float, *, at_end: bool) -> Iterator[Typed | Pasted]:
         half = _OPEN.search(data) if at_end else None
         if half is not None:
@@ -102,7 +113,7 @@ class PasteSorter:
         keys = before[0] if before else ""
         if keys:
             yield Typed(keys)
-        yield Pasted(text, continues=continues)
+        yield Pasted(text, continues=continues, was_typing=self._expect_typing)
         after = data[len(keys) :]
         keys = "".join(match[0] for match in _SEQUENCE.finditer(after))
         keys += "".join(c for c in _SEQUENCE.sub("", after) if not _is_text(c))

@@ -45,6 +45,8 @@ class PastingApp(MeteredApp):
         if not event.marked and MOST - self._room + len(line) <= AS_KEYS:
             await self._type(line + ending)
             taken = line
+            if not more:
+                event.was_typing()
         else:
             taken = line[: self._room]
             field.post_message(Paste(taken))

@@ -149,7 +149,8 @@ def there_is_no_decay_to_change(subject: Subject) -> Iterator[Mistake]:
     """no_bias_decay or decoupled_weight_decay where weight_decay is 0."""
     optimizer = subject.experiment.optimizer
     decays = [value_of(optimizer, "weight_decay"), *(g.parameters.get("weight_decay", 0) for g in optimizer.groups)]
-    if optimizer.type in HIDDEN_ONLY or any(decays):
+    entry = catalog("optimizers").get(optimizer.type)
+    if entry is None or "weight_decay" not in entry.parameters or optimizer.type in HIDDEN_ONLY or any(decays):
         return
     for name, on in (
         ("no_bias_decay", optimizer.no_bias_decay),

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_terminal import Terminal
 
-from tui.pastes import BEGIN, END, Pasted, PasteSorter, Typed
+from tui.pastes import BEGIN, END, QUIET_S, Pasted, PasteSorter, Typed
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 80
 
@@ -103,6 +103,14 @@ def test_the_rest_of_a_paste_in_pieces_is_no_key_and_a_key_after_it_is() -> None
     assert said(sorted_as("torchdeck tr", "t"), Typed) == "t"
 
 
+def test_what_follows_a_programs_typing_is_typing_however_soon() -> None:
+    sorter = PasteSorter()
+    (part,) = sorter.sort("conv2d", 1.0)
+    assert isinstance(part, Pasted)
+    part.was_typing()
+    assert [type(part) for part in sorter.sort("\r", 1.001)] == [Typed]
+
+
 def test_what_is_no_text_passes() -> None:
     assert [part.text for part in sorted_as("\x15\x1b[Amake all\x03")] == ["\x15\x1b[A", "make all", "\x03"]
     parts = sorted_as("make\x1b[A all\x03")
@@ -122,6 +130,7 @@ def test_a_paste_outside_a_field_does_nothing_and_says_so(terminal: Terminal, tm
     terminal.until("Text was pasted outside a field")
     terminal.press(f"{BEGIN}torchdeck train wine\r{END}")
     terminal.until(lambda: terminal.text.count("Text was pasted outside a field") == 2)
+    time.sleep(2 * QUIET_S)  # as any person waits: a letter within that time may be the end of the paste
     assert "1 Design  2 Train" in terminal.text and "Presets" in terminal.text
     assert not (tmp_path / "started").exists()
     terminal.press("t")
