@@ -7,6 +7,7 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_file(path: Path, content: bytes, *, sync: bool = False) -> None:
@@ -32,15 +33,42 @@ def replace_file(path: Path, content: bytes, *, sync: bool = False) -> None:
         raise
 
 
+def open_descriptor(path: Path, flags: int) -> int:
+    """Open a file of the folder that it is looked for in, or make it: no link, and no pipe that would be waited on.
+
+    Args:
+        flags: how, as `os.open` takes them.
+
+    Raises:
+        OSError: it is none.
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_written_by_a_run(path)
+    return descriptor
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Such a file, see `open_descriptor`, to be read.
+
+    Raises:
+        OSError: it is none.
+    """
+    return os.fdopen(open_descriptor(path, os.O_RDONLY), "rb")
+
+
 def read_file(path: Path, most_bytes: int) -> bytes:
-    """The content of a file of the folder that it is looked for in: no link, and no pipe that would be waited on.
+    """The content of such a file, see `open_file`.
 
     Raises:
         OSError: it is none, or has more than `most_bytes`.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most_bytes:
-            raise OSError(f"{path.name} is no file that a run writes")
+    with open_file(path) as file:
+        if os.fstat(file.fileno()).st_size > most_bytes:
+            raise _not_written_by_a_run(path)
         return file.read(most_bytes)
+
+
+def _not_written_by_a_run(path: Path) -> OSError:
+    return OSError(f"{path.name} is no file that a run writes")

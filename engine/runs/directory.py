@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.experiment.mistakes import Mistake, Refused
-from engine.private_files import read_file, replace_file
+from engine.private_files import open_descriptor, read_file, replace_file
 from engine.runs.commands import COMMANDS, CommandReader, RejectedLine, send_command
 from engine.runs.hold import Hold
 from engine.runs.process import this_process
@@ -241,9 +241,8 @@ class RunDirectory:
 
     def write_log(self, text: str) -> None:
         """Append text for whoever looks for the cause of a failure. Never raises: there is nowhere to say it."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with suppress(OSError):
-            descriptor = os.open(self.path / CONSOLE_LOG, flags, 0o600)
+            descriptor = open_descriptor(self.path / CONSOLE_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text if text.endswith("\n") else f"{text}\n")
 
@@ -286,8 +285,7 @@ class RunDirectory:
             if os.fstat(self._descriptor).st_nlink:
                 return self._descriptor
             self._close()
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = self._descriptor = os.open(self.path / EVENTS, flags, 0o600)
+        descriptor = self._descriptor = open_descriptor(self.path / EVENTS, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         size = os.fstat(descriptor).st_size
         if not size or os.pread(descriptor, 1, size - 1) == b"\n":
             self._rest = b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from engine.private_files import open_file
 from engine.runs.directory import EVENTS
 from engine.training.events import Epoch, event_from_json
 
@@ -14,7 +15,7 @@ def measured_in(run: Path, epoch: int | None) -> dict[str, float]:
     found: dict[str, float] = {}
     if epoch is None:
         return found
-    with suppress(OSError), (run / EVENTS).open("rb") as lines:
+    with suppress(OSError), open_file(run / EVENTS) as lines:
         for line in lines:
             if b'"event":"epoch"' not in line:
                 continue

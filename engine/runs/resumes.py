@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from engine.private_files import open_descriptor, open_file
+
 RESUMES = "resumes.jsonl"
 
 _MAX_BYTES = 1 << 20
@@ -44,8 +46,7 @@ def read_resumes(run: Path) -> list[Resume]:
     """
     resumes = []
     with suppress(OSError):
-        descriptor = os.open(run / RESUMES, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        with open_file(run / RESUMES) as file:
             lines = file.read(_MAX_BYTES).split(b"\n")
         for line in lines[:-1]:
             with suppress(ValueError):
@@ -59,8 +60,7 @@ def record_resume(run: Path, resume: Resume) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(run / RESUMES, flags, 0o600)
+    descriptor = open_descriptor(run / RESUMES, os.O_RDWR | os.O_APPEND | os.O_CREAT)
     try:
         size = os.fstat(descriptor).st_size
         torn = size and os.pread(descriptor, 1, size - 1) != b"\n"

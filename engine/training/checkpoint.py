@@ -35,6 +35,7 @@ from torch import Tensor
 
 from engine.experiment.mistakes import Mistake, Refused
 from engine.json_numbers import json_number
+from engine.private_files import open_descriptor
 from engine.runs.command_line import command_anew
 
 Kind = Literal["last", "best"]
@@ -238,7 +239,7 @@ def _write_bytes(path: Path, content: bytes) -> None:
 
 def mark_best(folder: Path) -> None:
     """Mark a checkpoint that lies on the disk as the best so far."""
-    os.close(os.open(folder / BEST, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(open_descriptor(folder / BEST, os.O_WRONLY | os.O_CREAT))
     _sync_folder(folder)
 
 

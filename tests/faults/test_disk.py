@@ -140,9 +140,10 @@ def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes
     while not written.caught_up:
         found += written.drain()
     assert written.skipped_lines == 0 and found[-1] == end  # no line is torn
-    assert [e.epoch for e in found if isinstance(e, Epoch)] == list(range(1, end.epoch + (end.step % 23 == 0)))[
-        : end.epoch
-    ]
+    # The epoch under way has not ended, even after its last step: it is yet to be measured.
+    under_way = load_checkpoint(last).state["position"]["epoch"]
+    assert [e.epoch for e in found if isinstance(e, Epoch)] == list(range(1, under_way))
+    assert under_way in (end.epoch, end.epoch + 1)
 
 
 @pytest.mark.parametrize("ending", ["interrupted", "stopped"])

@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ from typer.testing import CliRunner
 from engine.experiment import Refused, reads
 from engine.plan import check
 from engine.runs import Follower
+from engine.runs.measured import measured_in
+from engine.training.checkpoint import mark_best
+from engine.training.events import Log, Reason
 from engine.training.session import Session
 from tui.cli import app
 from tui.feed import Feed
@@ -189,6 +193,34 @@ def test_a_run_that_was_changed_at_random_is_answered_with_a_sentence_at_worst(w
         after = (outside / "secret").stat()
         assert sorted(os.listdir(outside)) == ["secret"] and (outside / "secret").read_text() == "mine\n"
         assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode), changes
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "console.log", "resumes.jsonl", "commands.jsonl"])
+def test_a_pipe_in_place_of_what_a_session_writes_is_never_waited_on(whole: Path, tmp_path: Path, name: str) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "runs" / whole.name))
+    (run / name).unlink(missing_ok=True)
+    os.mkfifo(run / name)
+    pipe = os.open(run / name, os.O_RDWR | os.O_NONBLOCK)
+    with suppress(BlockingIOError):  # nobody reads it, and it is full
+        while os.write(pipe, b"x" * 4096):
+            pass
+    session = Session.resumed(run, ("training.epochs=3",))
+    session._run.write_log("the cause of a failure")
+    session.start()
+    ended = session.join(10)
+    os.close(pipe)
+    assert ended and session.finished is not None and session.finished.reason is Reason.COMPLETED, session.finished
+    assert any(name in e.message for e in session.drain() if isinstance(e, Log)) or name == "console.log"
+
+
+@pytest.mark.parametrize("door", [mark_best, lambda folder: measured_in(folder, 1)])
+def test_a_pipe_is_no_mark_and_no_events(tmp_path: Path, door: Callable[[Path], object]) -> None:
+    for name in ("best", "events.jsonl"):
+        os.mkfifo(tmp_path / name)
+    signal.alarm(LONGEST_S)
+    with suppress(OSError):
+        assert door(tmp_path) == {}
+    signal.alarm(0)
 
 
 def test_a_run_whose_checkpoints_lie_behind_a_link_is_not_gone_on_with(whole: Path, tmp_path: Path) -> None:
