@@ -48,7 +48,7 @@ test-all: $(READY)
 	@$(MAKE) --no-print-directory test-faults mutations
 
 mutations: $(READY)
-	@TORCHDECK_MUTATIONS=10000 $(BIN)/python -m pytest --timeout 3600 tests/engine/checks/test_mutations.py
+	@TORCHDECK_MUTATIONS=10000 $(BIN)/python -m pytest --timeout 3600 tests/engine/plan/test_mutations.py
 	@TORCHDECK_MUTATIONS=5000 $(BIN)/python -m pytest tests/engine/runs/test_damaged_runs.py
 	@TORCHDECK_MUTATED_RUNS=1000 $(BIN)/python -m pytest --timeout 7200 tests/faults/test_mutated_runs.py
 

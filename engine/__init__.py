@@ -19,7 +19,7 @@ _HOME = {
     "check": "engine.plan",
     "Plan": "engine.plan",
     "Session": "engine.training.session",
-    "Reason": "engine.training.events",
+    "Reason": "engine.protocol.events",
     "devices": "engine.devices",
     "find_rate": "engine.probes",
     "check_gradients": "engine.probes",

@@ -8,9 +8,9 @@ import pytest
 
 from engine.experiment import read
 from engine.plan import check
+from engine.protocol.commands import Simple
+from engine.protocol.events import Epoch, Finished, Reason, RunStarted, Step
 from engine.runs import Follower, summarize
-from engine.training.commands import Simple
-from engine.training.events import Epoch, Finished, Reason, RunStarted, Step
 from engine.training.session import Session
 from tui.feed import Feed
 from tui.home_rows import run_panel, run_rows

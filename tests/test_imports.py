@@ -61,8 +61,8 @@ print("\\n" + json.dumps(sorted({{name.partition(".")[0] for name in sys.modules
     [
         "engine",
         "engine.experiment",
-        "engine.training.events",
-        "engine.training.commands",
+        "engine.protocol.events",
+        "engine.protocol.commands",
         "engine.runs",
         "engine.data.sources",
         "engine.probes.records",
@@ -96,7 +96,7 @@ def test_commands_that_list_and_help_load_neither_torch_nor_the_deck(arguments: 
 
 
 def test_the_apps_module_loads_no_torch() -> None:
-    loaded = loaded_after("import tui.app")
+    loaded = loaded_after("import tui.deck.app")
     assert "textual" in loaded
     assert not loaded & SLOW
 

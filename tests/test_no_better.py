@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.protocol.events import Reason
 from engine.runs import summarize
 from engine.runs.measured import measured_in
-from engine.training.events import Reason
 from tests import warm_torchdeck
 from tui.feed import RunView
 from tui.run_status import shown

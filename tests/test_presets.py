@@ -13,8 +13,8 @@ import warm_torchdeck
 
 from engine.experiment import preset_names, preset_text, read
 from engine.plan import check
+from engine.protocol.events import Reason
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
-from engine.training.events import Reason
 from engine.training.session import Session
 
 

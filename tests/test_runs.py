@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from test_cli import COMMAND, refused, torchdeck
 
+from engine.protocol.events import Epoch, Finished, Reason, RunStarted
 from engine.runs import RunDirectory
 from engine.runs.hold import Hold
-from engine.training.events import Epoch, Finished, Reason, RunStarted
 
 
 def ended(runs: Path, name: str) -> Path:

@@ -13,10 +13,10 @@ from PIL import Image
 
 from engine.experiment import read
 from engine.plan import check
+from engine.protocol.commands import Simple
+from engine.protocol.events import CommandDone, Epoch, Finished, Reason, Step
 from engine.runs import Follower, summarize
 from engine.training.batches import Batches
-from engine.training.commands import Simple
-from engine.training.events import CommandDone, Epoch, Finished, Reason, Step
 from engine.training.session import Session
 from tui.last_words import of_end
 

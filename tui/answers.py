@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.training.events import CommandDone
+from engine.protocol.events import CommandDone
 
 _SENTENCES = {
     "paused": "Paused {at}.",

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from engine.training.events import Event, Finished, Log, Reason, RunStarted
+from engine.protocol.events import Event, Finished, Log, Reason, RunStarted
 
 if TYPE_CHECKING:
-    from engine.training.commands import Command
-    from tui.design import Design
-    from tui.producer import Run
+    from engine.protocol.commands import Command
+    from tui.deck.design import Design
+    from tui.deck.producer import Run
 
 LOADING_TORCH = "loading torch"
 CHECKING = "checking the experiment"

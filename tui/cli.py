@@ -23,7 +23,7 @@ from tui.printing.narrow_locale import show_what_the_locale_lacks
 from tui.printing.text import columns, json_line, plain
 
 if TYPE_CHECKING:
-    from engine.training.commands import Hold
+    from engine.protocol.commands import Hold
 
 app = typer.Typer(
     name="torchdeck",
@@ -387,8 +387,8 @@ def settings(
     ] = False,
 ) -> None:
     """Show the settings, their defaults and every mistake in them."""
+    from tui.deck.settings import settings_file
     from tui.printing.settings import edit_file, print_settings, settings_as_dict
-    from tui.settings import settings_file
 
     file = settings_file()
     if edit and (problem := edit_file(file)):
@@ -500,8 +500,8 @@ def _run() -> None:
 def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set_: list[str] | None, json: bool) -> int:
     from engine.experiment import read
     from engine.training.allocator import keep_freed_memory
+    from tui.deck.producer import probe_records
     from tui.printing.probes import interrupted, print_probe
-    from tui.producer import probe_records
     from tui.reading import reading_shown
 
     try:
@@ -520,9 +520,9 @@ def _ask(
     command: Literal["stop", "pause", "release", "continue"], run: str | None, runs_dir: str | None, timeout: float
 ) -> None:
     from engine.experiment.mistakes import Refused
+    from engine.protocol.commands import Simple
+    from engine.protocol.events import Finished
     from engine.runs import ask, find_run
-    from engine.training.commands import Simple
-    from engine.training.events import Finished
     from tui.answers import answer_text
     from tui.last_words import of_end
 
@@ -572,7 +572,7 @@ def _terminal_problem() -> str | None:
 
 def _runs_dir(option: str | None) -> Path:
     from engine.runs import runs_dir
-    from tui.settings import read_settings, settings_file
+    from tui.deck.settings import read_settings, settings_file
 
     if option is None and not os.environ.get("TORCHDECK_RUNS") and (file := settings_file()) and os.path.isfile(file):
         settings, wrong = read_settings()

@@ -19,8 +19,8 @@ from tui.quantities import left, right, scaled_text, shape_text
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
-    from engine.group_plans import GroupPlan
     from engine.plan import LayerPlan, Plan
+    from engine.plan.groups import GroupPlan
 
 MUTED = "$muted"
 WRONG = "$text-error"

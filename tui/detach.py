@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from engine.protocol.commands import Hold
+from engine.protocol.events import Event, Finished, RunStarted, event_from_json
 from engine.runs.directory import CONSOLE_LOG
-from engine.training.commands import Hold
-from engine.training.events import Event, Finished, RunStarted, event_from_json
 from tui.last_words import how_to_steer
 from tui.printing.text import plain, plain_json
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, Protocol
 
-from engine.training.commands import HOLDS, Command, Hold, SetLR
-from engine.training.events import (
+from engine.protocol.commands import HOLDS, Command, Hold, SetLR
+from engine.protocol.events import (
     Checkpoint,
     CommandDone,
     Device,

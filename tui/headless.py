@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.experiment import Draft
-from engine.training.commands import Command, Hold
-from engine.training.events import Event, Finished, Reason
+from engine.protocol.commands import Command, Hold
+from engine.protocol.events import Event, Finished, Reason
 from tui.detach import Announcement, commands_read_before, go_on_detached, write_to_console_log
 from tui.feed import Feed, Source
 from tui.headless_output import Announced, Json, Lines, Output, Progress

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, RunStarted
+from engine.protocol.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, RunStarted
 from tui.answers import answer_text
 from tui.detach import Announcement
 from tui.feed import RunView

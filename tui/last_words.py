@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.protocol.events import Finished
 from engine.runs import summarize
 from engine.runs.command_line import command_anew, command_on
 from engine.runs.directory import CHECKPOINTS
-from engine.training.events import Finished
 from tui.printing.text import plain
 from tui.run_status import RESUMABLE, STALE
 

@@ -19,9 +19,9 @@ from tui.terminal import Terminal, terminal_problem
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
-    from engine.training.commands import Hold
-    from tui.app import Deck
-    from tui.producer import Producer, Run
+    from engine.protocol.commands import Hold
+    from tui.deck.app import Deck
+    from tui.deck.producer import Producer, Run
 
 __all__ = ["run_deck", "terminal_problem"]
 
@@ -57,9 +57,9 @@ def run_deck(
         print(f"The deck needs a terminal: {problem}.", file=sys.stderr)
         return 2
     from engine.training.allocator import keep_freed_memory
-    from tui.app import Deck
-    from tui.memory import Memory, memory_file
-    from tui.settings import read_settings
+    from tui.deck.app import Deck
+    from tui.deck.memory import Memory, memory_file
+    from tui.deck.settings import read_settings
 
     # Before any thread: one that begins earlier leaves the engine's an arena that gives freed memory back.
     keep_freed_memory()
@@ -164,7 +164,7 @@ class _Signals:
 
 def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     """Say what is left to say, wait for the run, and find the exit status."""
-    from engine.training.events import Reason
+    from engine.protocol.events import Reason
 
     run = deck.runs[-1] if deck.runs else None
     if deck.watched is not None:

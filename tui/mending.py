@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.editing.remedies import remedied
 from engine.experiment import is_file, read, reads
-from tui.design import write_aside
+from tui.deck.design import write_aside
 from tui.printing.text import plain
 
 if TYPE_CHECKING:

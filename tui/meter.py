@@ -10,9 +10,9 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from tui.compact_output import ExactUpdate, compact
+from tui.deck.themes import PLAIN
 from tui.terminal_input import with_paste_reader
 from tui.terminal_kind import limited, terminal_kind
-from tui.themes import PLAIN
 
 
 class MeteredApp(App[None]):

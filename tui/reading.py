@@ -20,7 +20,10 @@ EVERY_S_IN_A_LOG = 10.0
 def progress_text(what: str, done: int, total: int) -> str:
     """`Checking images: 12,000 of 100,000`; bytes as `Downloading x.gz: 1.2 of 9.9 MB`."""
     in_bytes = what.startswith("Downloading")
-    number = (lambda n: scaled_text(n, "B")) if in_bytes else (lambda n: f"{n:,}")
+
+    def number(n: int) -> str:
+        return scaled_text(n, "B") if in_bytes else f"{n:,}"
+
     return f"{what}: {number(done)}" + (f" of {number(total)}" if total else "")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from engine.user_folders import expanded
-from tui.design import Design, write_aside
+from tui.deck.design import Design, write_aside
 from tui.state import state_dir
 
 

@@ -47,7 +47,8 @@ class _HandsOn(nn.RNNBase):
     def _states(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         # One direction sees padding only after the last step that counts; two would begin with it.
         if lengths is None or not self.bidirectional:
-            return super().forward(x)[0]
+            output: Tensor = super().forward(x)[0]
+            return output
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(super().forward(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 

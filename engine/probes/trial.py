@@ -11,10 +11,10 @@ from engine.catalog.schedulers import rate_field
 from engine.data import load_data
 from engine.experiment.mistakes import Refused
 from engine.plan import Plan
+from engine.protocol.commands import Command
+from engine.protocol.events import Event, Reason
 from engine.training.assemble import assemble
 from engine.training.batches import Batch
-from engine.training.commands import Command
-from engine.training.events import Event, Reason
 from engine.training.metrics import Metrics
 
 

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 from engine.experiment.mistakes import Mistake, Refused
+from engine.protocol.commands import Command
+from engine.protocol.events import CommandDone, Event, Finished, Reason
 from engine.runs.command_line import command_on
 from engine.runs.follower import Follower
 from engine.runs.listing import summarize
-from engine.training.commands import Command
-from engine.training.events import CommandDone, Event, Finished, Reason
 
 POLL_S = 0.05
 LOOK_S = 1.0

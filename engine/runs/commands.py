@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
-from engine.training.commands import NAMES, Command, command_from_json
+from engine.protocol.commands import NAMES, Command, command_from_json
 
 COMMANDS = "commands.jsonl"
 

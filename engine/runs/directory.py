@@ -30,11 +30,11 @@ from typing import Any
 
 from engine.experiment.mistakes import Mistake, Refused
 from engine.private_files import open_descriptor, read_file, replace_file
+from engine.protocol.commands import Command
+from engine.protocol.events import Device, Event, Step
 from engine.runs.commands import COMMANDS, CommandReader, RejectedLine, send_command
 from engine.runs.hold import Hold
 from engine.runs.process import this_process
-from engine.training.commands import Command
-from engine.training.events import Device, Event, Step
 from engine.user_folders import expanded, home_problem
 
 EXPERIMENT = "experiment.toml"

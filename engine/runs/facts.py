@@ -8,11 +8,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from engine.runs.differences import Setting, settings_of
-from engine.runs.directory import EVENTS
-from engine.runs.resumes import Resume, read_resumes
-from engine.training.commands import HOLDS
-from engine.training.events import (
+from engine.protocol.commands import HOLDS
+from engine.protocol.events import (
     Checkpoint,
     CommandDone,
     Epoch,
@@ -23,6 +20,9 @@ from engine.training.events import (
     Step,
     event_from_json,
 )
+from engine.runs.differences import Setting, settings_of
+from engine.runs.directory import EVENTS
+from engine.runs.resumes import Resume, read_resumes
 
 _Kind = TypeVar("_Kind", bound=BaseModel)
 

@@ -7,10 +7,10 @@ import os
 import time
 from pathlib import Path
 
+from engine.protocol.commands import Command
+from engine.protocol.events import Event, Finished, event_from_json
 from engine.runs.commands import COMMANDS, send_command
 from engine.runs.listing import Status, summarize
-from engine.training.commands import Command
-from engine.training.events import Event, Finished, event_from_json
 
 _EVENTS = "events.jsonl"
 LOOK_S = 2.0

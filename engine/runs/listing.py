@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.protocol.events import Reason
 from engine.runs.command_line import command_on
 from engine.runs.differences import Setting
 from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
@@ -22,7 +23,6 @@ from engine.runs.facts import Facts, read_facts
 from engine.runs.hold import holder
 from engine.runs.process import is_alive, is_suspended
 from engine.runs.summaries import Summaries
-from engine.training.events import Reason
 
 Status = Literal["live", "completed", "early_stopped", "stopped", "interrupted", "failed", "stale", "unreadable"]
 

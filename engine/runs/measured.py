@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.private_files import open_file
+from engine.protocol.events import Epoch, event_from_json
 from engine.runs.directory import EVENTS
-from engine.training.events import Epoch, event_from_json
 
 
 def measured_in(run: Path, epoch: int | None) -> dict[str, float]:

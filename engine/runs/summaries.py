@@ -73,4 +73,5 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(kept, dict) or kept.get("format") != _FORMAT or not isinstance(kept.get("runs"), dict):
         return {}
-    return kept["runs"]
+    runs: dict[str, Any] = kept["runs"]
+    return runs

@@ -16,7 +16,7 @@ from engine.data import Dataset
 from engine.data.draws import draws_of
 from engine.data.samples import Ragged, Samples, take
 from engine.experiment.document import Data
-from engine.training.events import Log
+from engine.protocol.events import Log
 from engine.training.loader import Loader
 from engine.training.order import order_of
 from engine.training.placement import Placement, place

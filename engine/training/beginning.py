@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.data import Baseline, Dataset
 from engine.plan import Plan
-from engine.training.events import Log, RunStarted
+from engine.protocol.events import Log, RunStarted
 from engine.training.loop import Loop
 from engine.training.planned_rates import corners
 

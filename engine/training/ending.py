@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from engine.training.events import Reason
+from engine.protocol.events import Reason
 from engine.training.position import Position
 from engine.training.stopping import Stopping
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from time import monotonic
 
 from engine.experiment import Mistake
+from engine.protocol.events import Checkpoint, Event, Log
 from engine.training import state
 from engine.training.checkpoint import DamagedCheckpoint, Kind, load_checkpoint, newest_checkpoint, position
 from engine.training.checkpoint_writer import CheckpointWriter
-from engine.training.events import Checkpoint, Event, Log
 from engine.training.loop import Loop
 from engine.training.state import Snapshot
 

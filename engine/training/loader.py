@@ -212,6 +212,6 @@ def _quiet_start() -> Iterator[None]:
 
 def _has_descriptor(stream: Any) -> bool:
     try:
-        return stream.fileno() >= 0
+        return bool(stream.fileno() >= 0)
     except (AttributeError, OSError, ValueError):
         return False

@@ -8,7 +8,7 @@ import psutil
 
 from engine.devices import gpu_index
 from engine.machine import machine
-from engine.training.events import Device
+from engine.protocol.events import Device
 
 
 class DeviceMonitor:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from engine.experiment.document import Training
 from engine.plan import Plan
+from engine.protocol.events import Event, Log
 from engine.training.allocator import give_freed_memory_back
 from engine.training.batches import Batch
 from engine.training.culprit import where_it_began
 from engine.training.device_memory import empty_caches, is_out_of_memory
-from engine.training.events import Event, Log
 from engine.training.finite import NotFinite
 from engine.training.loop import Loop
 from engine.training.micro_batches import mixes_samples, pieces

@@ -14,6 +14,7 @@ from engine.experiment import Draft, Mistake, Refused, load
 from engine.experiment.document import EarlyStopping, Experiment
 from engine.experiment.mistakes import value_text
 from engine.plan import Plan, check
+from engine.protocol.events import Log
 from engine.runs import RunDirectory
 from engine.runs.command_line import command_anew
 from engine.runs.directory import EXPERIMENT
@@ -21,7 +22,6 @@ from engine.runs.experiments import as_it_began, changed_places, in_its_file, re
 from engine.runs.facts import read_facts
 from engine.runs.resumes import RESUMES, Resume, read_resumes, record_resume
 from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
-from engine.training.events import Log
 from engine.training.loop import Loop
 from engine.training.position import Position
 from engine.training.ran_with import RanWith

@@ -46,7 +46,7 @@ class LearningRate:
             self.by_step = (choice.interval or default_interval(choice.type)) == "step"
             self.scheduler = build_scheduler(choice, optimizer, epochs=epochs, steps_per_epoch=steps_per_epoch)
         self._scheduled = [group["lr"] for group in optimizer.param_groups]
-        self._last = self._scheduled[0]
+        self._last: float = self._scheduled[0]
         self._apply()
 
     @property

@@ -19,6 +19,8 @@ from engine.data.progress import progress_to
 from engine.experiment import Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan, check
+from engine.protocol.commands import Command, Hold, SetLR, Simple
+from engine.protocol.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
 from engine.runs import RunDirectory
 from engine.runs.measured import measured_in
 from engine.sizes import size_text
@@ -27,11 +29,9 @@ from engine.training.allocator import give_freed_memory_back, keep_freed_memory
 from engine.training.assemble import assemble
 from engine.training.beginning import introduction, run_started
 from engine.training.checkpoint import newest_checkpoint
-from engine.training.commands import Command, Hold, SetLR, Simple
 from engine.training.device_memory import empty_caches, held_memory, is_out_of_memory
 from engine.training.ending import Kept, how_it_ended
 from engine.training.environment import describe_environment
-from engine.training.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
 from engine.training.finite import NotFinite
 from engine.training.keeper import Keeper
 from engine.training.loop import RELEASED, TICK_S, Loop, Why

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from engine.protocol.events import Epoch, Finished, Reason, RunStarted, Step
 from engine.runs import RunDirectory
-from engine.training.events import Epoch, Finished, Reason, RunStarted, Step
 
 TIMES = 5
 

@@ -16,11 +16,11 @@ import torch
 
 from engine.experiment import reads
 from engine.plan import check
+from engine.protocol.commands import Simple
+from engine.protocol.events import Checkpoint, Epoch, Event, Log, Reason, RunStarted
 from engine.runs import Follower, find_run, list_runs
 from engine.training import checkpoint_writer
 from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
-from engine.training.commands import Simple
-from engine.training.events import Checkpoint, Epoch, Event, Log, Reason, RunStarted
 from engine.training.session import Session
 
 # A checkpoint of 0.9 MB: three of them, and one that is being written, fit into 8 MB.

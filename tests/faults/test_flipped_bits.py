@@ -13,6 +13,7 @@ import torch
 
 from engine.experiment import Mistake, Refused, reads
 from engine.plan import check
+from engine.protocol.events import Log, Reason
 from engine.runs import RunDirectory
 from engine.training.checkpoint import (
     MANIFEST,
@@ -25,7 +26,6 @@ from engine.training.checkpoint import (
     load_checkpoint,
     newest_checkpoint,
 )
-from engine.training.events import Log, Reason
 from engine.training.session import Session
 
 FLIPS = 500

@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 
 from engine.experiment import Refused, reads
 from engine.plan import check
+from engine.protocol.events import Log, Reason
 from engine.runs import Follower
 from engine.runs.measured import measured_in
 from engine.training.checkpoint import mark_best
-from engine.training.events import Log, Reason
 from engine.training.session import Session
 from tui.cli import app
 from tui.feed import Feed

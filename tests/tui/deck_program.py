@@ -17,8 +17,8 @@ from fake_producer import RUNS, FakeProducer, FakeRun, document
 from textual.screen import Screen
 
 from engine.experiment import Draft
-from engine.training.events import Reason
-from tui import app
+from engine.protocol.events import Reason
+from tui.deck import app
 from tui.launch import run_deck
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from engine.probes.records import (
     RateStep,
     Record,
 )
-from tui.producer import ProbeKind
+from tui.deck.producer import ProbeKind
 
 
 class FakeProbe:

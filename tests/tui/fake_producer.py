@@ -13,11 +13,11 @@ from fake_run import run_started
 
 from engine.data.description import Description
 from engine.experiment import Draft, Experiment, Mistake, Preset, Refused, reads
+from engine.protocol.commands import Command, Hold
+from engine.protocol.events import Event, Finished, Reason
 from engine.runs import RunSummary
-from engine.training.commands import Command, Hold
-from engine.training.events import Event, Finished, Reason
+from tui.deck.producer import Producer
 from tui.explanations import Explained
-from tui.producer import Producer
 
 if TYPE_CHECKING:
     from engine.plan import LayerPlan, Plan

@@ -6,8 +6,8 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from engine.training.commands import HOLDS, Command, SetLR
-from engine.training.events import (
+from engine.protocol.commands import HOLDS, Command, SetLR
+from engine.protocol.events import (
     Checkpoint,
     CommandDone,
     Device,

@@ -15,15 +15,15 @@ from test_home_screen import SIZES, settle
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
 
-from engine.training.commands import Simple
-from engine.training.events import Reason
-from tui.app import Deck
+from engine.protocol.commands import Simple
+from engine.protocol.events import Reason
+from tui.deck.app import Deck
+from tui.deck.themes import theme_name
 from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.quit import QuitScreen
 from tui.screens.train import TrainScreen
-from tui.themes import theme_name
 from tui.widgets.footer import Footer
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from textual.pilot import Pilot
 
 from engine.data.progress import progress
 from engine.experiment import Mistake, Refused
-from engine.training.commands import Simple
-from engine.training.events import Reason
-from tui.app import Deck
+from engine.protocol.commands import Simple
+from engine.protocol.events import Reason
+from tui.deck.app import Deck
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
 from tui.screens.stop import StopScreen
@@ -26,7 +26,7 @@ from tui.screens.train import TrainScreen
 if TYPE_CHECKING:
     from engine.experiment import Draft
     from engine.plan import Plan
-    from engine.training.commands import Hold
+    from engine.protocol.commands import Hold
 
 
 class Resuming(FakeProducer):

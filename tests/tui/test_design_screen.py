@@ -11,7 +11,7 @@ from screen_text import assert_golden, screen_text
 from test_home_screen import SIZES, settle
 
 from engine.experiment import Draft, reads
-from tui.app import Deck
+from tui.deck.app import Deck
 from tui.design_rows import PARTS, layer_rows, part_of, part_rows, totals
 from tui.explanations import Selection, explanation
 from tui.screens.design import DesignScreen

@@ -15,8 +15,8 @@ from textual.widgets import Input
 
 from engine.editing.text import set_value, value_at
 from engine.experiment import preset_text, read, reads
-from tui.app import Deck
-from tui.producer import Producer
+from tui.deck.app import Deck
+from tui.deck.producer import Producer
 from tui.screens.design import DesignScreen
 from tui.screens.picker import PickerScreen
 from tui.screens.quit import QuitScreen

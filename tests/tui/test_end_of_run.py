@@ -15,9 +15,9 @@ from test_app import play
 from test_home_screen import SIZES, settle
 from textual.pilot import Pilot
 
-from engine.training.commands import Simple
-from engine.training.events import Finished, Reason, RunStarted, Step
-from tui.app import Deck
+from engine.protocol.commands import Simple
+from engine.protocol.events import Finished, Reason, RunStarted, Step
+from tui.deck.app import Deck
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
 from tui.screens.quit import QuitScreen

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from engine.experiment import reads
-from tui.app import Deck
+from tui.deck.app import Deck
 from tui.screens.design import DesignScreen
 from tui.screens.picker import PickerScreen
 from tui.screens.train import TrainScreen

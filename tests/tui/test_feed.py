@@ -6,8 +6,8 @@ import time
 import pytest
 from fake_run import LR, STEPS_PER_EPOCH, FakeRun, planned_lr, run_started, script
 
-from engine.training.commands import SetLR, Simple
-from engine.training.events import CommandDone, Device, Epoch, Event, Finished, Log, Reason, RunStarted, Step
+from engine.protocol.commands import SetLR, Simple
+from engine.protocol.events import CommandDone, Device, Epoch, Event, Finished, Log, Reason, RunStarted, Step
 from tui.feed import Feed
 
 

@@ -10,7 +10,7 @@ from fake_run import FakeRun, run_started
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.training.events import Epoch, Event, Finished, Reason, Step
+from engine.protocol.events import Epoch, Event, Finished, Reason, Step
 from tui.feed import Feed
 
 EXAMPLES = 1000 if os.environ.get("TORCHDECK_THOROUGH") else 60

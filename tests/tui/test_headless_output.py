@@ -9,7 +9,7 @@ import time
 import pytest
 from fake_run import START, FakeRun, run_started
 
-from engine.training.events import CommandDone, Device, Epoch, Step
+from engine.protocol.events import CommandDone, Device, Epoch, Step
 from tui import patient_output
 from tui.feed import Feed
 from tui.headless_output import Lines, Progress

@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 
 from engine.experiment import Preset
 from engine.runs import RunSummary
-from tui.app import Deck
+from tui.deck.app import Deck
+from tui.deck.producer import Producer
 from tui.home_rows import preset_panel, preset_rows, run_panel, run_rows
-from tui.producer import Producer
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
 

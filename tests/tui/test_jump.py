@@ -11,7 +11,7 @@ from test_app import Act, on_design, on_home, play, train
 from test_home_screen import SIZES, settle
 from textual.pilot import Pilot
 
-from tui.app import Deck
+from tui.deck.app import Deck
 from tui.screens.help import HelpScreen
 from tui.screens.jump import JumpScreen, frame, jump_places
 
@@ -19,7 +19,7 @@ PLACES: dict[str, Act] = {"home": on_home, "design": on_design, "train": train}
 
 
 def end_runs(producer: FakeProducer) -> None:
-    from engine.training.events import Reason
+    from engine.protocol.events import Reason
 
     for run in producer.started:
         run.end(Reason.COMPLETED, "Trained.")

@@ -14,11 +14,11 @@ from test_app import play, train
 from test_home_screen import settle
 from textual.pilot import Pilot
 
-from tui.app import Deck
-from tui.keymap import Named, checked, declared, is_key, normal
+from tui.deck.app import Deck
+from tui.deck.keymap import Named, checked, declared, is_key, normal
+from tui.deck.settings import Settings
 from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
-from tui.settings import Settings
 
 TUI = Path(__file__).parents[2] / "tui"
 

@@ -19,8 +19,8 @@ import warm_torchdeck
 from real_terminal import LEFT_SCREEN, Terminal
 
 from engine import Session, check, read
+from engine.protocol.commands import Command, SetLR, Simple
 from engine.runs import summarize
-from engine.training.commands import Command, SetLR, Simple
 from tui.launch import HANDING_OVER
 
 PROGRAM = Path(__file__).parent / "torchdeck_program.py"

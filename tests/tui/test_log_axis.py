@@ -7,7 +7,7 @@ from fake_run import FakeRun, run_started, script
 from test_train_screen import TrainApp, deck, drawn
 from textual.pilot import Pilot
 
-from engine.training.events import Epoch, Event, Step
+from engine.protocol.events import Epoch, Event, Step
 
 LEFT_OUT = "values ≤ 0 left out"
 

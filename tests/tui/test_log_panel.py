@@ -8,7 +8,7 @@ from test_train_screen import TrainApp, deck, drawn
 from textual.events import MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 
-from engine.training.events import Log
+from engine.protocol.events import Log
 from tui.widgets.log import LogPanel
 
 

@@ -12,12 +12,12 @@ from test_app import on_design, on_home, play, train
 from test_home_screen import settle
 from textual.pilot import Pilot
 
-from engine.training.events import Reason
-from tui.app import Deck
-from tui.memory import MOST_DOCUMENTS, Memory
+from engine.protocol.events import Reason
+from tui.deck.app import Deck
+from tui.deck.memory import MOST_DOCUMENTS, Memory
+from tui.deck.settings import Settings
 from tui.screens.design import DesignScreen
 from tui.screens.train import TrainScreen
-from tui.settings import Settings
 
 
 def test_what_one_deck_writes_the_next_one_reads(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from test_home_screen import settle
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from engine.training.events import Reason
-from tui.app import Deck
+from engine.protocol.events import Reason
+from tui.deck.app import Deck
 from tui.screens.design import DesignScreen
 from tui.screens.jump import jump_places
 

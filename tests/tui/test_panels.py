@@ -11,7 +11,7 @@ from test_home_screen import SIZES, settle
 
 from engine.editing.text import set_value
 from engine.experiment import preset_text, reads
-from tui.app import Deck
+from tui.deck.app import Deck
 from tui.design_rows import PARTS
 from tui.screens.design import DesignScreen
 

@@ -19,9 +19,9 @@ from engine.experiment import Draft, read
 from engine.plan import Plan, check
 from engine.precision_choices import PrecisionChoice
 from engine.training.planned_rates import PlannedRates
+from tui.deck.producer import Producer
 from tui.design_rows import PARTS
 from tui.pictures import Findings, Look, look, picture
-from tui.producer import Producer
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 60
 

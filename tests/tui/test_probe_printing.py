@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from engine.experiment import Refused
 from engine.probes.records import Record
-from tui import producer
 from tui.cli import app
+from tui.deck import producer
 
 
 def probe(*arguments: str) -> Result:

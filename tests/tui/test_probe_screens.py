@@ -19,10 +19,10 @@ from textual.pilot import Pilot
 from engine.experiment import Mistake, Refused
 from engine.plan import check
 from engine.probes.records import RateStep, Record
-from engine.training.events import Epoch
-from tui.app import Deck
+from engine.protocol.events import Epoch
+from tui.deck.app import Deck
+from tui.deck.producer import Producer
 from tui.probe_thread import ProbeThread, Stop
-from tui.producer import Producer
 from tui.screens.design import DesignScreen
 from tui.screens.gradient_check import GradientCheckScreen
 from tui.screens.help import HelpScreen

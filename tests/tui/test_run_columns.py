@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from engine.protocol.events import Finished, Reason
 from engine.runs import RunDirectory, RunSummary, differences
-from engine.training.events import Finished, Reason
 from tui.fitted_columns import Column, fitted
 from tui.home_rows import run_rows
 from tui.printing.runs import runs_as_text

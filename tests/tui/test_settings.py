@@ -15,11 +15,11 @@ from test_home_screen import settle
 from textual.pilot import Pilot
 from typer.testing import CliRunner
 
-from engine.training.events import Reason
-from tui.app import Deck
+from engine.protocol.events import Reason
 from tui.cli import _runs_dir, app
+from tui.deck.app import Deck
+from tui.deck.settings import Settings, read_settings, settings_file
 from tui.printing.settings import file_to_edit
-from tui.settings import Settings, read_settings, settings_file
 
 
 @pytest.fixture
@@ -175,6 +175,6 @@ def test_plots_are_drawn_no_more_often_than_was_set(tmp_path: Path) -> None:
 
 
 def test_the_settings_load_no_torch_and_help_loads_no_settings() -> None:
-    code = "import sys, tui.cli; assert 'tui.settings' not in sys.modules; import tui.printing.settings; "
+    code = "import sys, tui.cli; assert 'tui.deck.settings' not in sys.modules; import tui.printing.settings; "
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -12,13 +12,13 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 
-from engine.training.commands import SetLR, Simple
-from engine.training.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
+from engine.protocol.commands import SetLR, Simple
+from engine.protocol.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
+from tui.deck.themes import DARK, VARIABLES
 from tui.feed import Source
 from tui.frame_budget import FrameBudget
 from tui.screens.stop import StopScreen
 from tui.screens.train import TrainScreen
-from tui.themes import DARK, VARIABLES
 from tui.widgets.footer import Footer
 from tui.widgets.panel import RowWidget
 from tui.widgets.plot import Marker

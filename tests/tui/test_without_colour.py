@@ -11,8 +11,8 @@ from test_home_screen import settle
 
 from engine.editing.text import set_value
 from engine.experiment import preset_text, reads
-from tui.app import Deck
-from tui.producer import Producer
+from tui.deck.app import Deck
+from tui.deck.producer import Producer
 from tui.screens.design import DesignScreen
 
 TEXT = set_value(preset_text("resnet-digits"), "optimizer.lr", 5.0)  # a warning

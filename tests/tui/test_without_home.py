@@ -23,12 +23,12 @@ from engine.experiment.document import Data
 from engine.model.pretrained import Wanted, fetch, wanted
 from engine.runs import runs_dir
 from engine.user_folders import NO_HOME, cache_folder, config_folder, expanded, home, home_problem, state_folder
-from tui.app import Deck
-from tui.memory import Memory, memory_file
+from tui.deck.app import Deck
+from tui.deck.memory import Memory, memory_file
+from tui.deck.settings import read_settings, settings_file
 from tui.screens.ask import AskScreen
 from tui.screens.design import DesignScreen
 from tui.screens.picker import PickerScreen
-from tui.settings import read_settings, settings_file
 from tui.terminal import open_log
 from tui.unsaved import RecentFiles, UnsavedFiles
 

@@ -7,9 +7,9 @@ import time
 
 from fake_run import FakeRun, script
 
+from tui.deck.themes import DARK, VARIABLES
 from tui.meter import MeteredApp
 from tui.screens.train import TrainScreen
-from tui.themes import DARK, VARIABLES
 
 
 class TrainProgram(MeteredApp):

@@ -23,7 +23,15 @@ sys.path.append(str(Path(__file__).parents[1]))
 from warm_torchdeck import end_as, serve
 
 KEPT_S = 60
-IMPORTED = ("textual.app", "textual.widgets", "tui.app", "tui.launch", "tui.screens.train", "fake_producer", "fake_run")
+IMPORTED = (
+    "textual.app",
+    "textual.widgets",
+    "tui.deck.app",
+    "tui.launch",
+    "tui.screens.train",
+    "fake_producer",
+    "fake_run",
+)
 
 
 def begun(request: dict[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
+from tui.deck.themes import DARK, LIGHT
 from tui.design_rows import MUTED
 from tui.printing.text import plain, wrapped
 from tui.terminal_kind import terminal_kind
-from tui.themes import DARK, LIGHT
 from tui.widgets.plot import Marker, Row
 
 LEAST_PLOT = 4

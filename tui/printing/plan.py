@@ -14,9 +14,9 @@ from tui.printing.text import columns
 from tui.quantities import scaled_text, shape_text
 
 if TYPE_CHECKING:
-    from engine.group_plans import GroupPlan
     from engine.model.init_statistics import WeightStatistics
     from engine.plan import Plan
+    from engine.plan.groups import GroupPlan
 
 
 def plan_as_text(plan: Plan) -> str:

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from engine.experiment import Draft, dumps
+from engine.protocol.events import Epoch
 from engine.runs import Follower, RunSummary, differences, experiment_of, list_runs, summarize
 from engine.runs.command_line import command_on
-from engine.training.events import Epoch
 from tui.fitted_columns import Column, fitted, natural_width
 from tui.printing.text import columns, json_line, plain
 from tui.quantities import number_text, span_text

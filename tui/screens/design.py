@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from engine.experiment import Mistake
     from engine.plan import Plan
     from engine.probes import RateFound
-    from tui.app import Deck
+    from tui.deck.app import Deck
 
 
 class DesignScreen(LayerEditing):

@@ -37,8 +37,8 @@ from tui.widgets.header import DeckHeader
 
 if TYPE_CHECKING:
     from engine.editing.form import Field
-    from tui.app import Deck
-    from tui.design import Design
+    from tui.deck.app import Deck
+    from tui.deck.design import Design
 
 TALL = 30
 """Terminal rows from which a part shows more than its value."""

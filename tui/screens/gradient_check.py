@@ -12,8 +12,8 @@ from textual.widgets import OptionList
 
 from engine.probes.records import GradientsChecked, LayerChecked, Record
 from tui.columns import Column, table
+from tui.deck.producer import ProbeKind
 from tui.printing.probes import MARKS, checked_text
-from tui.producer import ProbeKind
 from tui.screens.probe import ProbeScreen
 from tui.widgets.row_list import RowList
 

@@ -21,7 +21,7 @@ from tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from engine.runs import RunSummary
-    from tui.app import Deck
+    from tui.deck.app import Deck
 
 
 class PresetList(RowList):

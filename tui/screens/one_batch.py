@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from engine.catalog.losses import OF_CLASSES
 from engine.probes.records import BatchDone, BatchStep, Record
-from tui.producer import ProbeKind
+from tui.deck.producer import ProbeKind
 from tui.screens.probe import ProbeScreen
 from tui.widgets.probe_plots import BatchPlot
 

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.probes.records import Record
-from tui.producer import ProbeKind, Producer
+from tui.deck.producer import ProbeKind, Producer
 from tui.terminal_kind import terminal_kind
 from tui.widgets.footer import Footer
 from tui.widgets.panel import Panel

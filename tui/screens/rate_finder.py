@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.probes.records import RateFound, RateStep, Record
-from tui.producer import ProbeKind
+from tui.deck.producer import ProbeKind
+from tui.quantities import rate_text
 from tui.screens.probe import ProbeScreen
-from tui.widgets.curves import rate_text
 from tui.widgets.probe_plots import RatePlot
 
 

@@ -13,15 +13,15 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.training.commands import Command, SetLR, Simple
+from engine.protocol.commands import Command, SetLR, Simple
 from tui.beginning import Beginning
+from tui.deck.memory import Memory
+from tui.deck.settings import Settings
 from tui.feed import SMOOTHINGS, Feed, RunView, Source
 from tui.frame_budget import FrameBudget
-from tui.memory import Memory
 from tui.meter import MeteredApp
 from tui.quantities import span_text
 from tui.screens.stop import StopScreen
-from tui.settings import Settings
 from tui.terminal_kind import terminal_kind
 from tui.widgets.curves import CurvePanel, LossPanel, MetricPanel, PlotOptions, RatePanel
 from tui.widgets.device import DevicePanel
@@ -33,8 +33,8 @@ from tui.widgets.plot import Marker
 from tui.widgets.status import Ending, StatusLine
 
 if TYPE_CHECKING:
-    from tui.design import Design
-    from tui.run_controller import RunController
+    from tui.deck.design import Design
+    from tui.deck.run_controller import RunController
 
 PULL_S = 0.25
 """The deck looks at the run this often, and draws it at most as often."""

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from engine.probes.records import BatchDone, BatchStep, RateFound, RateStep
-from tui.quantities import number_text
+from tui.quantities import number_text, rate_text
 from tui.series import Bucket
-from tui.widgets.curves import rate_text
 from tui.widgets.panel import Panel
 from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, canvas_size, draw, sample
 from tui.widgets.scale import Axis, clipped, decade_axis, step_axis, value_axis

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rich.cells import cell_len
 
+from engine.protocol.events import Reason
 from engine.runs.command_line import command_anew, command_on
-from engine.training.events import Reason
 from tui.feed import RunView
 from tui.quantities import number_text, span_text
 from tui.widgets.panel import RowWidget, first_that_fits

@@ -20,8 +20,9 @@ from engine.data.tables.column_forms import Form, form_mistakes, number_form, re
 from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, of_no_use
 from engine.data.tables.encoders import written
 from engine.data.tables.fitting import check_numbers
+from engine.data.tables.line_faults import NAMED
 from engine.data.tables.missing import counted, texts_read_as_missing, values_advice
-from engine.data.tables.reading import NAMED, Table, read, unknown_columns
+from engine.data.tables.reading import Table, read, unknown_columns
 from engine.data.tables.rows import Faults, Rows
 from engine.data.units import Units
 from engine.experiment.mistakes import Mistake, Refused, collected

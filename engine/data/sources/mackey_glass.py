@@ -166,5 +166,5 @@ def _mean_and_std(values: list[float]) -> tuple[float, float]:
 def _round_up(value: float) -> int:
     """To two digits, as a person would."""
     digits = len(str(int(value))) - 2
-    unit = 10 ** max(0, digits)
+    unit: int = 10 ** max(0, digits)
     return (int(value) // unit + 1) * unit

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.data.tables.column_forms import Kind
-from engine.data.tables.reading import NAMED, Table, read, unknown_columns
+from engine.data.tables.line_faults import NAMED
+from engine.data.tables.reading import Table, read, unknown_columns
 from engine.data.tables.row_numbers import row_numbers
 from engine.experiment.mistakes import Mistake, Refused, collected, nearest
 

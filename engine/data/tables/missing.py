@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from engine.data.tables.columns import Bools
-from engine.data.tables.reading import NAMED
+from engine.data.tables.line_faults import NAMED
 from engine.data.tables.rows import Rows, short
 from engine.experiment.mistakes import Mistake
 

@@ -10,7 +10,8 @@ import polars as pl
 
 from engine.data.splits import Indices
 from engine.data.tables.columns import Bools
-from engine.data.tables.reading import NAMED, Table
+from engine.data.tables.line_faults import NAMED
+from engine.data.tables.reading import Table
 from engine.experiment.mistakes import Mistake, Refused
 
 

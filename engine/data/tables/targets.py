@@ -30,7 +30,7 @@ from engine.data.tables.columns import (
 )
 from engine.data.tables.finding_notation import Found, find
 from engine.data.tables.fitting import check_numbers
-from engine.data.tables.reading import NAMED
+from engine.data.tables.line_faults import NAMED
 from engine.data.tables.rows import Faults, short
 from engine.experiment.mistakes import Mistake, Refused
 

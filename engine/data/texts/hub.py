@@ -5,6 +5,7 @@ https://huggingface.co/docs/datasets. Nothing that comes with a data set is run.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,7 @@ def _opened(path: str, config: str | None, train_split: str) -> Mapping[str, Any
     # What it would print stands in the middle of a screen.
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    hub_logging.set_verbosity(hub_logging.CRITICAL)
+    hub_logging.set_verbosity(logging.CRITICAL)
     folder = expanded(path)
     progress(f"Loading {path}", 0)
     try:

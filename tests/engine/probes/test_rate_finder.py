@@ -13,7 +13,7 @@ from engine.experiment import Refused, read, reads
 from engine.plan import check
 from engine.probes import RateFound, RateStep, find_rate
 from engine.probes.rate_finder import suggestion
-from engine.training.events import Epoch
+from engine.protocol.events import Epoch
 from engine.training.session import Session
 
 CNN = """

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.experiment.mistakes import Refused
+from engine.protocol.commands import Command, SetLR, Simple
 from engine.runs import Follower, RejectedLine, RunDirectory
 from engine.runs.commands import CommandReader
-from engine.training.commands import Command, SetLR, Simple
 
 STOP, PAUSE = Simple(command="stop"), Simple(command="pause")
 
@@ -197,7 +197,7 @@ def test_viewers_in_several_processes_never_mix_their_lines(run: RunDirectory) -
         import sys
         from pathlib import Path
         from engine.runs import Follower
-        from engine.training.commands import SetLR
+        from engine.protocol.commands import SetLR
         for number in range(1, 301):
             Follower(Path(sys.argv[1])).send(SetLR(value=int(sys.argv[2]) * 1000 + number))
     """

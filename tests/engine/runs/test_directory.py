@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from engine.experiment.mistakes import Refused
+from engine.protocol.events import Device, Event, Log, Step, event_from_json
 from engine.runs import Follower, RunDirectory, runs_dir
 from engine.runs.directory import read_environment
-from engine.training.events import Device, Event, Log, Step, event_from_json
 
 
 def log(text: str) -> Log:
@@ -192,7 +192,7 @@ def test_a_full_disk_tears_no_line_and_loses_no_event_that_matters(tmp_path: Pat
         import json, resource, sys
         from pathlib import Path
         from engine.runs import RunDirectory
-        from engine.training.events import Log
+        from engine.protocol.events import Log
         for full in range(3_000, 3_130):  # Wherever in a line the disk is full.
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
             run = RunDirectory.create(Path(sys.argv[1]), "x", "", {})

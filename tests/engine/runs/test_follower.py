@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.protocol.events import Event, Log
 from engine.runs import Follower
-from engine.training.events import Event, Log
 
 
 def lines(*texts: str) -> bytes:

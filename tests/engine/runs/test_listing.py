@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from engine.experiment.mistakes import Refused
+from engine.protocol.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
 from engine.runs import RunDirectory, find_run, list_runs, summarize
 from engine.runs.resumes import Resume, record_resume
-from engine.training.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
 
 
 def started(run: RunDirectory, monitor: str | None = None, epochs: int = 30, **named: Any) -> RunStarted:
@@ -139,7 +139,7 @@ def test_a_run_whose_process_was_killed_is_stale(tmp_path: Path) -> None:
         import sys, time
         from pathlib import Path
         from engine.runs import RunDirectory
-        from engine.training.events import Log
+        from engine.protocol.events import Log
         run = RunDirectory.create(Path(sys.argv[1]), "x", "", {})
         run.append(Log(message="hello"))
         print("ready", flush=True)

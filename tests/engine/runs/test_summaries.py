@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.protocol.events import Finished, Reason, Step
 from engine.runs import RunDirectory, list_runs, summarize
 from engine.runs.summaries import SUMMARIES
-from engine.training.events import Finished, Reason, Step
 
 RUNS = 40
 

@@ -11,8 +11,8 @@ from engine.catalog.losses import ONE_OUTPUT
 from engine.data import load_data
 from engine.experiment import reads
 from engine.plan import check
+from engine.protocol.events import Epoch, Reason
 from engine.training.assemble import assemble
-from engine.training.events import Epoch, Reason
 
 BEFORE = {"NLLLoss": ["LogSoftmax"], "BCELoss": ["Sigmoid"]}
 SETTINGS = {"LBFGS": 'line_search_fn = "strong_wolfe"'}

@@ -9,7 +9,7 @@ from torch import nn
 from engine.data import baselines_of, load_data
 from engine.experiment import Refused, reads
 from engine.plan import check
-from engine.training.events import Epoch, Log
+from engine.protocol.events import Epoch, Log
 from engine.training.order import epoch_order
 from engine.training.session import Session
 

@@ -9,8 +9,8 @@ from torch import nn
 from engine.data import load_data
 from engine.experiment import reads
 from engine.plan import check
+from engine.protocol.events import Epoch
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
-from engine.training.events import Epoch
 from engine.training.order import epoch_order
 from engine.training.session import Session
 

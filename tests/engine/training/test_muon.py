@@ -11,8 +11,8 @@ from engine.experiment import dumps, read, reads
 from engine.model import build
 from engine.model.hidden import hidden_matrices
 from engine.plan import check
+from engine.protocol.events import Epoch
 from engine.training.assemble import assemble
-from engine.training.events import Epoch
 from engine.training.order import epoch_order
 from engine.training.precision import MixedPrecision
 from engine.training.session import Session

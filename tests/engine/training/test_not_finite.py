@@ -8,10 +8,10 @@ import torch
 from engine.data import load_data
 from engine.experiment import reads
 from engine.plan import check
+from engine.protocol.commands import SetLR
+from engine.protocol.events import Epoch, Log, Reason
 from engine.training.assemble import assemble
 from engine.training.checkpoint import checkpoints_in, load_checkpoint
-from engine.training.commands import SetLR
-from engine.training.events import Epoch, Log, Reason
 from engine.training.finite import Guard
 from engine.training.session import Session
 

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from engine.data import load_data
 from engine.experiment import Data, Refused, read
 from engine.plan import check
+from engine.protocol.events import Epoch, Log, Reason
 from engine.training import placement
 from engine.training.batches import Batches
-from engine.training.events import Epoch, Log, Reason
 from engine.training.loader import CannotRead, Loader
 from engine.training.placement import place, resolve_workers
 from engine.training.session import Session

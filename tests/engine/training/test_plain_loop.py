@@ -9,7 +9,7 @@ from torch import nn
 from engine.data import load_data
 from engine.experiment import reads
 from engine.plan import check
-from engine.training.events import Epoch
+from engine.protocol.events import Epoch
 from engine.training.session import Session
 
 CNN = """

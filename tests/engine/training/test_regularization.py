@@ -10,9 +10,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from engine.data import load_data
 from engine.experiment import Regularization, reads
 from engine.plan import check
+from engine.protocol.events import Epoch, Reason
 from engine.training.batches import Batch
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
-from engine.training.events import Epoch, Reason
 from engine.training.mixing import Mixing
 from engine.training.order import epoch_order
 from engine.training.session import Session

@@ -9,9 +9,9 @@ import torch
 
 from engine.experiment import read
 from engine.plan import check
+from engine.protocol.commands import SetLR, Simple
+from engine.protocol.events import CommandDone, Epoch, Log, Reason, RunStarted, Step
 from engine.runs import summarize
-from engine.training.commands import SetLR, Simple
-from engine.training.events import CommandDone, Epoch, Log, Reason, RunStarted, Step
 from engine.training.session import Session
 
 QUICK = ("training.epochs=2", "training.threads=1", "training.early_stopping=false")

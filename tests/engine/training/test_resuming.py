@@ -8,8 +8,8 @@ import torch
 
 from engine.experiment import Refused, load, read
 from engine.plan import check
+from engine.protocol.events import Epoch, Log, Reason, RunStarted
 from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
-from engine.training.events import Epoch, Log, Reason, RunStarted
 from engine.training.session import Session
 
 SMALL = ["training.threads=1", "scheduler=none", "data.batch_size=256"]

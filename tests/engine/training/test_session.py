@@ -11,10 +11,10 @@ import torch
 
 from engine.experiment import Refused, load, read, reads
 from engine.plan import check
+from engine.protocol.commands import SetLR, Simple
+from engine.protocol.events import Checkpoint, CommandDone, Device, Epoch, Finished, Log, Reason, RunStarted, Step
 from engine.runs import Follower
 from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
-from engine.training.commands import SetLR, Simple
-from engine.training.events import Checkpoint, CommandDone, Device, Epoch, Finished, Log, Reason, RunStarted, Step
 from engine.training.session import Session
 
 QUICK = ["training.epochs=3", "training.threads=1"]

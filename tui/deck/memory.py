@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tui.design import write_aside
+from tui.deck.design import write_aside
 from tui.state import state_dir
 
 MOST_DOCUMENTS = 100

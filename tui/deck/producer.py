@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from engine.experiment import Draft, Mistake, Preset, Refused, presets, read
 from engine.probes.records import Record
-from engine.training.commands import Command, Hold
-from engine.training.events import Event, Finished
+from engine.protocol.commands import Command, Hold
+from engine.protocol.events import Event, Finished
 from tui.explanations import Explained
 from tui.picking import Item
 from tui.probe_thread import Probe, ProbeThread, Records, Stop

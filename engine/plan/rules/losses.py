@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.losses import NUMBERS
-from engine.checks.subject import Subject, check
 from engine.experiment.mistakes import Mistake, append, drop
 from engine.experiment.tree import Place, backwards
+from engine.plan.rules.subject import Subject, check
 
 _BEFORE_LOSS = {"NLLLoss": ("LogSoftmax", "CrossEntropyLoss"), "BCELoss": ("Sigmoid", "BCEWithLogitsLoss")}
 """Losses of probabilities, the layer that makes them, and the loss that is both."""

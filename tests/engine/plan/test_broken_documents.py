@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.checks.subject import registered
 from engine.editing.remedies import remedied
 from engine.experiment import preset_names, read, reads
 from engine.plan import check
+from engine.plan.rules.subject import registered
 
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.toml"))
 

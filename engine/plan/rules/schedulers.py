@@ -7,9 +7,9 @@ from typing import TypeGuard
 
 from engine.catalog.bind import moves_of
 from engine.catalog.schedulers import default_interval
-from engine.checks.subject import Subject, check, epochs_text, number
 from engine.experiment.document import Scheduler
 from engine.experiment.mistakes import Mistake, put, value_text
+from engine.plan.rules.subject import Subject, check, epochs_text, number
 
 
 def run_of(subject: Subject, scheduler: Scheduler) -> tuple[int, str]:

@@ -8,10 +8,10 @@ from engine.catalog import catalog
 from engine.catalog.choices import completed
 from engine.catalog.optimizers import HIDDEN_ONLY
 from engine.catalog.schedulers import EVERY_STEP, rate_field
-from engine.checks.subject import Subject, check, number
 from engine.experiment.document import Choice, Training
 from engine.experiment.mistakes import Mistake, drop, put, value_text
 from engine.experiment.tree import walk
+from engine.plan.rules.subject import Subject, check, number
 
 _CYCLED = {"OneCycleLR": (0.85, 0.95), "CyclicLR": (0.8, 0.9)}
 """Between which values these schedulers move the momentum, if the document does not say."""

@@ -20,25 +20,25 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from engine.experiment import Draft, is_file
-from engine.training.commands import Hold
+from engine.protocol.commands import Hold
 from engine.user_folders import home
-from tui.background import Background
-from tui.design import Design
-from tui.documents import Documents
-from tui.keymap import checked
-from tui.leaving import Leaving
-from tui.memory import Memory
+from tui.deck.background import Background
+from tui.deck.design import Design
+from tui.deck.documents import Documents
+from tui.deck.keymap import checked
+from tui.deck.leaving import Leaving
+from tui.deck.memory import Memory
+from tui.deck.producer import Producer, Run
+from tui.deck.run_controller import RunController
+from tui.deck.settings import Settings, settings_file
+from tui.deck.themes import THEMES, VARIABLES, theme_name
 from tui.pasting import PastingApp
-from tui.producer import Producer, Run
-from tui.run_controller import RunController
 from tui.screens.design import DesignScreen
 from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
 from tui.screens.jump import JumpScreen, jump_places
 from tui.screens.picture import PictureScreen
 from tui.screens.quit import QuitScreen
-from tui.settings import Settings, settings_file
-from tui.themes import THEMES, VARIABLES, theme_name
 
 if TYPE_CHECKING:
     from engine.plan import Plan

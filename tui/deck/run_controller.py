@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.experiment import Refused
-from engine.training.commands import Hold, Simple
-from engine.training.events import Finished, Reason
-from tui.background import Background, GivenUp
+from engine.protocol.commands import Hold, Simple
+from engine.protocol.events import Finished, Reason
 from tui.beginning import CHECKING, LOADING_TORCH, STARTING, Beginning
-from tui.design import Design
+from tui.deck.background import Background, GivenUp
+from tui.deck.design import Design
 from tui.run_status import STATUS
 
 if TYPE_CHECKING:
     from engine.plan import Plan
-    from tui.app import Deck
+    from tui.deck.app import Deck
+    from tui.deck.producer import Run
     from tui.feed import Source
-    from tui.producer import Run
     from tui.screens.train import TrainScreen
 
 SAID_S = 15.0

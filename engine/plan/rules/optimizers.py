@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.catalog.schedulers import rate_field
-from engine.checks.subject import Subject, check, number
 from engine.experiment.document import Choice
 from engine.experiment.mistakes import Mistake, drop, put, value_text
+from engine.plan.rules.subject import Subject, check, number
 
 _USUAL_LR = {
     "SGD": (1e-5, 2.0),

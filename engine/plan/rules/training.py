@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.catalog.metrics import goal, monitors
-from engine.checks.subject import Subject, check
 from engine.experiment.mistakes import Mistake, drop, put, value_text
 from engine.experiment.tree import walk
+from engine.plan.rules.subject import Subject, check
 
 _AT_MOST_1 = ("accuracy", "f1")
 

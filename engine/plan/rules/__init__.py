@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.checks import counting, data, layers, losses, no_effect, optimizers, schedulers, training
-from engine.checks.subject import Subject, every_mistake
+from engine.plan.rules import counting, data, layers, losses, no_effect, optimizers, schedulers, training
+from engine.plan.rules.subject import Subject, every_mistake
 
 __all__ = [
     "Subject",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.training.commands import Simple
+from engine.protocol.commands import Simple
 from tui.screens.quit import DISCARD, GO_ON, OF_A_RUN, OF_CHANGES, SAVE, STAY, STOP, QuitScreen
 
 if TYPE_CHECKING:
-    from tui.app import Deck
+    from tui.deck.app import Deck
 
 LOOK_AGAIN_S = 0.1
 

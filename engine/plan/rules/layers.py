@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any, Literal
 
-from engine.checks.subject import Subject, check, number
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, drop, put
 from engine.experiment.tree import Place, by_path, walk
 from engine.model.signal import OVER_CHANNELS, Signal
+from engine.plan.rules.subject import Subject, check, number
 from engine.training.batches import VALIDATION_BATCHES
 
 _ACTIVATIONS = frozenset(

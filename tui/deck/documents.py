@@ -18,7 +18,7 @@ from engine.editing.command_line import train_command
 from engine.editing.layers import EMPTY
 from engine.experiment import preset_names, preset_text, reads
 from engine.user_folders import expanded, home_problem
-from tui.design import Design
+from tui.deck.design import Design
 from tui.picking import Item
 from tui.quantities import ago_text
 from tui.screens.ask import AskScreen
@@ -28,7 +28,7 @@ from tui.screens.quit import ANOTHER, OF_A_FILE, REPLACE, QuitScreen
 from tui.unsaved import Leftover, RecentFiles, UnsavedFiles
 
 if TYPE_CHECKING:
-    from tui.app import Deck
+    from tui.deck.app import Deck
 
 
 class Documents:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from engine.catalog.losses import IGNORES_NONE, OF_CLASSES
-from engine.checks.subject import Subject, check, number
 from engine.data import load_data, to_download
 from engine.experiment.document import Choice
 from engine.experiment.mistakes import Mistake, Refused, value_text
+from engine.plan.rules.subject import Subject, check, number
 
 _NAMED = 3
 

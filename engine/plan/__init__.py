@@ -25,7 +25,6 @@ from engine.catalog.suitability import (
     scheduler_mistakes,
     state_numbers,
 )
-from engine.checks import Subject, every_mistake
 from engine.data import to_download, with_defaults
 from engine.data.class_order import NOTHING, Recorded
 from engine.data.description import Description
@@ -35,13 +34,14 @@ from engine.experiment.document import Choice, Data, Experiment, Layer, Model, O
 from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake, Refused
 from engine.experiment.tree import walk
-from engine.group_plans import GroupPlan, group_plans, hidden_mistakes
 from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.init_mistakes import init_mistakes
 from engine.model.pretrained import wanted
 from engine.model.signal import Signal
 from engine.model.trace import Traced
 from engine.model.trace_tree import everything, trace
+from engine.plan.groups import GroupPlan, group_plans, hidden_mistakes
+from engine.plan.rules import Subject, every_mistake
 from engine.training.planned_rates import PlannedRates, with_rate_of_group
 from engine.training.threads import single_threaded
 

@@ -38,7 +38,7 @@ def declared() -> list[Named]:
     for package in ("tui.screens", "tui.widgets"):
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
             importlib.import_module(f"{package}.{module.name}")
-    importlib.import_module("tui.app")
+    importlib.import_module("tui.deck.app")
     return [
         Named(owner, binding)
         for owner in sorted(set(_below(DOMNode)), key=lambda owner: (owner.__module__, owner.__qualname__))
