@@ -16,7 +16,7 @@ from engine.catalog.dynamo import spare_dynamo
 from engine.catalog.losses import IGNORES_NONE
 from engine.catalog.metrics import goal
 from engine.catalog.optimizers import FUSED
-from engine.catalog.schedulers import COMPOSITES, COUNTED, count, default_interval
+from engine.catalog.schedulers import COMPOSITES, COUNTED, count, moves_by_step, warmup_steps
 from engine.catalog.value_types import as_tuples
 from engine.experiment.document import Choice, Scheduler
 
@@ -25,7 +25,6 @@ __all__ = [
     "build_loss",
     "build_optimizer",
     "build_scheduler",
-    "default_interval",
     "torch_arguments",
 ]
 
@@ -126,7 +125,7 @@ def build_optimizer(choice: Choice, parameters: Iterable[Any], *, fused: bool) -
 def build_scheduler(choice: Scheduler, optimizer: Optimizer, *, epochs: int, steps_per_epoch: int) -> LRScheduler:
     """The scheduler over `optimizer`, with what the run's length and the optimizer's lr tell filled in.
 
-    It is to be moved as `choice.interval` says, or else as `default_interval` does, from the end of the warm-up on: a
+    It is to be moved as `choice.interval` says, or else as its type does, from the end of the warm-up on: a
     schedule that fits the run fits what is left of it then.
     """
     moves = moves_of(choice, epochs=epochs, steps_per_epoch=steps_per_epoch)
@@ -135,9 +134,8 @@ def build_scheduler(choice: Scheduler, optimizer: Optimizer, *, epochs: int, ste
 
 def moves_of(choice: Scheduler, *, epochs: int, steps_per_epoch: int) -> int:
     """How often a scheduler moves in a run of that length, from the end of its warm-up on; at least once."""
-    by_step = (choice.interval or default_interval(choice.type)) == "step"
-    warmup_steps = round(choice.warmup_epochs * steps_per_epoch)
-    return max(1, epochs * steps_per_epoch - warmup_steps if by_step else epochs - warmup_steps // steps_per_epoch)
+    warmup = warmup_steps(choice, steps_per_epoch)
+    return max(1, epochs * steps_per_epoch - warmup if moves_by_step(choice) else epochs - warmup // steps_per_epoch)
 
 
 def parts_of(choice: Choice, moves: int) -> list[tuple[Choice, int]]:

@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Lt
 from pydantic import Field
 
 from engine.catalog.entry import Entry, Parameter
-from engine.experiment.document import Choice
+from engine.experiment.document import Choice, Scheduler
 
 _RUN = "the length of the run"
 _LR = "the optimizer's lr"
@@ -57,6 +57,27 @@ def rate_field(scheduler: Choice | None) -> str:
 def default_interval(type: str) -> Literal["epoch", "step"]:
     """Whether a scheduler of that type moves once an epoch or at every step when the document does not say."""
     return "step" if type in EVERY_STEP else "epoch"
+
+
+def moves_by_step(scheduler: Scheduler) -> bool:
+    """Whether a scheduler moves at every step of the optimizer; if not, it moves once an epoch."""
+    return (scheduler.interval or default_interval(scheduler.type)) == "step"
+
+
+def warmup_steps(scheduler: Scheduler | None, steps_per_epoch: int) -> int:
+    """Steps of the warm-up before a scheduler begins to move; 0 without a scheduler."""
+    return round(scheduler.warmup_epochs * steps_per_epoch) if scheduler is not None else 0
+
+
+def warmup_factor(step: int, steps: int) -> float:
+    """Factor on the learning rate of a step, counted from 0, where the warm-up takes `steps` steps.
+
+    It rises in a straight line and is 1 from the first step after the warm-up on.
+
+    >>> [warmup_factor(step, 3) for step in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    return min(1.0, (step + 1) / (steps + 1)) if steps else 1.0
 
 
 def _scheduler(name: str, summary: str, when: str, **more: Any) -> Entry:

@@ -11,7 +11,7 @@ from engine.data.description import Description
 from engine.experiment.document import Experiment, Optimizer
 from engine.experiment.mistakes import Mistake, put
 from engine.model.network import skeleton
-from engine.training.parameter_groups import groups_of, value_of
+from engine.model.parameter_groups import groups_of, value_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,11 @@ from engine.data import Dataset
 from engine.data.draws import draws_of
 from engine.data.samples import Ragged, Samples, take
 from engine.experiment.document import Data
+from engine.plan.plan import VALIDATION_BATCHES
 from engine.protocol.events import Log
 from engine.training.loader import Loader
 from engine.training.order import order_of
 from engine.training.placement import Placement, place
-
-VALIDATION_BATCHES = 4
-"""A batch of the validation is this many times the size of one of the training: no gradients are kept."""
 
 TIMED_S = 0.05
 """How long it is looked how fast batches alone come."""

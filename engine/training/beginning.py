@@ -7,9 +7,9 @@ from pathlib import Path
 
 from engine.data import Baseline, Dataset
 from engine.plan import Plan
+from engine.plan.planned_rates import corners
 from engine.protocol.events import Log, RunStarted
 from engine.training.loop import Loop
-from engine.training.planned_rates import corners
 
 
 def run_started(plan: Plan, dataset: Dataset, run: Path, resumed_from: Path | None) -> RunStarted:

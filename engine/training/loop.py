@@ -26,10 +26,11 @@ from torch import Tensor, nn
 from engine.catalog.denominators import counted_of, denominator_of, mean_of, sum_of
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.experiment.document import Experiment
+from engine.plan.plan import VALIDATION_BATCHES
 from engine.protocol.commands import Command
 from engine.protocol.events import Epoch, Event, Log, Reason, Step
 from engine.training.averaging import Average, Statistics
-from engine.training.batches import VALIDATION_BATCHES, Batch, Batches
+from engine.training.batches import Batch, Batches
 from engine.training.epoch_losses import Losses
 from engine.training.finite import Guard, NotFinite, all_finite
 from engine.training.finite_samples import samples_not_finite

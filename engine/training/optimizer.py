@@ -15,7 +15,7 @@ from engine.catalog.dynamo import plain_step
 from engine.catalog.optimizers import HIDDEN_ONLY, OTHERS
 from engine.experiment import document
 from engine.experiment.document import Choice
-from engine.training.parameter_groups import groups_of, parameter_groups
+from engine.model.parameter_groups import groups_of, parameter_groups
 
 
 def optimizer_of(choice: document.Optimizer, network: nn.Module, *, fused: bool) -> Optimizer:

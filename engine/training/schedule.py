@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from engine.catalog.bind import build_scheduler, default_interval
-from engine.catalog.schedulers import rate_field
+from engine.catalog.bind import build_scheduler
+from engine.catalog.schedulers import moves_by_step, rate_field, warmup_factor, warmup_steps
 from engine.experiment.document import Scheduler
 
 _NOTHING: Mapping[str, float] = MappingProxyType({})
@@ -35,7 +35,7 @@ class LearningRate:
         """The field of the document that sets the rate."""
         self.epochs = epochs
         self.factor = 1.0
-        self.warmup_steps = round(choice.warmup_epochs * steps_per_epoch) if choice else 0
+        self.warmup_steps = warmup_steps(choice, steps_per_epoch)
         self.steps = 0
         self.moves = 0
         """How often the scheduler has moved."""
@@ -43,7 +43,7 @@ class LearningRate:
         self.by_step = False
         self.monitor: str | None = choice.parameters.get("monitor") if choice else None
         if choice is not None and choice.type != "none":
-            self.by_step = (choice.interval or default_interval(choice.type)) == "step"
+            self.by_step = moves_by_step(choice)
             self.scheduler = build_scheduler(choice, optimizer, epochs=epochs, steps_per_epoch=steps_per_epoch)
         self._scheduled = [group["lr"] for group in optimizer.param_groups]
         self._last: float = self._scheduled[0]
@@ -135,7 +135,7 @@ class LearningRate:
         self._apply()
 
     def _apply(self) -> None:
-        warm = min(1.0, (self.steps + 1) / (self.warmup_steps + 1)) if self.warmup_steps else 1.0
+        warm = warmup_factor(self.steps, self.warmup_steps)
         for group, lr in zip(self.optimizer.param_groups, self._scheduled, strict=True):
             group["lr"] = lr * warm * self.factor
 

@@ -17,8 +17,8 @@ from screen_text import assert_golden
 from engine.devices import DeviceInfo
 from engine.experiment import Draft, read
 from engine.plan import Plan, check
-from engine.precision_choices import PrecisionChoice
-from engine.training.planned_rates import PlannedRates
+from engine.plan.planned_rates import PlannedRates
+from engine.plan.precision_choices import PrecisionChoice
 from tui.deck.producer import Producer
 from tui.design_rows import PARTS
 from tui.pictures import Findings, Look, look, picture

@@ -17,13 +17,13 @@ from tui.picking import Item
 from tui.probe_thread import Probe, ProbeThread, Records, Stop
 
 if TYPE_CHECKING:
-    from engine.catalog.loss_curve import LossCurve
     from engine.data.preview import Preview
     from engine.devices import DeviceInfo
     from engine.editing.form import Field
     from engine.editing.text import Span
     from engine.plan import Plan
-    from engine.precision_choices import PrecisionChoice
+    from engine.plan.loss_curve import LossCurve
+    from engine.plan.precision_choices import PrecisionChoice
     from engine.runs import Follower, RunSummary
     from engine.training.penalties import Penalties
     from engine.training.session import Session
@@ -186,7 +186,7 @@ class Producer:
 
     def loss_curve(self, plan: Plan) -> LossCurve | None:
         """The loss of a plan over what it judges; None while a mistake leaves it open."""
-        from engine.catalog.loss_curve import loss_curve
+        from engine.plan.loss_curve import loss_curve
 
         choice, description = plan.experiment.loss, plan.description
         if description is None or any(m.severity == "error" and m.path.startswith("loss") for m in plan.mistakes):
@@ -210,7 +210,7 @@ class Producer:
 
     def precisions(self, plan: Plan) -> tuple[PrecisionChoice, ...]:
         """What each choice of mixed precision would do where the plan trains."""
-        from engine.precision_choices import precision_choices
+        from engine.plan.precision_choices import precision_choices
 
         return precision_choices(plan.experiment)
 

@@ -17,12 +17,12 @@ from tui.pictures.samples import samples
 from tui.pictures.schedule import schedule
 
 if TYPE_CHECKING:
-    from engine.catalog.loss_curve import LossCurve
     from engine.data.preview import Preview
     from engine.devices import DeviceInfo
     from engine.experiment import Draft
     from engine.plan import Plan
-    from engine.precision_choices import PrecisionChoice
+    from engine.plan.loss_curve import LossCurve
+    from engine.plan.precision_choices import PrecisionChoice
     from engine.training.penalties import Penalties
 
 __all__ = ["NOTHING_YET", "Findings", "Look", "look", "picture"]

@@ -15,7 +15,7 @@ from tui.quantities import scaled_text
 if TYPE_CHECKING:
     from engine.devices import DeviceInfo
     from engine.plan import Plan
-    from engine.precision_choices import PrecisionChoice
+    from engine.plan.precision_choices import PrecisionChoice
 
 
 def devices(

@@ -15,7 +15,7 @@ from tui.widgets.plot import Layer, Mark, Scene, Stroke, canvas_size, draw, samp
 from tui.widgets.scale import Axis, Tick, linear_ticks, nice_step, value_axis
 
 if TYPE_CHECKING:
-    from engine.catalog.loss_curve import LossCurve, LossLine
+    from engine.plan.loss_curve import LossCurve, LossLine
 
 _STYLES: tuple[tuple[str, Stroke, str], ...] = (
     ("first", "solid", "◆"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.catalog.schedulers import warmup_steps
 from engine.experiment import Experiment
 from tui.design_rows import MUTED
 from tui.explanations import LOADING
@@ -46,7 +47,7 @@ def schedule(plan: Plan | None, width: int, height: int, look: Look) -> Content:
         return framed(words(said, width, MUTED), width, height)
     experiment = plan.experiment
     points = max(64, 4 * width)
-    warmup = _warmup_steps(experiment, plan.steps_per_epoch)
+    warmup = warmup_steps(experiment.scheduler, plan.steps_per_epoch)
     lines = [(names, sampled(lr, points, warmup)) for names, lr in _lines(plan)]
     rates = lines[0][1]
     positive = sorted(rate for _, line in lines for _, rate in line if rate > 0)
@@ -110,10 +111,6 @@ def _sampled(rates: Sequence[float], points: int, bend: int) -> tuple[Rate, ...]
     for step in range(low, high + 1):
         found[step] = rates[step]
     return tuple(sorted(found.items()))
-
-
-def _warmup_steps(experiment: Experiment, steps_per_epoch: int) -> int:
-    return round(experiment.scheduler.warmup_epochs * steps_per_epoch) if experiment.scheduler is not None else 0
 
 
 def _title(experiment: Experiment, steps: int, log: bool) -> str:

@@ -10,8 +10,8 @@ from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, drop, put
 from engine.experiment.tree import Place, by_path, walk
 from engine.model.signal import OVER_CHANNELS, Signal
+from engine.plan.plan import VALIDATION_BATCHES
 from engine.plan.rules.subject import Subject, check, number
-from engine.training.batches import VALIDATION_BATCHES
 
 _ACTIVATIONS = frozenset(
     {

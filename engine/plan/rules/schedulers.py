@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from engine.catalog.bind import moves_of
-from engine.catalog.schedulers import default_interval
+from engine.catalog.schedulers import moves_by_step
 from engine.experiment.document import Scheduler
 from engine.experiment.mistakes import Mistake, put, value_text
 from engine.plan.rules.subject import Subject, check, epochs_text, number
@@ -14,10 +14,10 @@ from engine.plan.rules.subject import Subject, check, epochs_text, number
 
 def run_of(subject: Subject, scheduler: Scheduler) -> tuple[int, str]:
     """How often a scheduler moves in the run, and that in words."""
-    if (scheduler.interval or default_interval(scheduler.type)) == "step" and not subject.steps_per_epoch:
+    if moves_by_step(scheduler) and not subject.steps_per_epoch:
         return 0, ""
     count = moves_of(scheduler, epochs=subject.epochs, steps_per_epoch=max(1, subject.steps_per_epoch))
-    if (scheduler.interval or default_interval(scheduler.type)) == "step":
+    if moves_by_step(scheduler):
         return count, f"it moves {count:,} times, once a step"
     after = " after the warm-up" if count < subject.epochs else ""
     return count, f"the run has {epochs_text(count)}{after}"

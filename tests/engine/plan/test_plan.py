@@ -35,7 +35,7 @@ def test_every_preset_can_be_run_and_its_plan_can_be_written_and_read_back(prese
 
 
 def test_the_document_of_the_readme_can_be_run():
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
     text = next(text for text in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "[model]" in text)
     plan = check(reads(text))
     assert plan.ok and not plan.mistakes

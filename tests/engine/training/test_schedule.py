@@ -12,7 +12,7 @@ from engine.catalog import catalog
 from engine.experiment import load, read
 from engine.experiment.document import Choice, Scheduler
 from engine.plan import check
-from engine.training.planned_rates import PlannedRates, corners
+from engine.plan.planned_rates import PlannedRates, corners
 from engine.training.schedule import LearningRate
 
 EPOCHS, STEPS = 6, 4
@@ -185,7 +185,7 @@ def test_the_plan_has_the_rate_of_every_step_and_of_a_very_long_run_too(name, in
         rate.epoch_done()
     assert list(planned) == taken
     assert planned.highest == max(taken)
-    monkeypatch.setattr("engine.training.planned_rates.DRIVEN", 0)
+    monkeypatch.setattr("engine.plan.planned_rates.DRIVEN", 0)
     assert list(PlannedRates(experiment, STEPS)) == pytest.approx(taken, abs=1e-12)
 
 

@@ -11,7 +11,7 @@ from engine.devices import in_hardware
 from engine.experiment import load
 from engine.machine import Gpu, Memory
 from engine.plan import check
-from engine.precision_choices import precision_choices
+from engine.plan.precision_choices import precision_choices
 
 
 def test_every_choice_is_resolved_as_a_plan_resolves_it() -> None:

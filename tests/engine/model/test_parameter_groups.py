@@ -9,9 +9,9 @@ from engine.data import load_data
 from engine.experiment import read
 from engine.experiment.document import Optimizer
 from engine.model import build
+from engine.model.parameter_groups import groups_of, parameter_groups
 from engine.plan import check
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
-from engine.training.parameter_groups import groups_of, parameter_groups
 from engine.training.session import Session
 
 SLOW_START = "optimizer.groups=[{layers=[0, 'BatchNorm2d'], lr=1e-4}, {layers=['Linear'], weight_decay=0.5}]"

@@ -10,8 +10,8 @@ from typing import Any, overload
 
 import torch
 
-from engine.catalog.bind import build_scheduler, default_interval, moves_of, parts_of, scheduler_of_moves, stretches
-from engine.catalog.schedulers import COMPOSITES
+from engine.catalog.bind import build_scheduler, moves_of, parts_of, scheduler_of_moves, stretches
+from engine.catalog.schedulers import COMPOSITES, moves_by_step, warmup_factor, warmup_steps
 from engine.experiment.document import Choice, Experiment, Scheduler
 
 DRIVEN = 20_000
@@ -35,8 +35,8 @@ class PlannedRates(Sequence[float]):
         self._lr = float(experiment.optimizer.parameters.get("lr", 1e-3))
         choice = experiment.scheduler
         self._choice = choice
-        self._warmup_steps = round(choice.warmup_epochs * steps_per_epoch) if choice else 0
-        self._by_step = choice is not None and (choice.interval or default_interval(choice.type)) == "step"
+        self._warmup_steps = warmup_steps(choice, steps_per_epoch)
+        self._by_step = choice is not None and moves_by_step(choice)
         self._scheduled = self._schedule(choice)
 
     def _schedule(self, choice: Scheduler | None) -> Callable[[int], float]:
@@ -73,8 +73,7 @@ class PlannedRates(Sequence[float]):
             moved = max(0, step - warmup)
         else:
             moved = max(0, step // self._steps_per_epoch - warmup // self._steps_per_epoch)
-        warm = min(1.0, (step + 1) / (warmup + 1)) if warmup else 1.0
-        return self._scheduled(moved) * warm
+        return self._scheduled(moved) * warmup_factor(step, warmup)
 
     @property
     def highest(self) -> float:

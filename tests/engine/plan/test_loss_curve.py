@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from engine.catalog.loss_curve import LossCurve, LossLine, loss_curve
 from engine.data.description import Description, Task
 from engine.experiment import Choice
+from engine.plan.loss_curve import LossCurve, LossLine, loss_curve
 
 
 def data(task: Task, outputs: int) -> Description:
