@@ -12,9 +12,9 @@ from engine.protocol.commands import Simple
 from engine.protocol.events import Epoch, Finished, Reason, RunStarted, Step
 from engine.runs import Follower, summarize
 from engine.training.session import Session
+from tui.exit_messages import of_end
 from tui.feed import Feed
 from tui.home_rows import run_panel, run_rows
-from tui.last_words import of_end
 from tui.printing.runs import run_as_text, runs_as_text
 from tui.run_status import STATUS
 from tui.widgets.status import Ending, StatusLine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import typer
 import typer.main
 from typer.testing import CliRunner
 
+import tui.cli.commands
 from tui.cli import app
 
 VERBS = {
@@ -62,6 +64,29 @@ def test_the_first_line_of_help_is_short_and_begins_with_a_verb(path: tuple[str,
     first = inspect.cleandoc(ALL[path].help).partition("\n")[0]
     assert len(first) <= 60 and first.endswith(".")
     assert first.split()[0].rstrip(",") in VERBS
+
+
+GREETING = '''
+from tui.cli.options import command_group
+
+commands = command_group()
+
+
+@commands.command()
+def greet() -> None:
+    """Print a greeting."""
+    print("hello")
+'''
+
+
+def test_a_new_file_adds_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "greeting.py").write_text(GREETING)
+    monkeypatch.setattr(tui.cli.commands, "__path__", [*tui.cli.commands.__path__, str(tmp_path)])
+    extended = typer.Typer(rich_markup_mode=None)
+    tui.cli.add_commands(extended)
+    assert CliRunner().invoke(extended, ["greet"]).output == "hello\n"
+    listed = CliRunner().invoke(extended, ["--help"]).output.split("Commands:")[1].splitlines()
+    assert [line.split()[0] for line in listed if line] == [path[0] for path in ALL if len(path) == 1] + ["greet"]
 
 
 def test_every_command_that_means_a_run_takes_its_folder_after_its_name_and_before(tmp_path: Any) -> None:

@@ -18,7 +18,7 @@ from engine.protocol.events import CommandDone, Epoch, Finished, Reason, Step
 from engine.runs import Follower, summarize
 from engine.training.batches import Batches
 from engine.training.session import Session
-from tui.last_words import of_end
+from tui.exit_messages import of_end
 
 COMMAND = [sys.executable, "-m", "tui.cli"]
 UNENDING = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]

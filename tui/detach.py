@@ -18,7 +18,7 @@ from typing import NoReturn
 from engine.protocol.commands import Hold
 from engine.protocol.events import Event, Finished, RunStarted, event_from_json
 from engine.runs.directory import CONSOLE_LOG
-from tui.last_words import how_to_steer
+from tui.exit_messages import how_to_steer
 from tui.printing.text import plain, plain_json
 
 _DESCRIPTOR = "TORCHDECK_ANNOUNCE"

@@ -13,10 +13,10 @@ from engine.experiment import Draft
 from engine.protocol.commands import Command, Hold
 from engine.protocol.events import Event, Finished, Reason
 from tui.detach import Announcement, commands_read_before, go_on_detached, write_to_console_log
+from tui.exit_messages import how_to_go_on, of_leaving
 from tui.feed import Feed, Source
 from tui.headless_output import Announced, Json, Lines, Output, Progress
 from tui.interrupts import Interrupts
-from tui.last_words import how_to_go_on, of_leaving
 from tui.patient_output import errors, tell
 from tui.printing.text import plain
 from tui.reading import reading_shown

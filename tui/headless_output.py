@@ -12,8 +12,8 @@ from typing import Protocol
 from engine.protocol.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, RunStarted
 from tui.answers import answer_text
 from tui.detach import Announcement
+from tui.exit_messages import how_to_go_on, where_and_how
 from tui.feed import RunView
-from tui.last_words import how_to_go_on, where_and_how
 from tui.patient_output import PatientOutput, errors, tell
 from tui.printing.metrics import measured_text
 from tui.printing.text import bar, plain, plain_json

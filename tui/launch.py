@@ -13,8 +13,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from tui.detach import go_on_detached
+from tui.exit_messages import of_end, of_leaving
 from tui.interrupts import SAVING, interrupt_signals
-from tui.last_words import of_end, of_leaving
 from tui.terminal import Terminal, terminal_problem
 
 if TYPE_CHECKING:

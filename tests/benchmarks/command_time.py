@@ -18,7 +18,7 @@ AS_IT_IS = [sys.executable, "-m", "tui.cli"]
 WITHOUT = [
     sys.executable,
     "-c",
-    "import contextlib, tui.cli; tui.cli.ending_at_once = contextlib.nullcontext; tui.cli.main()",
+    "import contextlib, tui.cli; tui.cli.exit_without_teardown = contextlib.nullcontext; tui.cli.main()",
 ]
 
 

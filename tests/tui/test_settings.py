@@ -16,7 +16,8 @@ from textual.pilot import Pilot
 from typer.testing import CliRunner
 
 from engine.protocol.events import Reason
-from tui.cli import _runs_dir, app
+from tui.cli import app
+from tui.cli.options import runs_folder
 from tui.deck.app import Deck
 from tui.deck.settings import Settings, read_settings, settings_file
 from tui.printing.settings import file_to_edit
@@ -95,12 +96,12 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_settings(
     file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert _runs_dir(None) == tmp_path / "runs"
+    assert runs_folder(None) == tmp_path / "runs"
     write(file, 'runs_dir = "set"')
-    assert _runs_dir(None) == tmp_path / "set"
+    assert runs_folder(None) == tmp_path / "set"
     monkeypatch.setenv("TORCHDECK_RUNS", "environment")
-    assert _runs_dir(None) == tmp_path / "environment"
-    assert _runs_dir("option") == tmp_path / "option"
+    assert runs_folder(None) == tmp_path / "environment"
+    assert runs_folder("option") == tmp_path / "option"
 
 
 def test_the_command_shows_where_each_value_is_from(file: Path) -> None:

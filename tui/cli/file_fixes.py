@@ -1,4 +1,4 @@
-"""`torchdeck check FILE --fix`: the fixes that need no thought, applied to the file itself."""
+"""Apply safe fixes to a file: `torchdeck check FILE --fix`."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from engine.experiment import Mistake
 
 
-def mend(source: str, overrides: Sequence[str]) -> str:
-    """Apply fix after fix to a file until no error is left that has one, and say each; or why that cannot be.
+def fix_file(source: str, overrides: Sequence[str]) -> str:
+    """Fix the errors of a file that have a safe fix, and print each fix; returns why not, or an empty string.
 
-    A warning is left alone: whether it is right is for a person to say.
+    Warnings stay: a person decides whether they are right.
     """
     if overrides:
-        return "--fix changes the file, --set what is read from it: leave one of them out."
+        return "--fix changes the file, but --set changes only what is read from it. Remove one of them."
     if not is_file(source):
-        return f"{source} is a preset: print it to a file first, torchdeck presets {source} > {source}.toml."
+        return f"{source} is a preset. Print it to a file first: torchdeck presets {source} > {source}.toml."
     text = before = read(source).text
     if not text:
-        return ""  # the check itself says that it cannot be read
+        return ""  # the check reports that the file cannot be read
     seen = {text}
-    while (mended := _mended(text, seen)) is not None:
-        mistake, new = mended
+    while (fixed := _fixed(text, seen)) is not None:
+        mistake, new = fixed
         seen.add(new)
         print(plain(f"fixed {mistake}"), file=sys.stderr)
         for line in difflib.ndiff(text.splitlines(), new.splitlines()):
@@ -46,11 +46,11 @@ def mend(source: str, overrides: Sequence[str]) -> str:
     return ""
 
 
-def _mended(text: str, seen: set[str]) -> tuple[Mistake, str] | None:
-    """The first mistake whose fix takes it away, with the text without it.
+def _fixed(text: str, seen: set[str]) -> tuple[Mistake, str] | None:
+    """The first mistake whose fix removes it, and the text with that fix.
 
     Args:
-        seen: what the text has been: a fix that leads back there undoes another one.
+        seen: every text so far. A fix that leads back to one of them undoes another fix.
     """
     from engine.plan import check
 
