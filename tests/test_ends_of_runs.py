@@ -14,8 +14,8 @@ from engine.runs import Follower, summarize
 from engine.training.session import Session
 from tui.exit_messages import of_end
 from tui.feed import Feed
-from tui.home_rows import run_panel, run_rows
 from tui.printing.runs import run_as_text, runs_as_text
+from tui.rows.home import run_panel, run_rows
 from tui.run_status import STATUS
 from tui.widgets.status import Ending, StatusLine
 

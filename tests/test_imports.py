@@ -132,7 +132,7 @@ def test_no_file_of_the_deck_names_torch() -> None:
 
 def test_one_file_alone_imports_plotext() -> None:
     importing = [path.relative_to(ROOT).as_posix() for path in sources("tui") if "plotext" in imported(path)]
-    assert importing == ["tui/widgets/plot.py"]
+    assert importing == ["tui/plots/raster.py"]
 
 
 def test_no_file_reads_pickles() -> None:

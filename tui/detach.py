@@ -19,7 +19,7 @@ from engine.protocol.commands import Hold
 from engine.protocol.events import Event, Finished, RunStarted, event_from_json
 from engine.runs.directory import CONSOLE_LOG
 from tui.exit_messages import how_to_steer
-from tui.printing.text import plain, plain_json
+from tui.tables.text import plain, plain_json
 
 _DESCRIPTOR = "TORCHDECK_ANNOUNCE"
 """Names the pipe's descriptor to the new process. Not an argument: the command line is recorded with the run."""

@@ -8,8 +8,8 @@ from engine.protocol.events import Finished
 from engine.runs import summarize
 from engine.runs.command_line import command_anew, command_on
 from engine.runs.directory import CHECKPOINTS
-from tui.printing.text import plain
 from tui.run_status import RESUMABLE, STALE
+from tui.tables.text import plain
 
 
 def of_end(run: Path, finished: Finished) -> list[str]:

@@ -17,11 +17,11 @@ from tui.exit_messages import how_to_go_on, of_leaving
 from tui.feed import Feed, Source
 from tui.headless_output import Announced, Json, Lines, Output, Progress
 from tui.interrupts import Interrupts
-from tui.patient_output import errors, tell
-from tui.printing.text import plain
-from tui.reading import reading_shown
+from tui.printing.progress import reading_shown
 from tui.run_status import STALE
-from tui.terminal import on_a_terminal, silence
+from tui.tables.text import plain
+from tui.terminal.patient_output import errors, tell
+from tui.terminal.streams import on_a_terminal, silence
 
 if TYPE_CHECKING:
     from engine.training.session import Session

@@ -14,10 +14,10 @@ from tui.answers import answer_text
 from tui.detach import Announcement
 from tui.exit_messages import how_to_go_on, where_and_how
 from tui.feed import RunView
-from tui.patient_output import PatientOutput, errors, tell
 from tui.printing.metrics import measured_text
-from tui.printing.text import bar, plain, plain_json
 from tui.quantities import left, number_text, span_text
+from tui.tables.text import bar, plain, plain_json
+from tui.terminal.patient_output import PatientOutput, errors, tell
 
 PROGRESS_S = 0.25
 

@@ -9,10 +9,10 @@ from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
-from tui.deck.settings import read_settings
+from tui.preferences.settings import read_settings
 
 if TYPE_CHECKING:
-    from tui.deck.settings import Settings
+    from tui.preferences.settings import Settings
 
 SAVING = "Saving at the next step …"
 

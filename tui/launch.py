@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from tui.detach import go_on_detached
 from tui.exit_messages import of_end, of_leaving
 from tui.interrupts import SAVING, interrupt_signals
-from tui.terminal import Terminal, terminal_problem
+from tui.terminal.streams import Terminal, terminal_problem
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
     from engine.protocol.commands import Hold
     from tui.deck.app import Deck
-    from tui.deck.producer import Producer, Run
+    from tui.services.producer import Producer, Run
 
 __all__ = ["run_deck", "terminal_problem"]
 
@@ -58,8 +58,8 @@ def run_deck(
         return 2
     from engine.training.allocator import keep_freed_memory
     from tui.deck.app import Deck
-    from tui.deck.memory import Memory, memory_file
-    from tui.deck.settings import read_settings
+    from tui.preferences.memory import Memory, memory_file
+    from tui.preferences.settings import read_settings
 
     # Before any thread: one that begins earlier leaves the engine's an arena that gives freed memory back.
     keep_freed_memory()

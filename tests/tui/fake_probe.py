@@ -19,7 +19,7 @@ from engine.probes.records import (
     RateStep,
     Record,
 )
-from tui.deck.producer import ProbeKind
+from tui.services.producer import ProbeKind
 
 
 class FakeProbe:

@@ -16,8 +16,8 @@ from engine.experiment import Draft, Experiment, Mistake, Preset, Refused, reads
 from engine.protocol.commands import Command, Hold
 from engine.protocol.events import Event, Finished, Reason
 from engine.runs import RunSummary
-from tui.deck.producer import Producer
-from tui.explanations import Explained
+from tui.rows.explanations import Explained
+from tui.services.producer import Producer
 
 if TYPE_CHECKING:
     from engine.plan import LayerPlan, Plan

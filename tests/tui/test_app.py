@@ -18,11 +18,11 @@ from textual.pilot import Pilot
 from engine.protocol.commands import Simple
 from engine.protocol.events import Reason
 from tui.deck.app import Deck
-from tui.deck.themes import theme_name
+from tui.dialogs.help import HelpScreen
+from tui.dialogs.quit import QuitScreen
+from tui.preferences.themes import theme_name
 from tui.screens.design import DesignScreen
-from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
-from tui.screens.quit import QuitScreen
 from tui.screens.train import TrainScreen
 from tui.widgets.footer import Footer
 

@@ -18,9 +18,9 @@ from engine.experiment import Mistake, Refused
 from engine.protocol.commands import Simple
 from engine.protocol.events import Reason
 from tui.deck.app import Deck
+from tui.dialogs.stop import StopScreen
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
-from tui.screens.stop import StopScreen
 from tui.screens.train import TrainScreen
 
 if TYPE_CHECKING:

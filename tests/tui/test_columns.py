@@ -17,13 +17,13 @@ from textual.content import Content
 
 from engine.experiment import Preset, presets
 from engine.probes.records import LayerChecked
-from tui.column_widths import Column, cut_apart, widths
-from tui.columns import table
-from tui.home_rows import preset_rows
-from tui.picking import Item
-from tui.picking import rows as picker_rows
-from tui.printing.text import columns as printed
+from tui.rows.home import preset_rows
+from tui.rows.picker import Item
+from tui.rows.picker import rows as picker_rows
 from tui.screens.gradient_check import check_rows
+from tui.tables.column_widths import Column, cut_apart, widths
+from tui.tables.columns import table
+from tui.tables.text import columns as printed
 from tui.widgets.row_list import RowList
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 60

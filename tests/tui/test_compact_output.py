@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.compact_output import ExactUpdate, compact
+from tui.terminal.compact_output import ExactUpdate, compact
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 100
 COLUMNS, ROWS = 40, 6

@@ -12,8 +12,8 @@ from test_home_screen import SIZES, settle
 
 from engine.experiment import Draft, reads
 from tui.deck.app import Deck
-from tui.design_rows import PARTS, layer_rows, part_of, part_rows, totals
-from tui.explanations import Selection, explanation
+from tui.rows.design import PARTS, layer_rows, part_of, part_rows, totals
+from tui.rows.explanations import Selection, explanation
 from tui.screens.design import DesignScreen
 
 WRONG = ["model.layers[9].in_features=100", "training.epochs=0"]

@@ -16,10 +16,10 @@ from textual.widgets import Input
 from engine.editing.text import set_value, value_at
 from engine.experiment import preset_text, read, reads
 from tui.deck.app import Deck
-from tui.deck.producer import Producer
+from tui.dialogs.picker import PickerScreen
+from tui.dialogs.quit import QuitScreen
 from tui.screens.design import DesignScreen
-from tui.screens.picker import PickerScreen
-from tui.screens.quit import QuitScreen
+from tui.services.producer import Producer
 
 Flow = Callable[[Any, DesignScreen], Awaitable[Any]]
 TEXT = preset_text("digits-cnn")

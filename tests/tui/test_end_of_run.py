@@ -18,10 +18,10 @@ from textual.pilot import Pilot
 from engine.protocol.commands import Simple
 from engine.protocol.events import Finished, Reason, RunStarted, Step
 from tui.deck.app import Deck
+from tui.dialogs.quit import QuitScreen
+from tui.dialogs.stop import StopScreen
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
-from tui.screens.quit import QuitScreen
-from tui.screens.stop import StopScreen
 from tui.screens.train import TrainScreen
 
 BEST = "0.4334"

@@ -17,8 +17,8 @@ from textual.widget import Widget
 
 from engine.experiment import reads
 from tui.deck.app import Deck
+from tui.dialogs.picker import PickerScreen
 from tui.screens.design import DesignScreen
-from tui.screens.picker import PickerScreen
 from tui.screens.train import TrainScreen
 from tui.widgets.footer import Footer, FooterKey, KeyLine
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.experiment import read
 from engine.plan import check
-from tui.design_rows import part_rows, part_text
 from tui.printing.plan import plan_as_dict, plan_as_text
+from tui.rows.design import part_rows, part_text
 
 GROUPS = "optimizer.groups=[{layers=['0..1', 'Linear'], lr=1e-4, amsgrad=true}]"
 

@@ -10,10 +10,10 @@ import pytest
 from fake_run import START, FakeRun, run_started
 
 from engine.protocol.events import CommandDone, Device, Epoch, Step
-from tui import patient_output
 from tui.feed import Feed
 from tui.headless_output import Lines, Progress
-from tui.patient_output import PatientOutput
+from tui.terminal import patient_output
+from tui.terminal.patient_output import PatientOutput
 
 
 class AClock:

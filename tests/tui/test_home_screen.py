@@ -13,10 +13,10 @@ from textual.pilot import Pilot
 from engine.experiment import Preset
 from engine.runs import RunSummary
 from tui.deck.app import Deck
-from tui.deck.producer import Producer
-from tui.home_rows import preset_panel, preset_rows, run_panel, run_rows
+from tui.rows.home import preset_panel, preset_rows, run_panel, run_rows
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
+from tui.services.producer import Producer
 
 SIZES = [(80, 24), (120, 36)]
 

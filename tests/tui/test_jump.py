@@ -12,8 +12,8 @@ from test_home_screen import SIZES, settle
 from textual.pilot import Pilot
 
 from tui.deck.app import Deck
-from tui.screens.help import HelpScreen
-from tui.screens.jump import JumpScreen, frame, jump_places
+from tui.dialogs.help import HelpScreen
+from tui.dialogs.jump import JumpScreen, frame, jump_places
 
 PLACES: dict[str, Act] = {"home": on_home, "design": on_design, "train": train}
 

@@ -15,10 +15,10 @@ from test_home_screen import settle
 from textual.pilot import Pilot
 
 from tui.deck.app import Deck
-from tui.deck.keymap import Named, checked, declared, is_key, normal
-from tui.deck.settings import Settings
+from tui.dialogs.help import HelpScreen
+from tui.preferences.keymap import Named, checked, declared, is_key, normal
+from tui.preferences.settings import Settings
 from tui.screens.design import DesignScreen
-from tui.screens.help import HelpScreen
 
 TUI = Path(__file__).parents[2] / "tui"
 
@@ -52,7 +52,7 @@ def test_an_id_is_one_action_and_stands_once_in_a_class() -> None:
 
 
 def bindings_in_source() -> Iterator[str]:
-    for path in [*TUI.glob("screens/*.py"), *TUI.glob("widgets/*.py"), TUI / "app.py"]:
+    for path in TUI.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Binding":
                 yield ast.literal_eval({k.arg: k.value for k in node.keywords}["id"])

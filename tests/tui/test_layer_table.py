@@ -10,7 +10,7 @@ from screen_text import assert_golden
 
 from engine.experiment import Draft, read
 from engine.plan import Plan, check
-from tui.design_rows import layer_heading, layer_rows
+from tui.rows.design import layer_heading, layer_rows
 
 PANELS = {120: 46, 160: 86, 200: 126}
 """Cells of the table in a terminal of so many columns."""

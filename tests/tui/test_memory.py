@@ -14,8 +14,8 @@ from textual.pilot import Pilot
 
 from engine.protocol.events import Reason
 from tui.deck.app import Deck
-from tui.deck.memory import MOST_DOCUMENTS, Memory
-from tui.deck.settings import Settings
+from tui.preferences.memory import MOST_DOCUMENTS, Memory
+from tui.preferences.settings import Settings
 from tui.screens.design import DesignScreen
 from tui.screens.train import TrainScreen
 

@@ -15,8 +15,8 @@ from textual.widget import Widget
 
 from engine.protocol.events import Reason
 from tui.deck.app import Deck
+from tui.dialogs.jump import jump_places
 from tui.screens.design import DesignScreen
-from tui.screens.jump import jump_places
 
 PLACES: dict[str, Act] = {"home": on_home, "design": on_design, "train": train}
 

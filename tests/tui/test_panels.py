@@ -12,7 +12,7 @@ from test_home_screen import SIZES, settle
 from engine.editing.text import set_value
 from engine.experiment import preset_text, reads
 from tui.deck.app import Deck
-from tui.design_rows import PARTS
+from tui.rows.design import PARTS
 from tui.screens.design import DesignScreen
 
 HEALTHY = preset_text("digits-cnn")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_terminal import Terminal
 
-from tui.pastes import BEGIN, END, QUIET_S, Pasted, PasteSorter, Typed
+from tui.terminal.pastes import BEGIN, END, QUIET_S, Pasted, PasteSorter, Typed
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 80
 

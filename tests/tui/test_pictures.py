@@ -19,9 +19,9 @@ from engine.experiment import Draft, read
 from engine.plan import Plan, check
 from engine.plan.planned_rates import PlannedRates
 from engine.plan.precision_choices import PrecisionChoice
-from tui.deck.producer import Producer
-from tui.design_rows import PARTS
 from tui.pictures import Findings, Look, look, picture
+from tui.rows.design import PARTS
+from tui.services.producer import Producer
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 60
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tui.plots.plot import Mark, Row, Scene, broken, draw, runs
+from tui.plots.raster import Layer, Marker
+from tui.plots.scale import Axis, Tick, clipped, nice_step, number_label, step_axis, value_axis
 from tui.series import Bucket, Series
-from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, broken, draw, runs
-from tui.widgets.scale import Axis, Tick, clipped, nice_step, number_label, step_axis, value_axis
 
 EXAMPLES = 500 if os.environ.get("TORCHDECK_THOROUGH") else 40
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from engine.experiment import Refused
 from engine.probes.records import Record
 from tui.cli import app
-from tui.deck import producer
+from tui.services import producer
 
 
 def probe(*arguments: str) -> Result:

@@ -21,14 +21,14 @@ from engine.plan import check
 from engine.probes.records import RateStep, Record
 from engine.protocol.events import Epoch
 from tui.deck.app import Deck
-from tui.deck.producer import Producer
-from tui.probe_thread import ProbeThread, Stop
+from tui.dialogs.help import HelpScreen
 from tui.screens.design import DesignScreen
 from tui.screens.gradient_check import GradientCheckScreen
-from tui.screens.help import HelpScreen
 from tui.screens.one_batch import OneBatchScreen
 from tui.screens.probe import ProbeScreen
 from tui.screens.rate_finder import RateFinderScreen
+from tui.services.probe_thread import ProbeThread, Stop
+from tui.services.producer import Producer
 
 Act = Callable[[Deck, Pilot[None]], Awaitable[None]]
 

@@ -16,11 +16,11 @@ from rich.cells import cell_len
 
 from engine.protocol.events import Finished, Reason
 from engine.runs import RunDirectory, RunSummary, differences
-from tui.fitted_columns import Column, fitted
-from tui.home_rows import run_rows
 from tui.printing.runs import runs_as_text
 from tui.quantities import shortened
-from tui.run_columns import best_text, metric_text
+from tui.rows.home import run_rows
+from tui.rows.runs import best_text, metric_text
+from tui.tables.fitted_columns import Column, fitted
 
 EXAMPLES = 1000 if os.environ.get("TORCHDECK_THOROUGH") else 60
 

@@ -19,7 +19,7 @@ from engine.protocol.events import Reason
 from tui.cli import app
 from tui.cli.options import runs_folder
 from tui.deck.app import Deck
-from tui.deck.settings import Settings, read_settings, settings_file
+from tui.preferences.settings import Settings, read_settings, settings_file
 from tui.printing.settings import file_to_edit
 
 
@@ -176,6 +176,6 @@ def test_plots_are_drawn_no_more_often_than_was_set(tmp_path: Path) -> None:
 
 
 def test_the_settings_load_no_torch_and_help_loads_no_settings() -> None:
-    code = "import sys, tui.cli; assert 'tui.deck.settings' not in sys.modules; import tui.printing.settings; "
+    code = "import sys, tui.cli; assert 'tui.preferences.settings' not in sys.modules; import tui.printing.settings; "
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

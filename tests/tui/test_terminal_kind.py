@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from real_terminal import Terminal
 
-from tui.deck.themes import PLAIN, theme_name
-from tui.terminal_kind import TerminalKind, limited, terminal_kind
+from tui.preferences.themes import PLAIN, theme_name
+from tui.terminal.kind import TerminalKind, limited, terminal_kind
 
 SGR = re.compile(rb"\x1b\[([0-9;]*)m")
 BRAILLE = re.compile("[\u2800-\u28ff]")

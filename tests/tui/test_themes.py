@@ -8,7 +8,7 @@ import pytest
 from textual.color import Color
 from textual.theme import Theme
 
-from tui.deck.themes import ANSI, DARK, LIGHT, PLAIN
+from tui.preferences.themes import ANSI, DARK, LIGHT, PLAIN
 
 CURVES = {"train": "primary", "validation": "accent", "best": "success", "error": "error"}
 """What tones.tcss colours curves and marks with."""

@@ -14,14 +14,14 @@ from textual.pilot import Pilot
 
 from engine.protocol.commands import SetLR, Simple
 from engine.protocol.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
-from tui.deck.themes import DARK, VARIABLES
+from tui.dialogs.stop import StopScreen
 from tui.feed import Source
-from tui.frame_budget import FrameBudget
-from tui.screens.stop import StopScreen
+from tui.plots.raster import Marker
+from tui.preferences.themes import DARK, VARIABLES
 from tui.screens.train import TrainScreen
+from tui.terminal.frame_budget import FrameBudget
 from tui.widgets.footer import Footer
 from tui.widgets.panel import RowWidget
-from tui.widgets.plot import Marker
 
 SIZES = [(80, 24), (120, 36)]
 

@@ -12,8 +12,8 @@ from test_home_screen import settle
 from engine.editing.text import set_value
 from engine.experiment import preset_text, reads
 from tui.deck.app import Deck
-from tui.deck.producer import Producer
 from tui.screens.design import DesignScreen
+from tui.services.producer import Producer
 
 TEXT = set_value(preset_text("resnet-digits"), "optimizer.lr", 5.0)  # a warning
 TEXT = set_value(TEXT, "loss.label_smoothing", "much")  # an error

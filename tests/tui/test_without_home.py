@@ -24,13 +24,13 @@ from engine.model.pretrained import Wanted, fetch, wanted
 from engine.runs import runs_dir
 from engine.user_folders import NO_HOME, cache_folder, config_folder, expanded, home, home_problem, state_folder
 from tui.deck.app import Deck
-from tui.deck.memory import Memory, memory_file
-from tui.deck.settings import read_settings, settings_file
-from tui.screens.ask import AskScreen
+from tui.dialogs.ask import AskScreen
+from tui.dialogs.picker import PickerScreen
+from tui.preferences.memory import Memory, memory_file
+from tui.preferences.settings import read_settings, settings_file
 from tui.screens.design import DesignScreen
-from tui.screens.picker import PickerScreen
-from tui.terminal import open_log
-from tui.unsaved import RecentFiles, UnsavedFiles
+from tui.services.unsaved import RecentFiles, UnsavedFiles
+from tui.terminal.streams import open_log
 
 OWN = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TORCHDECK_RUNS", "TORCH_HOME", "HF_HOME")
 

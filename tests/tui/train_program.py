@@ -7,12 +7,12 @@ import time
 
 from fake_run import FakeRun, script
 
-from tui.deck.themes import DARK, VARIABLES
-from tui.meter import MeteredApp
+from tui.preferences.themes import DARK, VARIABLES
 from tui.screens.train import TrainScreen
+from tui.terminal.app import TerminalApp
 
 
-class TrainProgram(MeteredApp):
+class TrainProgram(TerminalApp):
     """A deck that shows one run."""
 
     def __init__(self) -> None:

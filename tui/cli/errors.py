@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from tui.printing.text import plain
+from tui.tables.text import plain
 
 
 def print_mistakes(mistakes: Iterable[object]) -> None:
@@ -30,7 +30,7 @@ def deck_needs_terminal(alternative: str) -> None:
     Args:
         alternative: a sentence with a command that needs no terminal.
     """
-    from tui.terminal import terminal_problem
+    from tui.terminal.streams import terminal_problem
 
     if problem := terminal_problem():
         refuse(f"The deck needs a terminal: {problem}. {alternative}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from engine.editing.remedies import remedied
 from engine.experiment import is_file, read, reads
-from tui.deck.design import write_aside
-from tui.printing.text import plain
+from tui.services.design import write_aside
+from tui.tables.text import plain
 
 if TYPE_CHECKING:
     from engine.experiment import Mistake

@@ -75,7 +75,7 @@ def changes(set_: list[str] | None, fold: str | None) -> list[str]:
 def runs_folder(option: str | None) -> Path:
     """The folder of runs: of the option, else of TORCHDECK_RUNS, else of the settings, else ./runs."""
     from engine.runs import runs_dir
-    from tui.deck.settings import read_settings, settings_file
+    from tui.preferences.settings import read_settings, settings_file
 
     if option is None and not os.environ.get("TORCHDECK_RUNS") and (file := settings_file()) and os.path.isfile(file):
         settings, wrong = read_settings()

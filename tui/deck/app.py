@@ -22,23 +22,23 @@ from textual.widget import Widget
 from engine.experiment import Draft, is_file
 from engine.protocol.commands import Hold
 from engine.user_folders import home
-from tui.deck.background import Background
-from tui.deck.design import Design
-from tui.deck.documents import Documents
-from tui.deck.keymap import checked
 from tui.deck.leaving import Leaving
-from tui.deck.memory import Memory
-from tui.deck.producer import Producer, Run
-from tui.deck.run_controller import RunController
-from tui.deck.settings import Settings, settings_file
-from tui.deck.themes import THEMES, VARIABLES, theme_name
-from tui.pasting import PastingApp
+from tui.dialogs.help import HelpScreen
+from tui.dialogs.jump import JumpScreen, jump_places
+from tui.dialogs.picture import PictureScreen
+from tui.dialogs.quit import QuitScreen
+from tui.preferences.keymap import checked
+from tui.preferences.memory import Memory
+from tui.preferences.settings import Settings, settings_file
+from tui.preferences.themes import THEMES, VARIABLES, theme_name
 from tui.screens.design import DesignScreen
-from tui.screens.help import HelpScreen
 from tui.screens.home import HomeScreen
-from tui.screens.jump import JumpScreen, jump_places
-from tui.screens.picture import PictureScreen
-from tui.screens.quit import QuitScreen
+from tui.services.background import Background
+from tui.services.design import Design
+from tui.services.documents import Documents
+from tui.services.producer import Producer, Run
+from tui.services.run_controller import RunController
+from tui.terminal.app import TerminalApp
 
 if TYPE_CHECKING:
     from engine.plan import Plan
@@ -55,7 +55,7 @@ REMEMBER_S = 30.0
 """What is to be remembered is written this often, where it changed, and at the end."""
 
 
-class Deck(PastingApp):
+class Deck(TerminalApp):
     """The deck.
 
     Work that takes time happens on threads of `Background`; nothing but this app's loop touches a widget.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.protocol.commands import Simple
-from tui.screens.quit import DISCARD, GO_ON, OF_A_RUN, OF_CHANGES, SAVE, STAY, STOP, QuitScreen
+from tui.dialogs.quit import DISCARD, GO_ON, OF_A_RUN, OF_CHANGES, SAVE, STAY, STOP, QuitScreen
 
 if TYPE_CHECKING:
     from tui.deck.app import Deck

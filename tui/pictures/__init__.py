@@ -56,7 +56,7 @@ def picture(
     that have no picture.
 
     Args:
-        part: a name of `tui.design_rows.PARTS`.
+        part: a name of `tui.rows.design.PARTS`.
         plan: None while torch is loading.
         findings: what came of `Producer.findings(part, plan)`.
     """

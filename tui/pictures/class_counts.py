@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.design_rows import MUTED
 from tui.pictures.frame import Look, one_line, words
 from tui.quantities import left, right
+from tui.rows.design import MUTED
 
 if TYPE_CHECKING:
     from engine.data.preview import Preview

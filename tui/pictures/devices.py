@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.design_rows import MUTED
-from tui.explanations import LOADING
 from tui.pictures.frame import Look, framed, one_line, words
 from tui.quantities import scaled_text
+from tui.rows.design import MUTED
+from tui.rows.explanations import LOADING
 
 if TYPE_CHECKING:
     from engine.devices import DeviceInfo

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from textual.content import Content
 
-from tui.deck.themes import DARK, LIGHT
-from tui.design_rows import MUTED
-from tui.printing.text import plain, wrapped
-from tui.terminal_kind import terminal_kind
-from tui.widgets.plot import Marker, Row
+from tui.plots.plot import Row
+from tui.plots.raster import Marker
+from tui.preferences.themes import DARK, LIGHT
+from tui.rows.design import MUTED
+from tui.tables.text import plain, wrapped
+from tui.terminal.kind import terminal_kind
 
 LEAST_PLOT = 4
 """Rows of a plot with its axes, below which nothing can be read from it."""

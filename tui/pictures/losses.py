@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.design_rows import MUTED
-from tui.explanations import LOADING
 from tui.pictures.frame import Look, around, drawn, framed, joined, one_line, toned, words
+from tui.plots.plot import Mark, Scene, canvas_size, draw, sample
+from tui.plots.raster import Layer, Stroke
+from tui.plots.scale import Axis, Tick, linear_ticks, nice_step, value_axis
+from tui.rows.design import MUTED
+from tui.rows.explanations import LOADING
 from tui.series import Bucket
-from tui.widgets.plot import Layer, Mark, Scene, Stroke, canvas_size, draw, sample
-from tui.widgets.scale import Axis, Tick, linear_ticks, nice_step, value_axis
 
 if TYPE_CHECKING:
     from engine.plan.loss_curve import LossCurve, LossLine

@@ -13,11 +13,11 @@ from textual.content import Content
 from engine.experiment import Experiment, Layer
 from engine.experiment.document import EMA, SWA
 from engine.experiment.tree import by_path
-from tui.design_rows import MUTED
-from tui.explanations import LOADING
 from tui.pictures.frame import framed, words
 from tui.pictures.schedule import Rate, highest_of, sampled
 from tui.quantities import number_text, shape_text
+from tui.rows.design import MUTED
+from tui.rows.explanations import LOADING
 
 if TYPE_CHECKING:
     from engine.plan import LayerPlan, Plan

@@ -11,15 +11,16 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.sizes import share_text
-from tui.design_rows import MUTED
-from tui.explanations import LOADING
 from tui.pictures.class_counts import balance, bars
 from tui.pictures.frame import LEAST_PLOT, Look, drawn, framed, joined, one_line, words
 from tui.pictures.pixels import Pixels, half_blocks, scaled, shades
+from tui.plots.plot import Mark, Scene, canvas_size, draw
+from tui.plots.raster import Layer, Stroke
+from tui.plots.scale import Axis, linear_ticks, nice_step, value_axis
 from tui.quantities import left, number_text, right, shape_text
+from tui.rows.design import MUTED
+from tui.rows.explanations import LOADING
 from tui.series import Bucket
-from tui.widgets.plot import Layer, Mark, Scene, Stroke, canvas_size, draw
-from tui.widgets.scale import Axis, linear_ticks, nice_step, value_axis
 
 if TYPE_CHECKING:
     from engine.data.description import Description

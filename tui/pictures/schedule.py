@@ -10,14 +10,15 @@ from textual.content import Content
 
 from engine.catalog.schedulers import warmup_steps
 from engine.experiment import Experiment
-from tui.design_rows import MUTED
-from tui.explanations import LOADING
-from tui.parameter_groups import group_name
 from tui.pictures.frame import Look, around, drawn, framed, joined, toned, words
+from tui.plots.plot import Mark, Scene, canvas_size, draw, sample
+from tui.plots.raster import Layer, Stroke
+from tui.plots.scale import step_axis, value_axis
 from tui.quantities import rate_text
+from tui.rows.design import MUTED
+from tui.rows.explanations import LOADING
+from tui.rows.parameter_groups import group_name
 from tui.series import Bucket
-from tui.widgets.plot import Layer, Mark, Scene, Stroke, canvas_size, draw, sample
-from tui.widgets.scale import step_axis, value_axis
 
 if TYPE_CHECKING:
     from engine.plan import Plan

@@ -10,7 +10,7 @@ from typing import Any
 from engine.catalog import KINDS, SINGULAR, catalog
 from engine.data.sources import SOURCES
 from engine.experiment.mistakes import Refused, unknown_name, value_text
-from tui.printing.text import columns, wrapped
+from tui.tables.text import columns, wrapped
 
 _SOURCES = "sources"
 

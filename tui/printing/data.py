@@ -18,8 +18,8 @@ from engine.experiment.mistakes import unknown_name
 from engine.experiment.presets import preset_names
 from tui.pictures.frame import Look
 from tui.pictures.samples import samples
-from tui.printing.text import columns
-from tui.terminal_kind import terminal_kind
+from tui.tables.text import columns
+from tui.terminal.kind import terminal_kind
 
 if TYPE_CHECKING:
     from engine.data.preview import Preview

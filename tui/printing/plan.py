@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.catalog.class_weights import sentences_by_class
 from engine.experiment import Choice
-from tui.parameter_groups import group_name, several_optimizers
-from tui.printing.text import columns
 from tui.quantities import scaled_text, shape_text
+from tui.rows.parameter_groups import group_name, several_optimizers
+from tui.tables.text import columns
 
 if TYPE_CHECKING:
     from engine.model.init_statistics import WeightStatistics

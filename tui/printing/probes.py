@@ -16,8 +16,8 @@ from engine.probes.records import (
     RateStep,
     Record,
 )
-from tui.printing.text import plain
 from tui.quantities import left, number_text, right
+from tui.tables.text import plain
 
 EVERY = 10
 """Of so many steps one is printed for a person; with --json all of them."""

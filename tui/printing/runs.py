@@ -12,11 +12,11 @@ from engine.experiment import Draft, dumps
 from engine.protocol.events import Epoch
 from engine.runs import Follower, RunSummary, differences, experiment_of, list_runs, summarize
 from engine.runs.command_line import command_on
-from tui.fitted_columns import Column, fitted, natural_width
-from tui.printing.text import columns, json_line, plain
 from tui.quantities import number_text, span_text
-from tui.run_columns import began_text, best_text, epochs_text, metric_text
+from tui.rows.runs import began_text, best_text, epochs_text, metric_text
 from tui.run_status import NO_BETTER, NO_BETTER_MEANS, STALE, shown
+from tui.tables.fitted_columns import Column, fitted, natural_width
+from tui.tables.text import columns, json_line, plain
 
 LINES_SHOWN = 3
 

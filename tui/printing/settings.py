@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from engine.user_folders import NO_HOME
-from tui.deck.keymap import checked, declared
-from tui.deck.settings import Settings, read_settings, toml_value
-from tui.printing.text import columns, plain
+from tui.preferences.keymap import checked, declared
+from tui.preferences.settings import Settings, read_settings, toml_value
+from tui.tables.text import columns, plain
 
 
 def settings_as_dict(file: Path | None, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:

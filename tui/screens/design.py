@@ -12,20 +12,15 @@ from engine.editing import layers as editing
 from engine.editing.choosing import choose, switch
 from engine.editing.text import set_value, unset, value_at
 from engine.experiment import preset_text, reads
-from tui.design_rows import (
-    PARTS,
-    WRONG,
-    mistakes_of,
-    value_text,
-)
-from tui.explanations import LOADING
-from tui.form_rows import mistakes_at
-from tui.picking import Item
+from tui.dialogs.picker import PickerScreen
+from tui.dialogs.picture import PictureScreen
+from tui.rows.design import PARTS, WRONG, mistakes_of, value_text
+from tui.rows.explanations import LOADING
+from tui.rows.form import mistakes_at
+from tui.rows.picker import Item
 from tui.screens.gradient_check import GradientCheckScreen
 from tui.screens.layer_editing import LayerEditing
 from tui.screens.one_batch import OneBatchScreen
-from tui.screens.picker import PickerScreen
-from tui.screens.picture import PictureScreen
 from tui.screens.rate_finder import RateFinderScreen
 from tui.widgets.form import FieldAsked, FieldChanged, FieldTried
 

@@ -17,7 +17,8 @@ from engine.editing import layers as editing
 from engine.editing.layers import Edit
 from engine.editing.text import Span
 from engine.experiment import Draft
-from tui.design_rows import (
+from tui.pictures import NOTHING_YET, look, picture
+from tui.rows.design import (
     PARTS,
     WRONG,
     device_text,
@@ -28,8 +29,7 @@ from tui.design_rows import (
     totals,
     visible,
 )
-from tui.explanations import LOADING, Selection, explanation
-from tui.pictures import NOTHING_YET, look, picture
+from tui.rows.explanations import LOADING, Selection, explanation
 from tui.widgets.design_lists import LayerHeading, LayerList, PanelResized, PartList
 from tui.widgets.footer import Footer
 from tui.widgets.form import FormPanel
@@ -38,7 +38,7 @@ from tui.widgets.header import DeckHeader
 if TYPE_CHECKING:
     from engine.editing.form import Field
     from tui.deck.app import Deck
-    from tui.deck.design import Design
+    from tui.services.design import Design
 
 TALL = 30
 """Terminal rows from which a part shows more than its value."""

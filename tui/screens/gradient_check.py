@@ -11,10 +11,10 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 
 from engine.probes.records import GradientsChecked, LayerChecked, Record
-from tui.columns import Column, table
-from tui.deck.producer import ProbeKind
 from tui.printing.probes import MARKS, checked_text
 from tui.screens.probe import ProbeScreen
+from tui.services.producer import ProbeKind
+from tui.tables.columns import Column, table
 from tui.widgets.row_list import RowList
 
 TONES = {"passed": "$text-success", "kink": "$text-warning", "failed": "bold $text-error", "skipped": "$text-muted"}

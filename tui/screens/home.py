@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from engine.experiment import Preset
-from tui.home_rows import NO_RUNS, preset_panel, preset_rows, run_panel, run_rows
+from tui.rows.home import NO_RUNS, preset_panel, preset_rows, run_panel, run_rows
 from tui.widgets.footer import Footer
 from tui.widgets.header import DeckHeader
 from tui.widgets.row_list import RowList

@@ -9,13 +9,11 @@ from engine.editing import layers as editing
 from engine.editing.layers import Edit
 from engine.editing.text import Span, layers_of
 from engine.experiment.tree import HELD
-from tui.design_rows import (
-    visible,
-)
-from tui.explanations import entry_text
-from tui.picking import Item
+from tui.dialogs.picker import PickerScreen
+from tui.rows.design import visible
+from tui.rows.explanations import entry_text
+from tui.rows.picker import Item
 from tui.screens.design_view import DesignView
-from tui.screens.picker import PickerScreen
 
 if TYPE_CHECKING:
     pass

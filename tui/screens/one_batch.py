@@ -9,8 +9,8 @@ from textual.widget import Widget
 
 from engine.catalog.losses import OF_CLASSES
 from engine.probes.records import BatchDone, BatchStep, Record
-from tui.deck.producer import ProbeKind
 from tui.screens.probe import ProbeScreen
+from tui.services.producer import ProbeKind
 from tui.widgets.probe_plots import BatchPlot
 
 

@@ -13,15 +13,15 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.probes.records import Record
-from tui.deck.producer import ProbeKind, Producer
-from tui.terminal_kind import terminal_kind
+from tui.plots.raster import Marker
+from tui.services.producer import ProbeKind, Producer
+from tui.terminal.kind import terminal_kind
 from tui.widgets.footer import Footer
 from tui.widgets.panel import Panel
-from tui.widgets.plot import Marker
 
 if TYPE_CHECKING:
     from engine.plan import Plan
-    from tui.probe_thread import Probe
+    from tui.services.probe_thread import Probe
 
 PULL_S = 0.25
 """The screen looks at its probe this often, and draws it at most as often."""

@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.probes.records import RateFound, RateStep, Record
-from tui.deck.producer import ProbeKind
 from tui.quantities import rate_text
 from tui.screens.probe import ProbeScreen
+from tui.services.producer import ProbeKind
 from tui.widgets.probe_plots import RatePlot
 
 

@@ -14,27 +14,27 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.protocol.commands import Command, SetLR, Simple
-from tui.beginning import Beginning
-from tui.deck.memory import Memory
-from tui.deck.settings import Settings
+from tui.dialogs.stop import StopScreen
 from tui.feed import SMOOTHINGS, Feed, RunView, Source
-from tui.frame_budget import FrameBudget
-from tui.meter import MeteredApp
+from tui.plots.raster import Marker
+from tui.preferences.memory import Memory
+from tui.preferences.settings import Settings
 from tui.quantities import span_text
-from tui.screens.stop import StopScreen
-from tui.terminal_kind import terminal_kind
+from tui.services.beginning import Beginning
+from tui.terminal.app import TerminalApp
+from tui.terminal.frame_budget import FrameBudget
+from tui.terminal.kind import terminal_kind
 from tui.widgets.curves import CurvePanel, LossPanel, MetricPanel, PlotOptions, RatePanel
 from tui.widgets.device import DevicePanel
 from tui.widgets.footer import Footer
 from tui.widgets.header import DeckHeader
 from tui.widgets.log import LogPanel
 from tui.widgets.panel import Panel, RowWidget
-from tui.widgets.plot import Marker
 from tui.widgets.status import Ending, StatusLine
 
 if TYPE_CHECKING:
-    from tui.deck.design import Design
-    from tui.deck.run_controller import RunController
+    from tui.services.design import Design
+    from tui.services.run_controller import RunController
 
 PULL_S = 0.25
 """The deck looks at the run this often, and draws it at most as often."""
@@ -175,7 +175,7 @@ class TrainScreen(Screen[None]):
         turned = (view.state, view.asked, view.reason) != (self._shown.state, self._shown.asked, self._shown.reason)
         if view.started is not self._shown.started:
             self._budget.begin(time.monotonic())
-        written = self.app.written_bytes if isinstance(self.app, MeteredApp) else 0
+        written = self.app.written_bytes if isinstance(self.app, TerminalApp) else 0
         due = self._budget.due(time.monotonic(), time.thread_time(), written)
         rested = time.monotonic() - self._drawn_s >= self._rest_s
         if (due and rested) or turned or self._dirty:

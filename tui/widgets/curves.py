@@ -9,11 +9,12 @@ from itertools import chain
 from typing import ClassVar
 
 from tui.feed import Curve, RunView
+from tui.plots.plot import Mark, Row, Scene, broken, canvas_size, draw, sample
+from tui.plots.raster import Layer, Marker
+from tui.plots.scale import Axis, clipped, step_axis, value_axis
 from tui.quantities import number_text, rate_text
 from tui.series import Bucket
 from tui.widgets.panel import Panel, first_that_fits
-from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, broken, canvas_size, draw, sample
-from tui.widgets.scale import Axis, clipped, step_axis, value_axis
 
 _FIRST_METRICS = ("accuracy", "rmse", "bits")
 """The metric of each task that its naive baseline is told in."""

@@ -11,9 +11,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from engine.experiment import Draft
-from tui.design_rows import (
-    layer_heading,
-)
+from tui.rows.design import layer_heading
 from tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tui.feed import Curve, RunView
+from tui.plots.plot import Row
+from tui.plots.raster import Marker
 from tui.quantities import scaled_text
 from tui.widgets.panel import Panel
-from tui.widgets.plot import Marker, Row
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LABEL = 10

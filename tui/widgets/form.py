@@ -16,8 +16,8 @@ from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
 from engine.editing.form import parsed, stepped, wrong
-from tui.design_rows import WRONG
-from tui.form_rows import field_about, form_rows, typed
+from tui.rows.design import WRONG
+from tui.rows.form import field_about, form_rows, typed
 from tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:

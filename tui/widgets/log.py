@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from tui.feed import LogLine, RunView
+from tui.plots.plot import Row
 from tui.widgets.panel import Panel
-from tui.widgets.plot import Row
 
 WHEEL = 3
 """Rows that a notch of the wheel scrolls."""

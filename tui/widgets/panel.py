@@ -17,7 +17,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.feed import RunView
-from tui.widgets.plot import Row, Run, runs
+from tui.plots.plot import Row, runs
+from tui.plots.raster import Run
 
 TONES = (
     "border",

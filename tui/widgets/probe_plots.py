@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 
 from engine.probes.records import BatchDone, BatchStep, RateFound, RateStep
+from tui.plots.plot import Mark, Row, Scene, canvas_size, draw, sample
+from tui.plots.raster import Layer, Marker
+from tui.plots.scale import Axis, clipped, decade_axis, step_axis, value_axis
 from tui.quantities import number_text, rate_text
 from tui.series import Bucket
 from tui.widgets.panel import Panel
-from tui.widgets.plot import Layer, Mark, Marker, Row, Scene, canvas_size, draw, sample
-from tui.widgets.scale import Axis, clipped, decade_axis, step_axis, value_axis
 
 LOWEST_RATE, HIGHEST_RATE = 1e-7, 10.0
 

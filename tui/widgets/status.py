@@ -11,9 +11,10 @@ from rich.cells import cell_len
 from engine.protocol.events import Reason
 from engine.runs.command_line import command_anew, command_on
 from tui.feed import RunView
+from tui.plots.plot import Row
+from tui.plots.raster import Marker
 from tui.quantities import number_text, span_text
 from tui.widgets.panel import RowWidget, first_that_fits
-from tui.widgets.plot import Marker, Row
 
 _BAR = 20
 _ENDS = {

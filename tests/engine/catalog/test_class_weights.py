@@ -13,8 +13,8 @@ from engine.experiment import read
 from engine.experiment.document import Choice
 from engine.plan import check
 from engine.training.session import Session
-from tui.deck.producer import Producer
-from tui.explanations import Selection, explanation
+from tui.rows.explanations import Selection, explanation
+from tui.services.producer import Producer
 
 ANIMALS = ("cat", "cow", "dog")
 

@@ -9,7 +9,7 @@ import typer
 
 from tui.cli.errors import refuse
 from tui.cli.options import Json, Set, command_group
-from tui.printing.text import columns, json_line
+from tui.tables.text import columns, json_line
 
 commands = command_group()
 
@@ -32,7 +32,7 @@ def data(
     from engine.data import fetch
     from engine.data.preview import preview
     from engine.data.settling import known_data
-    from tui.reading import reading_shown
+    from tui.printing.progress import reading_shown
 
     with reading_shown():
         fetch(draft.experiment.data)

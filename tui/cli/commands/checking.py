@@ -8,7 +8,7 @@ import typer
 
 from tui.cli.errors import print_mistakes, refuse
 from tui.cli.options import Fold, Json, PresetOrFile, Set, changes, command_group
-from tui.printing.text import json_line
+from tui.tables.text import json_line
 
 commands = command_group()
 
@@ -36,7 +36,7 @@ def check(
             refuse(problem)
     from engine.plan import check as plan_of
     from tui.printing.plan import plan_as_dict, plan_as_text, weights_as_dicts, weights_as_text
-    from tui.reading import reading_shown
+    from tui.printing.progress import reading_shown
 
     with reading_shown():
         plan = plan_of(read(experiment, overrides))

@@ -9,7 +9,7 @@ import typer
 
 from tui.cli.errors import print_mistakes
 from tui.cli.options import ActiveRun, RunsDir, command_group, runs_folder
-from tui.printing.text import plain
+from tui.tables.text import plain
 
 commands = command_group()
 

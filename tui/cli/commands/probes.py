@@ -46,9 +46,9 @@ def one_batch(experiment: PresetOrFile, set_: Set = None, as_json: Json = False)
 def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set_: list[str] | None, json: bool) -> int:
     from engine.experiment import read
     from engine.training.allocator import keep_freed_memory
-    from tui.deck.producer import probe_records
     from tui.printing.probes import interrupted, print_probe
-    from tui.reading import reading_shown
+    from tui.printing.progress import reading_shown
+    from tui.services.producer import probe_records
 
     try:
         keep_freed_memory()

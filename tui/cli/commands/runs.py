@@ -11,7 +11,7 @@ import typer
 
 from tui.cli.errors import refuse
 from tui.cli.options import Json, Run, RunsDir, command_group, runs_folder
-from tui.printing.text import plain
+from tui.tables.text import plain
 
 commands = command_group("runs", "List, show or remove runs.\n\nWithout a command, all runs are listed, newest first.")
 

@@ -9,7 +9,7 @@ import typer
 
 from tui.cli.errors import refuse
 from tui.cli.options import Json, command_group
-from tui.printing.text import columns, json_line
+from tui.tables.text import columns, json_line
 
 commands = command_group()
 
@@ -20,7 +20,7 @@ def settings(
     edit: Annotated[bool, typer.Option("--edit", help="Open the file in $EDITOR. A missing file is created.")] = False,
 ) -> None:
     """Show the settings, their defaults and every mistake in them."""
-    from tui.deck.settings import settings_file
+    from tui.preferences.settings import settings_file
     from tui.printing.settings import edit_file, print_settings, settings_as_dict
 
     file = settings_file()

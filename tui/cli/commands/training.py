@@ -137,6 +137,6 @@ def _detach(arguments: list[str], *, hold: Hold | None = None, as_json: bool) ->
 
 
 def _no_terminal() -> bool:
-    from tui.terminal import terminal_problem
+    from tui.terminal.streams import terminal_problem
 
     return bool(terminal_problem())

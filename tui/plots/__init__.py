@@ -1,0 +1,1 @@
+"""Plots drawn in the cells of a terminal."""

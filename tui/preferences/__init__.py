@@ -1,0 +1,1 @@
+"""What a person has chosen: settings, keys, colours, and what the deck remembers."""

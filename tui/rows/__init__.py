@@ -1,0 +1,1 @@
+"""What lists, forms and panels say, as functions of data. No widgets and no torch."""

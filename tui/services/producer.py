@@ -1,0 +1,292 @@
+"""The one door from the deck to the engine: what the screens show and start comes through here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from engine.experiment import Draft, Mistake, Preset, Refused, presets, read
+from engine.probes.records import Record
+from engine.protocol.commands import Command, Hold
+from engine.protocol.events import Event, Finished
+from tui.rows.explanations import Explained
+from tui.rows.picker import Item
+from tui.services.probe_thread import Probe, ProbeThread, Records, Stop
+
+if TYPE_CHECKING:
+    from engine.data.preview import Preview
+    from engine.devices import DeviceInfo
+    from engine.editing.form import Field
+    from engine.editing.text import Span
+    from engine.plan import Plan
+    from engine.plan.loss_curve import LossCurve
+    from engine.plan.precision_choices import PrecisionChoice
+    from engine.runs import Follower, RunSummary
+    from engine.training.penalties import Penalties
+    from engine.training.session import Session
+    from tui.pictures import Findings
+
+ProbeKind = Literal["rate", "gradients", "one-batch"]
+
+
+class Run(Protocol):
+    """A run of this process, as the deck knows it; a `Session` is one."""
+
+    @property
+    def directory(self) -> Path: ...
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def hold(self) -> Hold | None: ...
+
+    @property
+    def commands_read(self) -> int: ...
+    @property
+    def finished(self) -> Finished | None: ...
+    @property
+    def stale(self) -> bool: ...
+    @property
+    def suspended(self) -> bool: ...
+    def drain(self) -> list[Event]: ...
+    def send(self, command: Command) -> object: ...
+    def join(self, timeout_s: float | None = None) -> object: ...
+    def interrupt(self) -> None: ...
+
+
+class Producer:
+    """The engine. Nothing of torch is imported before `plan_of` is called, which the deck does on a thread."""
+
+    _beginning = threading.Lock()
+    """Held while a run begins: torch's random generator is one for the whole process."""
+    _run: Run | None = None
+    _probe: Probe | None = None
+
+    def presets(self) -> tuple[Preset, ...]:
+        """The experiments that come with torchdeck."""
+        return presets()
+
+    def read(self, preset_or_file: str) -> Draft:
+        """The document of a preset or a file."""
+        return read(preset_or_file)
+
+    def plan_of(self, draft: Draft) -> Plan:
+        """The plan of a document. Imports torch; takes seconds the first time."""
+        # What the screens explain must be there before torch begins to load: an import that they wait for, behind a
+        # lock that this thread holds, would hold up the keys.
+        from engine.catalog import KINDS, catalog
+        from engine.data import sources  # noqa: F401
+
+        for kind in KINDS:
+            catalog(kind)
+        from engine.plan import check
+
+        return check(draft)
+
+    def runs(self, runs_dir: Path) -> list[RunSummary]:
+        """The runs in a directory, the newest first; none where there is no such directory.
+
+        Raises:
+            Refused: it cannot be read.
+        """
+        from engine.runs import list_runs
+
+        return list_runs(runs_dir)
+
+    def explain(self, kind: str, name: str) -> Explained | None:
+        """What an entry of the catalog or a data source is."""
+        if kind == "sources":
+            from engine.data.sources import SOURCES
+
+            source = SOURCES.get(name)
+            return None if source is None else Explained(name=name, summary=source.summary, when=source.when)
+        from engine.catalog import catalog
+
+        entry = catalog(kind).get(name)
+        if entry is None:
+            return None
+        return Explained(
+            name=name,
+            torch_name=entry.torch_name,
+            summary=entry.summary,
+            when=entry.when,
+            when_not=entry.when_not,
+            formula=entry.formula,
+        )
+
+    def items(self, kind: str, task: str | None = None) -> list[Item]:
+        """What can be picked of a kind; of losses and metrics only what suits the task, where it is known."""
+        if kind == "sources":
+            from engine.data.sources import SOURCES
+
+            return [Item(name, source.summary) for name, source in SOURCES.items()]
+        from engine.catalog import catalog
+
+        return [
+            Item(entry.name, entry.summary, entry.group)
+            for entry in catalog(kind).values()
+            if task is None or not entry.tasks or task in entry.tasks
+        ]
+
+    def form(self, place: str, draft: Draft, plan: Plan | None, *, parameters: bool) -> tuple[Field, ...]:
+        """The fields of a part or a layer; the `parameters` of the catalog on request, since that imports torch."""
+        from engine.catalog.class_weights import order_of_classes
+        from engine.editing.form import form
+
+        fields = form(place, draft, plan.experiment if plan is not None else None, parameters=parameters)
+        if place != "loss" or plan is None or plan.description is None:
+            return fields
+        classes = plan.description.classes
+        return tuple(replace(f, help=f"{f.help} {order_of_classes(f.name, classes)}".strip()) for f in fields)
+
+    def beginning(self, kind: str, name: str) -> Any:
+        """An entry of the catalog as it is put into a document."""
+        from engine.editing.beginnings import beginning
+
+        return beginning(kind, name)
+
+    def remedied(self, text: str, mistake: Mistake) -> str | None:
+        """The document with the fix of a mistake applied; None where it has none that can be."""
+        from engine.editing.remedies import remedied
+
+        return remedied(text, mistake)
+
+    def fitting(self, draft: Draft, at: Span) -> tuple[Mapping[str, str], str]:
+        """Every layer with why it cannot stand at a place, and what comes in there. Takes tens of milliseconds."""
+        from engine.editing.fitting import fitting, shape_before
+
+        assert draft.experiment is not None
+        return fitting(draft.experiment, at), shape_before(draft.experiment, at)
+
+    def findings(self, part: str, plan: Plan) -> Findings:
+        """What the picture beside a part shows and the plan does not say. Takes up to seconds: call it on a thread."""
+        from tui.pictures import Findings
+
+        match part:
+            case "data":
+                return Findings(preview=self.preview(plan))
+            case "loss":
+                return Findings(loss_curve=self.loss_curve(plan))
+            case "regularization":
+                return Findings(penalties=self.penalties(plan))
+            case "device":
+                return Findings(devices=self.devices(), precisions=self.precisions(plan))
+        return Findings()
+
+    def preview(self, plan: Plan) -> Preview | None:
+        """The data of a plan at a glance; None where it cannot be had, as the plan's mistakes say."""
+        from engine.data.preview import preview
+
+        try:
+            return preview(plan.experiment.data, plan.experiment.seed) if plan.description is not None else None
+        except Refused:
+            return None
+
+    def loss_curve(self, plan: Plan) -> LossCurve | None:
+        """The loss of a plan over what it judges; None while a mistake leaves it open."""
+        from engine.plan.loss_curve import loss_curve
+
+        choice, description = plan.experiment.loss, plan.description
+        if description is None or any(m.severity == "error" and m.path.startswith("loss") for m in plan.mistakes):
+            return None
+        data = self.preview(plan) if "balanced" in choice.parameters.values() else None
+        return loss_curve(choice, description, data.train_counts if data is not None else ())
+
+    def penalties(self, plan: Plan) -> Penalties | None:
+        """What l1 and l2 add to the loss at the start; None without them, or while the plan has mistakes."""
+        from engine.training.penalties import penalties_at_start
+
+        if not plan.ok or plan.description is None:
+            return None
+        return penalties_at_start(plan.experiment, plan.description)
+
+    def devices(self) -> tuple[DeviceInfo, ...]:
+        """What there is to train on."""
+        from engine.devices import devices
+
+        return devices()
+
+    def precisions(self, plan: Plan) -> tuple[PrecisionChoice, ...]:
+        """What each choice of mixed precision would do where the plan trains."""
+        from engine.plan.precision_choices import precision_choices
+
+        return precision_choices(plan.experiment)
+
+    def load_torch(self) -> None:
+        """Import torch and what trains with it, which takes seconds the first time."""
+        import engine.training.session  # noqa: F401
+
+    def start(self, plan: Plan, runs_dir: Path) -> Run:
+        """Begin to train.
+
+        Raises:
+            Refused: the run cannot begin, as where its directory cannot be written.
+        """
+        from engine.training.session import Session
+
+        return self._begin(lambda: Session(plan, runs_dir=runs_dir))
+
+    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, hold: Hold | None = None) -> Run:
+        """Go on with a run from its newest checkpoint, with `overrides` (`path=value`) from here on.
+
+        `hold`: pause it so before the first step.
+
+        Raises:
+            Refused: there is nothing to go on from, or an override cannot be.
+        """
+        from engine.training.session import Session
+
+        return self._begin(lambda: Session.resumed(path, overrides), hold=hold)
+
+    def follow(self, path: Path) -> Follower:
+        """A run of another process, or one that has ended."""
+        from engine.runs import Follower
+
+        return Follower(path)
+
+    def probe(self, kind: ProbeKind, plan: Plan) -> Probe:
+        """Begin to look for a rate, to check gradients, or to memorise a batch, on a thread.
+
+        There is one probe at a time, and none beside a run of this process: it says so and ends. One that is going on
+        when a run begins is stopped first.
+        """
+        before = self._probe
+        if before is not None:
+            before.stop()
+        if not self._beginning.acquire(blocking=False):
+            return ProbeThread(_refused)
+        try:
+            if self._run is not None and self._run.alive:
+                return ProbeThread(_refused)
+            self._probe = ProbeThread(probe_records(kind, plan), after=before)
+            return self._probe
+        finally:
+            self._beginning.release()
+
+    def _begin(self, make: Callable[[], Session], *, hold: Hold | None = None) -> Session:
+        with self._beginning:
+            if self._probe is not None:
+                self._probe.stop(None)
+                self._probe = None
+            session = make()
+            session.start(hold=hold)
+            self._run = session
+        return session
+
+
+def _refused(stop: Stop) -> Iterator[Record]:
+    found, fix = "a run trains in this process", "Wait for its end, or stop it."
+    raise Refused(Mistake("probe", found, "a probe would disturb its random numbers", fix))
+
+
+def probe_records(kind: ProbeKind, plan: Plan) -> Records:
+    """How a probe of that kind is begun. Imports torch."""
+    import engine.probes as probes
+
+    if kind == "rate":
+        return lambda stop: probes.find_rate(plan)
+    if kind == "gradients":
+        return lambda stop: probes.check_gradients(plan, stop=stop)
+    return lambda stop: probes.memorise_batch(plan)

@@ -1,0 +1,1 @@
+"""Text in columns, fitted to a width."""
