@@ -12,7 +12,7 @@ from engine.protocol.commands import Simple
 from engine.protocol.events import Epoch, Finished, Reason, RunStarted, Step
 from engine.runs import Follower, summarize
 from engine.training.session import Session
-from tui.exit_messages import of_end
+from tui.exit_messages import end_lines
 from tui.feed import Feed
 from tui.printing.runs import run_as_text, runs_as_text
 from tui.rows.home import run_panel, run_rows
@@ -174,7 +174,7 @@ def test_all_that_shows_the_end_of_a_run_agrees(run, request):
     ending = Ending()
     ending.view = view
     wrapped = " ".join("".join(text for text, _ in row).strip() for row in ending.lines(200))
-    sentence = of_end(run, finished)[0]
+    sentence = end_lines(run, finished)[0]
     assert finished.message in wrapped and sentence == f"{run.name}: {finished.message}"
     assert finished.message == summary.message
     assert {int(number) for number in re.findall(r"(?:in|after) epoch (\d+)", sentence)} <= {epoch}, sentence

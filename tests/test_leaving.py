@@ -133,7 +133,7 @@ def test_a_detached_process_that_is_killed_before_it_trains_is_said_to_be(here):
     (child,) = children_of(process)
     child.kill()
     assert process.wait(PATIENCE_S) == 1
-    assert process.stderr.read() == "The run did not begin: its process was ended by SIGKILL.\n"
+    assert process.stderr.read() == "The run did not start: SIGKILL ended its process.\n"
 
 
 def test_detached_with_json_prints_the_event_that_it_began_with(here):
@@ -220,7 +220,7 @@ def test_ctrl_c_before_a_detached_run_has_begun_leaves_no_process(here):
     (child,) = children_of(process)
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE_S) == 130
-    assert process.stderr.read() == "Interrupted before the run had begun.\n"
+    assert process.stderr.read() == "Interrupted before the run had started.\n"
     assert not child.is_running()
 
 

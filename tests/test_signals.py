@@ -18,7 +18,7 @@ from engine.protocol.events import CommandDone, Epoch, Finished, Reason, Step
 from engine.runs import Follower, summarize
 from engine.training.batches import Batches
 from engine.training.session import Session
-from tui.exit_messages import of_end
+from tui.exit_messages import end_lines
 
 COMMAND = [sys.executable, "-m", "tui.cli"]
 UNENDING = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]
@@ -131,8 +131,8 @@ def test_an_interrupt_while_data_are_read_ends_the_run_at_once(tmp_path):
             Reason.INTERRUPTED,
             "Interrupted while the data were read, before the first step.",
         )
-        last = of_end(session.directory, end)[-1]
-        assert last.startswith("Resume it with: " if resumes else "Nothing of it is saved. Train it again with: ")
+        last = end_lines(session.directory, end)[-1]
+        assert last.startswith("Resume it with: " if resumes else "It has no checkpoint. Train it again with: ")
 
 
 def imports_torch(process):

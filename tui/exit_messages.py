@@ -1,4 +1,4 @@
-"""What stands in a terminal last: how a run ended or that it goes on, and the commands to do more with it."""
+"""The last lines in a terminal: how a run ended or that it is still active, and the commands for it."""
 
 from __future__ import annotations
 
@@ -12,46 +12,45 @@ from tui.run_status import RESUMABLE, STALE
 from tui.tables.text import plain
 
 
-def of_end(run: Path, finished: Finished) -> list[str]:
-    """What a run ended with, where it lies, and how to resume it if that is possible."""
-    return [plain(f"{run.name}: {finished.message}"), *where_and_how(run, finished.reason)]
+def end_lines(run: Path, finished: Finished) -> list[str]:
+    """How a run ended, its folder, and how to resume it if that is possible."""
+    return [plain(f"{run.name}: {finished.message}"), *folder_lines(run, finished.reason)]
 
 
-def where_and_how(run: Path, status: str) -> list[str]:
-    """Where a run lies that has come to an end, and how to resume it if that is possible."""
-    return [plain(f"The run is in {run}"), *how_to_go_on(run, status)]
+def folder_lines(run: Path, status: str) -> list[str]:
+    """The folder of a run that has ended, and how to resume it if that is possible."""
+    return [plain(f"The run is in {run}"), *resume_lines(run, status)]
 
 
-def how_to_go_on(run: Path, status: str) -> list[str]:
-    """The command that resumes a run, or begins it again if nothing of it is saved; none if it came to its own end."""
+def resume_lines(run: Path, status: str) -> list[str]:
+    """The command that resumes a run, or restarts one without a checkpoint; none for a completed or failed run."""
     if status not in RESUMABLE:
         return []
-    saved = run / CHECKPOINTS
-    if saved.is_dir() and not any(saved.iterdir()):
-        return [plain(f"Nothing of it is saved. Train it again with: {command_anew(run)}")]
+    checkpoints = run / CHECKPOINTS
+    if checkpoints.is_dir() and not any(checkpoints.iterdir()):
+        return [plain(f"It has no checkpoint. Train it again with: {command_anew(run)}")]
     return [plain(f"Resume it with: {command_on(run, 'resume')}")]
 
 
-def how_to_steer(run: Path, *, paused: bool = False) -> list[str]:
-    """The commands for a run that is going in another process."""
-    go_on = [plain(f"Continue it:  {command_on(run, 'continue')}")] if paused else []
+def control_lines(run: Path, *, paused: bool = False) -> list[str]:
+    """The commands for a run that is active in another process."""
+    continue_it = [plain(f"Continue it:  {command_on(run, 'continue')}")] if paused else []
     return [
-        *go_on,
+        *continue_it,
         plain(f"Watch and steer it:  {command_on(run, 'attach')}"),
         plain(f"Stop it:  {command_on(run, 'stop')}"),
     ]
 
 
-def of_leaving(run: Path) -> list[str]:
-    """What becomes of a run of another process that was watched until now, or what became of it."""
+def detach_lines(run: Path) -> list[str]:
+    """The state of a run of another process when its viewer is closed, and the commands for it."""
     summary = summarize(run)
     if summary is None:
         return []
     if summary.status == "live" and summary.paused:
-        held = f"{run.name} is paused in its own process."
-        return [plain(held), *how_to_steer(run, paused=True)]
+        return [plain(f"{run.name} is paused in its own process."), *control_lines(run, paused=True)]
     if summary.status == "live":
-        goes_on = f"{run.name} trains in its own process; closing this terminal does not stop it."
-        return [plain(goes_on), *how_to_steer(run)]
+        active = f"{run.name} trains in its own process; closing this terminal does not stop it."
+        return [plain(active), *control_lines(run)]
     ended = STALE if summary.status == "stale" else summary.message or f"{summary.status.replace('_', ' ')}."
-    return [plain(f"{run.name}: {ended}"), *where_and_how(run, summary.status)]
+    return [plain(f"{run.name}: {ended}"), *folder_lines(run, summary.status)]

@@ -1,4 +1,4 @@
-"""Training without a deck: events as JSON on stdout, or progress for a person on stderr."""
+"""Train without the deck: events as JSON on stdout, or progress for a person on stderr."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from engine.experiment import Draft
 from engine.protocol.commands import Command, Hold
 from engine.protocol.events import Event, Finished, Reason
-from tui.detach import Announcement, commands_read_before, go_on_detached, write_to_console_log
-from tui.exit_messages import how_to_go_on, of_leaving
+from tui.detach import StartReport, commands_already_read, resume_detached, write_to_console_log
+from tui.exit_messages import detach_lines, resume_lines
 from tui.feed import Feed, Source
-from tui.headless_output import Announced, Json, Lines, Output, Progress
+from tui.headless_output import DetachedLines, Json, Lines, Output, Progress
 from tui.interrupts import Interrupts
 from tui.printing.progress import reading_shown
 from tui.run_status import STALE
@@ -39,13 +39,13 @@ EXIT_STATUS = {
 
 
 def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> int:
-    """Train an experiment to its end; returns the exit status.
+    """Train an experiment; returns the exit status.
 
     Raises:
-        Refused: the experiment has mistakes, or the runs directory cannot be written.
+        Refused: the experiment has mistakes, or the folder of runs cannot be written.
     """
 
-    def begin() -> Session:
+    def create() -> Session:
         from engine.plan import check
         from engine.training.session import Session
 
@@ -54,33 +54,33 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
             tell(plain(f"{sentence} …"))
         return Session(plan, runs_dir=runs_dir)
 
-    return _watch(begin, before="There is no run.", as_json=as_json)
+    return _train(create, before="There is no run.", as_json=as_json)
 
 
 def resume_headless(
     run: Path, overrides: tuple[str, ...] = (), *, as_json: bool = False, hold: Hold | None = None
 ) -> int:
-    """Go on with a run to its end, with `overrides` (`path=value`) from here on; returns the exit status.
+    """Resume a run, with `overrides` (`path=value`) from now on; returns the exit status.
 
     Args:
-        hold: pause it so before its first step, until it is told to continue.
+        hold: how to pause the run before its first step, until it gets the command to continue.
 
     Raises:
-        Refused: there is nothing to go on from, or an override cannot be.
+        Refused: there is no checkpoint to resume from, or an override is not possible.
     """
 
-    def begin() -> Session:
+    def create() -> Session:
         from engine.training.session import Session
 
-        return Session.resumed(run, overrides, commands_read=commands_read_before())
+        return Session.resumed(run, overrides, commands_read=commands_already_read())
 
-    return _watch(begin, before="The run is unchanged.", as_json=as_json, hold=hold)
+    return _train(create, before="The run is unchanged.", as_json=as_json, hold=hold)
 
 
 def attach_headless(run: Path, *, as_json: bool = False) -> int:
-    """Show what a run in another process does until it ends, or Ctrl-C; returns the exit status.
+    """Show the events of a run in another process until it ends, or until Ctrl-C; returns the exit status.
 
-    As for the run itself; 1 if its process exited unexpectedly, 0 for Ctrl-C, which does not stop the run.
+    The status is the run's own, 1 if its process exited unexpectedly, or 0 after Ctrl-C, which does not stop the run.
     """
     from engine.runs import Follower
 
@@ -93,47 +93,47 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
         if isinstance(event, Finished):
             ends[:] = [event]
 
-    feed = Feed(_Shown(follower, show))
-    asked: list[int] = []
-    # Not KeyboardInterrupt, which would cut a line off in its middle.
+    feed = Feed(_ShownSource(follower, show))
+    caught: list[int] = []
+    # KeyboardInterrupt could cut a printed line in its middle.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: asked.append(number))
+        signal.signal(number, lambda number, frame: caught.append(number))
     while not follower.caught_up or follower.status == "live":
         feed.pull()
         screen.refresh(feed.view)
         if screen.unread:
             return 0
-        if asked:
-            tell(screen.clear + "\n".join(of_leaving(run)))
+        if caught:
+            tell(screen.clear + "\n".join(detach_lines(run)))
             errors().end()
-            return 0 if asked[0] == signal.SIGINT else 128 + asked[0]
+            return 0 if caught[0] == signal.SIGINT else 128 + caught[0]
         time.sleep(PULL_S if follower.caught_up else 0)
     if follower.stale or not ends:
-        tell("\n".join([f"{screen.clear}{plain(f'{run.name}: {STALE}')}", *how_to_go_on(run, "stale")]))
+        tell("\n".join([f"{screen.clear}{plain(f'{run.name}: {STALE}')}", *resume_lines(run, "stale")]))
         return 1
     screen.end(ends[0], run)
     return EXIT_STATUS[ends[0].reason]
 
 
-def _watch(begin: Callable[[], Session], *, before: str, as_json: bool, hold: Hold | None = None) -> int:
+def _train(create: Callable[[], Session], *, before: str, as_json: bool, hold: Hold | None = None) -> int:
     from engine.training.allocator import keep_freed_memory
 
-    announcement = Announcement.expected()
+    start_report = StartReport.expected()
     terminals = on_a_terminal()
-    interrupts = Interrupts(before if announcement is None else "", lambda text: errors().write_later(f"\n{text}\n"))
-    keep_freed_memory()  # before the first tensor, which `begin` makes
+    interrupts = Interrupts(before if start_report is None else "", lambda text: errors().write_later(f"\n{text}\n"))
+    keep_freed_memory()  # before the first tensor, which `create` allocates
     with reading_shown():
-        session = begin()
+        session = create()
     screen: Output
-    if announcement is not None:
+    if start_report is not None:
         write_to_console_log(session.directory)
-        screen = Announced(announcement)
+        screen = DetachedLines(start_report)
     else:
         screen = _output(as_json=as_json)
-    feed = Feed(_Shown(session, screen.show))
-    # A terminal that goes away ends nothing; a file gets it all.
+    feed = Feed(_ShownSource(session, screen.show))
+    # Closing the terminal does not stop the run. A file that stderr was redirected to still gets all output.
     signal.signal(signal.SIGHUP, lambda number, frame: silence(terminals))
-    interrupts.end(session)
+    interrupts.interrupt_on_signal(session)
     session.start(hold=hold)
     while session.alive:
         feed.pull()
@@ -143,12 +143,12 @@ def _watch(begin: Callable[[], Session], *, before: str, as_json: bool, hold: Ho
     assert session.finished is not None
     screen.end(session.finished, session.directory)
     if session.finished.reason is Reason.DETACHED:
-        go_on_detached(session.directory, hold=session.hold, commands_read=session.commands_read, as_json=as_json)
+        resume_detached(session.directory, hold=session.hold, commands_read=session.commands_read, as_json=as_json)
     return EXIT_STATUS[session.finished.reason]
 
 
-class _Shown:
-    """A source whose events are shown as they are drained."""
+class _ShownSource:
+    """A source whose events are shown when they are drained."""
 
     def __init__(self, source: Source, show: Callable[[Event], None]) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""What a run says without a deck: JSON for a program, lines for a log, a line that moves for a terminal."""
+"""The output of a run without the deck: JSON for a program, lines for a log, a progress line for a terminal."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Protocol
 
 from engine.protocol.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, RunStarted
 from tui.answers import answer_text
-from tui.detach import Announcement
-from tui.exit_messages import how_to_go_on, where_and_how
+from tui.detach import StartReport
+from tui.exit_messages import folder_lines, resume_lines
 from tui.feed import RunView
 from tui.printing.metrics import measured_text
 from tui.quantities import left, number_text, span_text
@@ -22,20 +22,20 @@ from tui.terminal.patient_output import PatientOutput, errors, tell
 PROGRESS_S = 0.25
 
 LINE_EVERY_S = ((600.0, 60.0), (3600.0, 300.0))
-"""Within an epoch: up to which second of it a line comes how often."""
+"""The interval between lines within an epoch: (until this second of the epoch, seconds between lines)."""
 LINE_SELDOM_S = 600.0
-"""And from then on."""
+"""The interval after the last of these."""
 
 
 class Output(Protocol):
     """Where the events of a run are shown."""
 
     clear: str
-    """What makes the line empty that stands in the way of another."""
+    """The sequence that erases the progress line before another line."""
 
     @property
     def unread(self) -> bool:
-        """Whether nobody reads it any more."""
+        """Whether its reader has exited."""
 
     def show(self, event: Event) -> None: ...
 
@@ -46,7 +46,7 @@ class Output(Protocol):
 
 
 class Json:
-    """Every event as a line on stdout. A reader that goes away, or stops reading, ends nothing and holds up nothing."""
+    """Every event as a line on stdout. A reader that exits or stops reading does not affect the run."""
 
     clear = ""
 
@@ -68,16 +68,16 @@ class Json:
         self._output.end()
         if lost := self._output.lost:
             tell(plain(f"stdout: {lost:,} events were not read. All events are in {directory / 'events.jsonl'}"))
-        for sentence in how_to_go_on(directory, finished.reason):
+        for sentence in resume_lines(directory, finished.reason):
             tell(sentence)
         errors().end()
 
 
 class Lines:
-    """A plain line an epoch, for logs; within an epoch that takes long, a line now and then.
+    """One line an epoch, for logs, and more lines within a long epoch.
 
     Args:
-        clock: seconds that never go back.
+        clock: a monotonic clock, in seconds.
     """
 
     clear = ""
@@ -85,7 +85,7 @@ class Lines:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._epochs = 0
         self._clock = clock
-        self._epoch_began = self._said_at = clock()
+        self._epoch_start = self._printed_at = clock()
         self._validates_since: float | None = None
 
     @property
@@ -96,7 +96,7 @@ class Lines:
         if isinstance(event, RunStarted):
             self._epochs = event.epochs
         if isinstance(event, (RunStarted, Epoch)):
-            self._epoch_began = self._said_at = self._clock()
+            self._epoch_start = self._printed_at = self._clock()
         if line := _line(event, self._epochs):
             tell(f"{self.clear}{plain(line)}")
 
@@ -107,36 +107,40 @@ class Lines:
             self._validates_since = None
         elif self._validates_since is None:
             self._validates_since = now
-        if view.state == "training" and view.step and now - self._said_at >= _line_every_s(now - self._epoch_began):
-            self._said_at = now
+        if (
+            view.state == "training"
+            and view.step
+            and now - self._printed_at >= _line_interval_s(now - self._epoch_start)
+        ):
+            self._printed_at = now
             since = self._validates_since
             tell(within_epoch(view, None if since is None else now - since))
 
     def end(self, finished: Finished, directory: Path) -> None:
-        tell(f"{self.clear}{plain(finished.message)} {span_text(finished.seconds)} in all.")
-        for sentence in where_and_how(directory, finished.reason):
+        tell(f"{self.clear}{plain(finished.message)} Total time: {span_text(finished.seconds)}.")
+        for sentence in folder_lines(directory, finished.reason):
             tell(sentence)
         errors().end()
 
 
-def _line_every_s(in_epoch_s: float) -> float:
-    return next((every for until, every in LINE_EVERY_S if in_epoch_s <= until), LINE_SELDOM_S)
+def _line_interval_s(epoch_s: float) -> float:
+    return next((every for until, every in LINE_EVERY_S if epoch_s <= until), LINE_SELDOM_S)
 
 
-class Announced(Lines):
-    """The same for the console.log of a detached run; who began it hears how it begins."""
+class DetachedLines(Lines):
+    """Lines for the console.log of a detached run, and a report of its start to the process that started it."""
 
-    def __init__(self, announcement: Announcement) -> None:
+    def __init__(self, start_report: StartReport) -> None:
         super().__init__()
-        self._announcement = announcement
+        self._start_report = start_report
 
     def show(self, event: Event) -> None:
         super().show(event)
-        self._announcement.write(event)
+        self._start_report.write(event)
 
 
 class Progress(Lines):
-    """The same, and under it one line that moves: for a terminal."""
+    """Lines, and below them a progress line that is redrawn: for a terminal."""
 
     clear = "\r\x1b[K"
 
@@ -154,10 +158,10 @@ class Progress(Lines):
 
 
 def within_epoch(view: RunView, validates_s: float | None) -> str:
-    """Where a run stands within an epoch, as a line.
+    """The progress of a run within an epoch, as a line.
 
     Args:
-        validates_s: for how long it has validated; None while it trains.
+        validates_s: seconds of validation so far; None while it trains.
     """
     at = f"epoch {view.epoch}/{view.epochs}  step {view.step:,}/{view.steps:,}"
     if validates_s is not None:
@@ -170,12 +174,14 @@ def within_epoch(view: RunView, validates_s: float | None) -> str:
     if view.samples_per_s:
         parts.append(f"{view.samples_per_s:,.0f} samples/s")
     if view.epoch_seconds_left is not None and view.seconds_left is not None:
-        parts.append(f"{span_text(view.epoch_seconds_left)} left in this epoch, {span_text(view.seconds_left)} in all")
+        parts.append(
+            f"{span_text(view.epoch_seconds_left)} left in this epoch, {span_text(view.seconds_left)} in total"
+        )
     return "  ".join(parts)
 
 
 def _line(event: Event, epochs: int) -> str:
-    """One event as a line for a person; empty for one that the progress shows."""
+    """One event as a line for a person; empty for an event that needs none."""
     match event:
         case RunStarted():
             resumed = f", from {event.resumed_from}" if event.resumed_from else ""

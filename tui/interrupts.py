@@ -1,4 +1,4 @@
-"""The signals that end a run with a checkpoint: SIGINT, SIGTERM, and those of the setting `interrupt_signals`."""
+"""The signals that stop a run with a checkpoint: SIGINT, SIGTERM, and those of the setting `interrupt_signals`."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ SAVING = "Saving at the next step …"
 
 
 class Interruptible(Protocol):
-    """A run, as far as a signal is concerned."""
+    """A run that a signal can interrupt."""
 
     def interrupt(self) -> None: ...
 
 
 def interrupt_signals(settings: Settings | None = None) -> list[signal.Signals]:
-    """The signals that end a run with a checkpoint."""
+    """The signals that stop a run with a checkpoint."""
     settings = read_settings()[0] if settings is None else settings
     return [signal.SIGINT, signal.SIGTERM, *(signal.Signals[name] for name in settings.interrupt_signals)]
 
 
 class Interrupts:
-    """What these signals do in this process: end it in a sentence as long as there is no run, then interrupt the run.
+    """Handles these signals: before there is a run, they end the process; then they interrupt the run.
 
-    While torch is imported nothing can be raised: a signal ends the process at once, with the status 128 + its number.
+    No exception can be raised while torch is imported. A signal then ends the process immediately, with exit status
+    128 + its number.
 
     Args:
-        before: what is said of the run if a signal comes before it begins, as a sentence; where it is empty, whoever
-            waits for this process is told by its exit status.
-        tell: prints; called in a signal handler.
+        before: a sentence about the run, printed if a signal arrives before it starts. If it is empty, nothing is
+            printed, and the exit status alone informs the caller of this process.
+        tell: prints; it is called in a signal handler.
     """
 
     def __init__(self, before: str, tell: Callable[[str], None]) -> None:
@@ -48,8 +49,8 @@ class Interrupts:
         for number in interrupt_signals():
             signal.signal(number, self._caught)
 
-    def end(self, run: Interruptible) -> None:
-        """From now on these signals interrupt `run`."""
+    def interrupt_on_signal(self, run: Interruptible) -> None:
+        """Let these signals interrupt `run` from now on."""
         self._run = run
 
     def _caught(self, number: int, frame: FrameType | None) -> None:

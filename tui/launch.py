@@ -1,4 +1,4 @@
-"""The deck as a command: from a terminal that is fit for it to an exit status, whatever ends it."""
+"""Run the deck in a terminal, up to the exit status of its process."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tui.detach import go_on_detached
-from tui.exit_messages import of_end, of_leaving
+from tui.detach import resume_detached
+from tui.exit_messages import detach_lines, end_lines
 from tui.interrupts import SAVING, interrupt_signals
 from tui.terminal.streams import Terminal, terminal_problem
 
@@ -27,10 +27,10 @@ __all__ = ["run_deck", "terminal_problem"]
 
 POLL_S = 0.2
 
-HANDING_OVER = "Starting a process of its own for the run. This takes a few seconds …"
+HANDOVER = "Starting a separate process for the run. This takes a few seconds …"
 
-LOOK_S = 1.0
-"""How often the deck looks whether its terminal is still there: not every shell passes SIGHUP on."""
+TERMINAL_CHECK_S = 1.0
+"""The deck checks this often whether its terminal still exists: not every shell passes SIGHUP on."""
 
 
 def run_deck(
@@ -45,12 +45,12 @@ def run_deck(
     hold: Hold | None = None,
     producer: Producer | None = None,
 ) -> int:
-    """Show the deck until it is left, then wait for the run that it may have begun; returns the exit status.
+    """Show the deck until it is closed, then wait for the run that it started; returns the exit status.
 
-    A run that was left to go on without the deck goes on in a process of its own, in the place of this one.
+    A run that continues without the deck gets a separate process, which replaces this one.
 
-    0 nothing was trained, or it was trained; 1 the run failed, or the deck itself; 2 there is no terminal for it;
-    130 the run was interrupted, with everything saved; 128 + the signal where a signal ended a deck without a run.
+    0 trained, or nothing to train; 1 the run or the deck failed; 2 there is no suitable terminal; 130 the run was
+    interrupted, with everything saved; 128 + the signal if a signal closed a deck without a run.
     """
     problem = terminal_problem()
     if problem:
@@ -61,7 +61,7 @@ def run_deck(
     from tui.preferences.memory import Memory, memory_file
     from tui.preferences.settings import read_settings
 
-    # Before any thread: one that begins earlier leaves the engine's an arena that gives freed memory back.
+    # Before any thread: an earlier thread leaves the engine's thread an arena that returns freed memory.
     keep_freed_memory()
     settings, wrong = read_settings()
     remembered, why_not = memory_file()
@@ -84,13 +84,13 @@ def run_deck(
     with signals:
         with terminal:
 
-            def look() -> None:
+            def check_terminal() -> None:
                 if not terminal.is_there():
                     signals.hang_up()
 
             def shown() -> None:
                 terminal.claim()
-                deck.set_interval(LOOK_S, look)
+                deck.set_interval(TERMINAL_CHECK_S, check_terminal)
 
             deck.shown = shown
             deck.run()
@@ -99,9 +99,9 @@ def run_deck(
         busy = deck.close_work()
         status = _after(deck, signals, terminal)
     if "triton" in sys.modules:
-        atexit.register(_end_in_silence)
+        atexit.register(_silence_stderr)
     if busy:
-        # The thread that checks may be inside torch's import, for seconds, with nothing to save.
+        # The thread that checks the document may need seconds to import torch. It has nothing to save.
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
                 stream.flush()
@@ -109,10 +109,10 @@ def run_deck(
     return status
 
 
-def _end_in_silence() -> None:
-    """Let nothing follow what the deck said last.
+def _silence_stderr() -> None:
+    """Let nothing follow the last line of the deck.
 
-    Triton, which comes with torchvision, lists a page of functions that it finds still in use when Python ends.
+    Triton, which comes with torchvision, prints a page of functions that are still in use when Python exits.
     """
     with suppress(OSError, ValueError):
         sys.stderr.flush()
@@ -120,16 +120,16 @@ def _end_in_silence() -> None:
 
 
 class _Signals:
-    """What SIGHUP and the signals that interrupt a run asked for.
+    """SIGHUP and the signals that interrupt a run, as they were caught.
 
-    They are caught from before the deck begins until its run has ended: asyncio's own handlers would be gone between
-    the two, and a second SIGHUP of a dying connection then takes the run with it.
+    They are caught from the start of the deck to the end of its run. asyncio's own handlers end with the deck, so a
+    second SIGHUP of a closing connection would kill the run.
     """
 
     def __init__(self, deck: Deck, interrupts: Sequence[signal.Signals]) -> None:
         self.hung_up = False
         self.number = 0
-        """The signal that asked for an end; 0 where none did."""
+        """The last signal that interrupts; 0 before one arrives."""
         self._numbers = [*interrupts, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
         self.count = 0
         self._deck = deck
@@ -143,7 +143,7 @@ class _Signals:
             signal.signal(number, handler)
 
     def hang_up(self) -> None:
-        """The terminal has gone away."""
+        """Close the deck because its terminal is gone."""
         self.hung_up = True
         self._leave()
 
@@ -158,47 +158,47 @@ class _Signals:
     def _leave(self) -> None:
         loop = self._deck.loop
         if loop is not None:
-            with suppress(RuntimeError):  # the loop is closed: the deck has ended
+            with suppress(RuntimeError):  # the event loop is closed: the deck has ended
                 loop.call_soon_threadsafe(self._deck.exit)
 
 
 def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
-    """Say what is left to say, wait for the run, and find the exit status."""
+    """Print the last messages, wait for the run, and return the exit status."""
     from engine.protocol.events import Reason
 
     run = deck.runs[-1] if deck.runs else None
     if deck.watched is not None:
-        for sentence in of_leaving(deck.watched):
-            _say(sentence)
+        for sentence in detach_lines(deck.watched):
+            _print(sentence)
     if deck.crash is not None:
-        _say(f"The deck broke: {type(deck.crash).__name__}: {deck.crash}. Details are in {terminal.log}")
+        _print(f"The deck failed: {type(deck.crash).__name__}: {deck.crash}. Details are in {terminal.log}")
         if run is not None and run.alive:
-            _say(f"{run.directory.name} continues without the deck. Ctrl-C stops it with everything saved.")
+            _print(f"{run.directory.name} continues without the deck. Ctrl-C stops it with everything saved.")
     if run is None:
         if signals.number or signals.hung_up:
             return 128 + (signals.number or signal.SIGHUP)
         return 1 if deck.crash is not None else 0
     _wait(run, signals, terminal, detaching=deck.detaching)
     for ended in deck.runs:
-        _say_end(ended)
+        _print_end(ended)
     if run.finished is not None and run.finished.reason is Reason.DETACHED:
-        _say(HANDING_OVER)
-        go_on_detached(run.directory, hold=run.hold, commands_read=run.commands_read)
+        _print(HANDOVER)
+        resume_detached(run.directory, hold=run.hold, commands_read=run.commands_read)
     return _status(run)
 
 
 def _wait(run: Run, signals: _Signals, terminal: Terminal, *, detaching: bool) -> None:
-    """Wait for a run to end. A signal interrupts it, with everything saved; a second Ctrl-C leaves at once."""
+    """Wait for a run to end. A signal interrupts it, with everything saved; a second one exits immediately."""
     interrupted, silenced, seen = False, signals.hung_up, 0
     if run.alive and signals.number == 0 and not signals.hung_up:
-        _say(SAVING if detaching else "Waiting for the run to end …")
+        _print(SAVING if detaching else "Waiting for the run to end …")
     while run.alive:
         if signals.number and not interrupted:
             interrupted, seen = True, signals.count
-            _say(SAVING)
+            _print(SAVING)
             run.interrupt()
         elif interrupted and signals.count > seen:
-            _say("Left without waiting. The last checkpoint is whole.")
+            _print("Exited without waiting. The last checkpoint is complete.")
             os._exit(130)
         if signals.hung_up and not silenced:
             silenced = True
@@ -206,10 +206,10 @@ def _wait(run: Run, signals: _Signals, terminal: Terminal, *, detaching: bool) -
         run.join(POLL_S)
 
 
-def _say_end(run: Run) -> None:
+def _print_end(run: Run) -> None:
     if run.finished is not None:
-        for sentence in of_end(run.directory, run.finished):
-            _say(sentence)
+        for sentence in end_lines(run.directory, run.finished):
+            _print(sentence)
 
 
 def _status(run: Run) -> int:
@@ -218,6 +218,6 @@ def _status(run: Run) -> int:
     return EXIT_STATUS[run.finished.reason] if run.finished is not None else 1
 
 
-def _say(sentence: str) -> None:
+def _print(sentence: str) -> None:
     with suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)

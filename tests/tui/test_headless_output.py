@@ -1,4 +1,4 @@
-"""Progress without a terminal: a line now and then within a long epoch, and readers that do not read."""
+"""Progress without the deck: lines within a long epoch, and readers that stop reading."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tui.terminal import patient_output
 from tui.terminal.patient_output import PatientOutput
 
 
-class AClock:
-    """Seconds that pass when they are told to."""
+class FakeClock:
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -26,18 +26,18 @@ class AClock:
         return self.now
 
 
-class ALongRun:
+class LongRun:
     """A run of 2 epochs of 10,000 steps, a step a second, and its lines."""
 
     def __init__(self) -> None:
-        self.clock = AClock()
+        self.clock = FakeClock()
         self.lines = Lines(clock=self.clock)
         self.run = FakeRun(())
         self.feed = Feed(self.run)
         self.step = 0
-        self.say(run_started(epochs=2, steps_per_epoch=10_000))
+        self.emit(run_started(epochs=2, steps_per_epoch=10_000))
 
-    def say(self, *events: object) -> None:
+    def emit(self, *events: object) -> None:
         for event in events:
             self.lines.show(event)  # type: ignore[arg-type]
             self.run.say(event)  # type: ignore[arg-type]
@@ -51,98 +51,98 @@ class ALongRun:
             self.step += 1
             self.clock.now += 1
             epoch = (self.step - 1) // 10_000 + 1
-            said = START + self.step
-            self.say(Step(time=said, epoch=epoch, step=self.step, loss=0.25, lr=3e-4, samples_per_s=64.0))
+            time = START + self.step
+            self.emit(Step(time=time, epoch=epoch, step=self.step, loss=0.25, lr=3e-4, samples_per_s=64.0))
             self.refresh()
 
     def validate(self, seconds: int) -> None:
         for second in range(seconds):
             self.clock.now += 1
             if second % 2 == 0:
-                self.say(Device(time=START + self.step + second, memory_bytes=1, memory_total_bytes=2))
+                self.emit(Device(time=START + self.step + second, memory_bytes=1, memory_total_bytes=2))
             self.refresh()
 
 
-def within(text: str) -> list[str]:
+def lines_within_epochs(text: str) -> list[str]:
     return [line for line in text.splitlines() if "  step " in line]
 
 
-def test_within_a_long_epoch_a_line_comes_every_minute_and_then_more_rarely(capsys: pytest.CaptureFixture[str]) -> None:
-    run = ALongRun()
+def test_a_long_epoch_prints_a_line_a_minute_and_later_fewer(capsys: pytest.CaptureFixture[str]) -> None:
+    run = LongRun()
     run.train(59)
-    assert within(capsys.readouterr().err) == []
+    assert lines_within_epochs(capsys.readouterr().err) == []
     run.train(541)
-    lines = within(capsys.readouterr().err)
+    lines = lines_within_epochs(capsys.readouterr().err)
     assert len(lines) == 10
     assert lines[-1] == (
-        "epoch 1/2  step 600/20,000  loss 0.25  lr 3.00e-04  64 samples/s  2:36:40 left in this epoch, 5:23:20 in all"
+        "epoch 1/2  step 600/20,000  loss 0.25  lr 3.00e-04  64 samples/s  2:36:40 left in this epoch, 5:23:20 in total"
     )
     run.train(3000)
-    assert len(within(capsys.readouterr().err)) == 10
+    assert len(lines_within_epochs(capsys.readouterr().err)) == 10
     run.train(6399)
-    said = capsys.readouterr().err
-    assert len(within(said)) == 10
-    assert "\x1b" not in said and "\r" not in said
+    printed = capsys.readouterr().err
+    assert len(lines_within_epochs(printed)) == 10
+    assert "\x1b" not in printed and "\r" not in printed
 
 
-def test_a_long_validation_is_said_and_counts_in_the_time_that_is_left(capsys: pytest.CaptureFixture[str]) -> None:
-    run = ALongRun()
+def test_a_long_validation_is_shown_and_counts_towards_the_remaining_time(capsys: pytest.CaptureFixture[str]) -> None:
+    run = LongRun()
     run.train(10_000)
     capsys.readouterr()
     run.validate(1300)
-    lines = within(capsys.readouterr().err)
+    lines = lines_within_epochs(capsys.readouterr().err)
     assert lines == [f"epoch 1/2  step 10,000/20,000  validating for {time}" for time in ("3:20", "13:20")]
     number = {"epoch": 1, "step": 10_000, "train_loss": 1.0, "lr": 1e-3, "seconds": 11_300.0, "samples_per_s": 64.0}
-    run.say(Epoch(time=START + 11_300, **number))  # type: ignore[arg-type]
+    run.emit(Epoch(time=START + 11_300, **number))  # type: ignore[arg-type]
     run.refresh()
     assert run.feed.view.seconds_left == pytest.approx(10_000 + 1300, rel=0.01)
     run.train(61)
-    (line,) = within(capsys.readouterr().err)
+    (line,) = lines_within_epochs(capsys.readouterr().err)
     assert line.startswith("epoch 2/2  step 10,060/20,000  loss") and not run.feed.view.validating
 
 
-def test_a_paused_run_says_nothing_more(capsys: pytest.CaptureFixture[str]) -> None:
-    run = ALongRun()
+def test_a_paused_run_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    run = LongRun()
     run.train(10)
-    run.say(CommandDone(time=START + 10, command="pause", epoch=1, step=10, outcome="paused"))
+    run.emit(CommandDone(time=START + 10, command="pause", epoch=1, step=10, outcome="paused"))
     run.validate(7200)
-    assert within(capsys.readouterr().err) == []
+    assert lines_within_epochs(capsys.readouterr().err) == []
 
 
-def test_on_a_terminal_the_line_that_moves_is_enough(capsys: pytest.CaptureFixture[str]) -> None:
-    run = ALongRun()
+def test_a_terminal_shows_the_progress_line_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    run = LongRun()
     run.lines = Progress()
     run.train(200)
     assert "left in this epoch" not in capsys.readouterr().err
 
 
-def pipe() -> tuple[int, PatientOutput, AClock]:
+def pipe() -> tuple[int, PatientOutput, FakeClock]:
     reader, writer = os.pipe()
-    clock = AClock()
+    clock = FakeClock()
     return reader, PatientOutput(os.fdopen(writer, "w"), clock=clock), clock
 
 
-def test_a_full_pipe_holds_nothing_up_and_its_reader_gets_all_when_it_reads_again() -> None:
+def test_a_full_pipe_blocks_nothing_and_its_reader_gets_everything_later() -> None:
     reader, output, _ = pipe()
     texts = [f"{number:06} {'x' * 300}\n" for number in range(3000)]
     began = time.monotonic()
     for text in texts:
         output.write(text)
     assert time.monotonic() - began < 5 and output.waits
-    got: list[bytes] = []
+    received: list[bytes] = []
 
     def read() -> None:
-        while sum(map(len, got)) < sum(map(len, texts)):
-            got.append(os.read(reader, 1 << 16))
+        while sum(map(len, received)) < sum(map(len, texts)):
+            received.append(os.read(reader, 1 << 16))
 
     thread = threading.Thread(target=read)
     thread.start()
     output.end()
     thread.join(20)
-    assert b"".join(got).decode() == "".join(texts) and output.lost == 0 and not output.waits
+    assert b"".join(received).decode() == "".join(texts) and output.lost == 0 and not output.waits
 
 
-def test_a_reader_that_never_reads_is_given_up_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_ends_although_its_reader_never_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patient_output, "LIMIT_BYTES", 100_000)
     reader, output, clock = pipe()
     written = 0
@@ -160,7 +160,7 @@ def test_a_reader_that_never_reads_is_given_up_at_the_end(monkeypatch: pytest.Mo
     assert output.unread
 
 
-def test_what_a_signal_handler_says_comes_after_what_it_interrupted() -> None:
+def test_text_of_a_signal_handler_follows_the_text_that_it_interrupted() -> None:
     reader, output, _ = pipe()
     output.write_later("Saving …\n")
     output.write("a whole line\n")

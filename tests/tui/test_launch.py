@@ -200,7 +200,7 @@ def test_a_crash_of_the_deck_is_said_in_a_sentence_and_the_run_goes_on_to_its_en
     assert terminal.status() == 0
     assert terminal.is_restored()
     assert (tmp_path / "ended").read_text() == "completed"
-    assert b"The deck broke: NoMatches" in terminal.written
+    assert b"The deck failed: NoMatches" in terminal.written
     assert b"continues without the deck" in terminal.written
     assert b"Traceback" not in terminal.written
     assert "Traceback" in terminal.log(tmp_path)

@@ -21,7 +21,7 @@ from real_terminal import LEFT_SCREEN, Terminal
 from engine import Session, check, read
 from engine.protocol.commands import Command, SetLR, Simple
 from engine.runs import summarize
-from tui.launch import HANDING_OVER
+from tui.launch import HANDOVER
 
 PROGRAM = Path(__file__).parent / "torchdeck_program.py"
 UNENDING = ("--set", "training.epochs=100000", "--set", "training.early_stopping=false")
@@ -93,7 +93,7 @@ def test_d_leaves_at_once_and_the_run_goes_on_in_a_process_of_its_own(torchdeck:
     assert terminal.status() == 0
     assert terminal.is_restored()
     run = the_run(tmp_path)
-    handing_over, goes_on = terminal.written.find(HANDING_OVER.encode()), terminal.written.find(b"torchdeck attach")
+    handing_over, goes_on = terminal.written.find(HANDOVER.encode()), terminal.written.find(b"torchdeck attach")
     assert -1 < handing_over < goes_on, "a line says what takes the time"
     assert f"torchdeck attach {run.name}".encode() in terminal.written
     assert b"Traceback" not in terminal.written

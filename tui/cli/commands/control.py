@@ -56,7 +56,7 @@ def _send(
     from engine.protocol.events import Finished
     from engine.runs import ask, find_run
     from tui.answers import answer_text
-    from tui.exit_messages import of_end
+    from tui.exit_messages import end_lines
 
     path = find_run(runs_folder(runs_dir), run, live=True)
     try:
@@ -65,6 +65,6 @@ def _send(
         print_mistakes(refused.mistakes)
         raise typer.Exit(1) from refused
     if isinstance(answer, Finished):
-        print("\n".join(of_end(path, answer)), file=sys.stderr)
+        print("\n".join(end_lines(path, answer)), file=sys.stderr)
     else:
         print(plain(f"{path.name}: {answer_text(answer)}"), file=sys.stderr)

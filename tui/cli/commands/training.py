@@ -131,9 +131,9 @@ def attach(run: Run = None, headless: Headless = False, as_json: Json = False, r
 
 
 def _detach(arguments: list[str], *, hold: Hold | None = None, as_json: bool) -> NoReturn:
-    from tui.detach import begin_detached
+    from tui.detach import start_detached
 
-    raise typer.Exit(begin_detached(arguments, hold=hold, as_json=as_json))
+    raise typer.Exit(start_detached(arguments, hold=hold, as_json=as_json))
 
 
 def _no_terminal() -> bool:
