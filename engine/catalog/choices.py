@@ -13,6 +13,9 @@ from engine.catalog.value_types import as_lists, as_tuples, holds, type_words
 from engine.experiment.document import Choice
 from engine.experiment.mistakes import Mistake, drop, nearest, put, unknown_name, value_text
 
+TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
+"""What torch raises at parameters that it does not accept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -133,6 +136,6 @@ def blame(entry: Entry, given: Mapping[str, Any], error: Exception, attempt: Any
 def _fails(attempt: Any, parameters: Mapping[str, Any]) -> bool:
     try:
         attempt(**{name: as_tuples(value) for name, value in parameters.items()})
-    except (ValueError, TypeError, RuntimeError, ArithmeticError):
+    except TORCH_REFUSES:
         return True
     return False

@@ -12,7 +12,6 @@ from engine.experiment.document import Experiment, Layer
 from engine.experiment.mistakes import Refused
 from engine.model.arguments import Facts, arguments, facts_of, layer_class, signal_of
 from engine.model.containers import CONTAINERS, Chain, Concat, Repeat, Residual, Sequential
-from engine.model.init_mistakes import init_mistakes
 from engine.model.initialise import initialise
 from engine.model.projection import projection
 from engine.model.signal import Signal
@@ -35,10 +34,8 @@ def build(experiment: Experiment, description: Description) -> Network:
     """
     facts, signal = _facts(experiment, description), signal_of(description)
     layers = experiment.model.layers
-    traced = list(everything(trace(layers, signal, facts)))
-    shapes = {t.path: dict(t.shapes) for t in traced}
-    found = [*(m for t in traced for m in t.mistakes), *init_mistakes(experiment.model, shapes)]
-    mistakes = [m for m in found if m.severity == "error"]
+    traced = everything(trace(layers, signal, facts))
+    mistakes = [m for t in traced for m in t.mistakes if m.severity == "error"]
     if mistakes:
         raise Refused(mistakes)
     builder = _Builder(facts)

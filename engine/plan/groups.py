@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.catalog.optimizers import HIDDEN_ONLY
 from engine.data.description import Description
-from engine.experiment.document import Experiment, Optimizer
-from engine.experiment.mistakes import Mistake, put
+from engine.experiment.document import Experiment
 from engine.model.network import skeleton
 from engine.model.parameter_groups import groups_of, value_of
 
@@ -49,13 +47,3 @@ def group_plans(experiment: Experiment, description: Description) -> tuple[Group
         )
         for group in groups_of(optimizer, skeleton(experiment, description))
     )
-
-
-def hidden_mistakes(optimizer: Optimizer, groups: Sequence[GroupPlan]) -> list[Mistake]:
-    """Muon for a network that has nothing for it."""
-    if optimizer.type not in HIDDEN_ONLY or any(group.optimizer == optimizer.type for group in groups):
-        return []
-    found = "the model has no weight matrix between its first and its last layer"
-    expected = f"{optimizer.type} is for those alone"
-    fix = 'Use optimizer.type = "AdamW", or put a Linear or a recurrent layer between them.'
-    return [Mistake("optimizer.type", found, expected, fix, optimizer.type, remedy=put("AdamW"))]

@@ -7,7 +7,10 @@ from typing import get_args
 
 from engine.devices import Precision, in_hardware, scales_gradients
 from engine.experiment.document import Experiment, Training
-from engine.plan import device_and_precision
+from engine.experiment.draft import Draft
+from engine.plan.context import CheckContext
+from engine.plan.rules.precision import precision_is_not_supported
+from engine.plan.stages.resources import resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +31,17 @@ def precision_choices(experiment: Experiment) -> tuple[PrecisionChoice, ...]:
 
 
 def _choice(experiment: Experiment, amp: str) -> PrecisionChoice:
-    training = experiment.training.model_copy(update={"amp": amp})
-    device, precision, refused = device_and_precision(experiment.model_copy(update={"training": training}))
     chosen = amp == experiment.training.amp
+    training = experiment.training.model_copy(update={"amp": amp})
+    experiment = experiment.model_copy(update={"training": training})
+    context = resolved(CheckContext(draft=Draft(experiment), experiment=experiment))
+    refused = (*context.mistakes, *precision_is_not_supported(context))
     if refused:
         reason = ", ".join(filter(None, (refused[0].found, refused[0].expected)))
         return PrecisionChoice(amp=amp, chosen=chosen, precision=None, says=f"refused: {reason}")
-    return PrecisionChoice(amp=amp, chosen=chosen, precision=precision, says=_says(precision, device))
+    return PrecisionChoice(
+        amp=amp, chosen=chosen, precision=context.precision, says=_says(context.precision, context.device)
+    )
 
 
 def _says(precision: Precision, device: str) -> str:

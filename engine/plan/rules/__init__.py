@@ -1,19 +1,44 @@
-"""What a document's parts say against each other: small functions that name the fields, why, and the fix."""
+"""The rules across fields of a document: one file a subject, one small function a rule.
+
+A rule names the fields, says why, and gives the fix. Mistakes are printed in the order of these imports.
+"""
 
 from __future__ import annotations
 
-from engine.plan.rules import counting, data, layers, losses, no_effect, optimizers, schedulers, training
-from engine.plan.rules.subject import Subject, every_mistake
+# isort: off
+from engine.plan.rules import (
+    initializers,
+    precision,
+    monitors,
+    counting,
+    data,
+    layers,
+    losses,
+    class_weights,
+    no_effect,
+    optimizers,
+    schedulers,
+    training,
+    parameter_groups,
+    regularization,
+    resources,
+)
+# isort: on
 
 __all__ = [
-    "Subject",
+    "class_weights",
     "counting",
     "data",
-    "every_mistake",
+    "initializers",
     "layers",
     "losses",
+    "monitors",
     "no_effect",
     "optimizers",
+    "parameter_groups",
+    "precision",
+    "regularization",
+    "resources",
     "schedulers",
     "training",
 ]

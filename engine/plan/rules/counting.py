@@ -9,22 +9,23 @@ from engine.catalog.losses import IGNORES_NONE, OF_CLASSES
 from engine.data import load_data, to_download
 from engine.experiment.document import Choice
 from engine.experiment.mistakes import Mistake, Refused, value_text
-from engine.plan.rules.subject import Subject, check, number
+from engine.plan.context import CheckContext
+from engine.plan.rules.registry import number, rule
 
 _NAMED = 3
 
 
-@check
-def nothing_counts(subject: Subject) -> Iterator[Mistake]:
+@rule
+def nothing_counts(context: CheckContext) -> Iterator[Mistake]:
     """A training or validation part of which every sample has weight 0 in the loss, or is left out of it."""
-    description, loss = subject.description, subject.experiment.loss
+    description, loss = context.description, context.experiment.loss
     if description is None or description.task not in OF_CLASSES:
         return
     left_out = _left_out(loss)
     if not left_out:
         return
     names = description.classes
-    for part, counts in _counts(subject).items():
+    for part, counts in _counts(context).items():
         present = [index for index, count in enumerate(counts) if count]
         if not present or any(index not in left_out for index in present):
             continue
@@ -36,15 +37,15 @@ def nothing_counts(subject: Subject) -> Iterator[Mistake]:
         path, setting = left_out[present[0]]
         every = f"all {samples:,} {what}s" if samples > 1 else f"the only {what}"
         found = f"{setting} leaves out {every} of the {part} part ({of} {shown})"
-        yield _mistake(subject, path, found, part, loss.type)
+        yield _mistake(context, path, found, part, loss.type)
         return
 
 
-def _mistake(subject: Subject, path: str, found: str, part: str, loss: str) -> Mistake:
+def _mistake(context: CheckContext, path: str, found: str, part: str, loss: str) -> Mistake:
     if part == "training":
         fix = "Count at least one of these classes, or train on samples of others."
         return Mistake(path, found, "there is nothing to learn", fix, loss)
-    stopping, scheduler = subject.experiment.training.early_stopping, subject.experiment.scheduler
+    stopping, scheduler = context.experiment.training.early_stopping, context.experiment.scheduler
     expected = "there is no val_loss, and no epoch is best by it"
     fix = "Validate on samples of other classes."
     if stopping is not None and stopping.monitor == "val_loss":
@@ -73,11 +74,11 @@ def _left_out(loss: Choice) -> Mapping[int, tuple[str, str]]:
     return found
 
 
-def _counts(subject: Subject) -> Mapping[Literal["training", "validation"], list[int]]:
+def _counts(context: CheckContext) -> Mapping[Literal["training", "validation"], list[int]]:
     """How many samples of each class the parts hold. The data is in memory: it was described a moment ago."""
     from engine.data.balance import class_counts
 
-    experiment = subject.experiment
+    experiment = context.experiment
     if to_download(experiment.data):
         return {}
     try:

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 from engine.experiment.mistakes import Mistake, drop, put, value_text
 from engine.experiment.tree import walk
-from engine.plan.rules.subject import Subject, check
+from engine.plan.context import CheckContext
+from engine.plan.rules.registry import rule
 
 
-@check
-def published_weights_normalise_themselves(subject: Subject) -> Iterator[Mistake]:
+@rule
+def published_weights_normalise_themselves(context: CheckContext) -> Iterator[Mistake]:
     """Pixels that are standardised twice: by the data, and by a backbone as its published weights want it."""
-    description, data = subject.description, subject.experiment.data
+    description, data = context.description, context.experiment.data
     if description is None or not data.normalize or description.input_kind != "image" or description.stored != "uint8":
         return
-    for place in walk(subject.experiment.model.layers):
+    for place in walk(context.experiment.model.layers):
         if place.layer.type == "torchvision" and place.layer.parameters.get("weights", "none") != "none":
             yield Mistake(
                 "data.normalize",
@@ -28,10 +29,10 @@ def published_weights_normalise_themselves(subject: Subject) -> Iterator[Mistake
             return
 
 
-@check
-def validation_beside_fold(subject: Subject) -> Iterator[Mistake]:
+@rule
+def validation_beside_fold(context: CheckContext) -> Iterator[Mistake]:
     """A share that is held back to validate on, where a fold is: its size is that of one of its parts."""
-    data = subject.experiment.data
+    data = context.experiment.data
     # The default is what every experiment says that was written down whole.
     if data.fold is None or data.validation == type(data).model_fields["validation"].default:
         return

@@ -10,8 +10,9 @@ from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, drop, put
 from engine.experiment.tree import Place, by_path, walk
 from engine.model.signal import OVER_CHANNELS, Signal
+from engine.plan.context import CheckContext
 from engine.plan.plan import VALIDATION_BATCHES
-from engine.plan.rules.subject import Subject, check, number
+from engine.plan.rules.registry import number, rule
 
 _ACTIVATIONS = frozenset(
     {
@@ -21,10 +22,10 @@ _ACTIVATIONS = frozenset(
 )
 
 
-def neighbours(subject: Subject) -> Iterator[tuple[Place, Place]]:
+def neighbours(context: CheckContext) -> Iterator[tuple[Place, Place]]:
     """Each two layers that follow each other in one list of layers."""
     last: dict[str, Place] = {}
-    for place in walk(subject.experiment.model.layers):
+    for place in walk(context.experiment.model.layers):
         siblings = place.path.rpartition("[")[0]
         if siblings in last:
             yield last[siblings], place
@@ -35,15 +36,15 @@ def _index(place: Place) -> str:
     return place.path.removeprefix("model.")
 
 
-@check
-def nothing_inside(subject: Subject) -> Iterator[Mistake]:
+@rule
+def nothing_inside(context: CheckContext) -> Iterator[Mistake]:
     """A model or a container without a layer. A branch may hold none: what comes in is handed on."""
-    if not subject.experiment.model.layers:
-        layers = _first_layers(subject)
+    if not context.experiment.model.layers:
+        layers = _first_layers(context)
         names = [layer if isinstance(layer, str) else str(layer["type"]) for layer in layers]
         fix = f"Add layers, for example {', '.join(names[:-1])} and {names[-1]}."
         yield Mistake("model.layers", "there is no layer", "expected at least one", fix, remedy=put(layers))
-    for place in walk(subject.experiment.model.layers):
+    for place in walk(context.experiment.model.layers):
         layer = place.layer
         for name, inside in {"layers": layer.layers, "branches": layer.branches}.items():
             if inside == ():
@@ -54,9 +55,9 @@ def nothing_inside(subject: Subject) -> Iterator[Mistake]:
                 yield Mistake(f"{place.path}.{name}", found, expected, fix, layer.type, remedy=remedy)
 
 
-def _first_layers(subject: Subject) -> list[Any]:
+def _first_layers(context: CheckContext) -> list[Any]:
     """A small network that takes what the data gives; Flatten and Linear where the data is not known."""
-    description = subject.description
+    description = context.description
     kind = description.input_kind if description is not None else "image"
     every_step = description is not None and description.task == "language modelling"
     recurrent = {"type": "GRU", "hidden_size": 64, "output": "sequence" if every_step else "last"}
@@ -68,19 +69,19 @@ def _first_layers(subject: Subject) -> list[Any]:
     return [*before.get(kind, [{"type": "Linear", "out_features": 64}, "ReLU"]), LAST_LAYER]
 
 
-@check
-def batch_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
+@rule
+def batch_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
     """BatchNorm over a single value: torch fails at that batch, which may be the last of the epoch."""
-    if subject.description is None:
+    if context.description is None:
         return
-    batch, samples = subject.experiment.data.batch_size, subject.description.train_samples
+    batch, samples = context.experiment.data.batch_size, context.description.train_samples
     if min(batch, samples) > 1 and samples % batch != 1:
         return
-    layers = by_path(subject.experiment.model.layers)
-    for path, signal in subject.signals.items():
+    layers = by_path(context.experiment.model.layers)
+    for path, signal in context.signals.items():
         type = layers[path].type
         single = type.startswith("BatchNorm") and signal is not None and prod(signal.shape[1:]) == 1
-        if single or path in subject.needs_two:
+        if single or path in context.needs_two:
             sizes = (*range(max(batch, 2), samples), *range(min(batch, samples), 1, -1))
             better = next((b for b in sizes if samples % b != 1), None)
             found = f"{samples} samples in batches of {batch} leave a batch of 1"
@@ -92,19 +93,19 @@ def batch_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
             return
 
 
-@check
-def group_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
+@rule
+def group_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
     """GroupNorm of groups of one value: nothing but its bias is left, and torch refuses it in a batch of one sample.
 
     Each sample is normalised by itself, in validation as in training: the batches of both count.
     """
-    layers = by_path(subject.experiment.model.layers)
-    for path, signal in subject.signals.items():
+    layers = by_path(context.experiment.model.layers)
+    for path, signal in context.signals.items():
         groups = number(layers[path], "num_groups") if layers[path].type == "GroupNorm" else None
         if groups is None or signal is None or prod(signal.shape) != groups:
             continue
         found = f"found {groups:g}, and there are {groups:g} values"
-        alone = _batch_of_one(subject)
+        alone = _batch_of_one(context)
         expected = alone or "each group has one value, so GroupNorm outputs zeros"
         fewer = next((n for n in range(int(groups) // 2, 0, -1) if groups % n == 0), None)
         fix = f"Set it to {fewer}." if fewer else "Remove the layer."
@@ -113,11 +114,11 @@ def group_norm_over_one_value(subject: Subject) -> Iterator[Mistake]:
         yield Mistake(f"{path}.num_groups", found, expected, fix, "GroupNorm", severity, remedy=remedy)
 
 
-@check
-def output_is_constant(subject: Subject) -> Iterator[Mistake]:
+@rule
+def output_is_constant(context: CheckContext) -> Iterator[Mistake]:
     """LayerNorm over one value, Softmax of one score and their like: the output does not depend on the input."""
-    layers = by_path(subject.experiment.model.layers)
-    for path, signal in subject.signals.items():
+    layers = by_path(context.experiment.model.layers)
+    for path, signal in context.signals.items():
         layer = layers[path]
         if signal is None or layer.type not in _OF_ONE_VALUE or _values_together(layer, signal) != 1:
             continue
@@ -158,12 +159,12 @@ def _values_together(layer: Layer, signal: Signal) -> int | None:
     return shape[0] if layer.type == "Softmax2d" else shape[-1]
 
 
-def _batch_of_one(subject: Subject) -> str:
+def _batch_of_one(context: CheckContext) -> str:
     """That torch refuses groups of one value in a batch of one sample, and where that is; empty where there is none."""
-    if subject.description is None:
+    if context.description is None:
         return ""
-    size = subject.experiment.data.batch_size
-    parts = ((subject.description.train_samples, size), (subject.description.val_samples, size * VALIDATION_BATCHES))
+    size = context.experiment.data.batch_size
+    parts = ((context.description.train_samples, size), (context.description.val_samples, size * VALIDATION_BATCHES))
     for samples, batch in parts:
         if samples % batch == 1 or (samples and batch == 1):
             left = f"the batch of 1 that {samples} samples in batches of {batch} leave"
@@ -171,12 +172,12 @@ def _batch_of_one(subject: Subject) -> str:
     return ""
 
 
-@check
-def nothing_is_trained(subject: Subject) -> Iterator[Mistake]:
+@rule
+def nothing_is_trained(context: CheckContext) -> Iterator[Mistake]:
     """A network without weights, or with frozen ones alone: there is nothing for the optimizer to do."""
-    if subject.trained != 0:
+    if context.trained != 0:
         return
-    frozen = [place for place in walk(subject.experiment.model.layers) if place.layer.parameters.get("freeze") is True]
+    frozen = [place for place in walk(context.experiment.model.layers) if place.layer.parameters.get("freeze") is True]
     if frozen:
         path, type = frozen[0].path, frozen[0].layer.type
         fix = 'Set freeze = false, or add {type = "Linear", out_features = "auto"}.'
@@ -184,15 +185,15 @@ def nothing_is_trained(subject: Subject) -> Iterator[Mistake]:
         yield Mistake(f"{path}.freeze", "found true", expected, fix, type, remedy=put(False))
     else:
         fix = 'Add {type = "Linear", out_features = "auto"}.'
-        last = len(subject.experiment.model.layers) - 1
+        last = len(context.experiment.model.layers) - 1
         remedy = append(LAST_LAYER, at=f"model.layers[{last}]") if last >= 0 else None
         yield Mistake("model.layers", "no layer has weights", "there is nothing to train", fix, remedy=remedy)
 
 
-@check
-def two_activations(subject: Subject) -> Iterator[Mistake]:
+@rule
+def two_activations(context: CheckContext) -> Iterator[Mistake]:
     """Two activations with nothing to learn between them."""
-    for before, place in neighbours(subject):
+    for before, place in neighbours(context):
         if {before.layer.type, place.layer.type} <= _ACTIVATIONS:
             found = f"it follows {before.layer.type} at {_index(before)}"
             expected = "nothing is learned between two activations"
@@ -200,10 +201,10 @@ def two_activations(subject: Subject) -> Iterator[Mistake]:
             yield Mistake(place.path, found, expected, fix, place.layer.type, "warning", remedy=drop())
 
 
-@check
-def norm_after_dropout(subject: Subject) -> Iterator[Mistake]:
+@rule
+def norm_after_dropout(context: CheckContext) -> Iterator[Mistake]:
     """BatchNorm learns a variance with Dropout that is another without it (Li et al., 2019)."""
-    for before, place in neighbours(subject):
+    for before, place in neighbours(context):
         if place.layer.type.startswith("BatchNorm") and "Dropout" in before.layer.type and _drops(before.layer):
             found = f"it follows {before.layer.type} at {_index(before)}"
             expected = "the variance that it learns is another one once nothing is dropped"
@@ -215,22 +216,22 @@ def _drops(layer: Layer) -> bool:
     return number(layer, "p", 0.5) != 0
 
 
-@check
-def everything_is_dropped(subject: Subject) -> Iterator[Mistake]:
+@rule
+def everything_is_dropped(context: CheckContext) -> Iterator[Mistake]:
     """Dropout of 1 hands on nothing at all while training."""
-    for place in walk(subject.experiment.model.layers):
+    for place in walk(context.experiment.model.layers):
         if "Dropout" in place.layer.type and number(place.layer, "p", 0.5) == 1:
             fix = "Set p to 0.5, for example."
             expected, type = "everything is dropped", place.layer.type
             yield Mistake(f"{place.path}.p", "found 1", expected, fix, type, "warning", remedy=put(0.5))
 
 
-@check
-def looks_ahead(subject: Subject) -> Iterator[Mistake]:
+@rule
+def looks_ahead(context: CheckContext) -> Iterator[Mistake]:
     """A language model with a layer that sees the tokens that it is to foretell: it would learn to copy them."""
-    if subject.description is None or subject.description.task != "language modelling":
+    if context.description is None or context.description.task != "language modelling":
         return
-    for place in walk(subject.experiment.model.layers):
+    for place in walk(context.experiment.model.layers):
         type, expected = place.layer.type, "each step would see what it is to foretell"
         if place.layer.parameters.get("bidirectional"):
             path, found = f"{place.path}.bidirectional", "it reads from both ends"

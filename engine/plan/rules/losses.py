@@ -1,13 +1,20 @@
-"""The loss against the last layer: what it applies itself, what it needs before it, what answers cannot be given."""
+"""The loss against the task of the data and against the last layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.catalog.losses import NUMBERS
+from engine.catalog import catalog
+from engine.catalog.compatibility import loss_mistakes
+from engine.catalog.entry import Task
+from engine.catalog.losses import BY_TASK, NUMBERS, ONE_OUTPUT
+from engine.data.settling import said_task
 from engine.experiment.mistakes import Mistake, append, drop
 from engine.experiment.tree import Place, backwards
-from engine.plan.rules.subject import Subject, check
+from engine.plan.context import CheckContext
+from engine.plan.rules.registry import rule, rule_after
+
+_READINGS: dict[Task, str] = {"classification": "classes", "regression": "a quantity to predict"}
 
 _BEFORE_LOSS = {"NLLLoss": ("LogSoftmax", "CrossEntropyLoss"), "BCELoss": ("Sigmoid", "BCEWithLogitsLoss")}
 """Losses of probabilities, the layer that makes them, and the loss that is both."""
@@ -35,38 +42,81 @@ _RANGES = {
 """Which numbers an activation gives; Softplus is left out, which is taken where every target is positive."""
 
 
-def last_layer(subject: Subject) -> Place | None:
+def last_layer(context: CheckContext) -> Place | None:
     """The layer whose output the loss gets, containers entered; None for a network that does nothing."""
-    layers = backwards(subject.experiment.model.layers)
+    layers = backwards(context.experiment.model.layers)
     return next((place for place in layers if place.layer.type != "Identity"), None)
 
 
-@check
-def probabilities_are_missing(subject: Subject) -> Iterator[Mistake]:
+@rule_after("choices")
+def loss_is_refused(context: CheckContext) -> Iterator[Mistake]:
+    """A loss that is not in the catalog, or whose parameters torch does not accept."""
+    if context.experiment.loss.type != "auto":
+        yield from loss_mistakes(context.experiment.loss)
+
+
+@rule_after("choices")
+def loss_of_another_task(context: CheckContext) -> Iterator[Mistake]:
+    """A loss that is not for the task of the data."""
+    loss, task, said = context.experiment.loss.type, context.task, said_task(context.experiment.data)
+    entry = catalog("losses").get(loss)
+    if entry is None or task is None or task in entry.tasks:
+        return
+    fix, expected = f'Use {BY_TASK[task]}, or "auto".', f"the data is for {task}"
+    if said is not None:
+        expected = f'data.task = "{said}" makes it {_READINGS[said]}'
+        other: Task = "regression" if said == "classification" else "classification"
+        if other in entry.tasks:
+            fix = f'{fix[:-1]}; or set data.task = "{other}", which makes it {_READINGS[other]}.'
+    yield Mistake("loss.type", f"{loss} is for {' and '.join(entry.tasks)}", expected, fix)
+
+
+@rule_after("choices")
+def ten_classes_with_a_loss_of_two(context: CheckContext) -> Iterator[Mistake]:
+    """A loss of one output for more or fewer than two classes."""
+    loss = context.experiment.loss.type
+    if loss in ONE_OUTPUT and _is_for_the_task(context) and context.classes not in (None, 2):
+        found = f"{loss} tells two classes apart"
+        yield Mistake("loss.type", found, f"the data has {context.classes}", "Use CrossEntropyLoss.")
+
+
+def suits(context: CheckContext) -> bool:
+    """Whether the loss is for the task of the data and for as many classes."""
+    loss = context.experiment.loss.type
+    return _is_for_the_task(context) and not (loss in ONE_OUTPUT and context.classes not in (None, 2))
+
+
+def _is_for_the_task(context: CheckContext) -> bool:
+    entry = catalog("losses").get(context.experiment.loss.type)
+    return entry is not None and context.task is not None and context.task in entry.tasks
+
+
+@rule
+def probabilities_are_missing(context: CheckContext) -> Iterator[Mistake]:
     """NLLLoss without LogSoftmax, BCELoss without Sigmoid: the loss of something that is no probability."""
-    loss, last = subject.experiment.loss.type, last_layer(subject)
-    if last is None or loss not in _BEFORE_LOSS or subject.description is None:
+    loss, last = context.experiment.loss.type, last_layer(context)
+    if last is None or loss not in _BEFORE_LOSS or context.description is None:
         return
     needed, instead = _BEFORE_LOSS[loss]
-    if last.layer.type != needed and _fits(subject):
+    if last.layer.type != needed and _fits(context):
         found = f"{loss} wants {needed} as the last layer"
         fix = f"Add {needed} at the end, or use {instead}."
         remedy = append(needed, at=last.path)
         yield Mistake("loss.type", found, f"{last.path} is {last.layer.type}", fix, remedy=remedy)
 
 
-def _fits(subject: Subject) -> bool:
+def _fits(context: CheckContext) -> bool:
     """Whether the loss is one for this data at all; where it is not, that has been said and is enough."""
-    description, loss = subject.description, subject.experiment.loss.type
+    description, loss = context.description, context.experiment.loss.type
     if description is None or description.task != "classification":
         return False
     return loss != "BCELoss" or len(description.classes) == 2
 
 
-@check
-def activation_is_in_the_loss(subject: Subject) -> Iterator[Mistake]:
+@rule
+def activation_is_in_the_loss(context: CheckContext) -> Iterator[Mistake]:
     """Softmax before CrossEntropyLoss, Sigmoid before BCEWithLogitsLoss: applied twice."""
-    loss, last = subject.experiment.loss.type, last_layer(subject)
+    loss, last = context.experiment.loss.type, last_layer(context)
     inside = _INSIDE_LOSS.get(loss, {})
     if last is not None and last.layer.type in inside:
         found = f"{loss} applies {last.layer.type} itself"
@@ -74,14 +124,14 @@ def activation_is_in_the_loss(subject: Subject) -> Iterator[Mistake]:
         yield Mistake(last.path, found, expected, "Remove it.", type, "warning", remedy=drop())
 
 
-@check
-def activation_cuts_the_answers(subject: Subject) -> Iterator[Mistake]:
+@rule
+def activation_cuts_the_answers(context: CheckContext) -> Iterator[Mistake]:
     """An activation after the last layer with weights keeps the answers in a range that the targets may leave."""
-    loss, last = subject.experiment.loss.type, last_layer(subject)
+    loss, last = context.experiment.loss.type, last_layer(context)
     if last is None or last.layer.type not in _RANGES or last.layer.type in _INSIDE_LOSS.get(loss, {}):
         return
     type = last.layer.type
-    numbers = subject.description is not None and subject.description.task in NUMBERS
+    numbers = context.description is not None and context.description.task in NUMBERS
     if numbers and loss != "PoissonNLLLoss":
         expected = "targets beyond that are never met"
     elif loss in _NEEDS_SCORES:
@@ -93,10 +143,10 @@ def activation_cuts_the_answers(subject: Subject) -> Iterator[Mistake]:
     yield Mistake(last.path, found, expected, fix, type, "warning", remedy=drop())
 
 
-@check
-def dropout_drops_answers(subject: Subject) -> Iterator[Mistake]:
+@rule
+def dropout_drops_answers(context: CheckContext) -> Iterator[Mistake]:
     """Dropout as the last layer: answers are set to 0 while training."""
-    last = last_layer(subject)
+    last = last_layer(context)
     if last is not None and "Dropout" in last.layer.type:
         found = "as the last layer it sets answers to 0 while training"
         fix = f"Move it before the layer that gives them, or remove {last.path}."

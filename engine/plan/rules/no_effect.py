@@ -11,7 +11,8 @@ from engine.catalog.schedulers import EVERY_STEP, rate_field
 from engine.experiment.document import Choice, Training
 from engine.experiment.mistakes import Mistake, drop, put, value_text
 from engine.experiment.tree import walk
-from engine.plan.rules.subject import Subject, check, number
+from engine.plan.context import CheckContext
+from engine.plan.rules.registry import number, rule
 
 _CYCLED = {"OneCycleLR": (0.85, 0.95), "CyclicLR": (0.8, 0.9)}
 """Between which values these schedulers move the momentum, if the document does not say."""
@@ -35,10 +36,10 @@ def _default_of(choice: Choice, name: str) -> object:
     return value_of(Choice(type=choice.type), name)
 
 
-@check
-def rate_is_set_by_the_scheduler(subject: Subject) -> Iterator[Mistake]:
+@rule
+def rate_is_set_by_the_scheduler(context: CheckContext) -> Iterator[Mistake]:
     """An optimizer's lr beside a scheduler that sets every rate itself: nothing is left for it to say."""
-    optimizer, scheduler = subject.experiment.optimizer, subject.experiment.scheduler
+    optimizer, scheduler = context.experiment.optimizer, context.experiment.scheduler
     lr = number(optimizer, "lr")
     # A document that was written down whole has every default.
     if scheduler is None or lr is None or lr == _default_of(optimizer, "lr") or optimizer.type in HIDDEN_ONLY:
@@ -54,10 +55,10 @@ def rate_is_set_by_the_scheduler(subject: Subject) -> Iterator[Mistake]:
     yield Mistake("optimizer.lr", f"found {value_text(lr)}", expected, fix, optimizer.type, "warning", remedy=drop())
 
 
-@check
-def momentum_is_cycled(subject: Subject) -> Iterator[Mistake]:
+@rule
+def momentum_is_cycled(context: CheckContext) -> Iterator[Mistake]:
     """A momentum that the scheduler never uses, or limits of a momentum that it does not cycle."""
-    optimizer, scheduler = subject.experiment.optimizer, subject.experiment.scheduler
+    optimizer, scheduler = context.experiment.optimizer, context.experiment.scheduler
     if scheduler is None or scheduler.type not in _CYCLED:
         return
     betas = value_of(optimizer, "betas")
@@ -92,10 +93,10 @@ def momentum_is_cycled(subject: Subject) -> Iterator[Mistake]:
     yield Mistake(path, found, f"{expected}, so it is never used", fix, optimizer.type, "warning", remedy=remedy)
 
 
-@check
-def warmup_of_a_scheduler_that_warms_up(subject: Subject) -> Iterator[Mistake]:
+@rule
+def warmup_of_a_scheduler_that_warms_up(context: CheckContext) -> Iterator[Mistake]:
     """A warm-up before OneCycleLR, which rises by itself: the rate would rise twice."""
-    scheduler = subject.experiment.scheduler
+    scheduler = context.experiment.scheduler
     if scheduler is None or scheduler.type not in EVERY_STEP or not scheduler.warmup_epochs:
         return
     over = "over pct_start of the run" if scheduler.type == "OneCycleLR" else "over step_size_up"
@@ -104,19 +105,19 @@ def warmup_of_a_scheduler_that_warms_up(subject: Subject) -> Iterator[Mistake]:
     yield Mistake("scheduler.warmup_epochs", found, expected, "Remove it.", scheduler.type, "warning", remedy=drop())
 
 
-@check
-def plateau_is_looked_for_once_an_epoch(subject: Subject) -> Iterator[Mistake]:
+@rule
+def plateau_is_looked_for_once_an_epoch(context: CheckContext) -> Iterator[Mistake]:
     """ReduceLROnPlateau at every step: the metric that it watches is measured once an epoch."""
-    scheduler = subject.experiment.scheduler
+    scheduler = context.experiment.scheduler
     if scheduler is not None and scheduler.type == "ReduceLROnPlateau" and scheduler.interval == "step":
         expected = "its metric is measured once an epoch"
         yield Mistake("scheduler.interval", 'found "step"', expected, "Remove it.", scheduler.type, remedy=drop())
 
 
-@check
-def scheduler_keeps_the_rate(subject: Subject) -> Iterator[Mistake]:
+@rule
+def scheduler_keeps_the_rate(context: CheckContext) -> Iterator[Mistake]:
     """A scheduler whose limits leave it no room: the rate never changes, or changes the wrong way."""
-    optimizer, scheduler = subject.experiment.optimizer, subject.experiment.scheduler
+    optimizer, scheduler = context.experiment.optimizer, context.experiment.scheduler
     if scheduler is None:
         return
     for (type, name), value in _WITHOUT_CHANGE.items():
@@ -144,10 +145,10 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-@check
-def there_is_no_decay_to_change(subject: Subject) -> Iterator[Mistake]:
+@rule
+def there_is_no_decay_to_change(context: CheckContext) -> Iterator[Mistake]:
     """no_bias_decay or decoupled_weight_decay where weight_decay is 0."""
-    optimizer = subject.experiment.optimizer
+    optimizer = context.experiment.optimizer
     decays = [value_of(optimizer, "weight_decay"), *(g.parameters.get("weight_decay", 0) for g in optimizer.groups)]
     entry = catalog("optimizers").get(optimizer.type)
     if entry is None or "weight_decay" not in entry.parameters or optimizer.type in HIDDEN_ONLY or any(decays):
@@ -162,10 +163,10 @@ def there_is_no_decay_to_change(subject: Subject) -> Iterator[Mistake]:
             yield Mistake(f"optimizer.{name}", "found true", expected, fix, optimizer.type, "warning", remedy=drop())
 
 
-@check
-def dampening_without_momentum(subject: Subject) -> Iterator[Mistake]:
+@rule
+def dampening_without_momentum(context: CheckContext) -> Iterator[Mistake]:
     """SGD's dampening is of its momentum."""
-    optimizer = subject.experiment.optimizer
+    optimizer = context.experiment.optimizer
     value = number(optimizer, "dampening")
     if optimizer.type == "SGD" and value and not value_of(optimizer, "momentum"):
         expected, fix = (
@@ -176,10 +177,10 @@ def dampening_without_momentum(subject: Subject) -> Iterator[Mistake]:
         yield Mistake("optimizer.dampening", found, expected, fix, "SGD", "warning", remedy=drop())
 
 
-@check
-def rewinds_are_off(subject: Subject) -> Iterator[Mistake]:
+@rule
+def rewinds_are_off(context: CheckContext) -> Iterator[Mistake]:
     """A number of rewinds for a run that does not rewind."""
-    training = subject.experiment.training
+    training = context.experiment.training
     if training.on_not_finite == "stop" and training.max_rewinds != Training.model_fields["max_rewinds"].default:
         expected = 'training.on_not_finite is "stop", so it has no effect'
         fix = 'Set training.on_not_finite = "rewind", or remove it.'
@@ -188,10 +189,10 @@ def rewinds_are_off(subject: Subject) -> Iterator[Mistake]:
         )
 
 
-@check
-def labels_are_smoothed_away(subject: Subject) -> Iterator[Mistake]:
+@rule
+def labels_are_smoothed_away(context: CheckContext) -> Iterator[Mistake]:
     """A label_smoothing of 1 gives every class the same target."""
-    loss = subject.experiment.loss
+    loss = context.experiment.loss
     if loss.type == "CrossEntropyLoss" and number(loss, "label_smoothing") == 1:
         expected, fix = (
             "every class is then the same target, so the labels have no effect",
@@ -200,10 +201,10 @@ def labels_are_smoothed_away(subject: Subject) -> Iterator[Mistake]:
         yield Mistake("loss.label_smoothing", "found 1", expected, fix, loss.type, "warning", remedy=put(0.1))
 
 
-@check
-def padding_mode_without_padding(subject: Subject) -> Iterator[Mistake]:
+@rule
+def padding_mode_without_padding(context: CheckContext) -> Iterator[Mistake]:
     """How a convolution pads, where it does not pad."""
-    for place in walk(subject.experiment.model.layers):
+    for place in walk(context.experiment.model.layers):
         parameters = place.layer.parameters
         mode = parameters.get("padding_mode", "zeros")
         if place.layer.type.startswith("Conv") and mode != "zeros" and parameters.get("padding", 0) in (0, "valid"):
@@ -212,10 +213,10 @@ def padding_mode_without_padding(subject: Subject) -> Iterator[Mistake]:
             yield Mistake(path, found, expected, fix, place.layer.type, "warning", remedy=drop())
 
 
-@check
-def r2_of_one_sample(subject: Subject) -> Iterator[Mistake]:
+@rule
+def r2_of_one_sample(context: CheckContext) -> Iterator[Mistake]:
     """R² is watched on a single sample, of which there is none."""
-    stopping, description = subject.experiment.training.early_stopping, subject.description
+    stopping, description = context.experiment.training.early_stopping, context.description
     if stopping is None or description is None or stopping.monitor != "val_r2" or description.val_samples != 1:
         return
     expected = "R² needs at least 2 samples, and the validation part has 1, so no epoch is best"

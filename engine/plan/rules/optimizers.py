@@ -8,7 +8,8 @@ from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.catalog.schedulers import rate_field
 from engine.experiment.document import Choice
 from engine.experiment.mistakes import Mistake, drop, put, value_text
-from engine.plan.rules.subject import Subject, check, number
+from engine.plan.context import CheckContext
+from engine.plan.rules.registry import number, rule, rule_after
 
 _USUAL_LR = {
     "SGD": (1e-5, 2.0),
@@ -31,11 +32,17 @@ _SAY = {"SGD": "0.1", "Adadelta": "1", "Muon": "0.02", "LBFGS": "1"}
 _COUPLED = frozenset({"Adam", "NAdam", "RAdam"})
 
 
-@check
-def rate_is_out_of_range(subject: Subject) -> Iterator[Mistake]:
+@rule_after("choices")
+def optimizer_is_refused(context: CheckContext) -> Iterator[Mistake]:
+    """An optimizer that is not in the catalog, or whose parameters torch does not accept."""
+    yield from context.optimizer_mistakes
+
+
+@rule
+def rate_is_out_of_range(context: CheckContext) -> Iterator[Mistake]:
     """A learning rate far from what the optimizer is used with."""
-    optimizer = subject.experiment.optimizer
-    scheduler = subject.experiment.scheduler
+    optimizer = context.experiment.optimizer
+    scheduler = context.experiment.scheduler
     field = rate_field(scheduler)
     rate = number(optimizer, "lr") if scheduler is None or field == "optimizer.lr" else number(scheduler, "max_lr")
     rates: list[tuple[str, Choice, float | None]] = [(field, optimizer, rate)]
@@ -53,10 +60,10 @@ def rate_is_out_of_range(subject: Subject) -> Iterator[Mistake]:
             yield Mistake(path, found, expected, fix, choice.type, "warning", remedy=remedy)
 
 
-@check
-def decay_goes_through_the_gradient(subject: Subject) -> Iterator[Mistake]:
+@rule
+def decay_goes_through_the_gradient(context: CheckContext) -> Iterator[Mistake]:
     """Weight decay as Adam has it is scaled down where gradients are large (Loshchilov and Hutter, 2019)."""
-    optimizer = subject.experiment.optimizer
+    optimizer = context.experiment.optimizer
     decay = number(optimizer, "weight_decay", 0.0)
     if optimizer.type not in _COUPLED or not decay or optimizer.parameters.get("decoupled_weight_decay") is True:
         return
@@ -69,10 +76,10 @@ def decay_goes_through_the_gradient(subject: Subject) -> Iterator[Mistake]:
     yield Mistake("optimizer.weight_decay", found, "", fix, optimizer.type, "warning", remedy=remedy)
 
 
-@check
-def clipping_hides_the_curvature(subject: Subject) -> Iterator[Mistake]:
+@rule
+def clipping_hides_the_curvature(context: CheckContext) -> Iterator[Mistake]:
     """LBFGS learns from differences of gradients: those of clipped ones tell of another function."""
-    optimizer, settings = subject.experiment.optimizer, subject.experiment.regularization
+    optimizer, settings = context.experiment.optimizer, context.experiment.regularization
     if optimizer.type not in NEEDS_CLOSURE:
         return
     for name in ("clip_grad_norm", "clip_grad_value"):
@@ -84,13 +91,13 @@ def clipping_hides_the_curvature(subject: Subject) -> Iterator[Mistake]:
             yield Mistake(f"regularization.{name}", found, expected, fix, remedy=drop())
 
 
-@check
-def batches_differ_by_noise(subject: Subject) -> Iterator[Mistake]:
+@rule
+def batches_differ_by_noise(context: CheckContext) -> Iterator[Mistake]:
     """LBFGS on many small batches: what it takes for curvature is how they differ, and it soon leaves the finite."""
-    optimizer, training = subject.experiment.optimizer, subject.experiment.training
-    if optimizer.type not in NEEDS_CLOSURE or subject.description is None or subject.steps_per_epoch <= _WHOLE:
+    optimizer, training = context.experiment.optimizer, context.experiment.training
+    if optimizer.type not in NEEDS_CLOSURE or context.description is None or context.steps_per_epoch <= _WHOLE:
         return
-    samples, batch = subject.description.train_samples, subject.experiment.data.batch_size * training.accumulation_steps
+    samples, batch = context.description.train_samples, context.experiment.data.batch_size * training.accumulation_steps
     expected = f"{optimizer.type} takes the noise between steps of {batch:,} for curvature"
     fix = f"Set it to {samples:,}, or to less and training.accumulation_steps to what makes it up."
     found = f"there are {samples:,} samples to train on"

@@ -1,25 +1,30 @@
-"""The scheduler against the length of the run: one that never acts, or acts too late."""
+"""The scheduler against the optimizer, the metrics and the length of the run."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
-from engine.catalog.bind import moves_of
-from engine.catalog.schedulers import moves_by_step
-from engine.experiment.document import Scheduler
-from engine.experiment.mistakes import Mistake, put, value_text
-from engine.plan.rules.subject import Subject, check, epochs_text, number
+from engine.catalog import catalog, find
+from engine.catalog.bind import build_scheduler, moves_of, scratch_parameter, stretches
+from engine.catalog.choices import TORCH_REFUSES, Checked, blame, check_parameters, check_type
+from engine.catalog.schedulers import ALONE, COMPOSITES, moves_by_step
+from engine.experiment.document import Choice, Scheduler
+from engine.experiment.mistakes import Mistake, drop, put, value_text
+from engine.plan.context import CheckContext
+from engine.plan.rules.monitors import metric_mistakes
+from engine.plan.rules.registry import epochs_text, number, rule, rule_after
 
 
-def run_of(subject: Subject, scheduler: Scheduler) -> tuple[int, str]:
+def run_of(context: CheckContext, scheduler: Scheduler) -> tuple[int, str]:
     """How often a scheduler moves in the run, and that in words."""
-    if moves_by_step(scheduler) and not subject.steps_per_epoch:
+    if moves_by_step(scheduler) and not context.steps_per_epoch:
         return 0, ""
-    count = moves_of(scheduler, epochs=subject.epochs, steps_per_epoch=max(1, subject.steps_per_epoch))
+    count = moves_of(scheduler, epochs=context.epochs, steps_per_epoch=max(1, context.steps_per_epoch))
     if moves_by_step(scheduler):
         return count, f"it moves {count:,} times, once a step"
-    after = " after the warm-up" if count < subject.epochs else ""
+    after = " after the warm-up" if count < context.epochs else ""
     return count, f"the run has {epochs_text(count)}{after}"
 
 
@@ -28,15 +33,129 @@ def _whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-@check
-def step_is_beyond_the_run(subject: Subject) -> Iterator[Mistake]:
+def _checked(scheduler: Scheduler | None) -> Checked:
+    """A scheduler's parameters checked one by one; nothing of a scheduler that is not in the catalog."""
+    entry = catalog("schedulers").get(scheduler.type) if scheduler is not None else None
+    return check_parameters(entry, scheduler.parameters, "scheduler") if scheduler and entry else Checked()
+
+
+def _moves(context: CheckContext, scheduler: Scheduler) -> int:
+    return moves_of(scheduler, epochs=context.epochs, steps_per_epoch=max(1, context.steps_per_epoch))
+
+
+@rule_after("choices")
+def scheduler_is_refused(context: CheckContext) -> Iterator[Mistake]:
+    """A scheduler that is not in the catalog, or whose parameters have other types."""
+    scheduler = context.experiment.scheduler
+    if scheduler is not None:
+        yield from check_type("schedulers", scheduler, "scheduler")[1]
+        yield from _checked(scheduler).mistakes
+
+
+@rule_after("choices")
+def parts_do_not_suit(context: CheckContext) -> Iterator[Mistake]:
+    """A composite scheduler whose parts cannot be parts, or whose milestones do not separate them."""
+    scheduler = context.experiment.scheduler
+    if scheduler is None or scheduler.type not in COMPOSITES or _checked(scheduler).mistakes:
+        return
+    path, parts = "scheduler.schedulers", scheduler.parameters["schedulers"]
+    if not parts:
+        yield Mistake(path, "there is none", "expected at least one scheduler", "Name one.", scheduler.type)
+        return
+    for index, part in enumerate(parts):
+        yield from _part_mistakes(part, f"{path}[{index}]", scheduler.type)
+    milestones = scheduler.parameters.get("milestones")
+    if scheduler.type == "SequentialLR" and milestones is not None:
+        at = stretches(scheduler, _moves(context, scheduler))
+        where, fix = "scheduler.milestones", "Correct it, or remove it for stretches of equal length."
+        found = f"found {value_text(milestones)}"
+        if len(at) != len(parts) - 1:
+            expected = f"expected {len(parts) - 1} for {len(parts)} schedulers"
+            yield Mistake(where, found, expected, fix, scheduler.type)
+        elif at != sorted(set(at)):
+            yield Mistake(where, found, "expected rising numbers", fix, scheduler.type)
+
+
+def _part_mistakes(part: Any, here: str, composite: str) -> list[Mistake]:
+    if not isinstance(part, str) and not isinstance(part.get("type"), str):
+        fix = f"Choose one: {', '.join(n for n in catalog('schedulers') if n not in ALONE)}."
+        return [Mistake(here, "it has no type", "expected the name of a scheduler", fix, composite)]
+    own = Choice.model_validate(part)
+    entry, wrong = check_type("schedulers", own, here)
+    if entry is not None and own.type in ALONE:
+        why = "it waits for a metric" if own.type == "ReduceLROnPlateau" else "it sets the whole run's rate itself"
+        return [Mistake(here, f"{own.type} cannot be a part", why, "Use it alone.", composite)]
+    return wrong if entry is None else list(check_parameters(entry, own.parameters, here).mistakes)
+
+
+@rule_after("choices")
+def scheduler_watches_no_metric(context: CheckContext) -> Iterator[Mistake]:
+    """A scheduler that watches a metric that the run does not measure."""
+    monitor = _checked(context.experiment.scheduler).parameters.get("monitor")
+    if isinstance(monitor, str):
+        yield from metric_mistakes(monitor, "scheduler.monitor", context)
+
+
+@rule_after("choices")
+def total_steps_are_too_few(context: CheckContext) -> Iterator[Mistake]:
+    """A OneCycleLR that is over before the run is."""
+    scheduler = context.experiment.scheduler
+    total = _checked(scheduler).parameters.get("total_steps")
+    if scheduler is not None and total is not None and total < (moves := _moves(context, scheduler)):
+        fix = "Remove total_steps (it is inferred)."
+        found = f"found {value_text(total)}"
+        expected = f"it moves {moves} times"
+        yield Mistake("scheduler.total_steps", found, expected, fix, scheduler.type, remedy=drop())
+
+
+@rule_after("choices")
+def warmup_is_longer_than_the_run(context: CheckContext) -> Iterator[Mistake]:
+    """A warm-up after which no epoch is left for the scheduler."""
+    scheduler, epochs = context.experiment.scheduler, context.epochs
+    if scheduler is not None and scheduler.type in catalog("schedulers") and scheduler.warmup_epochs >= epochs:
+        found = f"found {value_text(scheduler.warmup_epochs)}"
+        expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}"
+        shorter = put(float(epochs // 5)) if epochs >= 5 else drop()
+        path, fix = "scheduler.warmup_epochs", "Make it shorter."
+        yield Mistake(path, found, expected, fix, scheduler.type, remedy=shorter)
+
+
+@rule_after("choices")
+def torch_refuses_the_scheduler(context: CheckContext) -> Iterator[Mistake]:
+    """A scheduler that torch does not build over this optimizer for a run of this length."""
+    scheduler, optimizer = context.experiment.scheduler, context.optimizer
+    if scheduler is None or optimizer is None or any(m.path.startswith("scheduler") for m in context.mistakes):
+        return
+    parameters = _checked(scheduler).parameters
+    known = find("optimizers", type(optimizer).__name__).parameters
+    settings = {name: value for name, value in optimizer.defaults.items() if name in known}
+
+    def attempt(**tried: Any) -> None:
+        fields = {"type": scheduler.type, "interval": scheduler.interval, "warmup_epochs": scheduler.warmup_epochs}
+        build_scheduler(
+            Scheduler.model_validate({**fields, **tried}),
+            type(optimizer)([scratch_parameter()], **settings),
+            epochs=context.epochs,
+            steps_per_epoch=max(1, context.steps_per_epoch),
+        )
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            attempt(**parameters)
+    except TORCH_REFUSES as error:
+        yield blame(find("schedulers", scheduler.type), parameters, error, attempt, "scheduler")
+
+
+@rule
+def step_is_beyond_the_run(context: CheckContext) -> Iterator[Mistake]:
     """A StepLR or a restart that comes only when the run is over."""
-    scheduler = subject.experiment.scheduler
+    scheduler = context.experiment.scheduler
     name = {"StepLR": "step_size", "CosineAnnealingWarmRestarts": "T_0"}.get(scheduler.type) if scheduler else None
     if scheduler is None or name is None:
         return
     value = scheduler.parameters.get(name)
-    count, run = run_of(subject, scheduler)
+    count, run = run_of(context, scheduler)
     # One epoch has no epoch after it in which any rate could be another; a run that short is a trial.
     if _whole(value) and count > 1 and value >= count:
         never = "the rate never changes" if scheduler.type == "StepLR" else "it never restarts"
@@ -46,14 +165,14 @@ def step_is_beyond_the_run(subject: Subject) -> Iterator[Mistake]:
         yield Mistake(f"scheduler.{name}", found, f"{run}, so {never}", fix, scheduler.type, "warning", remedy=remedy)
 
 
-@check
-def milestones_are_beyond_the_run(subject: Subject) -> Iterator[Mistake]:
+@rule
+def milestones_are_beyond_the_run(context: CheckContext) -> Iterator[Mistake]:
     """A MultiStepLR of which no milestone lies in the run."""
-    scheduler = subject.experiment.scheduler
+    scheduler = context.experiment.scheduler
     if scheduler is None or scheduler.type != "MultiStepLR":
         return
     milestones = scheduler.parameters.get("milestones")
-    count, run = run_of(subject, scheduler)
+    count, run = run_of(context, scheduler)
     if not isinstance(milestones, list | tuple) or not milestones or count < 2:
         return
     if all(_whole(m) and m >= count for m in milestones):
@@ -64,10 +183,10 @@ def milestones_are_beyond_the_run(subject: Subject) -> Iterator[Mistake]:
         yield Mistake("scheduler.milestones", found, expected, fix, scheduler.type, "warning", remedy=remedy)
 
 
-@check
-def plateau_is_longer_than_the_run(subject: Subject) -> Iterator[Mistake]:
+@rule
+def plateau_is_longer_than_the_run(context: CheckContext) -> Iterator[Mistake]:
     """A ReduceLROnPlateau whose patience outlasts the run, or that of early stopping."""
-    scheduler, stopping = subject.experiment.scheduler, subject.experiment.training.early_stopping
+    scheduler, stopping = context.experiment.scheduler, context.experiment.training.early_stopping
     if scheduler is None or scheduler.type != "ReduceLROnPlateau":
         return
     patience = number(scheduler, "patience", 10)
@@ -76,7 +195,7 @@ def plateau_is_longer_than_the_run(subject: Subject) -> Iterator[Mistake]:
     path, found = "scheduler.patience", f"found {value_text(patience)}"
     if "patience" not in scheduler.parameters:
         found = f"it is {value_text(patience)} if left out"
-    count, run = run_of(subject, scheduler)
+    count, run = run_of(context, scheduler)
     if count > 1 and patience >= count - 1:
         fix = f"Set it to {max(1, count // 5)}, for example."
         expected, remedy = f"{run}, so the rate never changes", put(max(1, count // 5))
@@ -88,10 +207,10 @@ def plateau_is_longer_than_the_run(subject: Subject) -> Iterator[Mistake]:
         yield Mistake(path, found, expected, fix, scheduler.type, "warning", remedy=remedy)
 
 
-@check
-def factor_changes_nothing(subject: Subject) -> Iterator[Mistake]:
+@rule
+def factor_changes_nothing(context: CheckContext) -> Iterator[Mistake]:
     """A gamma of 1 multiplies the rate by nothing."""
-    scheduler = subject.experiment.scheduler
+    scheduler = context.experiment.scheduler
     if scheduler is None or scheduler.type not in ("StepLR", "MultiStepLR", "ExponentialLR"):
         return
     if number(scheduler, "gamma") == 1:

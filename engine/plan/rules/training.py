@@ -7,32 +7,33 @@ from collections.abc import Iterator
 from engine.catalog.metrics import goal, monitors
 from engine.experiment.mistakes import Mistake, drop, put, value_text
 from engine.experiment.tree import walk
-from engine.plan.rules.subject import Subject, check
+from engine.plan.context import CheckContext
+from engine.plan.rules.registry import rule
 
 _AT_MOST_1 = ("accuracy", "f1")
 
 
-@check
-def patience_is_longer_than_the_run(subject: Subject) -> Iterator[Mistake]:
+@rule
+def patience_is_longer_than_the_run(context: CheckContext) -> Iterator[Mistake]:
     """Early stopping that cannot end the run: the first epoch is always a best one."""
-    stopping = subject.experiment.training.early_stopping
+    stopping = context.experiment.training.early_stopping
     # A few epochs are a trial of a document that is meant for many.
-    if stopping is None or stopping.patience < subject.epochs or subject.epochs < _TRIAL_EPOCHS:
+    if stopping is None or stopping.patience < context.epochs or context.epochs < _TRIAL_EPOCHS:
         return
     found = f"found {stopping.patience}"
-    expected = f"training.epochs is {subject.epochs}, so it never ends the run"
-    fix = f"Set it to {max(1, subject.epochs // 4)}, or train longer."
-    path, remedy = "training.early_stopping.patience", put(max(1, subject.epochs // 4))
+    expected = f"training.epochs is {context.epochs}, so it never ends the run"
+    fix = f"Set it to {max(1, context.epochs // 4)}, or train longer."
+    path, remedy = "training.early_stopping.patience", put(max(1, context.epochs // 4))
     yield Mistake(path, found, expected, fix, severity="warning", remedy=remedy)
 
 
 _TRIAL_EPOCHS = 4
 
 
-@check
-def gain_is_out_of_reach(subject: Subject) -> Iterator[Mistake]:
+@rule
+def gain_is_out_of_reach(context: CheckContext) -> Iterator[Mistake]:
     """A min_delta that no accuracy can gain after the first epoch."""
-    stopping = subject.experiment.training.early_stopping
+    stopping = context.experiment.training.early_stopping
     if stopping is None or stopping.min_delta < 1:
         return
     metric = stopping.monitor.removeprefix("val_").removeprefix("train_")
@@ -42,13 +43,13 @@ def gain_is_out_of_reach(subject: Subject) -> Iterator[Mistake]:
         yield Mistake(path, found, expected, "Set it to 0.001, for example.", severity="warning", remedy=put(0.001))
 
 
-@check
-def best_is_the_worst(subject: Subject) -> Iterator[Mistake]:
+@rule
+def best_is_the_worst(context: CheckContext) -> Iterator[Mistake]:
     """A mode against the metric's own direction keeps the worst epoch."""
-    stopping = subject.experiment.training.early_stopping
-    if stopping is None or stopping.mode == "auto" or subject.description is None:
+    stopping = context.experiment.training.early_stopping
+    if stopping is None or stopping.mode == "auto" or context.description is None:
         return
-    if stopping.monitor in monitors(subject.description.task) and stopping.mode != goal(stopping.monitor):
+    if stopping.monitor in monitors(context.description.task) and stopping.mode != goal(stopping.monitor):
         found = f"found {value_text(stopping.mode)}"
         better = "greater" if goal(stopping.monitor) == "max" else "less"
         expected = f"{better} {stopping.monitor} is better, so the worst epoch would be kept"
@@ -60,12 +61,12 @@ _FEW = 16
 """Samples to train on below which a batch size is not what is wrong."""
 
 
-@check
-def batch_is_larger_than_the_data(subject: Subject) -> Iterator[Mistake]:
+@rule
+def batch_is_larger_than_the_data(context: CheckContext) -> Iterator[Mistake]:
     """A batch that takes all there is: one step an epoch."""
-    if subject.description is None:
+    if context.description is None:
         return
-    batch, samples = subject.experiment.data.batch_size, subject.description.train_samples
+    batch, samples = context.experiment.data.batch_size, context.description.train_samples
     if batch > samples > 0:
         expected = f"there are {samples:,} samples to train on, so an epoch is one step"
         # An eighth, but no batch of one, which norms do not take.
@@ -76,13 +77,13 @@ def batch_is_larger_than_the_data(subject: Subject) -> Iterator[Mistake]:
         yield Mistake("data.batch_size", f"found {batch}", expected, fix, severity="warning", remedy=put(smaller))
 
 
-@check
-def accumulates_more_than_an_epoch(subject: Subject) -> Iterator[Mistake]:
+@rule
+def accumulates_more_than_an_epoch(context: CheckContext) -> Iterator[Mistake]:
     """More batches to a step than an epoch has."""
-    if subject.description is None:
+    if context.description is None:
         return
-    steps = subject.experiment.training.accumulation_steps
-    batches = -(-subject.description.train_samples // subject.experiment.data.batch_size)
+    steps = context.experiment.training.accumulation_steps
+    batches = -(-context.description.train_samples // context.experiment.data.batch_size)
     if steps > batches > 0:
         expected = f"an epoch has {batches:,} batch{'' if batches == 1 else 'es'}, so it is one step"
         fix = f"Set it to {max(1, batches // 4)}, for example, or make data.batch_size smaller."
@@ -90,13 +91,13 @@ def accumulates_more_than_an_epoch(subject: Subject) -> Iterator[Mistake]:
         yield Mistake(path, f"found {steps}", expected, fix, severity="warning", remedy=remedy)
 
 
-@check
-def accumulates_over_batch_norm(subject: Subject) -> Iterator[Mistake]:
+@rule
+def accumulates_over_batch_norm(context: CheckContext) -> Iterator[Mistake]:
     """Batches in parts where a layer looks at the whole batch: the parts' gradients do not add up to the batch's."""
-    if subject.experiment.training.on_out_of_memory != "accumulate":
+    if context.experiment.training.on_out_of_memory != "accumulate":
         return
-    norms = [p.path for p in walk(subject.experiment.model.layers) if "BatchNorm" in p.layer.type]
-    found = sorted({*norms, *subject.needs_two})
+    norms = [p.path for p in walk(context.experiment.model.layers) if "BatchNorm" in p.layer.type]
+    found = sorted({*norms, *context.needs_two})
     if found:
         shown = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
         expected = f"{shown} normalises over the whole batch, so its parts would give other gradients than the batch"

@@ -13,8 +13,8 @@ from engine.catalog import catalog
 from engine.catalog.bind import build_loss, build_optimizer, build_scheduler
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.catalog.schedulers import default_interval
-from engine.catalog.suitability import state_numbers
 from engine.experiment import Choice, Scheduler
+from engine.plan.stages.resources import state_numbers
 
 
 def weights() -> nn.Parameter:

@@ -1,61 +1,20 @@
-"""Whether what regularizes suits the data, the layers and the length of the run. Paths are those of the document."""
+"""Regularization against the data, the layers and the length of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
-from engine.catalog.metrics import goal
 from engine.catalog.named_layers import named_layer_mistakes
-from engine.experiment.document import EMA, EarlyStopping, Layer, Regularization
+from engine.experiment.document import EMA
 from engine.experiment.mistakes import Mistake, drop, put, value_text
+from engine.plan.context import CheckContext
+from engine.plan.rules.registry import rule_after
 
 
-def regularization_mistakes(
-    settings: Regularization,
-    layers: Sequence[Layer],
-    *,
-    parameters: Mapping[str, int],
-    input_kind: str | None,
-    epochs: int,
-    steps: int,
-) -> list[Mistake]:
-    """What is wrong with [regularization].
-
-    Args:
-        parameters: how many each layer has, by its path; without the layers of which that is not known.
-        input_kind: what the data is ("image", "tokens", …); None where it is not known.
-        epochs, steps: length of the run; no steps where that is not known.
-    """
-    return [
-        *_layers_mistakes(settings, layers, parameters),
-        *_mixing_mistakes(settings, input_kind),
-        *_average_mistakes(settings, epochs, steps),
-    ]
-
-
-def threshold_mistakes(stopping: EarlyStopping) -> list[Mistake]:
-    """A warning of a threshold for early stopping that its metric cannot reach."""
-    metric = stopping.monitor.removeprefix("val_").removeprefix("train_")
-    threshold = stopping.threshold
-    if threshold is None or stopping.mode not in ("auto", goal(stopping.monitor)):
-        return []
-    path, found = "training.early_stopping.threshold", f"found {value_text(threshold)}"
-    if metric in _AT_MOST_1 and threshold > 1:
-        fix = f"Set it to {threshold / 100:g}." if threshold <= 100 else "Set it to 0.95, for example."
-        remedy = put(threshold / 100 if threshold <= 100 else 0.95)
-        return [Mistake(path, found, f"{metric} is at most 1", fix, severity="warning", remedy=remedy)]
-    if metric in _AT_LEAST_0 and threshold < 0:
-        return [Mistake(path, found, f"{metric} is at least 0", "Set it to a number above 0.", severity="warning")]
-    return []
-
-
-_AT_MOST_1 = frozenset({"accuracy", "f1", "r2"})
-_AT_LEAST_0 = frozenset({"mae", "rmse"})
-
-
-def _layers_mistakes(
-    settings: Regularization, layers: Sequence[Layer], parameters: Mapping[str, int]
-) -> Iterator[Mistake]:
+@rule_after("schedule")
+def penalty_of_layers_without_weights(context: CheckContext) -> Iterator[Mistake]:
+    """l1_layers without a penalty, or that name layers without weights."""
+    settings = context.experiment.regularization
     if settings.l1_layers is None:
         return
     path = "regularization.l1_layers"
@@ -63,14 +22,19 @@ def _layers_mistakes(
         found = f"found {value_text(settings.l1_layers)}"
         fix = "Set regularization.l1 or regularization.l2 to 1e-5, for example, or remove l1_layers."
         yield Mistake(path, found, "neither l1 nor l2 is set", fix, severity="warning")
-    yield from named_layer_mistakes(settings.l1_layers, path, layers, parameters, "l1 and l2 count weights")
+    layers, trained = context.experiment.model.layers, context.trained_by_layer
+    yield from named_layer_mistakes(settings.l1_layers, path, layers, trained, "l1 and l2 count weights")
 
 
 LEAST_ALPHA = 0.01
 """Of mixup and CutMix. Shares from a smaller one cannot be told from 0 and 1 in double precision."""
 
 
-def _mixing_mistakes(settings: Regularization, input_kind: str | None) -> Iterator[Mistake]:
+@rule_after("schedule")
+def mixing_does_not_suit(context: CheckContext) -> Iterator[Mistake]:
+    """mixup and CutMix of data that cannot be mixed so, or with an alpha that mixes nothing."""
+    settings = context.experiment.regularization
+    input_kind = context.description.input_kind if context.description is not None else None
     for name in ("mixup", "cutmix"):
         alpha = getattr(settings, name)
         if 0 < alpha < LEAST_ALPHA:
@@ -95,8 +59,10 @@ def _mixing_mistakes(settings: Regularization, input_kind: str | None) -> Iterat
         )
 
 
-def _average_mistakes(settings: Regularization, epochs: int, steps: int) -> Iterator[Mistake]:
-    average = settings.average
+@rule_after("schedule")
+def average_does_not_suit(context: CheckContext) -> Iterator[Mistake]:
+    """An average of weights that begins after the run, or that spans more steps than it has."""
+    average, epochs = context.experiment.regularization.average, context.epochs
     if not isinstance(average, EMA):
         return
     if average.start_epoch > epochs:
@@ -105,8 +71,8 @@ def _average_mistakes(settings: Regularization, epochs: int, steps: int) -> Iter
         half = max(1, epochs // 2)
         fix = f"Set it to {half}."
         yield Mistake("regularization.average.start_epoch", found, expected, fix, remedy=put(half))
-    elif steps:
-        averaged = steps // epochs * (epochs - average.start_epoch + 1)
+    elif context.steps_per_epoch:
+        averaged = context.steps_per_epoch * (epochs - average.start_epoch + 1)
         span = 1 / (1 - average.decay)
         if averaged < 2 * span:
             found = f"the average spans about {span:,.0f} steps"

@@ -1,42 +1,34 @@
-"""What can be wrong with how weights shall start. Paths are those of the document."""
+"""Initializers against the layers and the shapes of their weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from engine.catalog import catalog
 from engine.catalog.bind import torch_arguments
-from engine.catalog.choices import blame, check_parameters, check_type
+from engine.catalog.choices import TORCH_REFUSES, blame, check_parameters, check_type
 from engine.catalog.initializers import DIMENSIONS
-from engine.experiment.document import Choice, Layer, Model
+from engine.experiment.document import Choice, Layer
 from engine.experiment.mistakes import Mistake, drop, unknown_name
 from engine.experiment.tree import by_path
 from engine.model.backbone import TYPE as BACKBONE
 from engine.model.fit import RECURRENT
 from engine.model.initialise import NO_MODEL, has_weights, is_initialised, start_of
 from engine.model.published_models import NONE
+from engine.plan.context import CheckContext
+from engine.plan.rules.registry import rule_after
 
 _UNBIASED = frozenset({"Embedding", "EmbeddingBag", "PositionalEncoding"})
-_TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
-
-Shapes = Mapping[str, Mapping[str, tuple[int, ...]]]
-"""The parameters of layers with their shapes, by the layer's path; without those of which that is not known."""
 
 
-def init_mistakes(model: Model, shapes: Shapes) -> list[Mistake]:
-    """Everything that is wrong with a model's initializers, and with those of its layers."""
-    layers = by_path(model.layers)
-    return [
-        *_model_mistakes(model, list(layers.values())),
-        *(mistake for path, layer in layers.items() for mistake in _layer_mistakes(layer, path)),
-        *_misfits(model, layers, shapes),
-    ]
-
-
-def _model_mistakes(model: Model, layers: list[Layer]) -> Iterator[Mistake]:
+@rule_after("model")
+def initializers_of_the_model(context: CheckContext) -> Iterator[Mistake]:
+    """Initializers of the model that are refused, or for layers that it does not have."""
+    model = context.experiment.model
+    layers = by_path(model.layers).values()
     for name in ("init", "recurrent_init", "bias_init"):
         yield from _choice_mistakes(getattr(model, name), f"model.{name}")
     types = list(dict.fromkeys(layer.type for layer in layers))
@@ -60,6 +52,13 @@ def _model_mistakes(model: Model, layers: list[Layer]) -> Iterator[Mistake]:
         )
     if model.forget_bias is not None and "LSTM" not in types:
         yield Mistake("model.forget_bias", "the model has no LSTM", "", "Remove it.", severity="warning", remedy=drop())
+
+
+@rule_after("model")
+def initializers_of_layers(context: CheckContext) -> Iterator[Mistake]:
+    """Initializers of layers that are refused, or for weights that the layer does not have."""
+    for path, layer in by_path(context.experiment.model.layers).items():
+        yield from _layer_mistakes(layer, path)
 
 
 def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
@@ -134,13 +133,16 @@ def _choice_mistakes(init: Choice | None, path: str) -> list[Mistake]:
 
     try:
         attempt(**torch_arguments(checked.parameters))
-    except _TORCH_REFUSES as error:
+    except TORCH_REFUSES as error:
         return [blame(entry, checked.parameters, error, attempt, path)]
     return []
 
 
-def _misfits(model: Model, layers: Mapping[str, Layer], shapes: Shapes) -> Iterator[Mistake]:
-    """Initializers that cannot set weights of the shape that a layer has; of one for many layers the first is told."""
+@rule_after("model")
+def initializers_against_shapes(context: CheckContext) -> Iterator[Mistake]:
+    """Initializers that cannot set weights of the shape that a layer has; for many layers the first is named."""
+    model = context.experiment.model
+    layers, shapes = by_path(model.layers), {layer.path: dict(layer.shapes) for layer in context.layers}
     told: set[str] = set()
     for path, layer in layers.items():
         if not has_weights(layer.type) and layer.type != BACKBONE:
@@ -151,7 +153,7 @@ def _misfits(model: Model, layers: Mapping[str, Layer], shapes: Shapes) -> Itera
             if layer.type == BACKBONE and len(shape) == 1 and "bias" not in name:
                 continue  # of a norm
             wrong = _misfit(choice, shape) if choice is not None and is_initialised(name) else ""
-            if not wrong:
+            if choice is None or not wrong:
                 continue
             kind = "bias_init" if "bias" in name else "init"
             if start.recurrent is not None and name.startswith("weight_hh"):
@@ -164,7 +166,6 @@ def _misfits(model: Model, layers: Mapping[str, Layer], shapes: Shapes) -> Itera
                 where, fix = f"model.{kind}", f"Take another one, or give {path} its own {kind}."
             if where not in told:
                 told.add(where)
-                assert choice is not None
                 yield Mistake(where, f"{choice.type} {wrong}", f"the {name} of {path} is {_by(shape)}", fix)
 
 
