@@ -140,7 +140,7 @@ def test_a_folder_of_runs_that_cannot_be_read_is_one_sentence_and_no_empty_list(
         (line,) = refused(torchdeck(*arguments, cwd=tmp_path, env={"TORCHDECK_RUNS": str(folder)}))
         assert line.startswith(f"{folder}: the folder of runs cannot be read (") and "--runs-dir" in line
     nothing = tmp_path / "nothing"
-    assert "No runs in" in of(torchdeck("runs", cwd=tmp_path, env={"TORCHDECK_RUNS": str(nothing)}))
+    assert "no runs in" in of(torchdeck("runs", cwd=tmp_path, env={"TORCHDECK_RUNS": str(nothing)}))
 
 
 def test_a_run_that_cannot_be_read_hides_no_other_and_says_why(tmp_path):
@@ -262,13 +262,13 @@ def test_where_nobody_can_be_asked_removing_names_the_way_and_removes_nothing(tm
 
 
 @pytest.mark.parametrize(("answer", "is_gone"), [(b"n\n", False), (b"y\n", True)])
-def test_on_a_terminal_it_is_asked_before_a_run_is_removed(answer, is_gone, tmp_path):
+def test_a_terminal_asks_before_a_run_is_removed(answer, is_gone, tmp_path):
     run = ended(tmp_path / "runs", "mine")
     deck, terminal = pty.openpty()
     command = [*COMMAND, "runs", "--runs-dir", "runs", "rm", "mine"]
     process = subprocess.Popen(command, cwd=tmp_path, stdin=terminal, stderr=subprocess.PIPE)
     os.write(deck, answer)
-    assert b"for good?" in process.communicate(timeout=60)[1]
+    assert b"permanently?" in process.communicate(timeout=60)[1]
     os.close(deck)
     os.close(terminal)
     assert process.returncode == (0 if is_gone else 1) and run.exists() is not is_gone

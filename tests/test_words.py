@@ -66,7 +66,7 @@ UNFINISHED = (
     *("engine/printable.py", "engine/private_files.py", "engine/probes", "engine/protocol", "engine/runs"),
     *("engine/training", "engine/editing", "presets", "README.md", "CHANGELOG.md"),
     *("tests", "tui/answers.py", "tui/deck", "tui/dialogs", "tui/feed.py", "tui/pictures", "tui/plots"),
-    *("tui/preferences", "tui/printing", "tui/quantities.py", "tui/rows", "tui/run_status.py", "tui/screens"),
+    *("tui/preferences", "tui/quantities.py", "tui/rows", "tui/run_status.py", "tui/screens"),
     *("tui/services", "tui/tables", "tui/terminal", "tui/widgets"),
 )
 """What is not in plain words yet: a path or its beginning."""

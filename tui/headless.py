@@ -17,7 +17,7 @@ from tui.exit_messages import detach_lines, resume_lines
 from tui.feed import Feed, Source
 from tui.headless_output import DetachedLines, Json, Lines, Output, Progress
 from tui.interrupts import Interrupts
-from tui.printing.progress import reading_shown
+from tui.printing.progress import reading_progress
 from tui.run_status import STALE
 from tui.tables.text import plain
 from tui.terminal.patient_output import errors, tell
@@ -122,7 +122,7 @@ def _train(create: Callable[[], Session], *, before: str, as_json: bool, hold: H
     terminals = on_a_terminal()
     interrupts = Interrupts(before if start_report is None else "", lambda text: errors().write_later(f"\n{text}\n"))
     keep_freed_memory()  # before the first tensor, which `create` allocates
-    with reading_shown():
+    with reading_progress():
         session = create()
     screen: Output
     if start_report is not None:

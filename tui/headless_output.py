@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -14,17 +14,19 @@ from tui.answers import answer_text
 from tui.detach import StartReport
 from tui.exit_messages import folder_lines, resume_lines
 from tui.feed import RunView
-from tui.printing.metrics import measured_text
 from tui.quantities import left, number_text, span_text
 from tui.tables.text import bar, plain, plain_json
 from tui.terminal.patient_output import PatientOutput, errors, tell
 
 PROGRESS_S = 0.25
 
-LINE_EVERY_S = ((600.0, 60.0), (3600.0, 300.0))
+LINE_INTERVALS_S = ((600.0, 60.0), (3600.0, 300.0))
 """The interval between lines within an epoch: (until this second of the epoch, seconds between lines)."""
-LINE_SELDOM_S = 600.0
+LAST_INTERVAL_S = 600.0
 """The interval after the last of these."""
+
+TARGETS_LISTED = 4
+"""R² of up to so many targets is listed; of more, only the lowest and the highest."""
 
 
 class Output(Protocol):
@@ -124,7 +126,7 @@ class Lines:
 
 
 def _line_interval_s(epoch_s: float) -> float:
-    return next((every for until, every in LINE_EVERY_S if epoch_s <= until), LINE_SELDOM_S)
+    return next((every for until, every in LINE_INTERVALS_S if epoch_s <= until), LAST_INTERVAL_S)
 
 
 class DetachedLines(Lines):
@@ -221,3 +223,28 @@ def _progress(view: RunView) -> str:
     if view.patience:
         parts.append(f"patience {view.patience_used}/{view.patience}")
     return "  ".join(parts)
+
+
+def measured_text(metrics: Mapping[str, float]) -> str:
+    """The metrics of the validation part in one line; R² of several targets is followed by that of each target.
+
+    >>> measured_text({"train_loss": 1.0, "val_loss": 0.5, "val_r2": 0.4, "val_r2_a": 0.1, "val_r2_b": 0.7})
+    'val_loss 0.5  val_r2 0.4 (a 0.1, b 0.7)'
+    """
+    each = {name.removeprefix("val_r2_"): value for name, value in metrics.items() if name.startswith("val_r2_")}
+    parts = []
+    for name, value in metrics.items():
+        if name.startswith(("train_", "val_r2_")):
+            continue
+        targets = f" ({_targets_text(each)})" if name == "val_r2" and each else ""
+        parts.append(f"{name} {number_text(value)}{targets}")
+    return "  ".join(parts)
+
+
+def _targets_text(each: Mapping[str, float]) -> str:
+    if len(each) <= TARGETS_LISTED:
+        return ", ".join(f"{name} {number_text(value)}" for name, value in each.items())
+    # NaN counts as the lowest, so that it is shown.
+    order = sorted(each, key=lambda name: (each[name] == each[name], each[name]))
+    low, high = order[0], order[-1]
+    return f"{low} {number_text(each[low])} to {high} {number_text(each[high])}"

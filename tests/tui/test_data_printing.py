@@ -1,4 +1,4 @@
-"""`torchdeck data` on a terminal: in colours where it has them, and never with an order to it from the data."""
+"""`torchdeck data`: in colours on a terminal that has them, and without control sequences from the data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, file: io.StringIO, classes: tuple[s
     return file.getvalue()
 
 
-def test_a_terminal_with_colours_gets_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_with_colours_shows_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     text = printed(monkeypatch, Terminal(), ("left", "right"), TERM="xterm-256color", COLORTERM="truecolor")
     assert "▀" in text and "\x1b[38;2;" in text
     lines = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n")
@@ -43,35 +43,35 @@ def test_a_terminal_with_colours_gets_pixels(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("environ", [{"TERM": "xterm-256color", "NO_COLOR": "1"}, {"TERM": "xterm"}])
-def test_without_colours_enough_there_are_shades(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+def test_a_terminal_with_few_colours_shows_shades(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
     text = printed(monkeypatch, Terminal(), ("left", "right"), **environ)
     assert "▀" not in text and "▓" in text and "38;2" not in text
 
 
-def test_names_of_classes_send_no_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_classes_send_no_control_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     text = printed(
         monkeypatch, Terminal(), ("\x1b]0;owned\x07", "[bold]b"), TERM="xterm-256color", COLORTERM="truecolor"
     )
     assert "\x1b]0" not in text and "␛]0;owned" in text and "[bold]b" in text
 
 
-def test_a_source_stands_for_itself_and_presets_and_files_for_their_data() -> None:
+def test_the_argument_is_a_source_or_an_experiment() -> None:
     by_source = data_draft("mackey-glass", ["data.window=16"]).experiment
     assert by_source is not None and by_source.data.parameters == {"window": 16}
     assert data_draft("digits-cnn", []).experiment == load("digits-cnn")
     assert data_draft("nothing", []).experiment is None
 
 
-def test_what_is_printed_as_data_is_whole() -> None:
-    found = data_as_dict(images(3, 2, 4))
-    assert found["counts"] == {"train": {"left": 3, "right": 1}, "val": {"left": 1, "right": 3}}
-    assert found["data"]["input_shape"] == (3, 2, 4)
-    assert set(found["samples"][0]) == {"index", "label", "image"}
-    assert (found["inputs"]["minimum"], found["inputs"]["maximum"]) == (0.0, 1.0)
-    assert found["inputs"]["std"] == pytest.approx(statistics.pstdev([i / 3 for i in range(4)]))
+def test_json_has_counts_shapes_samples_and_figures() -> None:
+    data = data_as_dict(images(3, 2, 4))
+    assert data["counts"] == {"train": {"left": 3, "right": 1}, "val": {"left": 1, "right": 3}}
+    assert data["data"]["input_shape"] == (3, 2, 4)
+    assert set(data["samples"][0]) == {"index", "label", "image"}
+    assert (data["inputs"]["minimum"], data["inputs"]["maximum"]) == (0.0, 1.0)
+    assert data["inputs"]["std"] == pytest.approx(statistics.pstdev([i / 3 for i in range(4)]))
 
 
-def test_the_command_answers_with_json_and_refuses_with_a_fix() -> None:
+def test_the_command_prints_json_or_a_mistake_with_a_fix() -> None:
     data = json.loads(CliRunner().invoke(app, ["data", "digits-cnn", "--set", "data.validation=0.5", "--json"]).stdout)
     assert (data["data"]["train_samples"], sum(data["counts"]["val"].values())) == (898, 899)
     assert len(data["samples"]) == 12 and len(data["samples"][0]["image"]) == 8
@@ -87,11 +87,11 @@ def shown(source: str, *changes: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return result.stdout
 
 
-def test_a_series_is_shown_by_several_of_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_is_shown_as_several_of_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = "".join(f"{row % 7},{row % 5}\n" for row in range(200))
     (tmp_path / "a.csv").write_text(f"sold,heat\n{rows}")
-    asked = ["data.path=" + str(tmp_path / "a.csv"), "data.target=sold", 'data.features=["heat"]']
-    text = shown("series", *asked, monkeypatch=monkeypatch)
+    changes = ["data.path=" + str(tmp_path / "a.csv"), "data.target=sold", 'data.features=["heat"]']
+    text = shown("series", *changes, monkeypatch=monkeypatch)
     assert "window 0 " in text and "window 135" in text and text.count("◆") == 4 + 1
     assert "windows of 24 steps, then 1 to forecast ◆; sold solid, heat dashed" in text
 
@@ -99,12 +99,12 @@ def test_a_series_is_shown_by_several_of_its_windows(tmp_path: Path, monkeypatch
 def test_the_features_of_a_table_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = "".join(f"{row * 7 % 40},{'ab'[row % 2]},{'cd'[row // 2 % 2]}\n" for row in range(40))
     (tmp_path / "a.csv").write_text(f"age,town,kind\n{rows}")
-    asked = ["data.path=" + str(tmp_path / "a.csv"), "data.target=kind"]
-    text = shown("table", *asked, monkeypatch=monkeypatch)
+    changes = ["data.path=" + str(tmp_path / "a.csv"), "data.target=kind"]
+    text = shown("table", *changes, monkeypatch=monkeypatch)
     assert re.findall(r"^ *(age|town=[ab])  ", text, re.MULTILINE) == ["age", "town=a", "town=b"]
 
 
-def test_a_table_is_shown_by_the_name_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_is_shown_for_the_name_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.csv"
     file.write_text("age,kind\n" + "".join(f"{row},{'cd'[row % 2]}\n" for row in range(40)))
     assert "table: vector, classification" in shown(str(file), "data.target=kind", monkeypatch=monkeypatch)
@@ -112,7 +112,7 @@ def test_a_table_is_shown_by_the_name_of_its_file(tmp_path: Path, monkeypatch: p
         CliRunner().invoke(app, ["data", str(file)], catch_exceptions=False)
 
 
-def test_arrays_are_shown_by_the_name_of_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_are_shown_for_the_name_of_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.npz"
     np.savez(file, x=np.zeros((40, 3), np.float32), y=np.arange(40) % 2)
     assert "arrays: vector, classification" in shown(str(file), monkeypatch=monkeypatch)

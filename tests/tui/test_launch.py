@@ -1,4 +1,4 @@
-"""The deck in a real terminal: its first frame, its keys, and what it leaves behind however it ends."""
+"""The deck in a real terminal: its first frame, its keys, and the state of the terminal after every kind of end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
         terminal.end()
 
 
-def test_the_deck_is_on_the_screen_and_answers_keys_before_torch_is_there(
+def test_the_deck_is_shown_and_answers_keys_before_torch_is_imported(
     opened: Callable[..., Terminal], tmp_path: Path
 ) -> None:
     terminal = opened(program=HELD_TORCH, fresh=True)
@@ -47,7 +47,7 @@ def test_the_deck_is_on_the_screen_and_answers_keys_before_torch_is_there(
     assert terminal.is_restored()
 
 
-def test_leaving_does_not_wait_for_torch(opened: Callable[..., Terminal], tmp_path: Path) -> None:
+def test_quitting_does_not_wait_for_torch(opened: Callable[..., Terminal], tmp_path: Path) -> None:
     terminal = opened(program=HELD_TORCH, fresh=True)
     terminal.until(lambda: (tmp_path / "torch-asked-for").exists())
     terminal.press("q")
@@ -56,7 +56,7 @@ def test_leaving_does_not_wait_for_torch(opened: Callable[..., Terminal], tmp_pa
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=str)
-def test_train_shows_the_train_screen_before_torch_is_there_whatever_is_typed(
+def test_train_shows_the_train_screen_before_torch_is_imported_despite_early_keys(
     opened: Callable[..., Terminal], tmp_path: Path, size: tuple[int, int]
 ) -> None:
     terminal = opened("--train", program=HELD_TORCH, fresh=True, size=size)
@@ -77,7 +77,7 @@ def test_train_shows_the_train_screen_before_torch_is_there_whatever_is_typed(
     assert terminal.is_restored()
 
 
-def test_a_run_that_waits_for_torch_can_be_stopped_and_left(opened: Callable[..., Terminal], tmp_path: Path) -> None:
+def test_a_run_that_waits_for_torch_can_be_stopped(opened: Callable[..., Terminal], tmp_path: Path) -> None:
     terminal = opened("--train", program=HELD_TORCH, fresh=True)
     terminal.until("◌ loading torch")
     terminal.press("s")
@@ -90,7 +90,7 @@ def test_a_run_that_waits_for_torch_can_be_stopped_and_left(opened: Callable[...
     assert not (tmp_path / "runs").exists()
 
 
-def test_open_move_look_at_a_plan_and_quit(opened: Callable[..., Terminal]) -> None:
+def test_a_preset_is_opened_and_the_deck_closed_by_keys(opened: Callable[..., Terminal]) -> None:
     terminal = opened(size=(80, 24))
     terminal.until("18,602 parameters")
     terminal.press("\x1b[B")
@@ -109,7 +109,7 @@ def test_open_move_look_at_a_plan_and_quit(opened: Callable[..., Terminal]) -> N
     assert terminal.is_restored()
 
 
-def test_what_native_code_writes_goes_to_the_log_and_not_to_the_screen(
+def test_output_of_native_code_goes_to_the_log_and_not_to_the_screen(
     opened: Callable[..., Terminal], tmp_path: Path
 ) -> None:
     terminal = opened("--native")
@@ -118,10 +118,10 @@ def test_what_native_code_writes_goes_to_the_log_and_not_to_the_screen(
     terminal.status()
     assert b"NATIVE" not in terminal.written and b"PRINTED" not in terminal.written
     log = terminal.log(tmp_path)
-    assert all(said in log for said in ("NATIVE-ONE", "NATIVE-TWO", "PRINTED"))
+    assert all(text in log for text in ("NATIVE-ONE", "NATIVE-TWO", "PRINTED"))
 
 
-def test_child_processes_inherit_real_streams_that_are_not_the_screen(
+def test_child_processes_inherit_streams_that_are_not_the_screen(
     opened: Callable[..., Terminal], tmp_path: Path
 ) -> None:
     terminal = opened("--spawn")
@@ -133,7 +133,7 @@ def test_child_processes_inherit_real_streams_that_are_not_the_screen(
     assert b"CHILD" not in terminal.written
 
 
-def test_stopping_from_the_deck_waits_for_the_run_and_says_where_it_is(
+def test_stopping_from_the_deck_waits_for_the_run_and_prints_its_folder(
     opened: Callable[..., Terminal], tmp_path: Path
 ) -> None:
     terminal = opened("--train")
@@ -148,7 +148,7 @@ def test_stopping_from_the_deck_waits_for_the_run_and_says_where_it_is(
     assert b"The run is in" in terminal.written
 
 
-def test_a_lost_connection_takes_no_run_with_it(opened: Callable[..., Terminal], tmp_path: Path) -> None:
+def test_a_lost_connection_does_not_stop_the_run(opened: Callable[..., Terminal], tmp_path: Path) -> None:
     terminal = opened("--train", "--run-s", "4")
     terminal.until("● training")
     deck = terminal.deck()
@@ -158,7 +158,7 @@ def test_a_lost_connection_takes_no_run_with_it(opened: Callable[..., Terminal],
     wait_for(lambda: not Path(f"/proc/{deck}").exists())
 
 
-def test_a_hangup_twice_over_does_not_end_the_run_either(opened: Callable[..., Terminal], tmp_path: Path) -> None:
+def test_a_repeated_hangup_does_not_stop_the_run(opened: Callable[..., Terminal], tmp_path: Path) -> None:
     terminal = opened("--train", "--run-s", "3")
     terminal.until("● training")
     deck = terminal.deck()
@@ -171,7 +171,7 @@ def test_a_hangup_twice_over_does_not_end_the_run_either(opened: Callable[..., T
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_a_request_to_end_saves_the_run_restores_the_terminal_and_says_how_to_go_on(
+def test_a_signal_saves_the_run_restores_the_terminal_and_prints_how_to_resume(
     opened: Callable[..., Terminal], tmp_path: Path, number: signal.Signals
 ) -> None:
     terminal = opened("--train")
@@ -183,7 +183,7 @@ def test_a_request_to_end_saves_the_run_restores_the_terminal_and_says_how_to_go
     assert b"torchdeck resume " in terminal.written
 
 
-def test_a_request_to_end_a_deck_without_a_run_ends_it(opened: Callable[..., Terminal]) -> None:
+def test_sigterm_closes_a_deck_without_a_run(opened: Callable[..., Terminal]) -> None:
     terminal = opened()
     terminal.until("18,602 parameters")
     os.kill(terminal.deck(), signal.SIGTERM)
@@ -191,9 +191,7 @@ def test_a_request_to_end_a_deck_without_a_run_ends_it(opened: Callable[..., Ter
     assert terminal.is_restored()
 
 
-def test_a_crash_of_the_deck_is_said_in_a_sentence_and_the_run_goes_on_to_its_end(
-    opened: Callable[..., Terminal], tmp_path: Path
-) -> None:
+def test_a_crash_of_the_deck_is_reported_and_the_run_continues(opened: Callable[..., Terminal], tmp_path: Path) -> None:
     terminal = opened("--train", "--crash", "--run-s", "4")
     terminal.until("● training")
     terminal.press("\x1b[24~")
@@ -227,13 +225,13 @@ def test_without_colours_no_colour_is_written(opened: Callable[..., Terminal]) -
     assert coloured == []
 
 
-def test_where_there_is_no_terminal_the_deck_says_so(tmp_path: Path) -> None:
-    said = subprocess.run(
+def test_without_a_terminal_the_deck_reports_it(tmp_path: Path) -> None:
+    done = subprocess.run(
         [sys.executable, str(PROGRAM), str(tmp_path)], stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
-    assert said.returncode == 2
-    assert said.stderr == "The deck needs a terminal: standard input is not a terminal.\n"
-    assert said.stdout == ""
+    assert done.returncode == 2
+    assert done.stderr == "The deck needs a terminal: standard input is not a terminal.\n"
+    assert done.stdout == ""
 
 
 def test_a_dumb_terminal_is_refused(opened: Callable[..., Terminal]) -> None:

@@ -20,7 +20,7 @@ def probe(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["probe", *arguments])
 
 
-def test_a_rate_is_printed_as_text_or_as_a_record_a_line() -> None:
+def test_a_rate_probe_is_printed_as_text_or_as_json_lines() -> None:
     text, lines = probe("rate", "digits-lstm"), probe("rate", "digits-lstm", "--json")
     assert text.exit_code == lines.exit_code == 0
     *steps, found = map(json.loads, lines.stdout.splitlines())
@@ -29,7 +29,7 @@ def test_a_rate_is_printed_as_text_or_as_a_record_a_line() -> None:
     assert found["message"] in text.stdout
 
 
-def test_a_batch_that_is_not_memorised_is_status_1_and_says_why() -> None:
+def test_a_batch_that_is_not_memorized_is_status_1_with_the_reason() -> None:
     result = probe("one-batch", "mlp-diabetes", "--set", "optimizer.lr=1e-6")
     assert result.exit_code == 1
     assert "optimizer.lr = 1e-06 is too low" in result.stdout
@@ -52,7 +52,7 @@ def test_gradients_that_are_right_are_status_0() -> None:
     ],
     ids=lambda value: getattr(value[-1], "event", "") if isinstance(value, list) else str(value),
 )
-def test_the_status_says_whether_it_went_well(
+def test_the_exit_status_is_0_only_after_a_success(
     monkeypatch: pytest.MonkeyPatch, records: list[Record], status: int
 ) -> None:
     monkeypatch.setattr(producer, "probe_records", lambda kind, plan: lambda stop: iter(records))
@@ -71,14 +71,14 @@ def test_a_wrong_document_is_status_2_with_every_mistake() -> None:
         )
 
 
-def test_ctrl_c_ends_a_probe_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_a_probe_with_status_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> Iterator[Record]:
         yield rate_records()[9]
         signal.raise_signal(signal.SIGINT)
         yield rate_records()[19]
 
     monkeypatch.setattr(producer, "probe_records", lambda kind, plan: lambda stop: interrupted())
-    # As in a process of its own, whatever an earlier test has made of Ctrl-C in this one.
+    # As in a new process: an earlier test may have changed the handler in this one.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         result = probe("rate", "mlp-diabetes")

@@ -172,7 +172,7 @@ def test_a_folder_of_runs_says_that_its_home_is_not_known(folder: str, monkeypat
 def test_commands_work_without_a_home(tmp_path: Path) -> None:
     for arguments, says in (
         (("settings",), "There is no settings file: HOME is not set"),
-        (("runs",), "No runs in"),
+        (("runs",), "no runs in"),
         (("presets",), "digits-cnn"),
         (("settings", "--json"), '"file": null'),
     ):

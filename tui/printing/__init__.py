@@ -1,1 +1,1 @@
-"""What the commands print: plain text for people, in columns."""
+"""The text that commands print: plain text for people, in columns, and JSON for programs."""

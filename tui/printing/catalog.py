@@ -1,4 +1,4 @@
-"""The catalog as text: kinds, the entries of a kind, one entry whole."""
+"""The catalog as text: its kinds, the entries of a kind, one entry in full."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SOURCES = "sources"
 
 
 def catalog_text(kind: str | None, name: str | None, *, as_json: bool = False) -> str:
-    """The kinds; or the entries of one; or one entry.
+    """The kinds, the entries of a kind, or one entry.
 
     Raises:
         Refused: there is no such kind, or no such name in it.
@@ -31,27 +31,27 @@ def catalog_text(kind: str | None, name: str | None, *, as_json: bool = False) -
     if name is None:
         if as_json:
             return json.dumps([_entry(kind, n) for n in names], default=str)
-        return _listed([_in_short(kind, n) for n in names])
+        return _list([_summary(kind, n) for n in names])
     if name not in names:
         what = "a data source" if kind == _SOURCES else SINGULAR[kind]
         raise Refused(unknown_name(f"catalog {kind}", name, names, what))
     entry = _entry(kind, name)
-    return json.dumps(entry, default=str) if as_json else _whole(entry)
+    return json.dumps(entry, default=str) if as_json else _page(entry)
 
 
-def _in_short(kind: str, name: str) -> dict[str, Any]:
-    """What a list shows of an entry; its parameters are not asked for, which takes torch."""
+def _summary(kind: str, name: str) -> dict[str, Any]:
+    """The fields of an entry that a list shows; without its parameters, which need torch."""
     if kind == _SOURCES:
         return _entry(kind, name)
     entry = catalog(kind)[name]
-    said = ("name", "group", "summary", "when", "grew_from", "path", "torch_name")
-    return {field: getattr(entry, field) for field in said}
+    fields = ("name", "group", "summary", "when", "grew_from", "path", "torch_name")
+    return {field: getattr(entry, field) for field in fields}
 
 
-def _listed(entries: list[dict[str, Any]]) -> str:
-    """A table: what it is called, what it is and when to take it, its torch name; under groups where a kind has them.
+def _list(entries: list[dict[str, Any]]) -> str:
+    """A table of names, what each entry is and when to use it, and its torch name, below the headings of groups.
 
-    Optimizers stand in the order in which they grew out of each other, and say from what.
+    For an optimizer, the optimizer that it is based on replaces its summary.
     """
     modules = Counter(e.get("torch_name", "").rpartition(".")[0] for e in entries if not e.get("path"))
     module = modules.most_common(1)[0][0] if modules else ""
@@ -61,15 +61,16 @@ def _listed(entries: list[dict[str, Any]]) -> str:
         rows += [(group, "")] if group else []
         indent = "  " if group else ""
         rows += [(indent + e["name"], _line(e, module)) for e in entries if e.get("group", "") == group]
-    said = f"In torch: {module}.NAME, where no other name is given.\n\n" if module.startswith("torch") else ""
-    return said + columns(rows)
+    head = f"The torch name is {module}.NAME, unless another one is shown.\n\n" if module.startswith("torch") else ""
+    return head + columns(rows)
 
 
 def _line(entry: dict[str, Any], module: str) -> str:
-    grew = f"{entry['grew_from'][0].upper()}{entry['grew_from'][1:]}." if entry.get("grew_from") else ""
-    named = entry.get("torch_name", "")
-    where = entry.get("path") or ("" if named in ("", f"{module}.{entry['name']}") or "/" in named else named)
-    return " ".join(filter(None, (grew or entry["summary"], entry["when"], f"[{where}]" if where else "")))
+    basis = f"{entry['grew_from'][0].upper()}{entry['grew_from'][1:]}." if entry.get("grew_from") else ""
+    torch_name = entry.get("torch_name", "")
+    usual = torch_name in ("", f"{module}.{entry['name']}") or "/" in torch_name
+    where = entry.get("path") or ("" if usual else torch_name)
+    return " ".join(filter(None, (basis or entry["summary"], entry["when"], f"[{where}]" if where else "")))
 
 
 def _names(kind: str) -> list[str]:
@@ -100,20 +101,20 @@ def _entry(kind: str, name: str) -> dict[str, Any]:
     }
 
 
-def _whole(entry: dict[str, Any]) -> str:
+def _page(entry: dict[str, Any]) -> str:
     width = min(100, shutil.get_terminal_size((100, 24)).columns)
     title = f"{entry['name']}  {entry['torch_name']}".rstrip()
     blocks = [title, "\n".join(wrapped(entry["summary"], width))]
     if entry.get("formula"):
         blocks.append("\n".join(f"    {line}" for line in entry["formula"].split("\n")))
-    said = [
-        ("set at", entry.get("path", "")),
+    facts = [
+        ("field", entry.get("path", "")),
         ("when", entry["when"]),
-        ("not", entry.get("when_not", "")),
-        ("grew from", entry.get("grew_from", "")),
-        ("for", ", ".join(entry.get("tasks", ()))),
+        ("when not", entry.get("when_not", "")),
+        ("based on", entry.get("grew_from", "")),
+        ("tasks", ", ".join(entry.get("tasks", ()))),
     ]
-    blocks.append(columns([row for row in said if row[1]]))
+    blocks.append(columns([row for row in facts if row[1]]))
     rows = [
         (p["name"], p["type"], _default(p), p["help"])
         for p in sorted(entry["parameters"], key=lambda p: not p["required"])
@@ -121,14 +122,14 @@ def _whole(entry: dict[str, Any]) -> str:
     if rows:
         blocks.append(_parameters([("parameter", "type", "default", ""), *rows], width))
     for p in entry["parameters"]:
-        unsaid = [c for c in p.get("choices", ()) if repr(c) not in p["type"]]
-        if unsaid:
-            blocks.append(columns([(f"{p['name']}:", ", ".join(map(str, unsaid)))]))
+        choices = [c for c in p.get("choices", ()) if repr(c) not in p["type"]]
+        if choices:
+            blocks.append(columns([(f"{p['name']}:", ", ".join(map(str, choices)))]))
     return "\n\n".join(blocks)
 
 
 def _parameters(rows: list[tuple[str, str, str, str]], width: int) -> str:
-    """The parameters as columns; where these leave their help no room, the help stands below its parameter."""
+    """The parameters as columns; where their help has too little room, it is below its parameter."""
     if sum(max(len(row[i]) for row in rows) + 2 for i in range(3)) + 30 <= width:
         return columns(rows)
     lines = []

@@ -1,4 +1,4 @@
-"""A data set as text: what it is, its figures, samples drawn in the terminal, classes; or all of it as JSON."""
+"""A dataset as text: its kind, its figures, drawings of samples, its classes; or all of it as JSON."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ if TYPE_CHECKING:
     from engine.data.preview import Preview
 
 _STYLES = {"$muted": "dim", "$primary": "cyan", "$accent": "yellow", "$success": "green", "$warning": "magenta"}
-"""The deck's colours by those that every terminal has."""
-_EVERYTHING = 10_000
-"""Rows that are more than any picture needs."""
-
+"""The theme variables of pictures, as colours that every terminal has."""
+_ALL_ROWS = 10_000
+"""More rows than any picture needs."""
 
 _NO_MODEL = 'model.layers = ["Identity"]\n'
 
 
 def data_draft(name: str, overrides: list[str]) -> Draft:
-    """The document of a preset or a file; or the least one around a data source, or around a file that one reads."""
+    """The document of a preset or a TOML file; or a minimal document for a data source or a data file."""
     if source := source_of_file(name):
         document = f'data.source = "{source.name}"\ndata.path = {json.dumps(name)}\n{_NO_MODEL}'
         return reads(document, overrides, origin=name)
@@ -46,14 +45,14 @@ def data_draft(name: str, overrides: list[str]) -> Draft:
 
 
 def print_data(preview: Preview, experiment: Experiment, file: TextIO) -> None:
-    """Print it to a terminal in its colours, or to anything else without any."""
+    """Print a preview to a terminal, with its colours, or to another file, without colours."""
     console = Console(file=file, highlight=False, soft_wrap=True)
     look = _look(console, file)
     width = shutil.get_terminal_size((100, 24)).columns
     d = preview.description
-    said = [*d.notes, *(f"{warning.severity}: {warning}" for warning in d.warnings)]
-    head = columns([("data", f"{d.source}: {d.input_kind}, {d.task}"), *[("", sentence) for sentence in said]])
-    picture = samples(preview, experiment, max(20, min(width, 120)), _EVERYTHING, look)
+    notes = [*d.notes, *(f"{warning.severity}: {warning}" for warning in d.warnings)]
+    head = columns([("data", f"{d.source}: {d.input_kind}, {d.task}"), *[("", note) for note in notes]])
+    picture = samples(preview, experiment, max(20, min(width, 120)), _ALL_ROWS, look)
     if not console.is_terminal:
         print(f"{head}\n\n{picture.plain}", file=file)
         return
@@ -63,28 +62,28 @@ def print_data(preview: Preview, experiment: Experiment, file: TextIO) -> None:
 
 
 def data_as_dict(preview: Preview) -> dict[str, Any]:
-    """The same as data: what `check --json` calls `data`, and beside it figures and samples."""
-    found = asdict(preview)
+    """A preview for JSON: `data` as in `check --json`, and figures and samples."""
+    shown = asdict(preview)
     classes = preview.description.classes
-    counts = {part: dict(zip(classes, found.pop(f"{part}_counts"), strict=False)) if classes else {} for part in _PARTS}
-    for one in found["samples"]:
-        for name in [name for name, value in one.items() if value in ("", ())]:
-            del one[name]
-    return {"data": found.pop("description"), "counts": counts, **found}
+    counts = {part: dict(zip(classes, shown.pop(f"{part}_counts"), strict=False)) if classes else {} for part in _PARTS}
+    for sample in shown["samples"]:
+        for name in [name for name, value in sample.items() if value in ("", ())]:
+            del sample[name]
+    return {"data": shown.pop("description"), "counts": counts, **shown}
 
 
 _PARTS = ("train", "val")
 
 
 def _look(console: Console, file: TextIO) -> Look:
-    """Pixels where the terminal has colours enough for them; letters where it has no other signs."""
+    """Pixels where the terminal has enough colours; letters where it has no other characters."""
     narrow = not (getattr(file, "encoding", None) or "").lower().startswith("utf")
     colours = console.is_terminal and console.color_system in ("256", "truecolor") and not console.no_color
     return Look(marker="ascii" if narrow else terminal_kind().marker, colour=colours and not narrow)
 
 
 def _rich(content: Content) -> Text:
-    """A picture as rich prints it."""
+    """A picture as text of rich."""
     text = Text(content.plain)
     for start, end, style in content.spans:
         text.stylize(_STYLES.get(style, style) if isinstance(style, str) else style.rich_style, start, end)

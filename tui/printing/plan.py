@@ -1,4 +1,4 @@
-"""A plan as text: what the data is, the layer table, totals, and how it will be trained."""
+"""A plan as text: the data, the layer table, the totals, and how the model is trained."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def plan_as_text(plan: Plan) -> str:
-    """The plan for a person to read."""
+    """The plan as text."""
     blocks = [columns(_facts(plan))]
     if plan.description is not None and plan.description.notes:
         blocks.append("\n".join(plan.description.notes))
@@ -37,7 +37,7 @@ def plan_as_text(plan: Plan) -> str:
 
 
 def plan_as_dict(plan: Plan) -> dict[str, Any]:
-    """The plan as data, mistakes included."""
+    """The plan for JSON, with its mistakes."""
     return {
         "ok": plan.ok,
         "experiment": plan.experiment.model_dump(mode="json", exclude_none=True) if plan.experiment else None,
@@ -81,21 +81,21 @@ def plan_as_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def weights_as_text(starts: Sequence[WeightStatistics]) -> str:
-    """What the weights start as, a line each: measured, and by the formula of their initializer."""
+def weights_as_text(weights: Sequence[WeightStatistics]) -> str:
+    """The statistics of the initial weights, a line each: measured, and by the formula of their initializer."""
     rows: list[tuple[str, ...]] = [("layer", "weights", "shape", "by", "mean", "formula", "std", "formula", "")]
-    for start in starts:
+    for w in weights:
         rows.append(
             (
-                f"{start.path.removeprefix('model.')} {start.type}",
-                start.parameter,
-                shape_text(start.shape),
-                start.initializer,
-                _number(start.mean),
-                _number(start.expected_mean),
-                _number(start.std),
-                _number(start.expected_std),
-                f"= {start.formula}" if start.formula else "",
+                f"{w.path.removeprefix('model.')} {w.type}",
+                w.parameter,
+                shape_text(w.shape),
+                w.initializer,
+                _number(w.mean),
+                _number(w.expected_mean),
+                _number(w.std),
+                _number(w.expected_std),
+                f"= {w.formula}" if w.formula else "",
             )
         )
     return columns(rows, right=(4, 5, 6, 7))
@@ -105,11 +105,10 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def weights_as_dicts(starts: Sequence[WeightStatistics]) -> list[dict[str, Any]]:
-    """The same as data; a number that is not finite as None."""
+def weights_as_dicts(weights: Sequence[WeightStatistics]) -> list[dict[str, Any]]:
+    """The same for JSON; a number that is not finite becomes None."""
     return [
-        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(start).items()}
-        for start in starts
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(w).items()} for w in weights
     ]
 
 

@@ -1,4 +1,4 @@
-"""What probes say as lines of text."""
+"""The records of probes as lines of text."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from engine.probes.records import (
 from tui.quantities import left, number_text, right
 from tui.tables.text import plain
 
-EVERY = 10
-"""Of so many steps one is printed for a person; with --json all of them."""
+STEPS_PER_LINE = 10
+"""One of so many steps is printed as text; with --json every step is."""
 
 MARKS = {"passed": "✓", "kink": "~", "failed": "✗", "skipped": "-"}
-"""How a check went, in one cell."""
+"""The outcome of a check, in one cell."""
 
 
 def print_probe(records: Iterable[Record], *, as_json: bool) -> int:
-    """Print what a probe says as it says it; the exit status: 1 where it found no rate, a mistake, or no memory."""
+    """Print the records of a probe as they arrive; returns the exit status, 0 if the last one is a success, else 1."""
     status = 0
     for record in records:
         if as_json:
             print(record.to_json(), flush=True)
         elif text := probe_text(record):
             print(plain(text), flush=True)
-        status = 0 if went_well(record) else 1
+        status = 0 if succeeded(record) else 1
     return status
 
 
-def went_well(record: Record) -> bool:
-    """Whether the last record of a probe says what one hopes for."""
+def succeeded(record: Record) -> bool:
+    """Whether the last record of a probe is a success: a rate, right gradients, a memorized batch."""
     match record:
         case RateFound():
             return record.lr is not None
@@ -51,24 +51,24 @@ def went_well(record: Record) -> bool:
 
 
 def probe_text(record: Record) -> str:
-    """A record for a person; empty for a step that is not printed."""
+    """A record as text; empty for a step that is not printed."""
     match record:
         case RateStep():
-            if record.step % EVERY:
+            if record.step % STEPS_PER_LINE:
                 return ""
             return (
                 f"step {record.step:>3}/{record.steps}  rate {record.lr:.2e}  loss {number_text(record.loss):<8}  "
                 f"smoothed {number_text(record.smoothed)}"
             )
         case BatchStep():
-            if record.step % EVERY:
+            if record.step % STEPS_PER_LINE:
                 return ""
             return f"step {record.step:>3}/{record.steps}  loss {number_text(record.loss):<8}  score {record.score:.3f}"
         case LayerChecked():
             name = f"{record.number} {record.label}".strip()
-            name = left(name, max(34, cell_len(name)))  # a line each as they come: one that is longer is not cut
-            said = f"  {record.message}" if record.message else ""
-            return f"{MARKS[record.outcome]} {name} {right(checked_text(record), 18)}{said}"
+            name = left(name, max(34, cell_len(name)))  # layers arrive one at a time, so a longer name is not cut
+            message = f"  {record.message}" if record.message else ""
+            return f"{MARKS[record.outcome]} {name} {right(checked_text(record), 18)}{message}"
         case RateFound():
             head = [] if record.lr is None else [f"Suggested: {record.field} = {record.lr:g}"]
             return "\n".join([*head, record.message, *record.notes])
@@ -80,13 +80,13 @@ def probe_text(record: Record) -> str:
 
 
 def checked_text(record: LayerChecked) -> str:
-    """How much of a layer was checked, in few words."""
+    """How many gradients of a layer were checked, and how."""
     if record.outcome == "skipped":
         return "skipped"
     return f"{record.elements:,} {'together' if record.fast else 'each'}"
 
 
 def interrupted() -> int:
-    """Say that Ctrl-C ended a probe; the exit status."""
+    """Report that Ctrl-C ended a probe; returns the exit status."""
     print("Interrupted.", file=sys.stderr)
     return 130

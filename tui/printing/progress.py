@@ -1,4 +1,4 @@
-"""How far the reading or downloading of data is, as a line: on a terminal, or in a log that is no terminal."""
+"""The progress of reading or downloading data, as a line on a terminal or lines in a log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tui.quantities import scaled_text
 from tui.tables.text import plain
 
 AFTER_S = 0.5
-"""What is done by then is not worth a line."""
-EVERY_S = 0.25
-EVERY_S_IN_A_LOG = 10.0
+"""Reading that takes less shows no line."""
+INTERVAL_S = 0.25
+LOG_INTERVAL_S = 10.0
 
 
 def progress_text(what: str, done: int, total: int) -> str:
@@ -28,18 +28,18 @@ def progress_text(what: str, done: int, total: int) -> str:
 
 
 @contextmanager
-def reading_shown() -> Iterator[None]:
-    """Within it, standard error tells how far the reading of data is, once that takes a while."""
+def reading_progress() -> Iterator[None]:
+    """Print the progress of reading data on stderr, once reading takes a while."""
     terminal = sys.stderr.isatty()
-    began: dict[str, float] = {}
+    started: dict[str, float] = {}
     shown_at = 0.0
 
     def show(what: str, done: int, total: int) -> None:
         nonlocal shown_at
         now = monotonic()
-        over = shown_at and done == total
-        again_s = EVERY_S if terminal else EVERY_S_IN_A_LOG
-        if now - began.setdefault(what, now) < AFTER_S or (now - shown_at < again_s and not over):
+        finished = shown_at and done == total
+        interval_s = INTERVAL_S if terminal else LOG_INTERVAL_S
+        if now - started.setdefault(what, now) < AFTER_S or (now - shown_at < interval_s and not finished):
             return
         shown_at = now
         text = plain(progress_text(what, done, total))

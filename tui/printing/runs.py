@@ -1,4 +1,4 @@
-"""Runs as text: the list, and one of them whole."""
+"""Runs as text: the list of runs, and one run in full."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ LINES_SHOWN = 3
 
 
 def runs_as_text(runs_dir: Path, width: int | None = None) -> str:
-    """The runs of a folder, newest first; under them what to do with those that are stale, and what is wrong.
+    """The runs of a folder, newest first, then the commands for stale runs and the problems.
 
     Args:
-        width: of the terminal; without one nothing is shortened or left out.
+        width: the width of the terminal in cells. Without it, nothing is cut or left out.
     """
     runs = list_runs(runs_dir)
     if not runs:
-        return f"No runs in {runs_dir} yet. torchdeck train digits-cnn makes one."
-    said = [_table(runs, width)]
+        return f"There are no runs in {runs_dir}. torchdeck train digits-cnn trains one."
+    blocks = [_table(runs, width)]
     if stale := [command_on(run.path, "resume") for run in runs if run.status == "stale"]:
-        said.append(_lines(f"Stale: {STALE} Resume with", stale))
+        blocks.append(_lines(f"Stale: {STALE} Resume with", stale))
     if poor := [run.name for run in runs if shown(run) is NO_BETTER]:
-        said.append(_lines(f"No better: {NO_BETTER_MEANS} What it is compared with: torchdeck runs show RUN", poor))
+        blocks.append(_lines(f"No better: {NO_BETTER_MEANS} Compare with: torchdeck runs show RUN", poor))
     if wrong := [run.problem for run in runs if run.problem]:
-        said.append(_lines("Problems:", wrong))
-    return "\n\n".join(said)
+        blocks.append(_lines("Problems:", wrong))
+    return "\n\n".join(blocks)
 
 
 def _table(runs: Sequence[RunSummary], width: int | None) -> str:
@@ -53,7 +53,7 @@ def _table(runs: Sequence[RunSummary], width: int | None) -> str:
         Column(
             cells=["took", *(span_text(run.seconds) if run.started else "" for run in runs)], is_number=True, rank=6
         ),
-        Column(cells=["began", *(began_text(run, now) for run in runs)], rank=4),
+        Column(cells=["started", *(began_text(run, now) for run in runs)], rank=4),
         Column(cells=["differs in" if any(different) else "", *map(plain, different)], at_least=12, rank=3),
     ]
     room = natural_width(table) if width is None else min(width, natural_width(table))
@@ -66,14 +66,14 @@ def _lines(title: str, lines: Sequence[str]) -> str:
 
 
 def runs_as_json(runs_dir: Path) -> str:
-    """The same as data."""
+    """The same as JSON."""
     return json_line([asdict(run) for run in list_runs(runs_dir)])
 
 
 def run_as_text(path: Path) -> str:
-    """One run: how it stands or ended, its experiment as it is by now, its epochs."""
+    """One run: its state or end, its current experiment, its epochs."""
     run = summarize(path)
-    if run is None:  # it was removed a moment ago
+    if run is None:  # it was removed meanwhile
         return f"{plain(path.name)}: this is not a run."
     epochs = _epochs(path)
     names = list(epochs[0].metrics) if epochs else []
@@ -82,13 +82,13 @@ def run_as_text(path: Path) -> str:
         values = [number_text(e.metrics.get(name)) for name in names]
         mark = "◆ best" if e.epoch == epochs[-1].best_epoch else ""
         rows.append([str(e.epoch), *values, f"{e.lr:.2e}", f"{e.samples_per_s:,.0f}", mark])
-    table = columns(rows, right=tuple(range(len(names) + 3))) if epochs else "No epoch was finished."
-    said = [plain(_state(run)), plain(run.problem), plain(_experiment(experiment_of(path))), table]
-    return "\n\n".join(filter(None, said))
+    table = columns(rows, right=tuple(range(len(names) + 3))) if epochs else "No epoch is complete."
+    blocks = [plain(_state(run)), plain(run.problem), plain(_experiment(experiment_of(path))), table]
+    return "\n\n".join(filter(None, blocks))
 
 
 def run_as_json(path: Path) -> str:
-    """The same as data."""
+    """The same as JSON."""
     run, experiment = summarize(path), experiment_of(path).experiment
     return json_line(
         {
@@ -107,7 +107,7 @@ def _state(run: RunSummary) -> str:
 
 
 def _experiment(draft: Draft) -> str:
-    """The experiment as TOML; what is damaged as it stands, with its mistakes."""
+    """The experiment as TOML; a damaged one as its text, with its mistakes."""
     if draft.experiment is not None and draft.overrides and not draft.mistakes:
         return f"# Changed by resumes: {', '.join(draft.overrides)}\n\n{dumps(draft.experiment).rstrip()}"
     return "\n\n".join(filter(None, [draft.text.rstrip(), *map(str, draft.mistakes)]))

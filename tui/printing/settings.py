@@ -1,4 +1,4 @@
-"""The settings for people, for programs, and as a file to edit."""
+"""The settings as text, as JSON, and as a file to edit."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tui.tables.text import columns, plain
 
 
 def settings_as_dict(file: Path | None, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """Every setting: its value, default, help, and where the value is from; and every mistake of the file.
+    """Every setting with its value, default, help and the origin of the value; and every mistake in the file.
 
     Args:
-        file: the settings' file; None where there is no home folder for one.
+        file: the settings file; None without a home folder.
     """
     settings, wrong = read_settings(file)
     mistakes = [str(one) for one in wrong]
@@ -40,8 +40,8 @@ def settings_as_dict(file: Path | None, environ: Mapping[str, str] = os.environ)
 
 
 def print_settings(shown: Mapping[str, Any], out: TextIO) -> None:
-    """Where the file is, and a row a setting: its value, who set it, its default, and what it is for."""
-    there = "" if shown["exists"] else " (not there: every setting is at its default)"
+    """Print the path of the file, and a row a setting: its value, what set it, its default, and its help."""
+    there = "" if shown["exists"] else " (there is no such file: every setting has its default)"
     rows = [("setting", "value", "set by", "default", "")]
     for name, one in shown["settings"].items():
         by = "" if one["from"] == "default" else one["from"]
@@ -56,8 +56,8 @@ def print_settings(shown: Mapping[str, Any], out: TextIO) -> None:
 
 
 def file_to_edit() -> str:
-    """A file with every setting and every key at its default, each a comment."""
-    lines = ["# torchdeck's settings. A line counts once its # is taken away.", ""]
+    """The text of a settings file in which every setting and key is a comment with its default."""
+    lines = ["# Settings of torchdeck. Remove the # of a line to set it.", ""]
     for name, field in Settings.model_fields.items():
         if name != "keymap":
             value = getattr(Settings(), name)
@@ -76,7 +76,7 @@ NO_FILE = f"{NO_HOME}. Set XDG_CONFIG_HOME to a folder."
 
 
 def edit_file(file: Path | None) -> str:
-    """Open the file in $VISUAL or $EDITOR, written with every default where it is not there; why not, or nothing."""
+    """Open the file in $VISUAL or $EDITOR, and create it if needed; returns why not, or an empty string."""
     if file is None:
         return f"There is no settings file to edit: {NO_FILE}"
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
@@ -85,9 +85,9 @@ def edit_file(file: Path | None) -> str:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file.write_text(file_to_edit(), encoding="utf-8")
     except OSError as error:
-        return f"{file}: it cannot be written ({error.strerror}). XDG_CONFIG_HOME names another folder for it."
+        return f"{file}: it cannot be written ({error.strerror}). Set XDG_CONFIG_HOME to another folder."
     try:
         status = subprocess.call([*shlex.split(editor), str(file)])
     except (OSError, ValueError) as error:
         return f"{editor} cannot be started: {error}. Set $EDITOR to your editor."
-    return f"{editor} ended with status {status}." if status else ""
+    return f"{editor} exited with status {status}." if status else ""

@@ -32,9 +32,9 @@ def data(
     from engine.data import fetch
     from engine.data.preview import preview
     from engine.data.settling import known_data
-    from tui.printing.progress import reading_shown
+    from tui.printing.progress import reading_progress
 
-    with reading_shown():
+    with reading_progress():
         fetch(draft.experiment.data)
         shown = preview(known_data(draft.experiment).data, draft.experiment.seed)
     if as_json:

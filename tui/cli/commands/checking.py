@@ -36,9 +36,9 @@ def check(
             refuse(problem)
     from engine.plan import check as plan_of
     from tui.printing.plan import plan_as_dict, plan_as_text, weights_as_dicts, weights_as_text
-    from tui.printing.progress import reading_shown
+    from tui.printing.progress import reading_progress
 
-    with reading_shown():
+    with reading_progress():
         plan = plan_of(read(experiment, overrides))
     initial = None
     if weights and plan.ok and plan.description is not None:

@@ -47,14 +47,14 @@ def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set
     from engine.experiment import read
     from engine.training.allocator import keep_freed_memory
     from tui.printing.probes import interrupted, print_probe
-    from tui.printing.progress import reading_shown
+    from tui.printing.progress import reading_progress
     from tui.services.producer import probe_records
 
     try:
         keep_freed_memory()
         from engine.plan import check as plan_of
 
-        with reading_shown():
+        with reading_progress():
             plan = plan_of(read(experiment, set_ or []))
         print_mistakes(plan.mistakes)
         return print_probe(probe_records(kind, plan)(lambda: False), as_json=json) if plan.ok else 2
