@@ -149,7 +149,8 @@ def resolve_threads(wanted: int | str, step_flops: float) -> int:
     """
     if isinstance(wanted, int):
         return max(1, wanted)
-    return max(1, min(available_cores(), int(step_flops / STEP_FLOPS_PER_THREAD)))
+    threads = int(step_flops / STEP_FLOPS_PER_THREAD)
+    return max(1, min(available_cores(), threads)) if threads > 1 else 1
 
 
 def available_cores() -> int:

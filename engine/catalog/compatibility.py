@@ -1,4 +1,4 @@
-"""Whether torch accepts a loss or an optimizer by itself: its name, its parameters, and what torch says to them."""
+"""Whether the catalog and torch accept a loss, an optimizer or a scheduler by itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torch.optim import Optimizer
 
 from engine.catalog.bind import build_loss, build_optimizer, scratch_parameter
-from engine.catalog.choices import TORCH_REFUSES, blame, check_parameters, check_type
+from engine.catalog.choices import TORCH_REFUSES, Checked, blame, check_parameters, check_type
 from engine.catalog.losses import ONE_OUTPUT
-from engine.experiment.document import Choice
+from engine.experiment.document import Choice, Scheduler
 from engine.experiment.mistakes import Mistake
 
 
@@ -59,3 +59,13 @@ def optimizer_mistakes(choice: Choice, path: str = "optimizer") -> tuple[list[Mi
         return [], attempt(**checked.parameters)
     except TORCH_REFUSES as error:
         return [blame(entry, checked.parameters, error, attempt, path)], None
+
+
+def scheduler_checked(choice: Scheduler | None) -> Checked:
+    """The type and the parameters of a scheduler; torch builds it for an optimizer and a run only."""
+    if choice is None:
+        return Checked()
+    entry, mistakes = check_type("schedulers", choice, "scheduler")
+    if entry is None:
+        return Checked(tuple(mistakes), whole=False)
+    return check_parameters(entry, choice.parameters, "scheduler")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from torch.optim import Optimizer
 
+from engine.catalog.choices import Checked
 from engine.catalog.entry import Task
 from engine.data.class_order import NOTHING, Recorded
 from engine.data.description import Description
@@ -14,6 +15,7 @@ from engine.devices import Precision
 from engine.experiment.document import Data, Experiment, Layer, Model
 from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake
+from engine.experiment.tree import Place
 from engine.model.pretrained import Wanted
 from engine.model.signal import Signal
 from engine.model.trace import Traced
@@ -45,10 +47,13 @@ class CheckContext:
     """Number of classes."""
 
     # model
+    places: tuple[Place, ...] = ()
+    """Every layer of the document, inner ones included, with its path."""
+    by_path: Mapping[str, Layer] = field(default_factory=dict)
     outermost: tuple[Traced, ...] = ()
     """The layers of the model; those inside them are in `Traced.inside`."""
     layers: tuple[Traced, ...] = ()
-    """Every layer, inner ones included, in the order of the document."""
+    """Every layer that was traced, inner ones included, in the order of the document."""
     signals: Mapping[str, Signal | None] = field(default_factory=dict)
     """Output of each layer by its path; None where a mistake leaves it open."""
     needs_two: frozenset[str] = frozenset()
@@ -59,6 +64,8 @@ class CheckContext:
     """The optimizer over a scratch parameter; None where it cannot be built."""
     optimizer_mistakes: tuple[Mistake, ...] = ()
     """Why it cannot be built."""
+    scheduler: Checked = field(default_factory=Checked)
+    """The parameters of the scheduler, checked one by one."""
 
     # schedule
     groups: tuple[GroupPlan, ...] | None = None
@@ -80,7 +87,8 @@ class CheckContext:
 
     def with_mistakes(self, more: Iterable[Mistake]) -> CheckContext:
         """A copy with more mistakes."""
-        return replace(self, mistakes=(*self.mistakes, *more))
+        found = tuple(more)
+        return replace(self, mistakes=(*self.mistakes, *found)) if found else self
 
     def has_error(self, *paths: str) -> bool:
         """Whether a stage found an error whose path starts with one of `paths`."""

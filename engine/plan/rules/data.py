@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.experiment.mistakes import Mistake, drop, put, value_text
-from engine.experiment.tree import walk
 from engine.plan.context import CheckContext
 from engine.plan.rules.registry import rule
 
@@ -16,7 +15,7 @@ def published_weights_normalise_themselves(context: CheckContext) -> Iterator[Mi
     description, data = context.description, context.experiment.data
     if description is None or not data.normalize or description.input_kind != "image" or description.stored != "uint8":
         return
-    for place in walk(context.experiment.model.layers):
+    for place in context.places:
         if place.layer.type == "torchvision" and place.layer.parameters.get("weights", "none") != "none":
             yield Mistake(
                 "data.normalize",

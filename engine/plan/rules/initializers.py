@@ -13,7 +13,6 @@ from engine.catalog.choices import TORCH_REFUSES, blame, check_parameters, check
 from engine.catalog.initializers import DIMENSIONS
 from engine.experiment.document import Choice, Layer
 from engine.experiment.mistakes import Mistake, drop, unknown_name
-from engine.experiment.tree import by_path
 from engine.model.backbone import TYPE as BACKBONE
 from engine.model.fit import RECURRENT
 from engine.model.initialise import NO_MODEL, has_weights, is_initialised, start_of
@@ -28,7 +27,7 @@ _UNBIASED = frozenset({"Embedding", "EmbeddingBag", "PositionalEncoding"})
 def initializers_of_the_model(context: CheckContext) -> Iterator[Mistake]:
     """Initializers of the model that are refused, or for layers that it does not have."""
     model = context.experiment.model
-    layers = by_path(model.layers).values()
+    layers = context.by_path.values()
     for name in ("init", "recurrent_init", "bias_init"):
         yield from _choice_mistakes(getattr(model, name), f"model.{name}")
     types = list(dict.fromkeys(layer.type for layer in layers))
@@ -57,7 +56,7 @@ def initializers_of_the_model(context: CheckContext) -> Iterator[Mistake]:
 @rule_after("model")
 def initializers_of_layers(context: CheckContext) -> Iterator[Mistake]:
     """Initializers of layers that are refused, or for weights that the layer does not have."""
-    for path, layer in by_path(context.experiment.model.layers).items():
+    for path, layer in context.by_path.items():
         yield from _layer_mistakes(layer, path)
 
 
@@ -142,7 +141,7 @@ def _choice_mistakes(init: Choice | None, path: str) -> list[Mistake]:
 def initializers_against_shapes(context: CheckContext) -> Iterator[Mistake]:
     """Initializers that cannot set weights of the shape that a layer has; for many layers the first is named."""
     model = context.experiment.model
-    layers, shapes = by_path(model.layers), {layer.path: dict(layer.shapes) for layer in context.layers}
+    layers, shapes = context.by_path, {layer.path: dict(layer.shapes) for layer in context.layers}
     told: set[str] = set()
     for path, layer in layers.items():
         if not has_weights(layer.type) and layer.type != BACKBONE:

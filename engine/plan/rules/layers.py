@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, drop, put
-from engine.experiment.tree import Place, by_path, walk
+from engine.experiment.tree import Place
 from engine.model.signal import OVER_CHANNELS, Signal
 from engine.plan.context import CheckContext
 from engine.plan.plan import VALIDATION_BATCHES
@@ -25,7 +25,7 @@ _ACTIVATIONS = frozenset(
 def neighbours(context: CheckContext) -> Iterator[tuple[Place, Place]]:
     """Each two layers that follow each other in one list of layers."""
     last: dict[str, Place] = {}
-    for place in walk(context.experiment.model.layers):
+    for place in context.places:
         siblings = place.path.rpartition("[")[0]
         if siblings in last:
             yield last[siblings], place
@@ -44,7 +44,7 @@ def nothing_inside(context: CheckContext) -> Iterator[Mistake]:
         names = [layer if isinstance(layer, str) else str(layer["type"]) for layer in layers]
         fix = f"Add layers, for example {', '.join(names[:-1])} and {names[-1]}."
         yield Mistake("model.layers", "there is no layer", "expected at least one", fix, remedy=put(layers))
-    for place in walk(context.experiment.model.layers):
+    for place in context.places:
         layer = place.layer
         for name, inside in {"layers": layer.layers, "branches": layer.branches}.items():
             if inside == ():
@@ -77,7 +77,7 @@ def batch_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
     batch, samples = context.experiment.data.batch_size, context.description.train_samples
     if min(batch, samples) > 1 and samples % batch != 1:
         return
-    layers = by_path(context.experiment.model.layers)
+    layers = context.by_path
     for path, signal in context.signals.items():
         type = layers[path].type
         single = type.startswith("BatchNorm") and signal is not None and prod(signal.shape[1:]) == 1
@@ -99,7 +99,7 @@ def group_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
 
     Each sample is normalised by itself, in validation as in training: the batches of both count.
     """
-    layers = by_path(context.experiment.model.layers)
+    layers = context.by_path
     for path, signal in context.signals.items():
         groups = number(layers[path], "num_groups") if layers[path].type == "GroupNorm" else None
         if groups is None or signal is None or prod(signal.shape) != groups:
@@ -117,7 +117,7 @@ def group_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
 @rule
 def output_is_constant(context: CheckContext) -> Iterator[Mistake]:
     """LayerNorm over one value, Softmax of one score and their like: the output does not depend on the input."""
-    layers = by_path(context.experiment.model.layers)
+    layers = context.by_path
     for path, signal in context.signals.items():
         layer = layers[path]
         if signal is None or layer.type not in _OF_ONE_VALUE or _values_together(layer, signal) != 1:
@@ -177,7 +177,7 @@ def nothing_is_trained(context: CheckContext) -> Iterator[Mistake]:
     """A network without weights, or with frozen ones alone: there is nothing for the optimizer to do."""
     if context.trained != 0:
         return
-    frozen = [place for place in walk(context.experiment.model.layers) if place.layer.parameters.get("freeze") is True]
+    frozen = [place for place in context.places if place.layer.parameters.get("freeze") is True]
     if frozen:
         path, type = frozen[0].path, frozen[0].layer.type
         fix = 'Set freeze = false, or add {type = "Linear", out_features = "auto"}.'
@@ -219,7 +219,7 @@ def _drops(layer: Layer) -> bool:
 @rule
 def everything_is_dropped(context: CheckContext) -> Iterator[Mistake]:
     """Dropout of 1 hands on nothing at all while training."""
-    for place in walk(context.experiment.model.layers):
+    for place in context.places:
         if "Dropout" in place.layer.type and number(place.layer, "p", 0.5) == 1:
             fix = "Set p to 0.5, for example."
             expected, type = "everything is dropped", place.layer.type
@@ -231,7 +231,7 @@ def looks_ahead(context: CheckContext) -> Iterator[Mistake]:
     """A language model with a layer that sees the tokens that it is to foretell: it would learn to copy them."""
     if context.description is None or context.description.task != "language modelling":
         return
-    for place in walk(context.experiment.model.layers):
+    for place in context.places:
         type, expected = place.layer.type, "each step would see what it is to foretell"
         if place.layer.parameters.get("bidirectional"):
             path, found = f"{place.path}.bidirectional", "it reads from both ends"

@@ -10,7 +10,6 @@ from engine.catalog.optimizers import HIDDEN_ONLY
 from engine.catalog.schedulers import EVERY_STEP, rate_field
 from engine.experiment.document import Choice, Training
 from engine.experiment.mistakes import Mistake, drop, put, value_text
-from engine.experiment.tree import walk
 from engine.plan.context import CheckContext
 from engine.plan.rules.registry import number, rule
 
@@ -204,7 +203,7 @@ def labels_are_smoothed_away(context: CheckContext) -> Iterator[Mistake]:
 @rule
 def padding_mode_without_padding(context: CheckContext) -> Iterator[Mistake]:
     """How a convolution pads, where it does not pad."""
-    for place in walk(context.experiment.model.layers):
+    for place in context.places:
         parameters = place.layer.parameters
         mode = parameters.get("padding_mode", "zeros")
         if place.layer.type.startswith("Conv") and mode != "zeros" and parameters.get("padding", 0) in (0, "valid"):

@@ -44,8 +44,7 @@ def forget(function: Rule) -> None:
 def checked(stage: Stage, context: CheckContext) -> CheckContext:
     """The context with what the rules of a stage find. Each rule sees the mistakes that those before it found."""
     for each in RULES[stage]:
-        if found := list(each(context)):
-            context = context.with_mistakes(found)
+        context = context.with_mistakes(each(context))
     return context
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from engine.catalog import catalog, find
 from engine.catalog.bind import build_scheduler, moves_of, scratch_parameter, stretches
-from engine.catalog.choices import TORCH_REFUSES, Checked, blame, check_parameters, check_type
+from engine.catalog.choices import TORCH_REFUSES, blame, check_parameters, check_type
 from engine.catalog.schedulers import ALONE, COMPOSITES, moves_by_step
 from engine.experiment.document import Choice, Scheduler
 from engine.experiment.mistakes import Mistake, drop, put, value_text
@@ -33,12 +33,6 @@ def _whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _checked(scheduler: Scheduler | None) -> Checked:
-    """A scheduler's parameters checked one by one; nothing of a scheduler that is not in the catalog."""
-    entry = catalog("schedulers").get(scheduler.type) if scheduler is not None else None
-    return check_parameters(entry, scheduler.parameters, "scheduler") if scheduler and entry else Checked()
-
-
 def _moves(context: CheckContext, scheduler: Scheduler) -> int:
     return moves_of(scheduler, epochs=context.epochs, steps_per_epoch=max(1, context.steps_per_epoch))
 
@@ -46,17 +40,14 @@ def _moves(context: CheckContext, scheduler: Scheduler) -> int:
 @rule_after("choices")
 def scheduler_is_refused(context: CheckContext) -> Iterator[Mistake]:
     """A scheduler that is not in the catalog, or whose parameters have other types."""
-    scheduler = context.experiment.scheduler
-    if scheduler is not None:
-        yield from check_type("schedulers", scheduler, "scheduler")[1]
-        yield from _checked(scheduler).mistakes
+    yield from context.scheduler.mistakes
 
 
 @rule_after("choices")
 def parts_do_not_suit(context: CheckContext) -> Iterator[Mistake]:
     """A composite scheduler whose parts cannot be parts, or whose milestones do not separate them."""
     scheduler = context.experiment.scheduler
-    if scheduler is None or scheduler.type not in COMPOSITES or _checked(scheduler).mistakes:
+    if scheduler is None or scheduler.type not in COMPOSITES or context.scheduler.mistakes:
         return
     path, parts = "scheduler.schedulers", scheduler.parameters["schedulers"]
     if not parts:
@@ -91,7 +82,7 @@ def _part_mistakes(part: Any, here: str, composite: str) -> list[Mistake]:
 @rule_after("choices")
 def scheduler_watches_no_metric(context: CheckContext) -> Iterator[Mistake]:
     """A scheduler that watches a metric that the run does not measure."""
-    monitor = _checked(context.experiment.scheduler).parameters.get("monitor")
+    monitor = context.scheduler.parameters.get("monitor")
     if isinstance(monitor, str):
         yield from metric_mistakes(monitor, "scheduler.monitor", context)
 
@@ -100,7 +91,7 @@ def scheduler_watches_no_metric(context: CheckContext) -> Iterator[Mistake]:
 def total_steps_are_too_few(context: CheckContext) -> Iterator[Mistake]:
     """A OneCycleLR that is over before the run is."""
     scheduler = context.experiment.scheduler
-    total = _checked(scheduler).parameters.get("total_steps")
+    total = context.scheduler.parameters.get("total_steps")
     if scheduler is not None and total is not None and total < (moves := _moves(context, scheduler)):
         fix = "Remove total_steps (it is inferred)."
         found = f"found {value_text(total)}"
@@ -126,7 +117,7 @@ def torch_refuses_the_scheduler(context: CheckContext) -> Iterator[Mistake]:
     scheduler, optimizer = context.experiment.scheduler, context.optimizer
     if scheduler is None or optimizer is None or any(m.path.startswith("scheduler") for m in context.mistakes):
         return
-    parameters = _checked(scheduler).parameters
+    parameters = context.scheduler.parameters
     known = find("optimizers", type(optimizer).__name__).parameters
     settings = {name: value for name, value in optimizer.defaults.items() if name in known}
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from engine.catalog.metrics import goal, monitors
 from engine.experiment.mistakes import Mistake, drop, put, value_text
-from engine.experiment.tree import walk
 from engine.plan.context import CheckContext
 from engine.plan.rules.registry import rule
 
@@ -96,7 +95,7 @@ def accumulates_over_batch_norm(context: CheckContext) -> Iterator[Mistake]:
     """Batches in parts where a layer looks at the whole batch: the parts' gradients do not add up to the batch's."""
     if context.experiment.training.on_out_of_memory != "accumulate":
         return
-    norms = [p.path for p in walk(context.experiment.model.layers) if "BatchNorm" in p.layer.type]
+    norms = [p.path for p in context.places if "BatchNorm" in p.layer.type]
     found = sorted({*norms, *context.needs_two})
     if found:
         shown = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")

@@ -18,7 +18,11 @@ def data(context: CheckContext) -> CheckContext:
         experiment = experiment.model_copy(update={"data": known.data})
     if experiment.loss.type == "auto" and known.task is not None:
         experiment = experiment.model_copy(update={"loss": Choice(type=BY_TASK[known.task])})
-    context = replace(
-        context, experiment=experiment, description=known.description, task=known.task, classes=known.classes
+    return replace(
+        context,
+        experiment=experiment,
+        mistakes=known.mistakes,
+        description=known.description,
+        task=known.task,
+        classes=known.classes,
     )
-    return context.with_mistakes(known.mistakes)

@@ -9,8 +9,7 @@ from dataclasses import replace
 from engine.data.description import Description
 from engine.data.settling import known_data
 from engine.experiment.document import Experiment
-from engine.experiment.mistakes import Mistake
-from engine.experiment.tree import walk
+from engine.experiment.tree import Place, walk
 from engine.model.arguments import Facts, facts_of, signal_of
 from engine.model.signal import Signal
 from engine.model.trace import Traced
@@ -25,33 +24,37 @@ _STILL_TRACED = re.compile(r"\d|\.(?:init|recurrent_init|bias_init|forget_bias|(
 
 def model(context: CheckContext) -> CheckContext:
     """Trace the layers: shapes, parameters, FLOPs, and what keeps them from fitting each other."""
-    outermost = _traced(context.experiment, context.description, context.draft.mistakes)
+    places = tuple(walk(context.experiment.model.layers))
+    outermost = _traced(context, places)
     layers = tuple(everything(outermost))
     context = replace(
         context,
+        places=places,
+        by_path={place.path: place.layer for place in places},
         outermost=outermost,
         layers=layers,
         signals={layer.path: layer.signal for layer in layers},
         needs_two=frozenset(layer.path for layer in layers if layer.needs_two),
+        mistakes=(*context.mistakes, *(mistake for layer in layers for mistake in layer.mistakes)),
     )
-    context = context.with_mistakes(mistake for layer in layers for mistake in layer.mistakes)
     return checked("model", context)
 
 
-def _traced(experiment: Experiment, description: Description | None, of_form: Sequence[Mistake]) -> tuple[Traced, ...]:
+def _traced(context: CheckContext, places: Sequence[Place]) -> tuple[Traced, ...]:
     """The layers traced; a layer with a mistake of form is left out, and leaves open what follows it."""
+    of_form = context.draft.mistakes
     if any(m.path in ("model", "model.layers") for m in of_form):
         return ()
     left_out = {
         place.path
-        for place in walk(experiment.model.layers)
+        for place in places
         for m in of_form
         if m.severity == "error"
         and m.path.startswith(place.path)
         and not _STILL_TRACED.match(m.path[len(place.path) :])
     }
-    signal, facts = _signal_and_facts(description, experiment.loss.type)
-    return trace(experiment.model.layers, signal, facts, left_out)
+    signal, facts = _signal_and_facts(context.description, context.experiment.loss.type)
+    return trace(context.experiment.model.layers, signal, facts, left_out)
 
 
 def _signal_and_facts(description: Description | None, loss: str) -> tuple[Signal | None, Facts]:

@@ -45,11 +45,12 @@ def resources(context: CheckContext) -> CheckContext:
 def resolved(context: CheckContext) -> CheckContext:
     """With the device and the precision that the document's settings mean on this machine."""
     training = context.experiment.training
+    device = context.device
     try:
-        context = replace(context, device=resolve_device(training.device))
-        return replace(context, precision=resolve_precision(training.amp, context.device))
+        device = resolve_device(training.device)
+        return replace(context, device=device, precision=resolve_precision(training.amp, device))
     except Refused as refused:
-        return context.with_mistakes(refused.mistakes)
+        return replace(context, device=device, mistakes=(*context.mistakes, *refused.mistakes))
 
 
 def state_numbers(optimizer: Optimizer) -> int:

@@ -6,10 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from engine.data import to_download
-from engine.experiment.document import Layer
 from engine.experiment.mistakes import Mistake
-from engine.experiment.tree import walk
-from engine.model.trace import Traced
 from engine.plan.completion import with_every_default
 from engine.plan.context import CheckContext
 from engine.plan.plan import LayerPlan, Plan
@@ -24,9 +21,7 @@ def plan(context: CheckContext) -> Plan:
     return Plan(
         experiment=experiment,
         description=context.description,
-        layers=_layer_plans(
-            experiment.model.layers, context.layers, mistakes, {file.path: file.note for file in files}
-        ),
+        layers=_layer_plans(context, mistakes, {file.path: file.note for file in files}),
         groups=groups if len(groups) > 1 else (),
         parameters=context.parameters,
         frozen=context.frozen,
@@ -48,13 +43,10 @@ def plan(context: CheckContext) -> Plan:
 
 
 def _layer_plans(
-    layers: Sequence[Layer],
-    traced: Sequence[Traced],
-    mistakes: Sequence[Mistake],
-    published: Mapping[str, str],
+    context: CheckContext, mistakes: Sequence[Mistake], published: Mapping[str, str]
 ) -> tuple[LayerPlan, ...]:
-    places = {place.path: place for place in walk(layers)}
-    own: dict[str, list[Mistake]] = {result.path: [] for result in traced}
+    places = {place.path: place for place in context.places}
+    own: dict[str, list[Mistake]] = {result.path: [] for result in context.layers}
     for mistake in mistakes:
         # A mistake stands at the innermost layer that it lies in.
         around = [path for path in own if re.match(re.escape(path) + r"(?:[.\[]|$)", mistake.path)]
@@ -76,5 +68,5 @@ def _layer_plans(
             published=published.get(result.path, ""),
             mistake=min(own[result.path], key=lambda m: m.severity, default=None),
         )
-        for result in traced
+        for result in context.layers
     )
