@@ -20,6 +20,7 @@ from engine.experiment import Draft
 from engine.protocol.events import Reason
 from tui.deck import app
 from tui.launch import run_deck
+from tui.screens import home
 
 if TYPE_CHECKING:
     from engine.plan import Plan
@@ -74,6 +75,6 @@ if __name__ == "__main__":
     if "--crash" in OPTIONS:
         app.Deck = Breaking  # type: ignore[misc]
     if "--often" in OPTIONS:
-        app.LIST_RUNS_S = 0.2
+        home.LIST_RUNS_S = 0.2
     draft = document() if "--train" in OPTIONS else None
     sys.exit(run_deck(runs_dir=FOLDER, draft=draft, train=draft is not None, producer=Told(RUNS)))

@@ -18,8 +18,8 @@ from textual.pilot import Pilot
 from engine.protocol.commands import Simple
 from engine.protocol.events import Reason
 from tui.deck.app import Deck
+from tui.dialogs.choice import ChoiceScreen
 from tui.dialogs.help import HelpScreen
-from tui.dialogs.quit import QuitScreen
 from tui.preferences.themes import theme_name
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
@@ -68,7 +68,7 @@ def test_t_trains_the_preset_and_the_number_keys_go_between_the_screens(tmp_path
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await train(deck, pilot)
         (run,) = producer.started
-        assert deck.going is run
+        assert deck.run_controller.active is run
         screen = deck.screen
         await settle(pilot, lambda: "digits-cnn" in screen_text(deck))
         await pilot.press("3")
@@ -118,7 +118,7 @@ def test_opening_the_run_of_this_process_shows_its_own_screen(tmp_path: Path) ->
         await train(deck, pilot)
         screen = deck.screen
         await pilot.press("3")
-        deck.open_run(producer.started[0].directory)
+        deck.run_controller.open_run(producer.started[0].directory)
         await settle(pilot, lambda: deck.screen is screen)
         assert producer.followed == []
         producer.started[0].end(Reason.COMPLETED, "Trained.")
@@ -143,7 +143,7 @@ def test_while_a_run_goes_leaving_asks_and_can_be_thought_better_of(tmp_path: Pa
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await train(deck, pilot)
         await pilot.press(key)
-        await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+        await settle(pilot, lambda: isinstance(deck.screen, ChoiceScreen))
         await pilot.press(answer)
         await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
         (run,) = producer.started
@@ -163,7 +163,7 @@ def test_a_run_is_left_to_go_on_without_the_deck(tmp_path: Path, keys: list[str]
         await train(deck, pilot)
         await pilot.press(keys[0])
         if len(keys) > 1:
-            await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+            await settle(pilot, lambda: isinstance(deck.screen, ChoiceScreen))
             await pilot.press(keys[1])
         await settle(pilot, lambda: deck._exit)
         (run,) = producer.started
@@ -181,7 +181,7 @@ def test_the_question_of_how_to_leave_looks_as_it_was_judged(tmp_path: Path, siz
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await train(deck, pilot)
         await pilot.press("q")
-        await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+        await settle(pilot, lambda: isinstance(deck.screen, ChoiceScreen))
         await settle(pilot, lambda: "Leave the deck?" in screen_text(deck))
         shown.append(screen_text(deck))
         producer.started[0].end(Reason.COMPLETED, "Trained.")
@@ -196,7 +196,7 @@ def test_stop_and_keep_the_model_asks_the_run_to_stop_and_leaves(tmp_path: Path)
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await train(deck, pilot)
         await pilot.press("q")
-        await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+        await settle(pilot, lambda: isinstance(deck.screen, ChoiceScreen))
         await pilot.press("down", "enter")
         await settle(pilot, lambda: deck._exit)
 
@@ -236,7 +236,7 @@ async def on_help(deck: Deck, pilot: Pilot[None]) -> None:
 async def on_quit(deck: Deck, pilot: Pilot[None]) -> None:
     await train(deck, pilot)
     await pilot.press("q")
-    await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+    await settle(pilot, lambda: isinstance(deck.screen, ChoiceScreen))
 
 
 @pytest.mark.parametrize("there", [on_home, on_design, on_help, train, on_quit])

@@ -84,7 +84,7 @@ def test_keys_that_are_typed_meanwhile_reach_no_other_screen(tmp_path: Path, key
         await pilot.press("escape") if isinstance(deck.screen, StopScreen) else None
         producer.go.set()
         await settle(pilot, lambda: "● training" in screen_text(deck))
-        assert not deck.unsaved
+        assert not deck.documents.unsaved
         end_all(producer)
 
     play(from_the_command_line(tmp_path, producer), act)
@@ -101,8 +101,8 @@ def test_a_run_that_is_stopped_before_it_starts_is_not_begun(tmp_path: Path) -> 
         await settle(pilot, lambda: "■ stopped" in screen_text(deck))
         assert "Stopped before it started. Nothing was trained." in screen_text(deck)
         producer.go.set()
-        await settle(pilot, lambda: deck.design is not None and deck.design.plan is not None)
-        assert producer.started == [] and deck.going is None
+        await settle(pilot, lambda: deck.documents.current is not None and deck.documents.current.plan is not None)
+        assert producer.started == [] and deck.run_controller.active is None
         await pilot.press("t")
         await settle(pilot, lambda: "● training" in screen_text(deck))
         end_all(producer)
@@ -133,8 +133,8 @@ def test_mistakes_lead_to_the_design_screen_where_they_are_seen_and_mended(
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await settle(pilot, lambda: "in_features is 100" in screen_text(deck))
         assert isinstance(deck.screen, DesignScreen)
-        await settle(pilot, lambda: "in the way of training" in screen_text(deck))
-        assert producer.started == [] and deck.control.pending is None
+        await settle(pilot, lambda: "must be corrected before training" in screen_text(deck))
+        assert producer.started == [] and deck.run_controller.pending is None
         await pilot.press("2")
         assert not isinstance(deck.screen, TrainScreen), "there is no run to show"
 
@@ -148,7 +148,7 @@ def test_mistakes_do_not_take_over_the_screen_that_somebody_went_to_meanwhile(tm
         await settle(pilot, lambda: "loading torch" in screen_text(deck))
         await pilot.press("3")
         await settle(pilot, lambda: isinstance(deck.screen, HomeScreen))
-        deck.design = None
+        deck.documents.current = None
         producer.go.set()
         await settle(pilot, lambda: "was not trained" in screen_text(deck))
         assert isinstance(deck.screen, HomeScreen)
@@ -169,7 +169,7 @@ def test_a_run_that_starts_does_not_take_over_the_screen_that_somebody_went_to_m
         screen = deck.screen
         await settle(pilot, lambda: "2 Train ◌" in screen_text(deck))
         producer.go.set()
-        await settle(pilot, lambda: deck.going is not None)
+        await settle(pilot, lambda: deck.run_controller.active is not None)
         await settle(pilot, lambda: "2 Train ●" in screen_text(deck))
         assert deck.screen is screen
         await pilot.press("2")
@@ -262,11 +262,11 @@ def test_a_document_that_is_changed_while_it_waits_is_not_trained(tmp_path: Path
         await settle(pilot, lambda: "loading torch" in screen_text(deck))
         await pilot.press("1")
         await settle(pilot, lambda: isinstance(deck.screen, DesignScreen))
-        assert isinstance(deck.screen, DesignScreen) and deck.design is not None
-        deck.screen.change(deck.design.text.replace("64", "32"), "batch_size 32")
+        assert isinstance(deck.screen, DesignScreen) and deck.documents.current is not None
+        deck.screen.change(deck.documents.current.text.replace("64", "32"), "batch_size 32")
         await settle(pilot, lambda: "the document was changed" in screen_text(deck))
         producer.go.set()
-        await settle(pilot, lambda: deck.design is not None and deck.design.plan is not None)
+        await settle(pilot, lambda: deck.documents.current is not None and deck.documents.current.plan is not None)
         assert producer.started == []
 
     play(from_the_command_line(tmp_path, producer), act, (120, 36))
@@ -283,7 +283,7 @@ def test_while_one_run_waits_no_other_is_begun(tmp_path: Path) -> None:
         await pilot.press("down", "t")
         await settle(pilot, lambda: deck.screen is screen)
         producer.go.set()
-        await settle(pilot, lambda: deck.going is not None)
+        await settle(pilot, lambda: deck.run_controller.active is not None)
         assert [run.directory.name for run in producer.started] == ["2026-11-23T16-15-30-digits-cnn"]
         end_all(producer)
 

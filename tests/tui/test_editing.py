@@ -16,8 +16,8 @@ from textual.widgets import Input
 from engine.editing.text import set_value, value_at
 from engine.experiment import preset_text, read, reads
 from tui.deck.app import Deck
+from tui.dialogs.choice import ChoiceScreen
 from tui.dialogs.picker import PickerScreen
-from tui.dialogs.quit import QuitScreen
 from tui.screens.design import DesignScreen
 from tui.services.producer import Producer
 
@@ -74,7 +74,7 @@ def test_a_layer_is_added_from_a_list_that_typing_makes_shorter(tmp_path: Path) 
         await press(pilot, screen, "down", "a")
         picker = pilot.app.screen
         assert isinstance(picker, PickerScreen)
-        await settle(pilot, lambda: "gets an image 32×8×8" in screen_text(pilot.app))
+        await settle(pilot, lambda: "input: an image 32×8×8" in screen_text(pilot.app))
         assert "do not fit here" not in screen_text(pilot.app).split("Add a layer")[1].split("─ gets")[0][:400]
         await type_(pilot, "dropout2")
         await press(pilot, screen, "enter")
@@ -91,7 +91,7 @@ def test_a_layer_is_added_from_a_list_that_typing_makes_shorter(tmp_path: Path) 
 def test_what_does_not_fit_is_listed_last_with_the_reason_but_what_was_named_comes_first(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "a")
-        await settle(pilot, lambda: "gets an image" in screen_text(pilot.app))
+        await settle(pilot, lambda: "input: an image" in screen_text(pilot.app))
         await type_(pilot, "signal")
         text = screen_text(pilot.app)
         assert text.index("do not fit here") < text.index("Conv1d")
@@ -220,7 +220,7 @@ def test_a_document_is_saved_byte_for_byte_and_a_change_alters_its_line_alone(tm
 def test_leaving_with_changes_asks_and_a_deck_that_was_killed_leaves_them_to_the_next(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "x", "q")
-        assert isinstance(pilot.app.screen, QuitScreen) and "is not saved" in screen_text(pilot.app)
+        assert isinstance(pilot.app.screen, ChoiceScreen) and "is not saved" in screen_text(pilot.app)
         await press(pilot, screen, "escape")
         (kept,) = (tmp_path / "state" / "torchdeck" / "unsaved").iterdir()
         assert kept.stat().st_mode & 0o777 == 0o600
@@ -369,7 +369,7 @@ def test_a_draft_that_another_one_followed_is_asked_about_and_can_be_opened_agai
         assert layers(screen) == ["Flatten"]
         assert len(list((tmp_path / "state" / "torchdeck" / "unsaved").iterdir())) == 2
         await press(pilot, screen, "ctrl+o")
-        assert "Open here, and not saved" in screen_text(pilot.app)
+        assert "Open here, not saved" in screen_text(pilot.app)
         await press(pilot, screen, "enter")
         assert layers(screen) == ["Conv2d"]
         await press(pilot, screen, "q")
@@ -385,7 +385,7 @@ def test_a_file_that_something_else_changed_or_that_is_there_already_is_not_repl
         await press(pilot, screen, "S")
         pilot.app.screen.query_one(Input).value = "other.toml"
         await press(pilot, screen, "enter")
-        assert "is there already" in screen_text(pilot.app)
+        assert "already exists" in screen_text(pilot.app)
         await press(pilot, screen, "escape")
         assert other.read_text() == "precious"
         await press(pilot, screen, "S")
@@ -393,7 +393,7 @@ def test_a_file_that_something_else_changed_or_that_is_there_already_is_not_repl
         await press(pilot, screen, "enter")
         mine.write_text(TEXT.replace("batch_size = 64", "batch_size = 16"))
         await press(pilot, screen, "D", "s")
-        assert "was changed by something else" in screen_text(pilot.app)
+        assert "was changed by another program" in screen_text(pilot.app)
         await press(pilot, screen, "escape")
         assert "batch_size = 16" in mine.read_text()
         await press(pilot, screen, "s", "down", "down", "enter")
@@ -407,9 +407,9 @@ def test_a_file_that_is_open_with_changes_is_not_read_again(tmp_path: Path) -> N
         await press(pilot, screen, "S")
         pilot.app.screen.query_one(Input).value = "mine.toml"
         await press(pilot, screen, "enter", "x")
-        pilot.app.documents.open(tmp_path / "mine.toml")
+        pilot.app.documents.open_file(tmp_path / "mine.toml")
         await press(pilot, screen)
-        assert layers(screen)[0] == "BatchNorm2d" and len(pilot.app.unsaved) == 1
+        assert layers(screen)[0] == "BatchNorm2d" and len(pilot.app.documents.unsaved) == 1
 
     at_the_keys(flow, tmp_path)
 

@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 from engine.protocol.commands import Simple
 from engine.protocol.events import Finished, Reason, RunStarted, Step
 from tui.deck.app import Deck
-from tui.dialogs.quit import QuitScreen
+from tui.dialogs.choice import ChoiceScreen
 from tui.dialogs.stop import StopScreen
 from tui.screens.design import DesignScreen
 from tui.screens.home import HomeScreen
@@ -143,7 +143,7 @@ def test_t_trains_again_e_edits_and_escape_goes_back(tmp_path: Path) -> None:
         await settle(pilot, lambda: "t Train again" in screen_text(deck))
         await pilot.press("e")
         await settle(pilot, lambda: isinstance(deck.screen, DesignScreen))
-        assert deck.design is not None and deck.design.name == "digits-cnn"
+        assert deck.documents.current is not None and deck.documents.current.name == "digits-cnn"
         await pilot.press("2")
         await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
         await pilot.press("escape")
@@ -173,8 +173,10 @@ def test_a_run_that_is_only_looked_at_leads_on_from_its_directory(tmp_path: Path
         await settle(pilot, lambda: isinstance(deck.screen, HomeScreen))
         await pilot.press("2", "e")
         await settle(pilot, lambda: isinstance(deck.screen, DesignScreen))
-        assert deck.design is not None and deck.design.source == str(RUNS[4].path / "experiment.toml")
-        assert deck.design.path is None, "a run's own document is not written to"
+        assert deck.documents.current is not None and deck.documents.current.source == str(
+            RUNS[4].path / "experiment.toml"
+        )
+        assert deck.documents.current.path is None, "a run's own document is not written to"
 
     play(Deck(tmp_path, open_run=RUNS[4].path, producer=producer), act)
 
@@ -199,7 +201,7 @@ def test_the_question_how_to_leave_goes_away_when_the_run_ends(tmp_path: Path) -
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         run, rest = await training(deck, pilot, producer)
         await pilot.press("q")
-        await settle(pilot, lambda: isinstance(deck.screen, QuitScreen))
+        await settle(pilot, lambda: isinstance(deck.screen, ChoiceScreen))
         end(run, rest)
         await settle(pilot, lambda: isinstance(deck.screen, TrainScreen) and "✓ stopped early" in screen_text(deck))
         assert run.sent == [] and not deck._exit
@@ -219,7 +221,7 @@ def test_the_design_screen_says_that_the_run_has_ended(tmp_path: Path, size: tup
         await settle(pilot, lambda: isinstance(deck.screen, DesignScreen) and "2 Train ●" in screen_text(deck))
         end(run, rest)
         await settle(pilot, lambda: "Run stopped early" in screen_text(deck))
-        assert "2 shows it." in screen_text(deck)
+        assert "Press 2 to show it." in screen_text(deck)
         assert "2 Train ✓" in screen_text(deck).splitlines()[0], "it stands there when the message has gone"
         assert isinstance(deck.screen, DesignScreen)
 

@@ -179,12 +179,12 @@ def test_a_adds_the_first_layer_in_every_panel(panel: str, tmp_path: Path) -> No
         deck = Deck(tmp_path, reads(EMPTY), producer=ProbingProducer(()))
         async with deck.run_test(size=(120, 36)) as pilot:
             await settle(pilot, lambda: isinstance(deck.screen, DesignScreen) and "a adds one" in screen_text(deck))
-            await settle(pilot, lambda: deck.torch_is_there)
+            await settle(pilot, lambda: deck.plans.torch_loaded)
             deck.screen.query_one(f"#{panel}").focus()
             await settle(pilot)
             await pilot.press("a")
             await settle(pilot, lambda: isinstance(deck.screen, PickerScreen))
-            assert deck.going is None
+            assert deck.run_controller.active is None
 
     asyncio.run(run())
 

@@ -75,7 +75,7 @@ def test_a_folder_of_runs_that_cannot_be_read_is_a_sentence_on_the_screen(tmp_pa
         async with deck.run_test(size=(120, 36)) as pilot:
             await settle(pilot, lambda: "cannot be read" in screen_text(deck))
             assert ["Not a directory" in said.message for said in deck._notifications] == [True]
-            deck.list_runs()  # as the deck does every few seconds: it says so once
+            deck.run_controller.read_list()  # as the deck does every few seconds: it says so once
             await pilot.pause(0.3)
             assert len(deck._notifications) == 1
             deck.clear_notifications()
@@ -83,7 +83,7 @@ def test_a_folder_of_runs_that_cannot_be_read_is_a_sentence_on_the_screen(tmp_pa
             await settle(pilot, lambda: "TORCHDECK_RUNS" in screen_text(deck))
             broken = " ".join(screen_text(deck).replace("│", " ").split())
             (tmp_path / "runs").unlink()
-            deck.list_runs()
+            deck.run_controller.read_list()
             await settle(pilot, lambda: "No runs yet." in screen_text(deck))
             return broken, screen_text(deck)
 
@@ -149,7 +149,7 @@ def test_enter_on_a_run_opens_it_and_the_list_keeps_its_place_when_runs_come(tmp
             await pilot.press("right", "down")
             assert home_of(deck).run == RUNS[1]
             producer.listed = [summary("live", "brand-new"), *RUNS]
-            deck.list_runs()
+            deck.run_controller.read_list()
             await settle(pilot, lambda: len(home_of(deck).runs) == len(RUNS) + 1)
             assert home_of(deck).run == RUNS[1]
             await pilot.press("enter")

@@ -76,7 +76,7 @@ def test_f1_explains_the_focused_panel_alone(tmp_path: Path, size: tuple[int, in
         await settle(pilot, lambda: isinstance(deck.screen, HelpScreen))
         await pilot.pause()
         text = screen_text(deck)
-        assert "Help ─ Runs" in text and "See this run's curves" in text
+        assert "Help ─ Runs" in text and "Show this run's curves" in text
         assert "Train the preset" not in text and "Leave the deck" not in text
         assert_golden(f"help-here-{size[0]}x{size[1]}", text)
         await pilot.press("f1")

@@ -54,7 +54,7 @@ def test_what_is_no_toml_shows_the_line_and_undo_brings_the_document_back(with_e
 def test_an_editor_that_fails_changes_nothing(with_editor: Opened) -> None:
     terminal = with_editor("exit 3")
     terminal.press("e")
-    terminal.until("ended with status 3")
+    terminal.until("exited with status 3")
     assert "digits-cnn •" not in terminal.text
 
 

@@ -96,24 +96,24 @@ def test_a_probe_can_do_without_braille(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_enter_takes_the_rate_into_the_document_and_undo_takes_it_back(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
-        assert deck.design is not None
+        assert deck.documents.current is not None
         await pilot.press("enter")
         await settle(pilot, lambda: "Set optimizer.lr to 0.001" in screen_text(deck))
         assert isinstance(deck.screen, DesignScreen)
-        assert 'optimizer = {type = "AdamW", lr = 0.001, weight_decay = 0.01}' in deck.design.text
+        assert 'optimizer = {type = "AdamW", lr = 0.001, weight_decay = 0.01}' in deck.documents.current.text
         await pilot.press("u")
-        await settle(pilot, lambda: deck.design is not None and "lr = 3e-3" in deck.design.text)
+        await settle(pilot, lambda: deck.documents.current is not None and "lr = 3e-3" in deck.documents.current.text)
 
     play(tmp_path, ProbingProducer(rate_records()), "l", act)
 
 
 def test_enter_takes_the_rate_into_the_field_that_sets_it(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
-        assert deck.design is not None
+        assert deck.documents.current is not None
         assert "enter: scheduler.max_lr" in screen_text(deck)
         await pilot.press("enter")
         await settle(pilot, lambda: "Set scheduler.max_lr to 0.001" in screen_text(deck))
-        assert "max_lr = 0.001" in deck.design.text and "lr = 3e-3" in deck.design.text
+        assert "max_lr = 0.001" in deck.documents.current.text and "lr = 3e-3" in deck.documents.current.text
 
     play(tmp_path, ProbingProducer(rate_records(field="scheduler.max_lr")), "l", act)
 
@@ -171,7 +171,7 @@ def test_a_probe_that_breaks_says_why(tmp_path: Path) -> None:
 
 def test_a_plan_with_mistakes_and_a_run_that_is_going_are_in_the_way_of_a_probe(tmp_path: Path) -> None:
     async def mistakes(deck: Deck, pilot: Pilot[None]) -> None:
-        await settle(pilot, lambda: "2 mistakes are in the way." in screen_text(deck))
+        await settle(pilot, lambda: "Correct 2 mistakes first." in screen_text(deck))
 
     play(tmp_path, ProbingProducer([]), "l", mistakes, size=(120, 36), wrong=True)
 
@@ -197,7 +197,7 @@ def test_help_lists_the_keys_of_the_design_screen_and_of_a_probe(tmp_path: Path)
         for line in ("Set the rate to the suggestion", "Stop it and close", "◆ is where that falls most steeply"):
             assert line in text
         await pilot.press("escape", "escape", "question_mark")
-        await settle(pilot, lambda: "Look for a learning rate" in screen_text(deck))
+        await settle(pilot, lambda: "Find a learning rate" in screen_text(deck))
         assert "Check the gradients of every layer" in screen_text(deck)
 
     play(tmp_path, ProbingProducer(rate_records()), "l", act, size=(120, 36))

@@ -168,7 +168,7 @@ def test_plots_are_drawn_no_more_often_than_was_set(tmp_path: Path) -> None:
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await train(deck, pilot)
-        assert deck.screen._rest_s == pytest.approx(1.8)
+        assert deck.screen._frame_s == pytest.approx(1.8)
         await settle(pilot, lambda: "digits-cnn" in screen_text(deck))
         producer.started[0].end(Reason.COMPLETED, "Trained.")
 

@@ -103,7 +103,7 @@ def test_what_is_kept_is_done_without_and_said_in_one_sentence(tmp_path: Path, m
     descriptor, log = open_log()
     os.close(descriptor)
     Path(log).unlink()
-    assert UnsavedFiles().leftovers() == [] and RecentFiles().list() == []
+    assert UnsavedFiles().of_earlier_decks() == [] and RecentFiles().list() == []
     RecentFiles().add(tmp_path / "a.toml")
     assert list(tmp_path.iterdir()) == []
 
@@ -117,7 +117,7 @@ def test_a_home_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypat
         monkeypatch.setenv("HOME", str(folder))
         assert memory_file()[0] is None and "Not a directory" in memory_file()[1]
         assert read_settings()[0].theme == "auto"
-        assert UnsavedFiles().leftovers() == [] and RecentFiles().list() == []
+        assert UnsavedFiles().of_earlier_decks() == [] and RecentFiles().list() == []
     monkeypatch.setenv("HOME", str(tmp_path / "not there"))
     assert memory_file()[0] is not None  # it is made
 
@@ -204,7 +204,7 @@ def test_the_deck_works_without_a_home(tmp_path: Path, monkeypatch: pytest.Monke
             await pilot.press("enter")
             await settle(pilot, lambda: isinstance(deck.screen, DesignScreen))
             await pilot.press("x")
-            await settle(pilot, lambda: bool(deck.unsaved))
+            await settle(pilot, lambda: bool(deck.documents.unsaved))
             await pilot.press("ctrl+o")
             await settle(pilot, lambda: isinstance(deck.screen, PickerScreen))
             await pilot.press("escape", "S")
@@ -213,7 +213,7 @@ def test_the_deck_works_without_a_home(tmp_path: Path, monkeypatch: pytest.Monke
             await settle(pilot, lambda: "HOME is not set" in screen_text(deck).partition("Save as")[2][:400])
             deck.screen.query_one(Input).value = "mine.toml"
             await pilot.press("enter")
-            await settle(pilot, lambda: not deck.unsaved)
+            await settle(pilot, lambda: not deck.documents.unsaved)
             assert sum(NO_HOME in str(note.message) for note in deck._notifications) == 2
 
     asyncio.run(use())

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from engine.editing.remedies import remedied
 from engine.experiment import is_file, read, reads
-from tui.services.design import write_aside
 from tui.tables.text import plain
+from tui.user_files import replace_text
 
 if TYPE_CHECKING:
     from engine.experiment import Mistake
@@ -40,7 +40,7 @@ def fix_file(source: str, overrides: Sequence[str]) -> str:
         text = new
     if text != before:
         try:
-            write_aside(Path(source), text)
+            replace_text(Path(source), text)
         except OSError as error:
             return f"{source} cannot be written: {error.strerror or error}."
     return ""

@@ -1,86 +1,93 @@
-"""Leaving the deck: what is asked before, about a run that is going and documents that are not saved."""
+"""Leaving the deck: the questions about an active run and unsaved documents."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
+
+from textual.app import App
 
 from engine.protocol.commands import Simple
-from tui.dialogs.quit import DISCARD, GO_ON, OF_A_RUN, OF_CHANGES, SAVE, STAY, STOP, QuitScreen
+from tui.dialogs.choice import DETACH, DISCARD, FOR_A_RUN, FOR_CHANGES, SAVE, STAY, STOP, ChoiceScreen
+from tui.services.documents import Documents
+from tui.services.run_controller import RunController
 
-if TYPE_CHECKING:
-    from tui.deck.app import Deck
-
-LOOK_AGAIN_S = 0.1
+ASK_AGAIN_S = 0.1
 
 
 class Leaving:
-    """Asks what is to become of a run and of documents, then ends the deck."""
+    """Asks what to do with the run and with the documents, then exits."""
 
-    def __init__(self, deck: Deck) -> None:
-        self._deck = deck
+    def __init__(self, app: App[Any], runs: RunController, documents: Documents) -> None:
+        self._app = app
+        self._runs = runs
+        self._documents = documents
         self.detaching = False
-        """Whether the run is to go on in a process of its own when the deck is left."""
-        self._asked: QuitScreen | None = None
+        """Whether the run continues in a separate process after the deck has exited."""
+        self._question: ChoiceScreen | None = None
         """The question about a run, while it is open."""
 
+    def watch(self) -> None:
+        """Close the question about a run when the run ends. Call it once the app runs."""
+        self._runs.changed.subscribe(self._app, lambda _: self._run_changed(), immediate=True)
+
     def ask(self) -> None:
-        """Leave; ask first what is to become of a run that is going."""
-        control = self._deck.control
+        """Leave; ask first what to do with an active run."""
+        runs = self._runs
         self.detaching = False
-        starting = control.beginning is not None and control.beginning.starting
-        control.cancel()
+        starting = runs.requested is not None and runs.requested.starting
+        runs.cancel()
         if starting:
-            # Whatever comes of it is known in a moment, and is then stopped with the deck.
-            self._deck.set_timer(LOOK_AGAIN_S, self.ask)
-        elif control.going is not None and not (control.beginning is not None and control.beginning.over):
-            is_ = " is training." if control.going.hold is None else " is paused."
-            self._asked = QuitScreen(control.going.directory.name, is_, OF_A_RUN)
-            self._deck.push_screen(self._asked, self._answered)
+            # In a moment there is a run or a refusal; a run is then stopped.
+            self._app.set_timer(ASK_AGAIN_S, self.ask)
+        elif runs.active is not None and not (runs.requested is not None and runs.requested.ended):
+            state = " is training." if runs.active.hold is None else " is paused."
+            self._question = ChoiceScreen(runs.active.directory.name, state, FOR_A_RUN)
+            self._app.push_screen(self._question, self._answered)
         else:
             self._leave_documents()
 
-    def run_ended(self) -> None:
-        """The run that it was asked about has ended: there is nothing left to ask."""
-        if self._asked is not None and self._asked.is_current:
-            self._asked.dismiss(STAY.name)
+    def _run_changed(self) -> None:
+        ended = self._runs.runs and self._runs.runs[-1].finished is not None
+        if ended and self._question is not None and self._question.is_current:
+            self._question.dismiss(STAY.name)
 
     def _answered(self, choice: str | None) -> None:
-        self._asked = None
-        if choice == GO_ON.name:
+        self._question = None
+        if choice == DETACH.name:
             self.detach()
         elif choice == STOP.name:
-            if self._deck.control.going is not None:
-                self._deck.control.going.send(Simple(command="stop"))
+            if self._runs.active is not None:
+                self._runs.active.send(Simple(command="stop"))
             self._leave_documents()
 
     def detach(self) -> None:
-        """Leave; a run of this process goes on without the deck, as one of another process does anyway."""
+        """Leave; a run of this process continues in a separate process."""
         self.detaching = True
         self._leave_documents()
 
     def _leave_documents(self) -> None:
-        """Leave, once nothing is unsaved or is meant to be lost."""
-        unsaved = self._deck.unsaved
+        """Exit once every document is saved or discarded."""
+        unsaved = self._documents.unsaved
         if not unsaved:
-            self._end()
+            self._exit()
             return
         names = ", ".join(design.name or "a document" for design in unsaved)
 
         def answered(choice: str | None) -> None:
             if choice == DISCARD.name:
                 for design in unsaved:
-                    self._deck.documents.give_up(design)
-                self._end()
+                    self._documents.discard(design)
+                self._exit()
             elif choice == SAVE.name:
-                self._deck.documents.save(unsaved[0], then=self._leave_documents)
+                self._documents.save(unsaved[0], then=self._leave_documents)
             else:
                 self.detaching = False
 
-        is_ = " is not saved." if len(unsaved) == 1 else " are not saved."
-        self._deck.push_screen(QuitScreen(names, is_, OF_CHANGES), answered)
+        state = " is not saved." if len(unsaved) == 1 else " are not saved."
+        self._app.push_screen(ChoiceScreen(names, state, FOR_CHANGES), answered)
 
-    def _end(self) -> None:
-        going = self._deck.control.going
-        if self.detaching and going is not None:
-            going.send(Simple(command="detach"))
-        self._deck.exit()
+    def _exit(self) -> None:
+        active = self._runs.active
+        if self.detaching and active is not None:
+            active.send(Simple(command="detach"))
+        self._app.exit()

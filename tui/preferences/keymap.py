@@ -38,12 +38,12 @@ def declared() -> list[Named]:
     for package in ("tui.dialogs", "tui.screens", "tui.widgets"):
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
             importlib.import_module(f"{package}.{module.name}")
-    importlib.import_module("tui.deck.app")
+    importlib.import_module("tui.deck.keys")
     return [
         Named(owner, binding)
         for owner in sorted(set(_below(DOMNode)), key=lambda owner: (owner.__module__, owner.__qualname__))
         if owner.__module__.startswith("tui.")
-        for binding in owner.__dict__.get("BINDINGS", ())
+        for binding in (*owner.__dict__.get("BINDINGS", ()), *filter(None, [owner.__dict__.get("OPENED_BY")]))
     ]
 
 

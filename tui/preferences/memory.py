@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tui.services.design import write_aside
-from tui.state import state_dir
+from tui.user_files import replace_text, state_dir
 
 MOST_DOCUMENTS = 100
 VERSION = 1
@@ -111,7 +110,7 @@ class Memory:
             new = not self._file.exists()
             if new:
                 os.close(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600))
-            write_aside(self._file, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+            replace_text(self._file, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
             self._changed.clear()
 
 

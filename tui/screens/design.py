@@ -1,4 +1,4 @@
-"""The design of one experiment: its parts, its layers, and the form of the selected one; every change is checked."""
+"""The design screen: the parts and layers of an experiment, the form of the selected one, and keys to change them."""
 
 from __future__ import annotations
 
@@ -29,30 +29,41 @@ if TYPE_CHECKING:
     from engine.experiment import Mistake
     from engine.plan import Plan
     from engine.probes import RateFound
-    from tui.deck.app import Deck
 
 
 class DesignScreen(LayerEditing):
-    """An experiment as it will be trained, and all that can be changed in it."""
+    """An experiment as it will be trained, and everything that can be changed in it."""
 
     CSS_PATH = "design.tcss"
     TITLE = "Design"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "add", "Add", id="design.add", tooltip="Add a layer behind the one under the cursor"),
-        Binding("u", "undo", "Undo", id="design.undo", tooltip="Take the last change back"),
-        Binding("r,ctrl+r", "redo", "Redo", show=False, key_display="r", id="design.redo", tooltip="Make it again"),
-        Binding("f", "fix", "Fix", id="design.fix", tooltip="Apply the fix of the mistake here, or of the first one"),
+        Binding("a", "add", "Add", id="design.add", tooltip="Add a layer after the one under the cursor"),
+        Binding("u", "undo", "Undo", id="design.undo", tooltip="Undo the last change"),
+        Binding(
+            "r,ctrl+r",
+            "redo",
+            "Redo",
+            show=False,
+            key_display="r",
+            id="design.redo",
+            tooltip="Redo the change that was undone",
+        ),
+        Binding("f", "fix", "Fix", id="design.fix", tooltip="Fix the mistake under the cursor, or the first one"),
         Binding("t", "train", "Train", id="design.train", tooltip="Train this experiment"),
         Binding(
             "l",
             "rate_finder",
             "Rate finder",
             id="design.rate_finder",
-            tooltip="Look for a learning rate, on a model of its own",
+            tooltip="Find a learning rate, using a separate model",
         ),
         Binding("g", "gradients", "Gradients", id="design.gradients", tooltip="Check the gradients of every layer"),
         Binding(
-            "o", "one_batch", "One batch", id="design.one_batch", tooltip="See whether the model can memorise one batch"
+            "o",
+            "one_batch",
+            "One batch",
+            id="design.one_batch",
+            tooltip="Test whether the model can memorise one batch",
         ),
         Binding(
             "s,ctrl+s",
@@ -72,20 +83,25 @@ class DesignScreen(LayerEditing):
             "Open",
             show=False,
             id="design.open",
-            tooltip="Open a document: a file, or one that was not saved",
+            tooltip="Open a file or an unsaved document",
         ),
-        Binding("n", "new", "New", show=False, id="design.new", tooltip="A new document: empty, or from a preset"),
+        Binding("n", "new", "New", show=False, id="design.new", tooltip="Create a document: empty, or from a preset"),
         Binding(
             "m",
             "template",
             "Model",
             show=False,
             id="design.template",
-            tooltip="Take the model of a preset, on the data chosen here",
+            tooltip="Use the model of a preset, with this document's data",
         ),
         Binding("e", "editor", "Editor", show=False, id="design.editor", tooltip="Open the document in $EDITOR"),
         Binding(
-            "y", "command_line", "Command", show=False, id="design.command", tooltip="The command that trains just this"
+            "y",
+            "command_line",
+            "Command",
+            show=False,
+            id="design.command",
+            tooltip="Show the command that trains this document",
         ),
         Binding(
             "p",
@@ -93,48 +109,42 @@ class DesignScreen(LayerEditing):
             "Picture",
             show=False,
             id="design.picture",
-            tooltip="The picture of this part, as large as the terminal",
+            tooltip="Show the picture of this part in full size",
         ),
         Binding("escape", "app.runs", "Back", show=False, id="design.back", tooltip="Back to the presets and runs"),
     ]
-    app: Deck
 
     def action_undo(self) -> None:
-        if self.design is not None:
-            what = self.design.undo()
-            self._said("undone: ", what, "nothing to undo")
+        what = self.design.undo()
+        self._moved(f"Undone: {what}", "Nothing to undo.", what)
 
     def action_redo(self) -> None:
-        if self.design is not None:
-            what = self.design.redo()
-            self._said("redone: ", what, "nothing to redo")
+        what = self.design.redo()
+        self._moved(f"Redone: {what}", "Nothing to redo.", what)
 
-    def _said(self, how: str, what: str, nothing: str) -> None:
-        self.notify(how + what if what else nothing, timeout=2, markup=False)
+    def _moved(self, done: str, nothing: str, what: str) -> None:
+        self.notify(done if what else nothing, timeout=2, markup=False)
         if what:
             self._changed()
 
     def action_picture(self) -> None:
-        """Show the picture of the selected part as large as the terminal; of a layer, that of the data."""
-        if self.design is None:
-            return
+        """Show the picture of the selected part in full size; for a layer, the picture of the data."""
         part = self.selection.part or "data"
         design = self.design
-        self.app.find_out(design, part)
+        self.services.plans.find_out(design, part)
 
         def draw(width: int, height: int) -> Content:
             drawn = self.picture_of(design, part, width, height)
-            return drawn if drawn.plain.strip() else Content("There is no picture of this part.")
+            return drawn if drawn.plain.strip() else Content("This part has no picture.")
 
-        self.app.push_screen(PictureScreen(PARTS[part].rstrip("."), draw))
+        findings = self.services.plans.findings_made
+        self.app.push_screen(PictureScreen(PARTS[part].rstrip("."), draw, findings))
 
     # The form.
 
     @on(FieldChanged)
     def _field_changed(self, event: FieldChanged) -> None:
         event.stop()
-        if self.design is None:
-            return
         text = self._with(event.field, event.value)
         shown = "default" if event.value is None else value_text(event.value)
         group = event.field.path if event.stepping else ""
@@ -142,20 +152,18 @@ class DesignScreen(LayerEditing):
         self.design.typed[event.field.path] = event.value
         self.change(text, f"{event.field.name} {shown}", group=group)
         if event.field.names == "optimizers":
-            self._say_rate(event.field.path.removesuffix(".type"), before, shown)
+            self._notify_rate(event.field.path.removesuffix(".type"), before, shown)
 
-    def _say_rate(self, place: str, before: str, optimizer: str) -> None:
-        """Say that another optimizer brought its usual rate along."""
-        assert self.design is not None
+    def _notify_rate(self, place: str, before: str, optimizer: str) -> None:
+        """Notify that choosing another optimizer also set its usual rate."""
         old, new = (value_at(text, f"{place}.lr") for text in (before, self.design.text))
         if old != new and new is not None:
             was = f" (it was {value_text(old)})" if old is not None else ""
-            said = f"Set {place}.lr to {value_text(new)}, the usual rate of {optimizer}{was}; u undoes both"
-            self.notify(said, markup=False)
+            sentence = f"Set {place}.lr to {value_text(new)}, the usual rate of {optimizer}{was}. Press u to undo both."
+            self.notify(sentence, markup=False)
 
     def _with(self, field: Field, value: Any) -> str:
-        """The document with another value in a field."""
-        assert self.design is not None
+        """Return the document's text with another value in a field."""
         text = self.design.text
         if value is None:
             return unset(text, field.path)
@@ -169,11 +177,11 @@ class DesignScreen(LayerEditing):
     def _field_asked(self, event: FieldAsked) -> None:
         event.stop()
         field = event.field
-        if self.design is None or not self._ready():
+        if not self._ready():
             return
         task = self.design.plan.description.task if self.design.plan and self.design.plan.description else None
         kind = field.names
-        items = self.app.producer.items(kind, task) if kind else []
+        items = self.services.producer.items(kind, task) if kind else []
         known = {item.name: item for item in items}
         more = [Item(name, _SPECIAL.get(name, "")) for name in field.options if not kind or name in ("auto", "none")]
 
@@ -186,9 +194,9 @@ class DesignScreen(LayerEditing):
 
     @on(FieldTried)
     def _field_tried(self, event: FieldTried) -> None:
-        """Check what is being typed, and say below it what it would make of the model."""
+        """Check the value that is being typed, and show below it what would be wrong."""
         event.stop()
-        if self.design is None or not self.app.torch_is_there:
+        if not self.services.plans.torch_loaded:
             return
         field = event.field
         draft = reads(self._with(field, event.value), origin=self.design.source)
@@ -196,96 +204,99 @@ class DesignScreen(LayerEditing):
 
         def tried(plan: Any) -> None:
             if self._tried is draft and not isinstance(plan, Exception):
-                before = {str(m) for m in mistakes_of(self.draft, self.design.plan if self.design else None)}
+                before = {str(m) for m in mistakes_of(self.draft, self.design.plan)}
                 new = [m for m in plan.mistakes if str(m) not in before]
                 here = mistakes_at(field, new) or [m for m in new if m.severity == "error"]
                 self.form.found(Content.styled(str(here[0]), WRONG) if here else Content(""))
 
-        self.app.look(lambda: self.app.producer.plan_of(draft), tried)
+        self.services.plans.answer(lambda: self.services.producer.plan_of(draft), tried)
 
     # The document.
 
     def action_fix(self) -> None:
-        """Apply the fix of the mistake under the cursor, or of the first one that has one."""
-        if self.design is None or not self._ready():
+        """Apply the fix of the mistake under the cursor, or of the first mistake with a fix."""
+        if not self._ready():
             return
         mistake = self._fixable()
-        text = self.app.producer.remedied(self.design.text, mistake) if mistake is not None else None
+        text = self.services.producer.remedied(self.design.text, mistake) if mistake is not None else None
         if mistake is None or text is None:
-            self.notify("No fix here that one key could apply.", timeout=3, markup=False)
+            self.notify("There is no mistake here that f can fix.", timeout=3, markup=False)
         else:
             self.change(text, f"fix {mistake.path}", at=self.path if self.selection.path else None)
 
     def _fixable(self) -> Mistake | None:
-        """The mistake that a key would mend: one where the cursor is, or else the first one."""
-        if self.design is None:
-            return None
+        """The mistake that f would fix: the one under the cursor, or else the first one."""
         mistakes = [m for m in mistakes_of(self.draft, self.design.plan) if m.remedy is not None]
         place = self.selection.place
         here = [m for m in mistakes if m.path == place or m.path.startswith((f"{place}.", f"{place}["))]
         return next(iter(here or mistakes), None)
 
     def action_train(self) -> None:
-        if self.design is not None:
-            self.app.train(self.design)
+        self.services.runs.train(self.design)
 
     def action_save(self) -> None:
-        if self.design is not None:
-            self.app.documents.save(self.design)
+        self.services.documents.save(self.design)
 
     def action_save_as(self) -> None:
-        if self.design is not None:
-            self.app.documents.save(self.design, ask=True)
+        self.services.documents.save(self.design, ask=True)
 
     def action_open(self) -> None:
-        self.app.documents.ask_open()
+        self.services.documents.ask_open()
 
     def action_new(self) -> None:
-        self.app.documents.ask_new()
+        self.services.documents.ask_new()
 
     def action_template(self) -> None:
         if not self._ready():
             return
-        items = [Item("empty", "No layer yet: begin from the input."), *self.app.documents.preset_items()]
+        items = [Item("empty", "No layers: start from the input."), *self.services.documents.preset_items()]
 
         def take(name: str | None) -> None:
-            if name is not None and self.design is not None:
+            if name is not None:
                 text = editing.EMPTY if name == "empty" else preset_text(name)
                 self._edit(editing.take_model(self.design.text, text))
 
-        self.app.push_screen(PickerScreen("Take the model of", items), take)
+        self.app.push_screen(PickerScreen("Use the model of", items), take)
 
     def action_editor(self) -> None:
-        if self.design is not None:
-            self.app.documents.edit_outside(self.design)
+        design = self.design
+
+        def changed(text: str) -> None:
+            if self.design is design:
+                self.change(text, "edit in an editor")
+
+        self.services.documents.edit_outside(design, changed)
 
     def action_command_line(self) -> None:
-        if self.design is not None:
-            self.app.documents.show_command(self.design)
+        self.services.documents.show_command(self.design)
 
     def action_rate_finder(self) -> None:
         if (plan := self._plan_to_probe()) is not None:
-            self.app.push_screen(RateFinderScreen(plan, self.app.producer), self._rate_found)
+            self.app.push_screen(RateFinderScreen(plan, self.services.producer), self._rate_found)
 
     def action_gradients(self) -> None:
         if (plan := self._plan_to_probe()) is not None:
-            self.app.push_screen(GradientCheckScreen(plan, self.app.producer))
+            self.app.push_screen(GradientCheckScreen(plan, self.services.producer))
 
     def action_one_batch(self) -> None:
         if (plan := self._plan_to_probe()) is not None:
-            self.app.push_screen(OneBatchScreen(plan, self.app.producer))
+            self.app.push_screen(OneBatchScreen(plan, self.services.producer))
 
     def _plan_to_probe(self) -> Plan | None:
-        """The plan, where it can be built and nothing trains; else the reason is said."""
-        plan = self.design.plan if self.design is not None else None
-        if plan is not None and plan.ok and self.app.going is None:
+        """The plan, if it has no errors and no run is active; otherwise notify why not."""
+        plan, active = self.design.plan, self.services.runs.active
+        if plan is not None and plan.ok and active is None:
             return plan
-        wrong = sum(m.severity == "error" for m in plan.mistakes) if plan is not None else 0
-        said = LOADING if plan is None else f"{wrong} mistake{'s are' if wrong > 1 else ' is'} in the way."
-        going = self.app.going
-        if plan is not None and going is not None:
-            said = f"{going.directory.name} is training, and a probe would disturb its random numbers. Stop it first."
-        self.app.notify(said, severity="warning", markup=False)
+        if plan is None:
+            problem = LOADING
+        elif active is not None:
+            problem = (
+                f"{active.directory.name} is training, and a probe would change its random numbers. Stop it first."
+            )
+        else:
+            errors = sum(m.severity == "error" for m in plan.mistakes)
+            problem = f"Correct {errors} mistakes first." if errors > 1 else "Correct the mistake first."
+        self.app.notify(problem, severity="warning", markup=False)
         return None
 
     def _rate_found(self, found: RateFound | None) -> None:
@@ -293,26 +304,26 @@ class DesignScreen(LayerEditing):
             self.take_rate(found.lr, found.field)
 
     def take_rate(self, rate: float, field: str = "optimizer.lr") -> None:
-        """Make a rate that was found the document's, in the field that sets it."""
-        if self.design is not None and self._ready():
+        """Set the rate that was found, in the field that holds it."""
+        if self._ready():
             self.change(set_value(self.design.text, field, rate), f"{field.rpartition('.')[2]} {value_text(rate)}")
             self.notify(f"Set {field} to {rate:g}", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         of_a_plan = action in ("train", "rate_finder", "gradients", "one_batch")
-        if of_a_plan and self.design is not None and not self.design.editable:
+        if of_a_plan and not self.design.editable:
             return False
-        if action == "train" and self.design is not None:
+        if action == "train":
             plan = self.design.plan
             return None if plan is not None and not plan.ok else True
         if action == "fix":
             return self._fixable() is not None
-        if action == "undo" and self.design is not None:
+        if action == "undo":
             return True if self.design.history.can_undo else None
         return True
 
 
 _SPECIAL = {
-    "auto": "What suits the task: for classes CrossEntropyLoss, for numbers MSELoss.",
+    "auto": "The usual loss of the task: CrossEntropyLoss for classes, MSELoss for numbers.",
     "none": "No choice: PyTorch's default applies.",
 }

@@ -1,4 +1,4 @@
-"""The design screen as far as it is looked at: what is shown, what is selected, and that a change is checked."""
+"""What the design screen shows and what is selected in it; every change is checked and shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList
 
 from engine.editing import layers as editing
@@ -30,6 +29,9 @@ from tui.rows.design import (
     visible,
 )
 from tui.rows.explanations import LOADING, Selection, explanation
+from tui.screens.deck_screen import DeckScreen
+from tui.services.deck_services import DeckServices
+from tui.services.design import Design
 from tui.widgets.design_lists import LayerHeading, LayerList, PanelResized, PartList
 from tui.widgets.footer import Footer
 from tui.widgets.form import FormPanel
@@ -37,36 +39,34 @@ from tui.widgets.header import DeckHeader
 
 if TYPE_CHECKING:
     from engine.editing.form import Field
-    from tui.deck.app import Deck
-    from tui.services.design import Design
 
 TALL = 30
-"""Terminal rows from which a part shows more than its value."""
+"""With at least so many terminal rows, a part shows more than its value."""
 
 CHECK_SHOWN_S = 0.1
-"""How long the last plan stays on the screen while the next one is made."""
+"""How long the previous plan stays on the screen while the next one is made."""
 
 PLOT, WORDS = 14, 100
-"""Rows that a picture beside a form has at most; p shows it larger."""
+"""Maximum rows of a picture below a form; p shows it larger."""
 
 
-class DesignView(Screen[None]):
-    """Shows a document, its plan, and the form of what is selected. Its keys are those of the classes that follow."""
+class DesignView(DeckScreen):
+    """Shows a document, its plan, and the form of what is selected. Its subclasses add the keys."""
 
-    app: Deck
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.design: Design | None = None
+    def __init__(self, services: DeckServices, design: Design) -> None:
+        super().__init__(services)
+        self.design = design
+        self._shown: Design | None = None
+        """The document that is on the screen; none before the first frame."""
         self.selection = Selection(part="data")
         self.folded: frozenset[str] = frozenset()
         self.marked_from = ""
-        """The layer that marking began at."""
+        """The first of the marked layers."""
         self._tried: Draft | None = None
         self._can: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield DeckHeader("Design")
+        yield DeckHeader("Design", tabs=self.services.tabs)
         with Container(id="design"):
             yield PartList(id="parts")
             with Vertical(id="model"):
@@ -94,17 +94,16 @@ class DesignView(Screen[None]):
 
     @property
     def draft(self) -> Draft:
-        """The document as it is read."""
-        assert self.design is not None
+        """The document as it was read."""
         return self.design.draft
 
     # What is shown is a function of the document, its plan, and what is selected, folded and marked.
 
     def show(self, design: Design, *, at: str | None = None) -> None:
-        """Show another experiment, or the same one with what is known of it by now; the cursor on the layer `at`."""
-        changed = design is not self.design
-        self.design = design
-        kept = self.app.memory.document(design.source) if changed else None
+        """Show another document, or the same one after a change; put the cursor on the layer `at`."""
+        changed = design is not self._shown
+        self.design = self._shown = design
+        kept = self.services.memory.document(design.source) if changed else None
         if changed:
             self.folded, self.marked_from = frozenset(kept.folded if kept else ()), ""
         header = self.query_one(DeckHeader)
@@ -135,22 +134,20 @@ class DesignView(Screen[None]):
         self._refresh_keys()
 
     def _remember(self) -> None:
-        if self.design is not None and self.design.source:
+        if self.design.source:
             part, path = self.selection.part, self.selection.path
-            self.app.memory.keep_document(self.design.source, part=part, path=path, folded=self.folded)
+            self.services.memory.keep_document(self.design.source, part=part, path=path, folded=self.folded)
 
     @property
     def shown_now(self) -> frozenset[str]:
-        """What the footer shows beside its own keys: what saves changes, and what mends a text that is no TOML."""
-        if self.design is None:
-            return frozenset()
+        """Additional keys for the footer: s if there are unsaved changes, e if the text is not valid TOML."""
         shown = {"save"} if self.design.unsaved else set()
         return frozenset(shown if self.design.editable else {*shown, "editor"})
 
     def _refresh_keys(self) -> None:
-        """Write the footer anew where a key can be pressed now that could not before, or the other way round.
+        """Update the footer if a key became available or unavailable.
 
-        A footer that is written anew costs more than all the rest of a key.
+        Updating the footer costs more than the rest of the work for a key.
         """
         can = (*(self.check_action(action, ()) for action in ("train", "undo", "fix")), self.shown_now)
         if can != self._can:
@@ -159,84 +156,92 @@ class DesignView(Screen[None]):
 
     @property
     def _paths(self) -> list[str]:
-        """The paths of the layers that are shown, in the order of the rows behind the input."""
-        return [place.path for place in visible(self.draft, self.folded)] if self.design is not None else []
+        """The paths of the layers that are shown, in the order of the rows after the input."""
+        return [place.path for place in visible(self.draft, self.folded)]
 
     def _row_of(self, path: str) -> int:
         paths = self._paths
         return paths.index(path) + 1 if path in paths else 0
 
     def on_resize(self) -> None:
-        if self.design is not None:
-            self.call_after_refresh(self.show, self.design)
+        if self._shown is not None:
+            self.call_after_refresh(self.show, self._shown)
 
     def on_screen_resume(self) -> None:
-        if self.app.design is not None:
-            self.show(self.app.design)
+        self.show(self.services.documents.current or self.design)
+
+    def document_opened(self, design: Design) -> None:
+        self.show(design)
+
+    def document_updated(self, design: Design) -> None:
+        if design is self.design:
+            self.show(design)
+
+    def check_shown(self) -> None:
+        self.services.plans.check(self.design)
 
     def _write_titles(self) -> None:
-        assert self.design is not None
         draft, plan = self.design.draft, self.design.plan
         model = self.query_one("#model", Vertical)
-        said, rest = totals(plan, max(0, model.size.width - 14))
+        size, rest = totals(plan, max(0, model.size.width - 14))
         if plan is None:
-            said = "the check broke" if self.design.failure else LOADING if not self.app.torch_is_there else ""
-        model.border_title = f"Model ─ {said}" if said else "Model"
+            size = (
+                "the check failed" if self.design.failure else LOADING if not self.services.plans.torch_loaded else ""
+            )
+        model.border_title = f"Model ─ {size}" if size else "Model"
         wrong = [m for m in mistakes_of(draft, plan) if m.severity == "error"]
-        pending = self.app.control.pending
+        pending = self.services.runs.pending
         waits = "about to train" if pending is not None and pending.design is self.design else ""
         count = f"✗ {len(wrong)} mistake{'s' if len(wrong) != 1 else ''}" if wrong else ""
         model.border_subtitle = waits or count or rest
         self.query_one(LayerHeading).shown = draft, plan, self.folded
 
     def reading(self, text: str) -> None:
-        """Say how far the data is that is read or downloaded, in the place of the model's size."""
+        """Show the progress of reading or downloading data in the title of the model's panel."""
         self.query_one("#model", Vertical).border_title = f"Model ─ {text}"
 
     def _write_selection(self) -> None:
-        assert self.design is not None
         draft, plan = self.design.draft, self.design.plan
         panel = self.form
         width = max(16, panel.content_region.width - 3)
-        said = explanation(self.selection, draft, plan, self.app.producer.explain, width)
+        about = explanation(self.selection, draft, plan, self.services.producer.explain, width)
         general = [Content.styled(str(mistake), WRONG) for mistake in general_mistakes(draft, plan)]
         general += [Content.styled(self.design.failure, WRONG)] if self.design.failure else []
         fields = self._fields() if self.design.editable and self.selection.place else ()
-        text = Content("\n\n").join([*general, *([said.text] if said.text else [])])
-        title = said.title or ("Mistakes" if general else "")
+        text = Content("\n\n").join([*general, *([about.text] if about.text else [])])
+        title = about.title or ("Mistakes" if general else "")
         panel.show(self.selection.place, title, fields, mistakes_of(draft, plan), text, self._draws())
         if self.selection.part:
-            self.app.find_out(self.design, self.selection.part)
+            self.services.plans.find_out(self.design, self.selection.part)
 
     def _draws(self) -> Callable[[int, int], Content] | None:
-        """What draws the picture of the part that is selected, beside its form."""
+        """Return the function that draws the picture of the selected part; None if a layer is selected."""
         part, design = self.selection.part, self.design
-        if not part or design is None:
+        if not part:
             return None
         highest = WORDS if part in ("regularization", "training", "device") else PLOT
         return lambda width, height: self.picture_of(design, part, width, min(height, highest))
 
     def picture_of(self, design: Design, part: str, width: int, height: int) -> Content:
-        """The picture of a part, of the document, its plan and what was found out by now."""
+        """Draw the picture of a part from the document, its plan and the findings."""
         _, findings = design.findings.get(part, (None, NOTHING_YET))
         style = look(self.app.theme, os.environ)
         return picture(part, design.draft, design.plan, width, height, findings=findings, look=style)
 
     def _fields(self) -> tuple[Field, ...]:
-        assert self.design is not None
-        there = self.app.torch_is_there
-        return self.app.producer.form(self.selection.place, self.draft, self.design.plan, parameters=there)
+        loaded = self.services.plans.torch_loaded
+        return self.services.producer.form(self.selection.place, self.draft, self.design.plan, parameters=loaded)
 
     @on(PanelResized)
     def _panel_resized(self) -> None:
-        if self.design is not None:
+        if self._shown is not None:
             self._write_titles()
             self._write_selection()
 
     # What is selected.
 
     def _select(self, selection: Selection) -> None:
-        if selection != self.selection and self.design is not None:
+        if selection != self.selection and self._shown is not None:
             self.selection = selection
             self._remember()
             self._write_selection()
@@ -255,7 +260,7 @@ class DesignView(Screen[None]):
         self._select_under_cursor()
 
     def _select_under_cursor(self) -> None:
-        if self.design is None:
+        if self._shown is None:
             return
         if self.focused is self.part_list and self.part_list.highlighted is not None:
             self._select(Selection(part=list(PARTS)[self.part_list.highlighted]))
@@ -270,7 +275,7 @@ class DesignView(Screen[None]):
         return paths[row - 1] if row and row <= len(paths) else ""
 
     def _marked(self) -> tuple[str, ...]:
-        """The layers that the next change is about: the marked ones, or the one under the cursor."""
+        """The layers that the next change affects: the marked ones, or the one under the cursor."""
         path = self.path
         if not path:
             return ()
@@ -285,22 +290,20 @@ class DesignView(Screen[None]):
     # Changes.
 
     def change(self, text: str, what: str, *, at: str | None = None, group: str = "") -> None:
-        """Make the document another text, check it, and show it; the cursor goes to the layer `at`."""
-        design = self.design
-        if design is None or not design.change(text, what, group):
+        """Replace the document's text, check it, and show it; the cursor goes to the layer `at`."""
+        if not self.design.change(text, what, group):
             return
         self.marked_from = ""
         self._changed(at)
 
     def _changed(self, at: str | None = None) -> None:
-        """Show the document after a change: as soon as its plan is there, or without it when that takes long."""
-        assert self.design is not None
+        """Show the document after a change: when its plan is ready, or without a plan if that takes long."""
         design, draft = self.design, self.design.draft
-        self.app.documents.keep(design)
+        self.services.documents.keep(design)
         if at is not None and at in self._paths:
             self.selection = Selection(path=at)
         self._at = at
-        self.app.check(design)
+        self.services.plans.check(design)
 
         def late() -> None:
             if self.design is design and design.draft is draft and design.plan is None:
@@ -314,8 +317,8 @@ class DesignView(Screen[None]):
         at, self._at = self._at, None
         return at
 
-    def checked(self, design: Design) -> None:
-        """Show what the check of a document found."""
+    def plan_made(self, design: Design) -> None:
+        """Show the plan of the document."""
         if design is self.design:
             self.show(design, at=self._take_at())
 
@@ -323,14 +326,14 @@ class DesignView(Screen[None]):
         self.change(edit.text, edit.what, at=edit.at)
 
     def _ready(self) -> bool:
-        """Whether the document can be changed now; says why where it cannot."""
-        if self.design is None:
-            return False
+        """Whether the document can be changed now; if not, notify why."""
         if not self.design.editable:
-            self.notify("This document is not TOML: e opens it in an editor.", severity="warning", markup=False)
+            self.notify(
+                "This document is not valid TOML. Press e to open it in an editor.", severity="warning", markup=False
+            )
             return False
-        if not self.app.torch_is_there:
-            self.notify("torch is loading; it takes a few seconds.", markup=False)
+        if not self.services.plans.torch_loaded:
+            self.notify("torch is loading. This takes a few seconds.", markup=False)
             return False
         return True
 

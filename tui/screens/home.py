@@ -1,4 +1,4 @@
-"""The screen that the deck opens on: the presets, the recent runs, and what the one under the cursor is."""
+"""The first screen: the presets, the recent runs, and details of the one under the cursor."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from engine.experiment import Preset
 from tui.rows.home import NO_RUNS, preset_panel, preset_rows, run_panel, run_rows
+from tui.screens.deck_screen import DeckScreen
+from tui.services.deck_services import DeckServices
+from tui.services.design import Design
+from tui.services.run_controller import ListedRuns
 from tui.widgets.footer import Footer
 from tui.widgets.header import DeckHeader
 from tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
     from engine.runs import RunSummary
-    from tui.deck.app import Deck
+
+LIST_RUNS_S = 3.0
+"""How often the list of runs is read again."""
 
 
 class PresetList(RowList):
@@ -29,30 +34,34 @@ class PresetList(RowList):
 
     HELP = "Experiments that come with torchdeck. Each is a TOML file: `torchdeck presets NAME` prints it."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "Plan", id="home.plan", tooltip="See what this preset will train, layer by layer"),
+        Binding("enter", "select", "Plan", id="home.plan", tooltip="Show what this preset trains, layer by layer"),
     ]
 
 
 class RunList(RowList):
-    """The runs of the run directory, the newest first."""
+    """The runs in the runs folder, the newest first."""
 
     HELP = (
-        "Runs in the run directory. ● training  ‖ paused  ✓ completed  ■ stopped  ✗ failed  ? stale: its process "
+        "The runs in the runs folder. ● training  ‖ paused  ✓ completed  ■ stopped  ✗ failed  ? stale: its process "
         "exited unexpectedly  ! unreadable."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "select", "Open", id="home.open_run", tooltip="See this run's curves; steer it while it is going"
+            "enter",
+            "select",
+            "Open",
+            id="home.open_run",
+            tooltip="Show this run's curves; control an active run",
         ),
-        Binding("r", "screen.resume", "Resume", id="home.resume", tooltip="Go on from this run's last checkpoint"),
+        Binding("r", "screen.resume", "Resume", id="home.resume", tooltip="Resume this run from its last checkpoint"),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.option_count > 0 if action == "select" else True
 
 
-class HomeScreen(Screen[None]):
-    """Presets and runs."""
+class HomeScreen(DeckScreen):
+    """The presets and the runs."""
 
     CSS_PATH = "home.tcss"
     TITLE = "Presets and runs"
@@ -65,13 +74,12 @@ class HomeScreen(Screen[None]):
             "Open",
             show=False,
             id="home.open",
-            tooltip="Open a document: a file, or one that was not saved",
+            tooltip="Open a file or an unsaved document",
         ),
     ]
-    app: Deck
 
     def compose(self) -> ComposeResult:
-        yield DeckHeader("Runs")
+        yield DeckHeader("Runs", tabs=self.services.tabs)
         with Container(id="home"):
             yield PresetList(id="presets")
             yield RunList(id="runs")
@@ -79,12 +87,12 @@ class HomeScreen(Screen[None]):
                 yield Static(id="about-text")
         yield Footer()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.presets = self.app.producer.presets()
+    def __init__(self, services: DeckServices) -> None:
+        super().__init__(services)
+        self.presets = services.producer.presets()
         self.runs: list[RunSummary] = []
         self._no_runs = ""
-        """What is said where no run is: nothing until the list was read."""
+        """What to show instead of runs; empty until the list was read."""
         self._about_shown: tuple[str, Content] | None = None
 
     def on_mount(self) -> None:
@@ -93,6 +101,7 @@ class HomeScreen(Screen[None]):
         self.preset_list.show_rows(lambda width: preset_rows(self.presets, width), at=0)
         self.run_list.show_rows(self._run_rows)
         self.preset_list.focus()
+        self.set_interval(LIST_RUNS_S, self._list_again)
 
     @property
     def preset_list(self) -> PresetList:
@@ -114,12 +123,18 @@ class HomeScreen(Screen[None]):
         at = self.run_list.highlighted
         return self.runs[at] if at is not None and at < len(self.runs) else None
 
-    def show_runs(self, runs: list[RunSummary], *, problem: str = "") -> None:
-        """Show the runs as they are now; the cursor stays on the run that it was on.
+    @property
+    def document(self) -> Design | None:
+        """The document of the preset under the cursor."""
+        return self.services.documents.of_preset(self.preset.name) if self.preset is not None else None
 
-        Args:
-            problem: why they cannot be listed, as a sentence.
-        """
+    def _list_again(self) -> None:
+        if self.is_current:
+            self.services.runs.read_list()
+
+    def runs_listed(self, listed: ListedRuns) -> None:
+        """Show the runs; the cursor stays on its run."""
+        runs, problem = listed.runs, listed.problem
         under = self.run.path if self.run else None
         if problem and problem != self._no_runs:
             self.notify(problem, title="Runs", severity="error", timeout=20, markup=False)
@@ -129,17 +144,17 @@ class HomeScreen(Screen[None]):
         self.run_list.show_rows(self._run_rows, at=at)
         if came:
             self.refresh_bindings()
-        live = sum(run.status == "live" for run in runs)
-        said = "cannot be read" if problem else f"{live} training" if live else ""
-        if said != self.run_list.border_subtitle:  # a title that is set is drawn again, also where it is the same
-            self.run_list.border_subtitle = said
+        active = sum(run.status == "live" for run in runs)
+        title = "cannot be read" if problem else f"{active} training" if active else ""
+        if title != self.run_list.border_subtitle:  # setting a title draws it again, even if it is the same
+            self.run_list.border_subtitle = title
         self.show_about()
 
     def _run_rows(self, width: int) -> list[Content]:
         return run_rows(self.runs, time.time(), width)
 
     def show_about(self) -> None:
-        """Write what is under the cursor into the panel."""
+        """Show details of what is under the cursor in the panel."""
         about = self.query_one("#about", VerticalScroll)
         title, text = self._about(max(20, about.scrollable_content_region.width - 2))
         if self._about_shown is None or title != self._about_shown[0] or not text.is_same(self._about_shown[1]):
@@ -155,7 +170,7 @@ class HomeScreen(Screen[None]):
             return self.run.name, run_panel(self.run, width)
         if self.preset is None:
             return "", Content("")
-        design = self.app.design_of(self.preset.name)
+        design = self.services.documents.of_preset(self.preset.name)
         text = preset_panel(self.preset, design.draft, design.plan, width, failure=design.failure)
         return self.preset.name, text
 
@@ -163,10 +178,16 @@ class HomeScreen(Screen[None]):
         self.call_after_refresh(self.show_about)
 
     def on_screen_resume(self) -> None:
-        self.app.list_runs()
+        self.services.runs.read_list()
         self.show_about()
-        if self.preset is not None:
-            self.app.check_soon(self.app.design_of(self.preset.name))
+        self.check_shown()
+
+    def plan_made(self, design: Design) -> None:
+        self.show_about()
+
+    def check_shown(self) -> None:
+        if self.document is not None:
+            self.services.plans.check_soon(self.document)
 
     def on_descendant_focus(self) -> None:
         self.show_about()
@@ -175,8 +196,7 @@ class HomeScreen(Screen[None]):
     @on(OptionList.OptionHighlighted, "#presets")
     def _preset_highlighted(self) -> None:
         self.show_about()
-        if self.preset is not None:
-            self.app.check_soon(self.app.design_of(self.preset.name))
+        self.check_shown()
 
     @on(OptionList.OptionHighlighted, "#runs")
     def _run_highlighted(self) -> None:
@@ -185,33 +205,33 @@ class HomeScreen(Screen[None]):
 
     @on(OptionList.OptionSelected, "#presets")
     def _preset_selected(self) -> None:
-        if self.preset is not None:
-            self.app.open_design(self.app.design_of(self.preset.name))
+        if self.document is not None:
+            self.services.documents.open(self.document)
 
     @on(OptionList.OptionSelected, "#runs")
     def _run_selected(self) -> None:
         if self.run is not None and self.run.status == "unreadable":
             self.notify(self.run.problem, severity="error", markup=False)
         elif self.run is not None:
-            self.app.open_run(self.run.path)
+            self.services.runs.open_run(self.run.path)
 
     def action_train(self) -> None:
-        if self.preset is not None:
-            self.app.train(self.app.design_of(self.preset.name))
+        if self.document is not None:
+            self.services.runs.train(self.document)
 
     def action_resume(self) -> None:
         if self.run is not None:
-            self.app.resume(self.run.path)
+            self.services.runs.resume(self.run.path)
 
     def action_new(self) -> None:
-        self.app.documents.ask_new()
+        self.services.documents.ask_new()
 
     def action_open(self) -> None:
-        self.app.documents.ask_open()
+        self.services.documents.ask_open()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "train":
-            # With no runs there is nothing else that it could be about, and the list of runs says so.
+            # Without runs, only a preset can be trained, and the list of runs says so.
             return self.focused is self.preset_list or not self.runs
         if action == "resume":
             return self.run is not None and self.run.status in ("stale", "interrupted", "stopped")

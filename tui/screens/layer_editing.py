@@ -1,9 +1,9 @@
-"""The keys that change layers."""
+"""The actions that change layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.editing import layers as editing
 from engine.editing.layers import Edit
@@ -15,43 +15,39 @@ from tui.rows.explanations import entry_text
 from tui.rows.picker import Item
 from tui.screens.design_view import DesignView
 
-if TYPE_CHECKING:
-    pass
-
 CONTAINERS = ("Residual", "Repeat", "Sequential", "Concat")
 
 
 class LayerEditing(DesignView):
-    """Adds, deletes, moves, wraps, folds and marks layers, where the cursor is."""
+    """Adds, deletes, moves, wraps, folds and marks layers at the cursor."""
 
     def action_add(self) -> None:
         if not self._ready():
             return
-        assert self.design is not None
         at, draft = editing.after(self.path), self.draft
-        items = self.app.producer.items("layers")
+        items = self.services.producer.items("layers")
         picker = self._picker("Add a layer", "layers", items)
 
         def fit(result: Any) -> None:
             if picker.is_attached and not isinstance(result, Exception):
                 unfit, shape = result
-                picker.mark(unfit, f"gets {shape}" if shape else "")
+                picker.mark(unfit, f"input: {shape}" if shape else "")
 
         def add(name: str | None) -> None:
-            if name is not None and self.design is not None and self.draft is draft:
-                layer = self.app.producer.beginning("layers", name)
+            if name is not None and self.draft is draft:
+                layer = self.services.producer.beginning("layers", name)
                 self._edit(editing.add(self.design.text, self.path, [layer]))
 
         self.app.push_screen(picker, add)
-        self.app.look(lambda: self.app.producer.fitting(draft, at), fit)
+        self.services.plans.answer(lambda: self.services.producer.fitting(draft, at), fit)
 
     def _picker(self, title: str, kind: str, items: list[Item], at: str = "") -> PickerScreen:
-        return PickerScreen(title, items, lambda name: entry_text(self.app.producer.explain(kind, name)), at=at)
+        return PickerScreen(title, items, lambda name: entry_text(self.services.producer.explain(kind, name)), at=at)
 
     def _on_span(self, make: Callable[[str, Span], Edit]) -> None:
-        """Change the layers that are marked, or the one under the cursor."""
+        """Change the marked layers, or the one under the cursor."""
         span = self._span
-        if span is not None and self.design is not None and self.design.editable:
+        if span is not None and self.design.editable:
             self._edit(make(self.design.text, span))
 
     def action_delete(self) -> None:
@@ -65,26 +61,26 @@ class LayerEditing(DesignView):
 
     def action_copy(self) -> None:
         span = self._span
-        if span is not None and self.design is not None:
-            self.app.clipboard_layers = layers_of(self.design.text, span)
-            self.notify(f"Copied {editing.names(self.app.clipboard_layers)}.", timeout=2, markup=False)
+        if span is not None:
+            self.services.documents.copied_layers = layers_of(self.design.text, span)
+            self.notify(f"Copied {editing.names(self.services.documents.copied_layers)}.", timeout=2, markup=False)
 
     def action_cut(self) -> None:
         self.action_copy()
         self.action_delete()
 
     def action_paste(self) -> None:
-        if self.design is None or not self.design.editable:
+        if not self.design.editable:
             return
-        if self.app.clipboard_layers:
-            self._edit(editing.add(self.design.text, self.path, self.app.clipboard_layers))
+        if self.services.documents.copied_layers:
+            self._edit(editing.add(self.design.text, self.path, self.services.documents.copied_layers))
         else:
-            self.notify("Nothing was cut or copied yet.", timeout=2, markup=False)
+            self.notify("No layer was cut or copied yet.", timeout=2, markup=False)
 
     def action_wrap(self) -> None:
         if self._span is None or not self._ready():
             return
-        about = self.app.producer.explain
+        about = self.services.producer.explain
         items = [Item(name, summary.summary if (summary := about("layers", name)) else "") for name in CONTAINERS]
 
         def wrap(name: str | None) -> None:
@@ -94,7 +90,7 @@ class LayerEditing(DesignView):
         self.app.push_screen(self._picker("Put into", "layers", items), wrap)
 
     def action_unwrap(self) -> None:
-        if self.path and self.design is not None and self.design.editable:
+        if self.path and self.design.editable:
             self._edit(editing.unwrap(self.design.text, self.path))
 
     def action_fold(self) -> None:
@@ -103,12 +99,11 @@ class LayerEditing(DesignView):
         if place is None or all(getattr(place.layer, name) is None for name in HELD):
             return
         self.folded = self.folded ^ {path}
-        assert self.design is not None
         self.show(self.design, at=path)
 
     def action_mark(self, by: int) -> None:
         row = self.layer_list.highlighted
-        if row is None or self.design is None:
+        if row is None:
             return
         self.marked_from = self.marked_from or self.path
         new = min(max(1, row + by), len(self._paths))

@@ -1,11 +1,12 @@
-"""The train screen: a run as it learns, and the keys that steer it."""
+"""The train screen: the curves, the state and the log of a run, and the keys that control it."""
 
 from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,10 +18,10 @@ from engine.protocol.commands import Command, SetLR, Simple
 from tui.dialogs.stop import StopScreen
 from tui.feed import SMOOTHINGS, Feed, RunView, Source
 from tui.plots.raster import Marker
-from tui.preferences.memory import Memory
-from tui.preferences.settings import Settings
 from tui.quantities import span_text
-from tui.services.beginning import Beginning
+from tui.services.deck_services import DeckServices
+from tui.services.design import Design
+from tui.services.requested_run import RequestedRun
 from tui.terminal.app import TerminalApp
 from tui.terminal.frame_budget import FrameBudget
 from tui.terminal.kind import terminal_kind
@@ -32,17 +33,13 @@ from tui.widgets.log import LogPanel
 from tui.widgets.panel import Panel, RowWidget
 from tui.widgets.status import Ending, StatusLine
 
-if TYPE_CHECKING:
-    from tui.services.design import Design
-    from tui.services.run_controller import RunController
-
 PULL_S = 0.25
-"""The deck looks at the run this often, and draws it at most as often."""
+"""How often the screen reads the run's events, and the most often it draws them."""
 RATE_FACTOR = 1.5
 
 
 class TrainScreen(Screen[None]):
-    """A run that is trained here, or in another process; `source` is drained on this screen's own timer."""
+    """A run that is trained here or in another process. The screen's own timer drains `source`."""
 
     CSS_PATH = ["../widgets/tones.tcss", "train.tcss"]  # noqa: RUF012
     TITLE = "Train"
@@ -50,21 +47,28 @@ class TrainScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "again", "Train again", id="train.again", show=False, tooltip="Train the same document once more"),
-        Binding("r", "resume", "Resume", id="train.resume", show=False, tooltip="Resume this run where it stopped"),
+        Binding(
+            "t",
+            "again",
+            "Train again",
+            id="train.again",
+            show=False,
+            tooltip="Train the same document again, as a new run",
+        ),
+        Binding(
+            "r", "resume", "Resume", id="train.resume", show=False, tooltip="Resume this run from its last checkpoint"
+        ),
         Binding("e", "edit", "Edit", id="train.edit", show=False, tooltip="Open the document of this run"),
         Binding("escape", "back", "Back", id="train.back", show=False, tooltip="Back to the design, or to the runs"),
-        Binding(
-            "p", "pause", "Pause", id="train.pause", tooltip="Pause the run at the next step; p again continues it"
-        ),
-        Binding("p", "go_on", "Continue", id="train.continue", tooltip="Go on with the run"),
+        Binding("p", "pause", "Pause", id="train.pause", tooltip="Pause the run at the next step; p continues it"),
+        Binding("p", "go_on", "Continue", id="train.continue", tooltip="Continue the run"),
         Binding(
             "P",
             "release",
             "Pause, device free",
             id="train.release",
             show=False,
-            tooltip="Pause the run and free its device; p continues it",
+            tooltip="Pause the run and release its device memory; p continues it",
         ),
         Binding("s", "stop", "Stop", id="train.stop", tooltip="Stop the run at the next step and keep the model"),
         Binding("c", "checkpoint", "Save", id="train.checkpoint", tooltip="Save a checkpoint now"),
@@ -74,7 +78,7 @@ class TrainScreen(Screen[None]):
             "Rate",
             id="train.rate_up",
             key_display="+/-",
-            tooltip=f"Learning rate × {RATE_FACTOR}; - divides it by as much",
+            tooltip=f"Multiply the learning rate by {RATE_FACTOR}; - divides it",
         ),
         Binding(
             "minus",
@@ -83,21 +87,32 @@ class TrainScreen(Screen[None]):
             id="train.rate_down",
             key_display="-",
             show=False,
-            tooltip=f"Learning rate ÷ {RATE_FACTOR}",
+            tooltip=f"Divide the learning rate by {RATE_FACTOR}",
         ),
-        Binding("L", "log", "Log", id="train.log", tooltip="Logarithmic or linear axis for losses and errors"),
-        Binding("S", "smooth", "Smooth", id="train.smooth", tooltip="Smoothing of the loss: off, 0.6, 0.9"),
-        Binding("z", "zoom", "Zoom", id="train.zoom", tooltip="The whole run, or its most recent part"),
+        Binding(
+            "L",
+            "log",
+            "Log",
+            id="train.log",
+            tooltip="Switch losses and errors between a logarithmic and a linear axis",
+        ),
+        Binding("S", "smooth", "Smooth", id="train.smooth", tooltip="Change the smoothing of the loss: off, 0.6, 0.9"),
+        Binding("z", "zoom", "Zoom", id="train.zoom", tooltip="Show the whole run, or its last part"),
         Binding(
             "d", "detach", "Detach", id="train.detach", tooltip="Leave the deck; the run continues in the background"
         ),
         Binding(
-            "pageup", "scroll_log(1)", "Page up", show=False, id="train.log_up", tooltip="One page back in the log"
+            "pageup", "scroll_log(1)", "Page up", show=False, id="train.log_up", tooltip="Scroll the log one page up"
         ),
         Binding(
-            "pagedown", "scroll_log(-1)", "Page down", show=False, id="train.log_down", tooltip="One page on in the log"
+            "pagedown",
+            "scroll_log(-1)",
+            "Page down",
+            show=False,
+            id="train.log_down",
+            tooltip="Scroll the log one page down",
         ),
-        Binding("m", "metric", "Metric", id="train.metric", show=False, tooltip="The next metric of the task"),
+        Binding("m", "metric", "Metric", id="train.metric", show=False, tooltip="Show the next metric"),
     ]
 
     def __init__(
@@ -108,27 +123,36 @@ class TrainScreen(Screen[None]):
         design: Design | None = None,
         directory: Path | None = None,
         marker: Marker | None = None,
+        services: DeckServices | None = None,
     ) -> None:
-        """`run_name` is shown until the run says what it is. Curves are drawn in braille, or in letters on a Linux
-        console, whose fonts lack it, unless `marker` says otherwise. `design` is the document that the run was made
-        from, if that is open here; `directory` is the run's own, if it has one already."""
+        """Show a run.
+
+        Args:
+            source: what the run's events come from; None shows that there is no run.
+            run_name: the name shown until the run reports one.
+            design: the document that the run was made from, if it is open here.
+            directory: the run's directory, if it exists already.
+            marker: what curves are drawn with; by default braille, or letters on a terminal without braille.
+            services: the services of the deck; without it, keys that need them do nothing.
+        """
         super().__init__()
         self.feed = Feed(source)
-        self.beginning = source if isinstance(source, Beginning) else None
+        self.requested = source if isinstance(source, RequestedRun) else None
         self.design = design
         self._directory = directory
         self._run_name = run_name
+        self._services = services
         self.options = PlotOptions(marker=marker or terminal_kind().marker)
         self._budget = FrameBudget()
         self._shown = RunView(state="none")
         self._dirty = True
         self._drawn_s = -float("inf")
         self._kind = ""
-        """The first metric of the task, once it is measured: by it is remembered how plots are drawn."""
+        """The first metric of the task, once it is measured. The plot options are remembered for each kind."""
         self._touched = False
 
     def compose(self) -> ComposeResult:
-        yield DeckHeader("Train", self._run_name)
+        yield DeckHeader("Train", self._run_name, tabs=self._services.tabs if self._services is not None else None)
         yield StatusLine(id="status")
         yield Ending(id="ending")
         with Container(id="panels"):
@@ -138,7 +162,7 @@ class TrainScreen(Screen[None]):
             yield DevicePanel(id="device")
             yield LogPanel(id="log")
         yield Static(
-            "No run yet.\n\nChoose a preset or a run first: its losses, metric and learning rate are shown here.",
+            "No run yet.\n\nChoose a preset or a run first. This screen shows its losses, metric and learning rate.",
             id="no-run",
         )
         yield Footer(show_command_palette=False)
@@ -150,25 +174,25 @@ class TrainScreen(Screen[None]):
         self._use_options()
         self.set_class(self.feed.view.state == "none", "-no-run")
         self._tick()
-        self.set_interval(min(PULL_S, self._rest_s or PULL_S), self._tick)
+        self.set_interval(min(PULL_S, self._frame_s or PULL_S), self._tick)
 
     @property
     def view(self) -> RunView:
-        """The run as it is known by now."""
+        """The run as far as it is known."""
         return self.feed.view
 
     def draw(self) -> None:
-        """Draw the run as it is now, whatever the budget says: a key shows its effect at once."""
+        """Draw the run now, even beyond the frame budget: a key shows its effect immediately."""
         self._dirty = True
         self._tick()
 
     def _tick(self) -> None:
-        """Take in what happened, and draw it if the budget allows; what is asked for or over is drawn at once."""
+        """Read new events, and draw them if the budget allows. Requests and the end are drawn immediately."""
         self.feed.pull()
         view = self.feed.view
         if isinstance(self.app.screen, StopScreen):
             self.app.screen.show(view, self._waits_for)
-        if self.beginning is not None and self.is_current:
+        if self.requested is not None and self.is_current:
             self.query_one(StatusLine).wait_for(self._waits_for)
         if view is self._shown and not self._dirty:
             return
@@ -177,22 +201,21 @@ class TrainScreen(Screen[None]):
             self._budget.begin(time.monotonic())
         written = self.app.written_bytes if isinstance(self.app, TerminalApp) else 0
         due = self._budget.due(time.monotonic(), time.thread_time(), written)
-        rested = time.monotonic() - self._drawn_s >= self._rest_s
-        if (due and rested) or turned or self._dirty:
+        spaced = time.monotonic() - self._drawn_s >= self._frame_s
+        if (due and spaced) or turned or self._dirty:
             self._show(view)
 
     @property
-    def _rest_s(self) -> float:
-        """The shortest time between two frames, by the settings; the timer's own jitter is let pass."""
-        settings = getattr(self.app, "settings", None)
-        return 0.9 / settings.refresh_rate if isinstance(settings, Settings) else 0.0
+    def _frame_s(self) -> float:
+        """The shortest time between two frames, from the settings, less the jitter of the timer."""
+        return 0.9 / self._services.settings.refresh_rate if self._services is not None else 0.0
 
     @property
     def _waits_for(self) -> str:
-        """What a run waits for that was asked for here, and for how long; nothing once it trains."""
-        if self.beginning is None or not self.beginning.waits_for:
+        """What a requested run waits for, and for how long; empty once it trains."""
+        if self.requested is None or not self.requested.waits_for:
             return ""
-        return f"{self.beginning.waits_for}  {span_text(math.floor(time.monotonic() - self.beginning.since))}"
+        return f"{self.requested.waits_for}  {span_text(math.floor(time.monotonic() - self.requested.since))}"
 
     def _show(self, view: RunView) -> None:
         before, self._shown, self._dirty = self._shown, view, False
@@ -206,13 +229,13 @@ class TrainScreen(Screen[None]):
         for widget in self.query(RowWidget):
             widget.show(view)
         if view.started is not before.started:
-            self._say_where(view)
+            self._show_device(view)
         if (view.state, view.reason) != (before.state, before.reason):
             self._write_ending()
             self.refresh_bindings()
 
-    def _say_where(self, view: RunView) -> None:
-        """Say in the top line what runs, and on what."""
+    def _show_device(self, view: RunView) -> None:
+        """Show in the top line which experiment runs, and on which device."""
         header, started = self.query_one(DeckHeader), view.started
         if started is None:
             return
@@ -221,7 +244,7 @@ class TrainScreen(Screen[None]):
         header.right = f"{started.device} · {started.precision} · {threads}"
 
     def _write_ending(self) -> None:
-        """Make the room that the words about the end need."""
+        """Show how the run ended, in as many lines as that needs."""
         ending = self.query_one(Ending)
         lines = len(ending.lines(self.size.width))
         ending.display = bool(lines)
@@ -244,7 +267,7 @@ class TrainScreen(Screen[None]):
         for framed in self.query(Panel):
             framed.square = self.options.marker != "braille"
 
-    def _ask(self, command: Command) -> None:
+    def _send(self, command: Command) -> None:
         self.feed.send(command)
         self.draw()
 
@@ -258,15 +281,15 @@ class TrainScreen(Screen[None]):
             case "go_on":
                 return view.state == "paused"
             case "stop":
-                return view.going or (self.beginning is not None and not self._is_over)
+                return view.going or (self.requested is not None and not self._is_over)
             case "checkpoint" | "scale_rate" | "detach":
                 return view.going
             case "again" | "edit":
-                return self._is_over and self._control is not None and self._is_known
+                return self._is_over and self._services is not None and self._is_known
             case "resume":
-                return view.resumable and self._control is not None and self.run_directory is not None
+                return view.resumable and self._services is not None and self.run_directory is not None
             case "back":
-                return self._control is not None
+                return self._services is not None
             case "log" | "smooth" | "zoom":
                 return view.started is not None
             case "metric":
@@ -274,37 +297,33 @@ class TrainScreen(Screen[None]):
         return True
 
     def action_pause(self) -> None:
-        self._ask(Simple(command="pause"))
+        self._send(Simple(command="pause"))
 
     def action_release(self) -> None:
-        self._ask(Simple(command="release"))
+        self._send(Simple(command="release"))
 
     def action_go_on(self) -> None:
-        self._ask(Simple(command="continue"))
+        self._send(Simple(command="continue"))
 
     def action_checkpoint(self) -> None:
-        self._ask(Simple(command="checkpoint"))
+        self._send(Simple(command="checkpoint"))
 
     async def action_detach(self) -> None:
         await self.run_action("app.detach")
 
     def action_stop(self) -> None:
-        self.app.push_screen(StopScreen(self.view, self._waits_for), self._stop_if_meant)
+        self.app.push_screen(StopScreen(self.view, self._waits_for), self._stop_answered)
 
-    def _stop_if_meant(self, meant: bool | None) -> None:
-        if not meant or self._is_over:
+    def _stop_answered(self, stop: bool | None) -> None:
+        if not stop or self._is_over:
             return
-        if self.beginning is not None and self.beginning.pending and self._control is not None:
-            self._control.cancel()
+        if self.requested is not None and self.requested.pending and self._services is not None:
+            self._services.runs.cancel()
             self.draw()
         else:
-            self._ask(Simple(command="stop"))
+            self._send(Simple(command="stop"))
 
-    # On from the end of a run.
-
-    @property
-    def _control(self) -> RunController | None:
-        return getattr(self.app, "control", None)
+    # After the end of a run.
 
     @property
     def _is_over(self) -> bool:
@@ -312,41 +331,47 @@ class TrainScreen(Screen[None]):
 
     @property
     def run_directory(self) -> Path | None:
-        """The run's own directory, once it has one."""
-        if self.beginning is not None and self.beginning.run is not None:
-            return self.beginning.run.directory
+        """The run's directory, once it exists."""
+        if self.requested is not None and self.requested.run is not None:
+            return self.requested.run.directory
         return self._directory
 
     @property
     def _is_known(self) -> bool:
-        """Whether there is a document to train again or to edit."""
+        """Whether there is a document to train again or edit."""
         return self.design is not None or self.run_directory is not None
 
     @property
     def shown_now(self) -> frozenset[str]:
-        """The keys that the footer shows beside those that it always does: those that lead on from the end of a run."""
+        """Additional keys for the footer: what can be done after the end of a run."""
         return frozenset({"again", "resume", "edit", "back"} if self._is_over else ())
 
+    def _document(self) -> Design | None:
+        """The document of the run: the one it was trained from here, or else the one in its directory."""
+        if self.design is None and self._services is not None and self.run_directory is not None:
+            self.design = self._services.runs.document_of(self.run_directory)
+        return self.design
+
     def action_again(self) -> None:
-        if self._control is not None:
-            self._control.again(self)
+        if self._services is not None and (design := self._document()) is not None:
+            self._services.runs.train(design)
 
     def action_resume(self) -> None:
-        if self._control is not None and self.run_directory is not None:
-            self._control.resume(self.run_directory)
+        if self._services is not None and self.run_directory is not None:
+            self._services.runs.resume(self.run_directory)
 
     def action_edit(self) -> None:
-        if self._control is not None:
-            self._control.edit(self)
+        if self._services is not None and (design := self._document()) is not None:
+            self._services.documents.open(design)
 
     async def action_back(self) -> None:
-        of_a_document = self.design is not None and self.design is getattr(self.app, "design", None)
-        await self.run_action("app.design" if of_a_document else "app.runs")
+        current = self._services.documents.current if self._services is not None else None
+        await self.run_action("app.design" if self.design is not None and self.design is current else "app.runs")
 
     def action_scale_rate(self, factor: float) -> None:
         rate = self.view.asked_lr or self.view.lr_now
         if rate:
-            self._ask(SetLR(value=rate * factor))
+            self._send(SetLR(value=rate * factor))
 
     def action_log(self) -> None:
         self._draw_with(log=not self.options.log)
@@ -358,24 +383,20 @@ class TrainScreen(Screen[None]):
     def action_zoom(self) -> None:
         self._draw_with(zoom=not self.options.zoom)
 
-    def _draw_with(self, **options: object) -> None:
-        self.options = PlotOptions(**(_fields(self.options) | options))  # type: ignore[arg-type]
+    def _draw_with(self, **options: Any) -> None:
+        self.options = replace(self.options, **options)
         self._use_options()
         for panel in self.query(CurvePanel):
             panel.redraw()
         self._touched = True
-        if (memory := self._memory) is not None:
+        if self._services is not None:
+            new = self.options
             for kind in {"", self._kind}:
-                memory.keep_plots(kind, log=self.options.log, smoothing=self.options.smoothing, zoom=self.options.zoom)
-
-    @property
-    def _memory(self) -> Memory | None:
-        memory = getattr(self.app, "memory", None)
-        return memory if isinstance(memory, Memory) else None
+                self._services.memory.keep_plots(kind, log=new.log, smoothing=new.smoothing, zoom=new.zoom)
 
     def _draw_as_last_time(self, kind: str) -> None:
-        """Draw as plots of this kind of metric were drawn last, unless a key has said otherwise by now."""
-        kept = self._memory.plots(kind) if self._memory is not None else None
+        """Use the plot options that were last used for this kind of metric, unless a key has changed them."""
+        kept = self._services.memory.plots(kind) if self._services is not None else None
         if kept is not None and not self._touched:
             smoothing = min((0.0, *SMOOTHINGS), key=lambda weight: abs(weight - kept.smoothing))
             self.options = PlotOptions(log=kept.log, smoothing=smoothing, zoom=kept.zoom, marker=self.options.marker)
@@ -390,7 +411,3 @@ class TrainScreen(Screen[None]):
         if panel.shown in names:
             panel.metric = names[(names.index(panel.shown) + 1) % len(names)]
             panel.redraw()
-
-
-def _fields(options: PlotOptions) -> dict[str, object]:
-    return {name: getattr(options, name) for name in ("log", "smoothing", "zoom", "marker")}

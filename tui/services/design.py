@@ -1,10 +1,8 @@
-"""A document on the design screen: its text and all that it was, where it is saved, and what is known of it by now."""
+"""A document that is open in the deck: its text with all earlier versions, its file, its plan and findings."""
 
 from __future__ import annotations
 
 import itertools
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from engine.editing.text import set_value
 from engine.experiment import Draft, reads
 from engine.experiment.overrides import override_value
 from engine.user_folders import expanded
+from tui.user_files import replace_text
 
 if TYPE_CHECKING:
     from engine.plan import Plan
@@ -24,38 +23,38 @@ _NUMBERS = itertools.count(1)
 
 
 class Design:
-    """One document, being edited.
+    """One open document.
 
     Args:
         draft: the document as it was read.
         source: the preset or file that it was read from.
-        path: where it is saved; None for a preset, and for a document that was never saved.
+        path: the file that it is saved to; None for a preset and for a document that was never saved.
     """
 
     def __init__(self, draft: Draft, source: str = "", path: Path | None = None) -> None:
         self.number = next(_NUMBERS)
-        """Tells it from every other one of this process."""
+        """Unique among the documents of this process."""
         self.source = source
         self.path = path
         self._name = ""
         self.base = draft.text
-        """What stands at `source`, without what `--set` changed."""
+        """The text at `source`, without the changes of `--set`."""
         self.history = History(_with_overrides(draft))
         self.saved = self.history.text
         self.typed: dict[str, Any] = {}
-        """What was typed into fields, by their paths; it may have been undone since."""
+        """Values typed into fields, by path; some may have been undone."""
         self.draft = draft
         self.plan: Plan | None = None
         self.failure = ""
-        """Why there is no plan, where checking itself broke."""
-        self.asked: Draft | None = None
+        """Why there is no plan, where the check itself failed."""
+        self.checking: Draft | None = None
         """The draft whose plan is being made."""
         self.findings: dict[str, tuple[Plan, Findings]] = {}
-        """What was found out for the picture of a part, and the plan that it was found out of."""
+        """Findings for the picture of a part, with the plan that they were made from."""
 
     @property
     def name(self) -> str:
-        """The experiment's name; while it cannot be read, the last one that it had."""
+        """The experiment's name; while the text cannot be read, the last name that could."""
         if self.draft.experiment is not None:
             self._name = self.draft.experiment.name
         return self._name or self.source
@@ -72,41 +71,41 @@ class Design:
 
     @property
     def editable(self) -> bool:
-        """Whether its text can be changed field by field: it must be TOML for that."""
+        """Whether fields of the text can be changed: it must be valid TOML for that."""
         return self.draft.experiment is not None and bool(self.text)
 
     def change(self, text: str, what: str, group: str = "") -> bool:
-        """Make it another text; whether that is a change. `what` says in a few words what was changed."""
+        """Replace the text; returns whether it differs. `what` describes the change in a few words."""
         if not self.history.change(text, what, group):
             return False
         self._read()
         return True
 
     def undo(self) -> str:
-        """Take the last change back; which one, in a few words, or nothing."""
+        """Undo the last change; returns its description, or an empty string."""
         return self._moved(self.history.undo)
 
     def redo(self) -> str:
-        """Make the change again that was taken back last."""
+        """Redo the change that was undone last; returns its description, or an empty string."""
         return self._moved(self.history.redo)
 
     def changed_outside(self, path: Path) -> bool:
-        """Whether a file holds what this deck has neither read from it nor written to it."""
+        """Whether a file holds text that this deck neither read from it nor wrote to it."""
         try:
             there = expanded(path).read_bytes()
         except OSError:
-            return False  # there is none, or writing it will say what is wrong
+            return False  # there is no file, or the write will report the problem
         known = self.path is not None and expanded(path).resolve() == expanded(self.path).resolve()
         return there != (self.base if known else self.text).encode()
 
     def save(self, path: Path) -> None:
-        """Write it to a file: aside, then renamed, so that a full disk costs nothing.
+        """Write the text to a file in one step: a full disk loses nothing.
 
         Raises:
-            OSError: it cannot be written there.
+            OSError: the file cannot be written.
         """
         path = expanded(path)
-        write_aside(path, self.text)
+        replace_text(path, self.text)
         self.path, self.source, self.saved, self.base = path, str(path), self.text, self.text
         self.history.end_group()
 
@@ -120,39 +119,13 @@ class Design:
         self.draft, self.plan, self.failure = reads(self.text, origin=self.source or "the document"), None, ""
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Replace a file's content as a whole, its permissions kept; through a link, what the link leads to.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    path = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _with_overrides(draft: Draft) -> str:
-    """The text with what `--set` changed in it."""
+    """The text with the changes of `--set`."""
     text = draft.text
     for override in draft.overrides:
         path, _, value = override.partition("=")
         try:
             text = set_value(text, path.strip(), override_value(value.strip()))
         except (ValueError, LookupError, TypeError):
-            continue  # it is among the draft's mistakes
+            continue  # among the draft's mistakes
     return text

@@ -1,4 +1,4 @@
-"""What was changed and not saved, kept on disk while the deck is open: a crash or a lost machine costs nothing."""
+"""Unsaved changes, stored on disk while the deck is open so that a crash loses nothing; and the recent files."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from typing import Any
 import psutil
 
 from engine.user_folders import expanded
-from tui.services.design import Design, write_aside
-from tui.state import state_dir
+from tui.services.design import Design
+from tui.user_files import replace_text, state_dir
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
-    """A document that a deck which is gone had not saved."""
+class UnsavedDocument:
+    """A document that a deck had not saved when its process ended."""
 
     file: Path
     name: str
     source: str
     """The preset or file that it was made from."""
     path: Path | None
-    """Where it was saved last."""
+    """The file that it was last saved to."""
     base: str
-    """What stood there when it was read or saved."""
+    """The text of that file when it was read or saved."""
     time: float
     text: str
 
 
 class UnsavedFiles:
-    """The documents of this process that are not saved, a file each; those of processes that are gone are left over."""
+    """The unsaved documents of this process, one file each. Files of processes that have ended can be recovered."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
@@ -42,28 +42,28 @@ class UnsavedFiles:
 
     @property
     def folder(self) -> Path:
-        """Where they stand."""
+        """The folder of the files; it is created if it does not exist."""
         folder = self._folder or state_dir() / "unsaved"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
     def keep(self, design: Design) -> None:
-        """Keep a document until it is saved.
+        """Store a document until it is saved.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         file, text = self._file(design), design.text
         record = {"pid": os.getpid(), "started": _started(os.getpid()), "name": design.name, "source": design.source}
         record |= {"path": str(design.path) if design.path else None, "base": design.base}
         record |= {"time": time.time(), "text": text}
         if self._written.get(file) != text:
-            write_aside(file, json.dumps(record, ensure_ascii=False))
+            replace_text(file, json.dumps(record, ensure_ascii=False))
             os.chmod(file, 0o600)
             self._written[file] = text
 
     def drop(self, design: Design) -> None:
-        """A document was saved, or is given up."""
+        """Delete the stored document: it was saved or discarded."""
         with suppress(OSError):
             file = self._file(design)
             self._written.pop(file, None)
@@ -72,21 +72,21 @@ class UnsavedFiles:
     def _file(self, design: Design) -> Path:
         return self.folder / f"{os.getpid()}-{design.number}.json"
 
-    def leftovers(self) -> list[Leftover]:
-        """What decks that are gone have left, the newest first; files that are no such record are passed over."""
+    def of_earlier_decks(self) -> list[UnsavedDocument]:
+        """Return the documents of processes that have ended, the newest first. Other files are ignored."""
         found = []
         try:
             files = list(self.folder.glob("*.json"))
-        except OSError:  # there is no such folder, and it cannot be made
+        except OSError:  # the folder does not exist and cannot be created
             return []
         for file in files:
             record = _read(file)
             if record is None or _started(int(record["pid"])) == record["started"]:
                 continue
             path = Path(record["path"]) if record["path"] else None
-            base = record["base"]
-            found.append(Leftover(file, record["name"], record["source"], path, base, record["time"], record["text"]))
-        return sorted(found, key=lambda leftover: -leftover.time)
+            base, when, text = record["base"], record["time"], record["text"]
+            found.append(UnsavedDocument(file, record["name"], record["source"], path, base, when, text))
+        return sorted(found, key=lambda document: -document.time)
 
 
 def _read(file: Path) -> dict[str, Any] | None:
@@ -100,7 +100,7 @@ def _read(file: Path) -> dict[str, Any] | None:
 
 
 def _started(pid: int) -> float:
-    """When a process began, by which another one of its number is told from it; 0 where there is none."""
+    """When a process started, which distinguishes it from another process with the same number; 0 without one."""
     try:
         return float(psutil.Process(pid).create_time())
     except (psutil.Error, ValueError, OverflowError):
@@ -117,11 +117,11 @@ class RecentFiles:
 
     @property
     def file(self) -> Path:
-        """Where they are remembered."""
+        """The file that the list is stored in."""
         return self._file or state_dir() / "recent.json"
 
     def list(self) -> list[Path]:
-        """Those that are still there."""
+        """Return the files that still exist."""
         try:
             names = json.loads(self.file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -130,8 +130,8 @@ class RecentFiles:
         return [path for path in paths if path.is_file()]
 
     def add(self, path: Path) -> None:
-        """Remember a file."""
+        """Put a file at the top of the list."""
         path = expanded(path).absolute()
         paths = [path, *(other for other in self.list() if other != path)][: self.MOST]
         with suppress(OSError):
-            write_aside(self.file, json.dumps([str(p) for p in paths]))
+            replace_text(self.file, json.dumps([str(p) for p in paths]))

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from tui.state import state_path
+from tui.user_files import state_path
 
 LOG_BYTES = 1 << 20
 """A log that has grown beyond this is begun anew."""

@@ -1,14 +1,15 @@
-"""The deck's top line: its name, what is on the screen, the tabs, and what a run is trained on."""
+"""The top line of a screen: the deck's name, the experiment, the tabs, and the device of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.keys import format_key
 from textual.reactive import reactive
+from textual.signal import Signal
 from textual.widget import Widget
 
 TABS = (("1", "Design", "deck.design"), ("2", "Train", "deck.train"), ("3", "Runs", "deck.runs"))
@@ -17,10 +18,32 @@ _APP = "torchdeck"
 _HERE = "bold underline $text-primary"
 
 
-class DeckHeader(Widget):
-    """One line at the top of every screen. The tab that is shown is underlined; a click on a tab presses its key.
+class Tabs:
+    """What the tabs show besides their names.
 
-    When the terminal is narrow the right side is shortened first, then the app's name; the tabs are always whole.
+    Args:
+        chosen_keys: the person's own keys, by the ids of bindings.
+        mark: returns the state of the run of this process as one character; empty if there is none.
+        changed: published when the mark may have changed.
+    """
+
+    def __init__(
+        self,
+        chosen_keys: Mapping[str, str] | None = None,
+        mark: Callable[[], str] = lambda: "",
+        changed: Signal[None] | None = None,
+    ) -> None:
+        self.chosen_keys, self.mark, self.changed = chosen_keys or {}, mark, changed
+
+    def key(self, id_: str, key: str) -> str:
+        """Return the key that opens a tab: the person's own, or else `key`."""
+        return self.chosen_keys.get(id_, key).partition(",")[0]
+
+
+class DeckHeader(Widget):
+    """One line at the top of every screen. The current tab is underlined; a click on a tab presses its key.
+
+    In a narrow terminal the right side is shortened first, then the left side; the tabs are always complete.
     """
 
     DEFAULT_CSS = """
@@ -29,13 +52,16 @@ class DeckHeader(Widget):
     """
 
     subtitle: reactive[str] = reactive("")
-    """What is on the screen: the experiment's name."""
+    """The experiment's name."""
     right: reactive[str] = reactive("")
-    """What it runs on, most important first, parted by " · ": "cpu · float32 · 2 threads"."""
+    """What the run uses, most important first, separated by " · ": "cpu · float32 · 2 threads"."""
 
-    def __init__(self, current: str, subtitle: str = "", right: str = "", *, id: str | None = None) -> None:
-        """`current` is the name or the key of the tab that is shown, such as "Train" or "2"; "" for none of them."""
+    def __init__(
+        self, current: str, subtitle: str = "", right: str = "", *, tabs: Tabs | None = None, id: str | None = None
+    ) -> None:
+        """`current` is the name or the key of the tab that is shown, such as "Train" or "2"; "" for none."""
         super().__init__(id=id)
+        self._state = tabs or Tabs()
         self.current = current
         self.set_reactive(DeckHeader.subtitle, subtitle)
         self.set_reactive(DeckHeader.right, right)
@@ -47,7 +73,7 @@ class DeckHeader(Widget):
             ((left, right) for left, right in self._choices() if self._fits(left, right)),
             ("", ""),
         )
-        # The tabs stand in the middle third where there is room, and give way to a long name where there is not.
+        # The tabs are in the middle if there is room, and move to the right of a long name if there is not.
         after_left, before_right = cell_len(left) + 3, width - cell_len(right) - tabs_width - 3
         self._tabs_at = max(after_left, min((width - tabs_width) // 2, before_right))
         name: Content | str = left
@@ -63,7 +89,7 @@ class DeckHeader(Widget):
         return Content.assemble(" ", name, before, *tabs[:-1], after, (right, "$foreground 85%"))
 
     def _choices(self) -> Iterator[tuple[str, str]]:
-        """Left and right texts, the fullest first."""
+        """Left and right texts, the longest first."""
         parts = self.right.split(" · ") if self.right else []
         rights = [" · ".join(parts[:count]) for count in range(len(parts), 0, -1)] + [""]
         full = f"{_APP} ─ {self.subtitle}" if self.subtitle else _APP
@@ -73,16 +99,15 @@ class DeckHeader(Widget):
             yield self.subtitle[:length] + "…", ""
 
     def on_mount(self) -> None:
-        if (signal := getattr(self.app, "run_signal", None)) is not None:
-            signal.subscribe(self, lambda _: self.refresh())
+        if self._state.changed is not None:
+            self._state.changed.subscribe(self, lambda _: self.refresh())
 
     @property
     def _tabs(self) -> list[tuple[str, str]]:
-        """The key as it is shown, and the name of each tab; with it the sign of how the run of this process stands."""
-        chosen = getattr(self.app, "chosen_keys", {})
-        mark = getattr(getattr(self.app, "control", None), "mark", "")
+        """The key and the name of each tab, the train tab with the state of the run of this process."""
+        mark = self._state.mark()
         marked = {"Train": f"Train {mark}"} if mark and self.current not in ("2", "Train") else {}
-        return [(format_key(chosen.get(id_, key).partition(",")[0]), marked.get(text, text)) for key, text, id_ in TABS]
+        return [(format_key(self._state.key(id_, key)), marked.get(text, text)) for key, text, id_ in TABS]
 
     @property
     def _tabs_width(self) -> int:
@@ -94,8 +119,7 @@ class DeckHeader(Widget):
 
     def on_click(self, event: events.Click) -> None:
         at = self._tabs_at
-        chosen = getattr(self.app, "chosen_keys", {})
         for (shown, text), (key, _, id_) in zip(self._tabs, TABS, strict=True):
             if at <= event.x < at + cell_len(shown) + 1 + cell_len(text):
-                self.app.simulate_key(chosen.get(id_, key).partition(",")[0])
+                self.app.simulate_key(self._state.key(id_, key))
             at += cell_len(shown) + 1 + cell_len(text) + 2
