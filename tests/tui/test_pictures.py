@@ -1,4 +1,4 @@
-"""The pictures beside the parts of an experiment: read and judged as text, and never larger than their room."""
+"""The pictures of the parts of an experiment, compared as text, and never larger than their area."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ PRECISIONS = (
 
 @cache
 def planned(preset: str, *overrides: str) -> tuple[Draft, Plan, dict[str, Findings]]:
-    """A preset's document and plan, and what is found for each part; the same with any Python and on any machine."""
+    """The document, plan and findings of a preset, equal on every machine and with every Python."""
     draft = read(preset, ["training.device=cpu", *overrides])
     plan = check(draft)
     plan = replace(plan, memory_bytes=12_300_000)
@@ -91,12 +91,12 @@ def test_pictures_of_a_preset(preset: str, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_pictures_of_devices_and_of_the_run(size: tuple[int, int]) -> None:
+def test_pictures_of_devices_and_of_training(size: tuple[int, int]) -> None:
     text = "\n\n".join(f"[{part}]\n{drawn('digits-cnn', part, *size)}" for part in ("device", "training"))
     assert_golden(f"pictures-devices-{size[0]}x{size[1]}", "\n".join(map(str.rstrip, text.splitlines())) + "\n")
 
 
-def test_without_braille_only_letters_draw_curves_and_bars() -> None:
+def test_without_braille_curves_and_bars_are_drawn_in_ascii() -> None:
     text = "\n\n".join(
         f"[{part}]\n{drawn('digits-cnn', part, 60, 24, LOOKS[2])}" for part in ("data", "loss", "scheduler", "device")
     )
@@ -111,14 +111,20 @@ def test_without_braille_only_letters_draw_curves_and_bars() -> None:
     width=st.integers(0, 110),
     height=st.integers(0, 45),
     how=st.sampled_from(LOOKS),
-    there=st.booleans(),
+    known=st.booleans(),
 )
-def test_a_picture_is_never_larger_than_its_room(
-    preset: str, part: str, width: int, height: int, how: Look, there: bool
+def test_a_picture_is_never_larger_than_its_area(
+    preset: str, part: str, width: int, height: int, how: Look, known: bool
 ) -> None:
     draft, plan, found = planned(preset)
     content = picture(
-        part, draft, plan if there else None, width, height, findings=found[part] if there else Findings(), look=how
+        part,
+        draft,
+        plan if known else None,
+        width,
+        height,
+        findings=found[part] if known else Findings(),
+        look=how,
     )
     lines = content.plain.split("\n") if content.plain else []
     assert len(lines) <= height
@@ -126,13 +132,13 @@ def test_a_picture_is_never_larger_than_its_room(
 
 
 @pytest.mark.parametrize("size", [(30, 6), (100, 40)])
-def test_something_is_said_at_the_smallest_and_the_largest_size(size: tuple[int, int]) -> None:
+def test_every_part_but_the_model_has_a_picture_at_any_size(size: tuple[int, int]) -> None:
     for preset in PRESETS:
         for part in PARTS:
             assert bool(drawn(preset, part, *size)) == (part != "model"), (preset, part)
 
 
-def test_a_part_that_is_not_there_yet_says_so_and_a_plan_with_mistakes_is_no_crash() -> None:
+def test_pictures_exist_without_a_plan_and_for_a_plan_with_mistakes() -> None:
     draft = read("digits-cnn", ["optimizer.lr=-1", "data.source=nothing", "loss.label_smoothing=7"])
     plan = check(draft)
     producer = Producer()
@@ -140,10 +146,10 @@ def test_a_part_that_is_not_there_yet_says_so_and_a_plan_with_mistakes_is_no_cra
         found = producer.findings(part, plan)
         assert picture(part, draft, plan, 60, 20, findings=found).plain or part == "model"
         assert picture(part, draft, None, 60, 20).plain or part == "model"
-    assert "mended" in picture("scheduler", draft, plan, 60, 20).plain
+    assert "fixed" in picture("scheduler", draft, plan, 60, 20).plain
 
 
-def test_the_look_follows_theme_and_terminal() -> None:
+def test_the_look_depends_on_theme_and_terminal() -> None:
     assert look("torchdeck-dark", {"TERM": "xterm-256color"}) == Look()
     assert look("torchdeck-ansi", {"TERM": "xterm"}) == Look(colour=False)
     assert look("torchdeck-dark", {"TERM": "xterm", "NO_COLOR": "1"}) == Look(colour=False)
@@ -165,7 +171,7 @@ def test_half_blocks_have_the_colours_of_their_two_pixels() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 300, 20), (3, 20, 300), (5, 1, 1), (3, 64, 64)])
 @pytest.mark.parametrize("how", LOOKS)
-def test_images_of_any_shape_are_made_to_fit(shape: tuple[int, int, int], how: Look) -> None:
+def test_images_of_any_shape_fit(shape: tuple[int, int, int], how: Look) -> None:
     draft, plan, _ = planned("digits-cnn")
     made = Findings(preview=images(*shape))
     for width, height in ((30, 6), (60, 20), (100, 40)):
@@ -183,7 +189,7 @@ def test_a_light_pixel_is_a_dense_shade() -> None:
     assert one == "".join(sorted(one, key=" ░▒▓█".index))
 
 
-def test_escape_sequences_of_the_data_are_shown_and_never_sent() -> None:
+def test_escape_sequences_in_the_data_are_shown_and_not_sent() -> None:
     draft, plan, _ = planned("digits-cnn")
     evil = "a\x1b[2J\nb\tc\x9b"
     words = tuple((label, f"{evil.replace(' ', '')} text") for label in (evil, "other") for _ in range(4))
@@ -193,21 +199,21 @@ def test_escape_sequences_of_the_data_are_shown_and_never_sent() -> None:
         assert "␛[2J" in text
 
 
-def test_classes_without_samples_and_evened_out_ones_are_said() -> None:
+def test_unbalanced_classes_are_described_with_a_fix() -> None:
     draft, plan, _ = planned("mlp-breast-cancer")
     uneven = Findings(preview=texts())
-    said = picture("data", draft, plan, 90, 40, findings=uneven).plain.replace("\n", " ")
-    assert "tkinter has 3.0 times the samples of asyncio" in said
-    assert "always to say tkinter would be right for 50.0 %" in said
-    assert 'loss.pos_weight = "balanced" makes up for it' in said
+    text = picture("data", draft, plan, 90, 40, findings=uneven).plain.replace("\n", " ")
+    assert "tkinter has 3.0 times as many samples as asyncio" in text
+    assert "Always predicting tkinter is right for 50.0 %" in text
+    assert 'loss.pos_weight = "balanced" corrects for it' in text
 
 
 LINES: dict[str, Callable[[str], bool]] = {
     "scheduler={type='ReduceLROnPlateau', patience=3}": lambda text: (
-        "goes by val_loss" in text and "After 3 epochs" in text and "multiplied by 0.1" in text
+        "depends on val_loss" in text and "After 3 epochs" in text and "multiplied by 0.1" in text
     ),
     "scheduler={type='CosineAnnealingLR', warmup_epochs=3, eta_min=1e-3}": lambda text: (
-        "Warm-up, dashed: 69 steps" in text and "log scale" not in text
+        "Warm-up (dashed): linear from 0 in 69 steps" in text and "log scale" not in text
     ),
     "scheduler={type='OneCycleLR'}": lambda text: "highest 3e-3 in epoch 9" in text and "log scale" not in text,
     "scheduler={type='ExponentialLR', gamma=0.7}": lambda text: "log scale" in text,
@@ -223,12 +229,12 @@ LINES: dict[str, Callable[[str], bool]] = {
 
 
 @pytest.mark.parametrize("override", LINES)
-def test_schedules_say_what_they_are(override: str) -> None:
+def test_schedules_are_described(override: str) -> None:
     text = drawn("digits-cnn", "scheduler", 90, 24, PLAIN, override)
     assert LINES[override](text.replace("\n", " ")), text
 
 
-def test_sequences_of_many_features_are_drawn_as_pictures_over_time() -> None:
+def test_sequences_of_many_features_are_drawn_as_images_over_time() -> None:
     draft, plan, found = planned("digits-lstm")
     text = picture("data", draft, plan, 84, 30, findings=found["data"], look=PLAIN).plain
     assert "time to the right, features downwards" in text

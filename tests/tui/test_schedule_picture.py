@@ -1,4 +1,4 @@
-"""The samples that the picture of a schedule is drawn from."""
+"""The steps at which the picture of a schedule computes rates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEDULES = (
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULES)
-def test_first_last_and_highest_are_exactly_those_of_all_steps(scheduler: str) -> None:
+def test_the_first_last_and_highest_rates_are_exact(scheduler: str) -> None:
     plan = check(read("digits-cnn", [f"scheduler={scheduler}"]))
     rates = sampled(plan.lr, 120)
     every = list(plan.lr)
@@ -32,16 +32,16 @@ def test_first_last_and_highest_are_exactly_those_of_all_steps(scheduler: str) -
     assert all(every[step] == rate for step, rate in rates)
 
 
-def test_of_a_million_steps_a_few_are_asked_for() -> None:
+def test_few_of_a_million_rates_are_computed() -> None:
     class Counted(Sequence[float]):
-        asked = 0
+        computed = 0
 
         def __len__(self) -> int:
             return 1_000_000
 
         def __getitem__(self, index: Any) -> Any:
             assert isinstance(index, int)
-            self.asked += 1
+            self.computed += 1
             return 1 - abs(index - 333_333) / 1e6
 
         __hash__ = object.__hash__
@@ -49,10 +49,10 @@ def test_of_a_million_steps_a_few_are_asked_for() -> None:
     rates = Counted()
     found = sampled(rates, 400)
     assert highest_of(found) == (333_333, 1.0)
-    assert rates.asked < 500
+    assert rates.computed < 500
     assert sampled(rates, 400) is found
 
 
-def test_a_run_of_a_single_step_has_a_picture() -> None:
+def test_a_run_of_one_step_has_rates() -> None:
     assert sampled((0.1,), 64) == ((0, 0.1),)
     assert sampled([0.1, 0.2], 64) == ((0, 0.1), (1, 0.2))

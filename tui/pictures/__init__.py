@@ -1,5 +1,6 @@
-"""What is shown beside the parts of an experiment: its data, its loss, its learning rate, what regularizes it, where it
-trains. Functions without widgets and without torch; curves are drawn by plotext, which only the deck's thread may use.
+"""Pictures of the parts of an experiment: data, loss, learning rate, regularization, device.
+
+Functions without widgets and without torch. Curves are drawn by plotext, which only the deck's thread may use.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ __all__ = ["NOTHING_YET", "Findings", "Look", "look", "picture"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the engine was asked for beside the plan, as far as it is there. `Producer.findings` asks for it."""
+    """What the engine computes for pictures in addition to the plan, as far as it is known: `Producer.findings`."""
 
     preview: Preview | None = None
     loss_curve: LossCurve | None = None
@@ -52,13 +53,12 @@ def picture(
     findings: Findings = NOTHING_YET,
     look: Look = Look(),  # noqa: B008  # it is frozen
 ) -> Content:
-    """What is drawn beside a part of the experiment, in at most `width` cells and `height` rows; nothing for those
-    that have no picture.
+    """The picture of a part of the experiment, in at most `width` cells and `height` rows; empty for other parts.
 
     Args:
         part: a name of `tui.rows.design.PARTS`.
         plan: None while torch is loading.
-        findings: what came of `Producer.findings(part, plan)`.
+        findings: the result of `Producer.findings(part, plan)`.
     """
     experiment = plan.experiment if plan is not None else draft.experiment
     match part:

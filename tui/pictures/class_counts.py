@@ -1,4 +1,4 @@
-"""How many samples each class has, as bars, and whether that is even."""
+"""The number of samples of each class, as bars, and whether the classes are balanced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.pictures.frame import Look, one_line, words
+from tui.pictures.frame import Look, one_line_text, text_lines
 from tui.quantities import left, right
 from tui.rows.design import MUTED
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from engine.data.preview import Preview
     from engine.experiment import Experiment
 
-_UNEVEN_FROM = 1.5
-"""Times that the largest class has the samples of the smallest from which on classes are called unbalanced."""
+_UNBALANCED_FROM = 1.5
+"""The ratio of the largest to the smallest class from which on classes are called unbalanced."""
 _LEAST_BARS = 3
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_BALANCES = {"BCEWithLogitsLoss": "loss.pos_weight"} | dict.fromkeys(
+_BALANCING = {"BCEWithLogitsLoss": "loss.pos_weight"} | dict.fromkeys(
     ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss"), "loss.weight"
 )
-"""The parameter of each loss that makes up for it."""
+"""The parameter of each loss that corrects for unbalanced classes."""
 
 
-def bars(preview: Preview, said: str, width: int, room: int, look: Look) -> list[Content]:
-    """A row a class: name, bar, samples to train on, their share, samples to validate on; what is said below them.
+def bars(preview: Preview, note: str, width: int, room: int, look: Look) -> list[Content]:
+    """A row a class: name, bar, training samples, their share, validation samples; then the note.
 
-    Where not all classes have room the largest ones stand there; less than three are not worth it.
+    Without room for all classes, the largest ones are shown. With room for less than three, only the note is.
     """
     train, val = preview.train_counts, preview.val_counts
-    classes = [one_line(name) for name in preview.description.classes]
-    foot = words(said, width, MUTED)
+    classes = [one_line_text(name) for name in preview.description.classes]
+    foot = text_lines(note, width, MUTED)
     if room - len(foot) < min(_LEAST_BARS, len(classes)):
-        return words(said, width, MUTED, most=room)
+        return text_lines(note, width, MUTED, most=room)
     heading = room > len(classes) + len(foot)
     free = room - len(foot) - heading
     order: Sequence[int] = range(len(classes))
@@ -45,26 +45,26 @@ def bars(preview: Preview, said: str, width: int, room: int, look: Look) -> list
     number = max(len("train"), *(len(f"{count:,}") for count in train))
     cells = (number, 7, max(len("valid."), *(len(f"{count:,}") for count in val or (0,))) + 1)
     shown = [cell for at, cell in enumerate(cells) if name + sum(cells[: at + 1]) + 6 <= width]
-    room_of_bar = max(0, width - name - sum(shown) - 2)
+    bar_room = max(0, width - name - sum(shown) - 2)
     lines = []
     if heading:
         titles = ("train", "share", "valid.")
         head = "".join(right(title, cell) for title, cell in zip(titles, shown, strict=False))
         lines.append(
-            Content.styled(left("class" if name >= len("class") else "", name) + " " * (room_of_bar + 2) + head, MUTED)
+            Content.styled(left("class" if name >= len("class") else "", name) + " " * (bar_room + 2) + head, MUTED)
         )
     for i in order:
         texts = (f"{train[i]:,}", f"{100 * train[i] / total:.1f} %", f"{val[i]:,}" if val else "")
         figures = "".join(right(text, cell) for text, cell in zip(texts, shown, strict=False))
-        filled = bar(train[i] / max(1, max(train)), room_of_bar, look)
+        filled = bar(train[i] / max(1, max(train)), bar_room, look)
         lines.append(Content.assemble(left(classes[i], name), " ", (filled, "$primary"), " ", figures))
     if len(order) < len(classes):
-        lines += words(f"and {len(classes) - len(order)} more classes", width, MUTED, most=1)
+        lines += text_lines(f"and {len(classes) - len(order)} more classes", width, MUTED, most=1)
     return [*lines, *foot]
 
 
 def bar(share: float, width: int, look: Look) -> str:
-    """A bar in eighths of a cell, in as many cells as it may be long."""
+    """A bar in eighths of a cell, padded to `width` cells."""
     share = min(1.0, max(0.0, share))
     if look.ascii:
         return ("#" * round(share * width)).ljust(width)
@@ -74,22 +74,22 @@ def bar(share: float, width: int, look: Look) -> str:
 
 
 def balance(preview: Preview, experiment: Experiment | None) -> str:
-    """Whether the classes have about as many samples to train on, and what to do where they have not."""
+    """Whether the classes have about equally many training samples, and what to do if not."""
     counts, classes = preview.train_counts, preview.description.classes
     total = max(1, sum(counts))
     most, least = max(counts), min(counts)
-    largest, smallest = one_line(classes[counts.index(most)]), one_line(classes[counts.index(least)])
+    largest, smallest = one_line_text(classes[counts.index(most)]), one_line_text(classes[counts.index(least)])
     if least == 0:
-        return f"Unbalanced: {smallest} has no sample to train on."
-    if most < _UNEVEN_FROM * least:
+        return f"Unbalanced: {smallest} has no training samples."
+    if most < _UNBALANCED_FROM * least:
         return f"Balanced: each class has {100 * least / total:.1f} to {100 * most / total:.1f} % of the samples."
-    said = (
-        f"Unbalanced: {largest} has {most / least:.1f} times the samples of {smallest}; always to say {largest} "
-        f"would be right for {100 * most / total:.1f} %."
+    text = (
+        f"Unbalanced: {largest} has {most / least:.1f} times as many samples as {smallest}. "
+        f"Always predicting {largest} is right for {100 * most / total:.1f} %."
     )
-    parameter = _BALANCES.get(experiment.loss.type) if experiment is not None else None
+    parameter = _BALANCING.get(experiment.loss.type) if experiment is not None else None
     if experiment is None or parameter is None:
-        return said
+        return text
     if experiment.loss.parameters.get(parameter.partition(".")[2]) is not None:
-        return f"{said} {parameter} makes up for it."
-    return f'{said} {parameter} = "balanced" makes up for it.'
+        return f"{text} {parameter} corrects for it."
+    return f'{text} {parameter} = "balanced" corrects for it.'

@@ -1,4 +1,4 @@
-"""What there is to train on, and what each choice of mixed precision would do there."""
+"""The devices to train on, and the effect of each choice of mixed precision."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from tui.pictures.frame import Look, framed, one_line, words
+from tui.pictures.frame import Look, clipped, one_line_text, text_lines
 from tui.quantities import scaled_text
 from tui.rows.design import MUTED
 from tui.rows.explanations import LOADING
@@ -19,42 +19,42 @@ if TYPE_CHECKING:
 
 
 def devices(
-    found: Sequence[DeviceInfo] | None,
+    all_devices: Sequence[DeviceInfo] | None,
     choices: Sequence[PrecisionChoice],
     plan: Plan | None,
     width: int,
     height: int,
     look: Look,
 ) -> Content:
-    """A row a device with its free memory, the plan's one marked; below them what `amp` can be."""
-    if found is None:
-        return framed(words(LOADING, width, MUTED), width, height)
+    """A row a device with its free memory, with a mark at the device of the plan; then the choices of `amp`."""
+    if all_devices is None:
+        return clipped(text_lines(LOADING, width, MUTED), width, height)
     amp = [line for choice in choices for line in _choice(choice, width, look)]
     if amp:
-        amp = [*words("amp: what each choice would do", width, "bold"), *amp]
+        amp = [*text_lines("amp: the effect of each choice", width, "bold"), *amp]
     for short in (False, True):
-        rows = [line for device in found for line in _device(device, plan, width, look, short)]
+        rows = [line for device in all_devices for line in _device(device, plan, width, look, short)]
         gap = [Content("")] * (bool(amp) and not short)
         if len(rows) + len(gap) + len(amp) <= height:
             break
-    return framed([*rows, *gap, *amp], width, height)
+    return clipped([*rows, *gap, *amp], width, height)
 
 
 def _device(device: DeviceInfo, plan: Plan | None, width: int, look: Look, short: bool) -> list[Content]:
-    taken = plan is not None and plan.device == device.device
-    mark = _mark(taken, look)
+    chosen = plan is not None and plan.device == device.device
+    mark = _mark(chosen, look)
     memory = f"of {scaled_text(device.memory_bytes, 'B')}"
     if device.free_bytes is not None:
         memory = f"{scaled_text(device.free_bytes, 'B')} free {memory}"
-    first = Content.assemble((mark, "bold"), (device.device, "bold" if taken else ""), f"  {memory}")
+    first = Content.assemble((mark, "bold"), (device.device, "bold" if chosen else ""), f"  {memory}")
     if short:
         return [first]
     about = ", ".join(filter(None, (device.name, device.note)))
     lines = [first, *_indented(about, width, MUTED)]
-    if taken and plan is not None and plan.memory_bytes:
+    if chosen and plan is not None and plan.memory_bytes:
         share = plan.memory_bytes / max(1, device.memory_bytes)
-        said = "less than 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
-        lines += _indented(f"a training step takes about {scaled_text(plan.memory_bytes, 'B')}, {said} of it", width)
+        percent = "less than 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
+        lines += _indented(f"a training step needs about {scaled_text(plan.memory_bytes, 'B')}, {percent} of it", width)
     return lines
 
 
@@ -64,16 +64,16 @@ def _choice(choice: PrecisionChoice, width: int, look: Look) -> list[Content]:
     style = MUTED if choice.precision is None else ""
     if room < 20:
         return [head, *_indented(choice.says, width, style)]
-    first, *rest = words(choice.says, room, style)
+    first, *rest = text_lines(choice.says, room, style)
     return [
         Content.assemble(head, " " * (12 - head.cell_length), first),
         *(Content.assemble(" " * 12, line) for line in rest),
     ]
 
 
-def _mark(taken: bool, look: Look) -> str:
-    return ("> " if look.ascii else "▸ ") if taken else "  "
+def _mark(chosen: bool, look: Look) -> str:
+    return ("> " if look.ascii else "▸ ") if chosen else "  "
 
 
 def _indented(text: str, width: int, style: str = "") -> list[Content]:
-    return [Content.assemble("  ", line) for line in words(one_line(text), width - 2, style)]
+    return [Content.assemble("  ", line) for line in text_lines(one_line_text(text), width - 2, style)]

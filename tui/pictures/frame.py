@@ -1,4 +1,4 @@
-"""What all pictures are put together with: how they may be drawn, lines of words, plots, and the size that is kept."""
+"""The parts of all pictures: what the terminal can show, lines of text, plots, and clipping to a size."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tui.tables.text import plain, wrapped
 from tui.terminal.kind import terminal_kind
 
 LEAST_PLOT = 4
-"""Rows of a plot with its axes, below which nothing can be read from it."""
+"""The fewest rows in which a plot with its axes can be read."""
 
-_TONES: Mapping[str, str] = {
+_STYLES: Mapping[str, str] = {
     "axis": MUTED,
     "quiet": MUTED,
     "title": "bold",
@@ -35,9 +35,9 @@ class Look:
     """What the terminal can show."""
 
     marker: Marker = "braille"
-    """What curves are drawn with."""
+    """The characters that curves are drawn with."""
     colour: bool = True
-    """Whether there are colours enough for pictures of pixels; shades stand for them otherwise."""
+    """Whether there are enough colours for pixels; otherwise shades are drawn."""
 
     @property
     def ascii(self) -> bool:
@@ -45,20 +45,20 @@ class Look:
 
 
 def look(theme: str, environ: Mapping[str, str]) -> Look:
-    """What can be shown under a theme: the terminal's own sixteen colours are none for pixels."""
+    """What can be shown under a theme: 16 colours are too few for pixels."""
     return Look(
         marker=terminal_kind(environ).marker, colour=theme in (DARK.name, LIGHT.name) and "NO_COLOR" not in environ
     )
 
 
-def one_line(text: str) -> str:
-    """A name or a text from the data on one line, its control characters shown and not sent."""
+def one_line_text(text: str) -> str:
+    """A text from the data on one line, with visible symbols for its control characters."""
     return plain(" ".join(text.split(" "))).replace("\n", "␊").replace("\t", "␉")
 
 
-def words(text: str, width: int, style: str = "", *, most: int | None = None) -> list[Content]:
-    """A text in lines of `width` cells, at most so many of them; an ellipsis ends what had to be cut."""
-    lines = wrapped(one_line(text), max(1, width))
+def text_lines(text: str, width: int, style: str = "", *, most: int | None = None) -> list[Content]:
+    """A text in at most `most` lines of `width` cells; an ellipsis ends a text that is cut."""
+    lines = wrapped(one_line_text(text), max(1, width))
     if most is not None and len(lines) > most:
         lines = lines[:most]
         if lines:
@@ -66,21 +66,21 @@ def words(text: str, width: int, style: str = "", *, most: int | None = None) ->
     return [Content.styled(line, style).truncate(width, ellipsis=True) for line in lines]
 
 
-def drawn(rows: Iterable[Row]) -> list[Content]:
-    """The rows of a plot, in their colours."""
+def plot_lines(rows: Iterable[Row]) -> list[Content]:
+    """The rows of a plot, in the colours of their tones."""
     return [
-        Content.assemble(*((text, _TONES.get(tone, "")) if tone in _TONES else text for text, tone in row))
+        Content.assemble(*((text, _STYLES.get(tone, "")) if tone in _STYLES else text for text, tone in row))
         for row in rows
     ]
 
 
-def toned(text: str, tone: str) -> Content:
-    """Some text in one of the plot's colours."""
-    return Content.styled(text, _TONES.get(tone, ""))
+def styled(text: str, tone: str) -> Content:
+    """A text in the colour of a tone."""
+    return Content.styled(text, _STYLES.get(tone, ""))
 
 
-def framed(lines: Sequence[Content], width: int, height: int) -> Content:
-    """Lines as one picture that is no wider and no higher than that."""
+def clipped(lines: Sequence[Content], width: int, height: int) -> Content:
+    """Lines as one picture, cut to `width` cells and `height` rows."""
     if width <= 0 or height <= 0:
         return Content("")
     return Content("\n").join(
@@ -88,7 +88,7 @@ def framed(lines: Sequence[Content], width: int, height: int) -> Content:
     )
 
 
-def around(
+def plot_between(
     head: Sequence[Content],
     plot: Callable[[int], Sequence[Content]],
     foot: Sequence[Content],
@@ -97,8 +97,11 @@ def around(
     *,
     highest: int = 20,
 ) -> Content:
-    """Words above and below something that is drawn to the height that they leave: where room is short, the words
-    below give way first, from their end, and what cannot be drawn any more leaves its room to words."""
+    """A plot between lines of text.
+
+    Without enough rows, lines of the foot are dropped from its end, then lines of the head. If the plot still has too
+    little room, only the text is shown.
+    """
     above, below = list(head), list(foot)
     while below and height - len(above) - len(below) < LEAST_PLOT + 1:
         below.pop()
@@ -106,12 +109,12 @@ def around(
         above.pop()
     room = min(highest, height - len(above) - len(below))
     if room < LEAST_PLOT:
-        return framed([*head, *foot], width, height)
-    return framed([*above, *plot(room), *below], width, height)
+        return clipped([*head, *foot], width, height)
+    return clipped([*above, *plot(room), *below], width, height)
 
 
-def joined(parts: Sequence[str], width: int) -> list[str]:
-    """Parts with dots between them, as many in a line as it holds; none is broken."""
+def join_parts(parts: Sequence[str], width: int) -> list[str]:
+    """Join parts by dots, as many in a line as fit; no part is broken."""
     lines: list[str] = []
     for part in parts:
         if lines and cell_len(lines[-1]) + 3 + cell_len(part) <= width:

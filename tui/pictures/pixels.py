@@ -1,4 +1,4 @@
-"""Images in a terminal's cells: two pixels in each, one above the other, or a shade for both."""
+"""Images in cells of a terminal: two pixels in each cell, one above the other, or one shade for both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LETTERS = " .:*#"
 
 
 def scaled(pixels: Pixels, width: int, height: int) -> list[list[Pixel]]:
-    """The image with as many pixels as that: each the mean of those that it stands for, or one of them again."""
+    """The image in `width` × `height` pixels: each is the mean of the pixels that it replaces, or a copy of one."""
     rows, columns = len(pixels), len(pixels[0])
     across = [_range(column, width, columns) for column in range(width)]
     return [
@@ -28,7 +28,7 @@ def scaled(pixels: Pixels, width: int, height: int) -> list[list[Pixel]]:
 
 
 def _range(index: int, count: int, of: int) -> tuple[int, int]:
-    """The pixels of `of` that the one of number `index` of `count` stands for."""
+    """The range of `of` pixels that pixel `index` of `count` replaces."""
     begin = index * of // count
     return begin, max(begin + 1, (index + 1) * of // count)
 
@@ -44,7 +44,7 @@ def _mean(pixels: list[Pixel]) -> Pixel:
 
 
 def half_blocks(pixels: Pixels) -> list[Content]:
-    """Two rows of pixels in a row of cells: the upper one is the colour of ▀, the lower one that behind it."""
+    """Two rows of pixels in a row of cells: the upper pixel colours ▀, the lower one its background."""
     lines = []
     for upper, lower in _pairs(pixels):
         runs = [
@@ -56,7 +56,7 @@ def half_blocks(pixels: Pixels) -> list[Content]:
 
 
 def shades(pixels: Pixels, *, letters: bool = False) -> list[Content]:
-    """Two rows of pixels in a row of cells, each cell as dense as both together are light."""
+    """Two rows of pixels in a row of cells; a lighter pair of pixels gets a denser shade."""
     ramp = _LETTERS if letters else _SHADES
     return [
         Content("".join(_shade((_light(a) + _light(b)) / 2, ramp) for a, b in zip(upper, lower, strict=True)))
@@ -67,7 +67,7 @@ def shades(pixels: Pixels, *, letters: bool = False) -> list[Content]:
 def _pairs(pixels: Pixels) -> list[tuple[Sequence[Pixel], Sequence[Pixel]]]:
     rows = list(pixels)
     if len(rows) % 2:
-        rows.append(rows[-1])  # half a row of cells is left, which shows what is above it
+        rows.append(rows[-1])  # the lower half of the last row repeats the upper half
     return list(zip(rows[::2], rows[1::2], strict=True))
 
 
@@ -76,7 +76,7 @@ def _shade(light: float, ramp: str) -> str:
 
 
 def _light(pixel: Pixel) -> float:
-    """How light a colour is, by the weights of Rec. 601."""
+    """The lightness of a colour (Rec. 601), 0 to 255."""
     return 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2] if isinstance(pixel, tuple) else pixel
 
 

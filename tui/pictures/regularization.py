@@ -1,4 +1,4 @@
-"""What each way of regularizing does to this model: in numbers of its own layers, its rate and its run."""
+"""The effect of each regularization method on this model, in numbers from its layers, learning rate and run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.content import Content
 from engine.experiment import Experiment, Layer
 from engine.experiment.document import EMA, SWA
 from engine.experiment.tree import by_path
-from tui.pictures.frame import framed, words
+from tui.pictures.frame import clipped, text_lines
 from tui.pictures.schedule import Rate, highest_of, sampled
 from tui.quantities import number_text, shape_text
 from tui.rows.design import MUTED
@@ -25,50 +25,49 @@ if TYPE_CHECKING:
 
 _CHANNELS = frozenset({"Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"})
 """Dropout that zeroes whole channels."""
-_NUMBERS = frozenset({"Dropout", "AlphaDropout"})
+_VALUES = frozenset({"Dropout", "AlphaDropout"})
 _SHRINKING = frozenset({"AdamW", "Adafactor", "Muon", "SGD"})
-"""Optimizers whose weight_decay shrinks a weight by lr × decay. In the others it goes through the gradient, and so
-through what they divide that by."""
+"""Optimizers whose weight_decay shrinks a weight by lr × decay. The others add it to the gradient, and scale both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way to regularize: its name with its value, and what that does; or how to turn it on."""
+    """A regularization method: its name with its value, and its effect; or how to turn it on."""
 
     name: str
-    says: str
+    effect: str
     on: bool = True
 
 
 def regularization(plan: Plan | None, penalties: Penalties | None, width: int, height: int) -> Content:
-    """Every method: first those that are on, then, muted, those that are off."""
+    """All methods: first those that are on, then, muted, those that are off."""
     if plan is None:
-        return framed(words(LOADING, width, MUTED), width, height)
-    return listed(methods(plan, penalties), width, height)
+        return clipped(text_lines(LOADING, width, MUTED), width, height)
+    return method_list(methods(plan, penalties), width, height)
 
 
-def listed(found: list[Method], width: int, height: int) -> Content:
-    """Methods as lines, those that are on before those that are off; what has no room is counted."""
-    blocks = [_lines(method, width) for method in sorted(found, key=lambda method: not method.on)]
+def method_list(methods: list[Method], width: int, height: int) -> Content:
+    """Methods as lines, those that are on first; methods without room are counted."""
+    blocks = [_lines(method, width) for method in sorted(methods, key=lambda method: not method.on)]
     lines: list[Content] = []
     for number, block in enumerate(blocks):
         left = len(blocks) - number
         if len(lines) + len(block) > height - (left > 1):
-            more = words(f"and {left} more", width, MUTED)
-            return framed([*lines, *more] if len(lines) < height else lines, width, height)
+            more = text_lines(f"and {left} more", width, MUTED)
+            return clipped([*lines, *more] if len(lines) < height else lines, width, height)
         lines += block
-    return framed(lines, width, height)
+    return clipped(lines, width, height)
 
 
 def _lines(method: Method, width: int) -> list[Content]:
     if not method.on:
-        return words(f"{method.name}: {method.says}", width, MUTED)
-    first, *rest = words(f"{method.name}: {method.says}", width)
+        return text_lines(f"{method.name}: {method.effect}", width, MUTED)
+    first, *rest = text_lines(f"{method.name}: {method.effect}", width)
     return [first.stylize("bold", 0, len(method.name)), *rest]
 
 
 def methods(plan: Plan, penalties: Penalties | None) -> list[Method]:
-    """What each method does, computed from the plan and its document."""
+    """The effect of each method, computed from the plan and its document."""
     experiment = plan.experiment
     return [
         _weight_decay(plan),
@@ -92,26 +91,28 @@ def _weight_decay(plan: Plan) -> Method:
     decay = optimizer.parameters.get("weight_decay")
     if not decay:
         return _off("weight_decay", "optimizer.weight_decay = 0.01, best with AdamW")
-    spared = ", biases and norms spared" if optimizer.no_bias_decay else ""
+    except_ = ", except biases and norms" if optimizer.no_bias_decay else ""
     name = f"weight_decay {decay:g}"
     decoupled = optimizer.parameters.get("decoupled_weight_decay") is True
     if optimizer.type not in _SHRINKING and not decoupled:
-        return Method(name, f"{decay:g} × weight is added to each gradient, which {optimizer.type} then scales{spared}")
+        return Method(
+            name, f"{decay:g} × weight is added to each gradient, which {optimizer.type} then scales{except_}"
+        )
     if not len(plan.lr):
-        return Method(name, f"every step shrinks the weights by lr × {decay:g}{spared}")
+        return Method(name, f"every step shrinks the weights by lr × {decay:g}{except_}")
     rates = sampled(plan.lr, 256)
     momentum = float(optimizer.parameters.get("momentum") or 0.0) if optimizer.type == "SGD" else 0.0
-    again = f", with momentum in time {1 / (1 - momentum):.3g} times that" if 0 < momentum < 1 else ""
+    longer = f", in the long run {1 / (1 - momentum):.3g} times that with momentum" if 0 < momentum < 1 else ""
     left = math.exp(-decay * sum_over_steps(rates) / (1 - momentum if momentum < 1 else 1.0))
     return Method(
         name,
-        f"at the highest rate every step shrinks the weights by {percent(highest_of(rates)[1] * decay)} (lr × decay)"
-        f"{again}; the whole run to about {percent(left)}, where no gradient holds against it{spared}",
+        f"at the highest rate, every step shrinks the weights by {percent(highest_of(rates)[1] * decay)} (lr × decay)"
+        f"{longer}; the whole run shrinks weights without a gradient to about {percent(left)}{except_}",
     )
 
 
 def sum_over_steps(rates: Sequence[Rate]) -> float:
-    """The sum of the rates of all steps, from those of some, each of which stands for the steps around it."""
+    """The sum of the rates of all steps, computed from the rates of some (trapezoidal rule)."""
     between = sum((a[1] + b[1]) / 2 * (b[0] - a[0]) for a, b in pairwise(rates))
     return between + (rates[0][1] + rates[-1][1]) / 2
 
@@ -137,7 +138,7 @@ def _penalties(experiment: Experiment, penalties: Penalties | None) -> Iterator[
 def _clipping(experiment: Experiment) -> Iterator[Method]:
     settings = experiment.regularization
     if settings.clip_grad_norm is None:
-        yield _off("clip_grad_norm", "regularization.clip_grad_norm = 1.0 bounds a step, as RNNs need it")
+        yield _off("clip_grad_norm", "regularization.clip_grad_norm = 1.0 limits the size of a step; useful for RNNs")
     else:
         norm = settings.clip_grad_norm
         yield Method(f"clip_grad_norm {norm:g}", f"gradients whose norm exceeds {norm:g} are scaled down to it")
@@ -145,7 +146,7 @@ def _clipping(experiment: Experiment) -> Iterator[Method]:
         yield _off("clip_grad_value", "regularization.clip_grad_value = 0.5")
     else:
         value = settings.clip_grad_value
-        yield Method(f"clip_grad_value {value:g}", f"each gradient is cut to between -{value:g} and {value:g}")
+        yield Method(f"clip_grad_value {value:g}", f"each gradient is clamped to the range -{value:g} to {value:g}")
 
 
 def _dropout(plan: Plan) -> Iterator[Method]:
@@ -155,32 +156,34 @@ def _dropout(plan: Plan) -> Iterator[Method]:
         layer = layers.get(planned.path)
         if layer is None:
             continue
-        if layer.type in _NUMBERS | _CHANNELS:
+        if layer.type in _VALUES | _CHANNELS:
             found += 1
             yield _dropout_layer(plan, index, layer, planned)
         elif inside := layer.parameters.get("dropout"):
             found += 1
             between = " between its layers" if "num_layers" in layer.parameters else ""
-            yield Method(f"dropout {inside:g} in {planned.label}", f"{percent(inside)} is zeroed{between}")
+            yield Method(
+                f"dropout {inside:g} in {planned.label}", f"{percent(inside)} of the values are zeroed{between}"
+            )
     if not found:
         yield _off("dropout", 'a layer {type = "Dropout", p = 0.25} before the last Linear')
 
 
 def _dropout_layer(plan: Plan, index: int, layer: Layer, planned: LayerPlan) -> Method:
     p = layer.parameters.get("p", 0.5)
-    after = _learns_before(plan, index)
+    after = _layer_before(plan, index)
     name = f"{layer.type.replace('Dropout', 'dropout', 1)} {p:g}{f' after {after}' if after else ''}"
     shape = planned.output_shape
     if not shape:
-        return Method(name, f"{percent(p)} of the numbers are zeroed while training")
+        return Method(name, f"{percent(p)} of the values are zeroed in each training step")
     channels = layer.type in _CHANNELS
     total = shape[0] if channels else math.prod(shape)
-    what = "channels" if channels else "numbers" if len(shape) == 1 else f"numbers ({shape_text(shape)})"
+    what = "channels" if channels else "values" if len(shape) == 1 else f"values ({shape_text(shape)})"
     return Method(name, f"about {round(p * total):,} of {total:,} {what} are zeroed in each training step")
 
 
-def _learns_before(plan: Plan, index: int) -> str:
-    """The nearest layer before with parameters, of the same list; else the one just before."""
+def _layer_before(plan: Plan, index: int) -> str:
+    """The nearest layer with parameters before this one in the same list; else the layer just before."""
     depth = plan.layers[index].depth
     before = [layer for layer in plan.layers[:index] if layer.depth == depth]
     return next((layer.label for layer in reversed(before) if layer.parameters), before[-1].label if before else "")
@@ -198,7 +201,7 @@ def _drop_path(plan: Plan) -> Iterator[Method]:
             f"{percent(p)} of the samples skip its layers in a training step",
         )
     if blocks and not dropping:
-        yield _off("drop_path", "drop_path = 0.1 of a Residual")
+        yield _off("drop_path", "drop_path = 0.1 in a Residual layer")
 
 
 def _label_smoothing(plan: Plan) -> Method:
@@ -217,7 +220,7 @@ def _label_smoothing(plan: Plan) -> Method:
 
 
 def larger_share(alpha: float) -> float:
-    """What the larger share of two blended samples is on average: λ from Beta(α, α), the mean of max(λ, 1 - λ).
+    """The average larger share of two mixed samples: the mean of max(λ, 1 - λ) with λ from Beta(α, α).
 
     The mean distance of λ from a half is 4^-α / (α · B(α, α)).
 
@@ -234,10 +237,11 @@ def _mixing(experiment: Experiment) -> Iterator[Method]:
     if settings.mixup:
         share = percent(larger_share(settings.mixup))
         yield Method(
-            f"mixup {settings.mixup:g}", f"each sample {some}is blended with another; {share} is the larger one"
+            f"mixup {settings.mixup:g}",
+            f"each sample {some}is mixed with another; the larger share is about {share}",
         )
     else:
-        yield _off("mixup", "regularization.mixup = 0.2, not of tokens")
+        yield _off("mixup", "regularization.mixup = 0.2, not for tokens")
     if settings.cutmix:
         share = percent(larger_share(settings.cutmix))
         yield Method(
@@ -254,31 +258,31 @@ def _average(plan: Plan) -> Method:
         span = 1 / (1 - average.decay)
         steps = f"{span:,.0f} steps"
         if plan.steps_per_epoch:
-            steps += f", which are {span / plan.steps_per_epoch:.2g} epochs"
-        begins = f", from epoch {average.start_epoch} on" if average.start_epoch > 1 else ""
-        return Method(f"ema {average.decay:g}", f"what is validated and kept averages the last {steps}{begins}")
+            steps += f" ({span / plan.steps_per_epoch:.2g} epochs)"
+        start = f", from epoch {average.start_epoch} on" if average.start_epoch > 1 else ""
+        return Method(f"ema {average.decay:g}", f"validates and saves the mean weights of the last {steps}{start}")
     if isinstance(average, SWA):
         after = int(average.start * epochs)
         return Method(
             f"swa {average.start:g}",
-            f"begins with epoch {after + 1} of {epochs}: what is kept is the mean of {epochs - after} epochs' weights",
+            f"from epoch {after + 1} of {epochs}, validates and saves the mean of {epochs - after} epochs' weights",
         )
     return _off("average", 'regularization.average = "ema", or "swa"')
 
 
 def training(plan: Plan | None, width: int, height: int) -> Content:
-    """How long the run is, and what may end it before that."""
+    """The length of the run, and what may end it early."""
     if plan is None:
-        return framed(words(LOADING, width, MUTED), width, height)
-    return listed([run_length(plan), early_stopping(plan), _average(plan)], width, height)
+        return clipped(text_lines(LOADING, width, MUTED), width, height)
+    return method_list([run_length(plan), early_stopping(plan), _average(plan)], width, height)
 
 
 def run_length(plan: Plan) -> Method:
-    """Epochs, steps, and the batches that an epoch is cut into."""
+    """The epochs, the steps, and the batches of an epoch."""
     training, batch = plan.experiment.training, plan.experiment.data.batch_size
     name = f"{training.epochs:,} epoch{'s' if training.epochs != 1 else ''}"
     if plan.description is None or not plan.steps_per_epoch:
-        return Method(name, "how many steps that is depends on the data")
+        return Method(name, "the number of steps depends on the data")
     samples = plan.description.train_samples
     batches, rest = -(-samples // batch), samples % batch
     last = f", the last one of {rest:,}" if rest and batches > 1 else ""
@@ -291,7 +295,7 @@ def run_length(plan: Plan) -> Method:
 
 
 def early_stopping(plan: Plan) -> Method:
-    """When the run may end before its last epoch."""
+    """When early stopping may end the run."""
     training = plan.experiment.training
     stopping = training.early_stopping
     if stopping is None:
@@ -300,19 +304,17 @@ def early_stopping(plan: Plan) -> Method:
     name = f"early_stopping, patience {stopping.patience}"
     by = f" by more than {stopping.min_delta:g}" if stopping.min_delta else ""
     if earliest > training.epochs:
-        says = f"cannot end the run before its last epoch, {training.epochs}"
+        effect = f"cannot stop the run before its last epoch, {training.epochs}"
     else:
-        says = (
-            f"ends at the earliest with epoch {earliest} of {training.epochs}, if {stopping.monitor} never gets better"
-        )
-        says += f"{by} after the first"
+        effect = f"stops at epoch {earliest} of {training.epochs} at the earliest, if {stopping.monitor} never improves"
+        effect += f"{by} after the first"
     if stopping.threshold is not None:
-        says += f"; or as soon as it reaches {stopping.threshold:g}"
-    return Method(name, says)
+        effect += f"; or as soon as it reaches {stopping.threshold:g}"
+    return Method(name, effect)
 
 
 def percent(share: float) -> str:
-    """A share in hundredths, as few digits as tell it.
+    """A share in percent, with at most three digits.
 
     >>> percent(0.00003), percent(0.25), percent(0.9968), percent(1.0)
     ('0.003 %', '25 %', '99.7 %', '100 %')

@@ -1,4 +1,4 @@
-"""The data at a glance: what a sample is, some of them drawn, how many each class has, the range of the numbers."""
+"""A picture of the data: its figures, drawings of samples, and the samples of each class or the range of features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.content import Content
 
 from engine.sizes import share_text
 from tui.pictures.class_counts import balance, bars
-from tui.pictures.frame import LEAST_PLOT, Look, drawn, framed, joined, one_line, words
+from tui.pictures.frame import LEAST_PLOT, Look, clipped, join_parts, one_line_text, plot_lines, text_lines
 from tui.pictures.pixels import Pixels, half_blocks, scaled, shades
 from tui.plots.plot import Mark, Scene, canvas_size, draw
 from tui.plots.raster import Layer, Stroke
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from engine.experiment import Experiment
 
 _LARGEST_SCALE = 4
-_SIDE_BY_SIDE = 5
-"""Images that must fit beside each other before they are drawn larger."""
-_SMALL = 12
-"""Rows that a strip of images has for a start; more where nothing else needs them."""
-_NAME = 8
-"""Cells of a class's name that are seen below an image that is narrower than that."""
+_IMAGES_IN_ROW = 5
+"""Images are drawn larger while this many still fit in a row."""
+_STRIP_ROWS = 12
+"""Rows of a strip of images at first; more if nothing else needs them."""
+_LABEL_CELLS = 8
+"""The least width of the label below an image."""
 _STROKES: tuple[tuple[str, Stroke], ...] = (("first", "solid"), ("third", "dashed"), ("fourth", "dotted"))
 _LINES = len(_STROKES)
-"""Series that are drawn as lines; more of them are a picture, light where a value is high."""
+"""At most so many series are drawn as lines; more are drawn as an image, light where a value is high."""
 _WINDOWS = 4
 _WINDOW_CELLS = 40
 _WINDOW_ROWS, _MOST_WINDOW_ROWS = 9, 13
@@ -44,19 +44,18 @@ _WINDOW_ROWS, _MOST_WINDOW_ROWS = 9, 13
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of the picture: the rows that it needs, those that it likes to have, those that it can use, and how it
-    fills them."""
+    """A part of the picture, with the rows that it needs and the function that draws it in so many rows."""
 
-    least: int
-    good: int
-    most: int
+    minimum: int
+    preferred: int
+    maximum: int
     lines: Callable[[int], list[Content]]
 
 
 def samples(preview: Preview | None, experiment: Experiment | None, width: int, height: int, look: Look) -> Content:
-    """Everything that there is room for: figures, then samples, then classes or features."""
+    """The figures, then samples, then classes or features, as far as there is room."""
     if preview is None:
-        return framed(words(LOADING, width, MUTED), width, height)
+        return clipped(text_lines(LOADING, width, MUTED), width, height)
     if width <= 0 or height <= 0:
         return Content("")
     figures = facts(preview, experiment, width)
@@ -64,24 +63,23 @@ def samples(preview: Preview | None, experiment: Experiment | None, width: int, 
         Block(1, 2, len(figures), lambda room: figures[:room]),
         *_blocks(preview, experiment, width, height, look),
     ]
-    return framed(_stacked(blocks, height), width, height)
+    return clipped(_stacked(blocks, height), width, height)
 
 
 def _stacked(blocks: Sequence[Block], height: int) -> list[Content]:
-    """Blocks below each other: each in turn gets the rows that it needs while there are any, then those that it likes
-    to have, then those that it can use."""
+    """Blocks below each other. All get their minimum of rows in turn, then their preferred rows, then their maximum."""
     gap = 1 if height >= 14 else 0
     rows: list[int] = []
-    left_over = height
+    free = height
     for block in blocks:
-        needs = block.least + (gap if rows else 0)
-        rows.append(block.least if needs <= left_over else 0)
-        left_over -= needs if rows[-1] else 0
-    for wanted in ([block.good for block in blocks], [block.most for block in blocks]):
-        for index, most in enumerate(wanted):
-            more = max(0, min(most - rows[index], left_over)) if rows[index] else 0
+        needs = block.minimum + (gap if rows else 0)
+        rows.append(block.minimum if needs <= free else 0)
+        free -= needs if rows[-1] else 0
+    for targets in ([block.preferred for block in blocks], [block.maximum for block in blocks]):
+        for index, target in enumerate(targets):
+            more = max(0, min(target - rows[index], free)) if rows[index] else 0
             rows[index] += more
-            left_over -= more
+            free -= more
     lines: list[Content] = []
     for block, room in zip(blocks, rows, strict=True):
         if room:
@@ -94,9 +92,9 @@ def _blocks(preview: Preview, experiment: Experiment | None, width: int, height:
     description = preview.description
     counts: list[Block] = []
     if preview.train_counts:
-        said = balance(preview, experiment)
-        rows = len(preview.train_counts) + 1 + len(words(said, width))
-        counts = [Block(2, rows, rows, lambda room: bars(preview, said, width, room, look))]
+        note = balance(preview, experiment)
+        rows = len(preview.train_counts) + 1 + len(text_lines(note, width))
+        counts = [Block(2, rows, rows, lambda room: bars(preview, note, width, room, look))]
     match description.input_kind:
         case "image":
             return [
@@ -118,11 +116,11 @@ def _blocks(preview: Preview, experiment: Experiment | None, width: int, height:
 def _augmented(preview: Preview, width: int, look: Look) -> list[Block]:
     if not preview.augmented:
         return []
-    return [_images(preview.augmented, preview, width, look, "the same as an epoch shows them, augmented")]
+    return [_images(preview.augmented, preview, width, look, "the same samples, augmented")]
 
 
 def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[Content]:
-    """How many samples, of which shape and type, and what their numbers are like."""
+    """The number of samples, their shape and type, and the range of their values."""
     d = preview.description
     batch = (experiment.data.batch_size,) if experiment is not None else ()
     counted = [f"{d.train_samples:,} train", f"{d.val_samples:,} validation"]
@@ -134,7 +132,7 @@ def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[C
         target = f"the next {d.token} of {d.outputs:,}, at every step"
     shape.append(f"{target} ({preview.target_dtype})")
     numbers = spread_texts("values", preview.inputs) if preview.inputs is not None else []
-    if preview.targets is not None and d.task != "forecasting":  # where it is of the same series
+    if preview.targets is not None and d.task != "forecasting":  # there, the targets are of the same series
         numbers += spread_texts("target", preview.targets)
     if preview.lengths is not None:
         what = "tokens" if d.input_kind == "tokens" else "steps"
@@ -143,12 +141,12 @@ def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[C
         )
     numbers += [f"vocabulary {d.vocabulary_size:,}"] if d.vocabulary_size else []
     numbers += [f"{share_text(preview.unknown)} unknown"] if preview.unknown is not None else []
-    lines = [*joined([*counted, *shape], width), *joined(numbers, width)]
-    return [line for text in lines for line in words(text, width)]
+    lines = [*join_parts([*counted, *shape], width), *join_parts(numbers, width)]
+    return [line for text in lines for line in text_lines(text, width)]
 
 
 def spread_texts(name: str, spread: Spread) -> list[str]:
-    """Range, mean and deviation in three digits."""
+    """Range, mean and standard deviation, in three digits."""
     return [f"{name} {_short(spread.minimum)} to {_short(spread.maximum)}", f"mean {_mean(spread)}"]
 
 
@@ -157,46 +155,46 @@ def _short(value: float) -> str:
 
 
 def _mean(spread: Spread) -> str:
-    """Mean and deviation, both to the third digit of the deviation: what is finer tells nothing."""
+    """Mean and standard deviation, both rounded to the third digit of the deviation."""
     digits = 2 - math.floor(math.log10(spread.std)) if spread.std > 0 else 6
     return f"{number_text(round(spread.mean, digits) + 0.0)} ± {_short(spread.std)}"
 
 
 def _title(shown: Sample) -> str:
-    return one_line(shown.label) if shown.label else ", ".join(number_text(value) for value in shown.target[:3])
+    return one_line_text(shown.label) if shown.label else ", ".join(number_text(value) for value in shown.target[:3])
 
 
-def _images(images: Sequence[Pixels], preview: Preview, width: int, look: Look, says: str) -> Block:
-    """Images side by side in strips, what they are below each; as large as a few of them fit."""
+def _images(images: Sequence[Pixels], preview: Preview, width: int, look: Look, caption: str) -> Block:
+    """Images in strips with a label below each, drawn so large that a few fit in a row."""
     titles = [_title(shown) for shown in preview.samples]
     wide, tall = max(len(image[0]) for image in images), max(len(image) for image in images)
 
     def lines(room: int) -> list[Content]:
         factor = _factor(wide, tall, len(images), width, room - 1, look)
-        columns = min(width, max(int(wide * factor), 1, min(_NAME, max(map(cell_len, titles)))))
+        columns = min(width, max(int(wide * factor), 1, min(_LABEL_CELLS, max(map(cell_len, titles)))))
         in_strip = max(1, (width + 1) // (columns + 1))
         strips = max(1, room // (-(-max(1, int(tall * factor)) // 2) + 1))
         out: list[Content] = []
         for begin in range(0, min(len(images), strips * in_strip), in_strip):
             strip = [_resized(image, factor) for image in images[begin : begin + in_strip]]
             cells = [half_blocks(i) if look.colour else shades(i, letters=look.ascii) for i in strip]
-            out += [_beside(row, columns) for row in zip(*cells, strict=True)]
+            out += [_in_row(row, columns) for row in zip(*cells, strict=True)]
             out.append(Content(" ".join(left(title, columns) for title in titles[begin : begin + in_strip])).rstrip())
         spare = room - len(out)
-        return [*out, *words(f"({says})", width, MUTED, most=spare)] if spare > 0 else out
+        return [*out, *text_lines(f"({caption})", width, MUTED, most=spare)] if spare > 0 else out
 
-    first = _factor(wide, tall, len(images), width, _SMALL, look, larger=not look.colour)
+    first = _factor(wide, tall, len(images), width, _STRIP_ROWS, look, larger=not look.colour)
     strip = -(-max(1, int(tall * first)) // 2) + 1
     return Block(3, strip, max(-(-tall * _LARGEST_SCALE // 2) + 1, 2 * strip) + 1, lines)
 
 
 def _factor(wide: int, tall: int, count: int, width: int, rows: int, look: Look, *, larger: bool = True) -> float:
-    """By how much images are drawn larger, as a whole number; or how much smaller, so that they fit."""
-    # Shades of small images are hard to read where two rows of pixels share one of cells.
-    beside, largest = (_SIDE_BY_SIDE, _LARGEST_SCALE) if look.colour else (3, 2)
+    """The scale of images: a whole number if they fit, else a fraction of 1."""
+    # Shades of small images are hard to read, because two rows of pixels share a row of cells.
+    in_row, largest = (_IMAGES_IN_ROW, _LARGEST_SCALE) if look.colour else (3, 2)
     for scale in range(largest if larger else 1, 0, -1):
-        side_by_side = min(count, beside) if scale > 1 else 1
-        if -(-tall * scale // 2) <= rows and (wide * scale + 1) * side_by_side - 1 <= width:
+        needed = min(count, in_row) if scale > 1 else 1
+        if -(-tall * scale // 2) <= rows and (wide * scale + 1) * needed - 1 <= width:
             return float(scale)
     return min(2 * rows / tall, width / wide)
 
@@ -205,8 +203,8 @@ def _resized(image: Pixels, factor: float) -> Pixels:
     return scaled(image, max(1, int(len(image[0]) * factor)), max(1, int(len(image) * factor)))
 
 
-def _beside(cells: Sequence[Content], columns: int) -> Content:
-    """A row of each of several images, each image in so many columns."""
+def _in_row(cells: Sequence[Content], columns: int) -> Content:
+    """One row of cells of several images, each padded to `columns` cells."""
     padded = [Content.assemble(row, " " * (columns - row.cell_length)) for row in cells[:-1]]
     return Content(" ").join([*padded, *cells[-1:]])
 
@@ -217,14 +215,14 @@ def _as_pixels(shown: Sample, inputs: Spread | None) -> Pixels:
 
 
 def _texts(shown: Sequence[Sample], width: int) -> Block:
-    """Texts with their classes, two lines each while there is room for others."""
+    """Texts with their classes, up to three lines each."""
     indent = min(max((len(_title(s)) for s in shown), default=0) + 2, max(0, width // 3))
 
     def lines(room: int) -> list[Content]:
         out: list[Content] = []
         each = max(1, min(3, room // max(1, min(len(shown), 4))))
         for text in shown:
-            body = words(text.text, width - indent, most=min(each, room - len(out)))
+            body = text_lines(text.text, width - indent, most=min(each, room - len(out)))
             head = Content.styled(left(_title(text), indent - 1) + " " if indent > 1 else "", "bold")
             out += [Content.assemble(head if i == 0 else " " * head.cell_length, line) for i, line in enumerate(body)]
             if len(out) >= room:
@@ -235,49 +233,51 @@ def _texts(shown: Sequence[Sample], width: int) -> Block:
 
 
 def _series(preview: Preview, width: int, look: Look) -> Block:
-    """A few windows as curves over time, with what is to be predicted from each: beside and below one another."""
-    beside = max(1, min(_WINDOWS, (width + 2) // (_WINDOW_CELLS + 2), len(preview.samples)))
-    each = (width - 2 * (beside - 1)) // beside
-    strips = -(-min(_WINDOWS, len(preview.samples)) // beside)
+    """A few windows as curves over time, with their targets, in rows."""
+    in_row = max(1, min(_WINDOWS, (width + 2) // (_WINDOW_CELLS + 2), len(preview.samples)))
+    each = (width - 2 * (in_row - 1)) // in_row
+    strips = -(-min(_WINDOWS, len(preview.samples)) // in_row)
 
     def lines(room: int) -> list[Content]:
-        caption = words(_said_of_windows(preview, look), width, MUTED, most=2)
+        caption = text_lines(_windows_caption(preview, look), width, MUTED, most=2)
         room -= len(caption)
         if room < LEAST_PLOT:
             return caption
         below = min(strips, max(1, room // _WINDOW_ROWS))
-        shown = _spread_over(preview.samples, beside * below)
+        shown = _spread_over(preview.samples, in_row * below)
         out: list[Content] = []
-        for begin in range(0, len(shown), beside):
+        for begin in range(0, len(shown), in_row):
             curves = [
-                _curves(one, preview.description, each, room // below, look) for one in shown[begin : begin + beside]
+                _curves(one, preview.description, each, room // below, look) for one in shown[begin : begin + in_row]
             ]
-            out += [_beside(row, each + 1) for row in zip(*curves, strict=True)]
+            out += [_in_row(row, each + 1) for row in zip(*curves, strict=True)]
         return [*out, *caption]
 
     return Block(LEAST_PLOT + 1, _WINDOW_ROWS + 2, strips * _MOST_WINDOW_ROWS + 2, lines)
 
 
 def _spread_over(shown: Sequence[Sample], count: int) -> list[Sample]:
-    """So many samples from the first to the last, evenly."""
+    """`count` samples, evenly spaced from the first to the last."""
     count = min(count, len(shown))
     return [shown[round(at * (len(shown) - 1) / max(1, count - 1))] for at in range(count)]
 
 
-def _said_of_windows(preview: Preview, look: Look) -> str:
+def _windows_caption(preview: Preview, look: Look) -> str:
     d = preview.description
-    said = f"windows of {d.input_shape[0]:,} steps"
+    text = f"windows of {d.input_shape[0]:,} steps"
     if d.task == "forecasting":
-        said += f", then {d.outputs:,} to forecast {'#' if look.ascii else '◆'}"
-    named = ", ".join(f"{one_line(name)} {stroke}" for name, (_, stroke) in zip(d.features, _STROKES, strict=False))
-    return f"{said}; {named}" if len(d.features) > 1 else said
+        text += f", then {d.outputs:,} to forecast {'#' if look.ascii else '◆'}"
+    named = ", ".join(
+        f"{one_line_text(name)} {stroke}" for name, (_, stroke) in zip(d.features, _STROKES, strict=False)
+    )
+    return f"{text}; {named}" if len(d.features) > 1 else text
 
 
 def _curves(shown: Sample, description: Description, width: int, height: int, look: Look) -> list[Content]:
-    """One window. Of several targets, each is a line of its own behind it."""
+    """One window and its targets, each target as a separate line after the window."""
     steps, forecast = description.input_shape[0], description.task == "forecasting"
-    apart = max(1, len(description.targets))
-    ahead = [shown.target[target::apart] for target in range(apart)] if forecast else []
+    targets = max(1, len(description.targets))
+    ahead = [shown.target[target::targets] for target in range(targets)] if forecast else []
     title = [
         Content.styled(f"window {shown.index:,}" if forecast else _title(shown), MUTED).truncate(width, ellipsis=True)
     ]
@@ -298,22 +298,24 @@ def _curves(shown: Sample, description: Description, width: int, height: int, lo
         Mark(x=steps + 1.0, y=line[0], symbol="◆", tone="second", label="" if number else "target")
         for number, line in enumerate(ahead)
     )
-    plot = drawn(draw(Scene(x=x, y=y, layers=tuple(layers), marks=marks), width, height - 1, look.marker))
+    plot = plot_lines(draw(Scene(x=x, y=y, layers=tuple(layers), marks=marks), width, height - 1, look.marker))
     return [*title, *plot]
 
 
-def _points(values: Sequence[float], first: float, apart: float) -> tuple[Bucket, ...]:
-    return tuple(Bucket(first + i * apart, first + i * apart, v, v, v, 1) for i, v in enumerate(values))
+def _points(values: Sequence[float], first: float, interval: float) -> tuple[Bucket, ...]:
+    return tuple(Bucket(first + i * interval, first + i * interval, v, v, v, 1) for i, v in enumerate(values))
 
 
 def _features(preview: Preview, width: int) -> Block:
-    """A row a feature: its name, or its number where it has none, mean and deviation, range."""
-    names = [one_line(name) for name in preview.description.features] or [str(n) for n in range(len(preview.features))]
+    """A row a feature: name or number, mean and standard deviation, range."""
+    names = [one_line_text(name) for name in preview.description.features] or [
+        str(n) for n in range(len(preview.features))
+    ]
     rows = [("feature" if preview.description.features else "#", "mean ± std", "range")]
     for name, spread in zip(names, preview.features, strict=True):
         rows.append((name, _mean(spread), f"{_short(spread.minimum)} to {_short(spread.maximum)}"))
     widths = [max(cell_len(row[column]) for row in rows) for column in range(3)]
-    widths[0] = min(widths[0], max(_NAME, width - sum(widths[1:]) - 4))
+    widths[0] = min(widths[0], max(_LABEL_CELLS, width - sum(widths[1:]) - 4))
 
     def line(row: tuple[str, str, str]) -> str:
         return "  ".join(right(cell, size) for cell, size in zip(row, widths, strict=True))
@@ -323,6 +325,6 @@ def _features(preview: Preview, width: int) -> Block:
         if len(out) <= room:
             return out
         more = len(out) - room + 1
-        return [*out[: room - 1], *words(f"and {more} more features", width, MUTED)]
+        return [*out[: room - 1], *text_lines(f"and {more} more features", width, MUTED)]
 
     return Block(min(3, len(rows)), len(rows), len(rows), lines)

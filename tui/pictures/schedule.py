@@ -1,4 +1,4 @@
-"""The learning rate of the whole run, before it begins."""
+"""The planned learning rate of a whole run, as a curve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.content import Content
 
 from engine.catalog.schedulers import warmup_steps
 from engine.experiment import Experiment
-from tui.pictures.frame import Look, around, drawn, framed, joined, toned, words
+from tui.pictures.frame import Look, clipped, join_parts, plot_between, plot_lines, styled, text_lines
 from tui.plots.plot import Mark, Scene, canvas_size, draw, sample
 from tui.plots.raster import Layer, Stroke
 from tui.plots.scale import step_axis, value_axis
@@ -27,52 +27,52 @@ Rate = tuple[int, float]
 """A step, counted from 0, and its learning rate."""
 
 _LOG_FROM = 100.0
-"""Times that the highest rate is the lowest one from which on the axis is logarithmic."""
-_ENDS = 0.1
-"""The share of the rates, the lowest ones, that does not decide it: a cosine ends near 0 and is best seen as it is."""
+"""The ratio of the highest to the lowest rate from which on the axis is logarithmic."""
+_IGNORED_SHARE = 0.1
+"""This share of the rates, the lowest, is ignored there: a cosine ends near 0 and needs a linear axis."""
 _STYLES: tuple[tuple[str, Stroke], ...] = (
     ("first", "solid"),
     ("second", "dashed"),
     ("third", "dotted"),
     ("fourth", "dashed"),
 )
-"""Tone and stroke of the rate of each parameter group; others are not drawn."""
+"""Tone and stroke of the rates of the first four parameter groups; other groups are not drawn."""
 
 
 def schedule(plan: Plan | None, width: int, height: int, look: Look) -> Content:
-    """The planned rate over all steps, with its first, its highest and its last value."""
+    """The planned rate over all steps, with its first, highest and last value."""
     if plan is None:
-        return framed(words(LOADING, width, MUTED), width, height)
+        return clipped(text_lines(LOADING, width, MUTED), width, height)
     if not len(plan.lr):
-        said = "The learning rate can be drawn once the mistakes in optimizer, scheduler and data are mended."
-        return framed(words(said, width, MUTED), width, height)
+        text = "The learning rate is shown once the mistakes in optimizer, scheduler and data are fixed."
+        return clipped(text_lines(text, width, MUTED), width, height)
     experiment = plan.experiment
     points = max(64, 4 * width)
     warmup = warmup_steps(experiment.scheduler, plan.steps_per_epoch)
     lines = [(names, sampled(lr, points, warmup)) for names, lr in _lines(plan)]
     rates = lines[0][1]
     positive = sorted(rate for _, line in lines for _, rate in line if rate > 0)
-    low = positive[int(_ENDS * len(positive))] if positive else 0.0
+    low = positive[int(_IGNORED_SHARE * len(positive))] if positive else 0.0
     log = bool(positive) and positive[-1] > _LOG_FROM * low
-    head = words(_title(experiment, len(plan.lr), log), width, "bold", most=2)
+    head = text_lines(_title(experiment, len(plan.lr), log), width, "bold", most=2)
     if len(lines) > 1:
         head += [
             Content.assemble(
-                toned(sample(stroke, look.marker), tone), f" {names}: highest ", rate_text(highest_of(line)[1])
+                styled(sample(stroke, look.marker), tone), f" {names}: highest ", rate_text(highest_of(line)[1])
             )
             for (names, line), (tone, stroke) in zip(lines, _STYLES, strict=False)
         ]
-    foot = [Content(line) for line in joined(_ends(rates, plan.steps_per_epoch), width)]
-    foot += [line for note in _notes(experiment, warmup) for line in words(note, width, MUTED)]
+    foot = [Content(line) for line in join_parts(_ends(rates, plan.steps_per_epoch), width)]
+    foot += [line for note in _notes(experiment, warmup) for line in text_lines(note, width, MUTED)]
 
     def plot(rows: int) -> Sequence[Content]:
         return _plot([line for _, line in lines], warmup, plan.steps_per_epoch, log, width, rows, look)
 
-    return around(head, plot, foot, width, height)
+    return plot_between(head, plot, foot, width, height)
 
 
 def _lines(plan: Plan) -> list[tuple[str, Sequence[float]]]:
-    """The rates that are drawn, each with the names of the parameter groups that it is the rate of."""
+    """The curves of rates, each with the names of its parameter groups."""
     found: list[tuple[list[str], Sequence[float]]] = []
     for group, rates in zip(plan.groups, plan.group_rates, strict=False):
         same = next((names for names, others in found if others == rates), None)
@@ -86,9 +86,9 @@ def _lines(plan: Plan) -> list[tuple[str, Sequence[float]]]:
 
 
 def sampled(rates: Sequence[float], points: int, bend: int = 0) -> tuple[Rate, ...]:
-    """The rate of some steps, evenly far apart: the first and the last, the highest, and step `bend` among them.
+    """The rates of `points` evenly spaced steps, and of the first, the last, the highest and step `bend`.
 
-    A run may have a million steps, and only these are asked for; once, where the plan stays the same.
+    A run may have a million steps. Only these are computed, and cached for an unchanged plan.
     """
     return _sampled(rates if isinstance(rates, Hashable) else tuple(rates), points, bend)
 
@@ -138,15 +138,15 @@ def _notes(experiment: Experiment, warmup: int) -> list[str]:
     notes = []
     scheduler = experiment.scheduler
     if scheduler is None:
-        return ["No scheduler: the rate stays as it is."]
+        return ["No scheduler: the rate is constant."]
     if warmup:
-        notes.append(f"Warm-up, dashed: {warmup:,} steps in a straight line from 0.")
+        notes.append(f"Warm-up (dashed): linear from 0 in {warmup:,} steps.")
     if scheduler.type == "ReduceLROnPlateau":
         given = scheduler.parameters
         monitor, factor = given.get("monitor", "val_loss"), given.get("factor", 0.1)
         notes.append(
-            f"It goes by {monitor}, which only the run can tell: drawn as if that always got better. After "
-            f"{given.get('patience', 10)} epochs without a better one the rate is multiplied by {factor:g}."
+            f"The rate depends on {monitor}. The curve assumes that it always improves. After "
+            f"{given.get('patience', 10)} epochs without improvement, the rate is multiplied by {factor:g}."
         )
     return notes
 
@@ -176,7 +176,7 @@ def _plot(
     layers.append(Layer(buckets=_buckets([point for point in rates if point[0] >= warmup]), tone="first"))
     if rising:
         layers.append(Layer(buckets=_buckets(rising), tone="first", stroke="dashed"))
-    return drawn(draw(Scene(x=x, y=y, layers=tuple(layers), marks=_marks(rates, log)), width, height, look.marker))
+    return plot_lines(draw(Scene(x=x, y=y, layers=tuple(layers), marks=_marks(rates, log)), width, height, look.marker))
 
 
 def _buckets(rates: Sequence[Rate]) -> tuple[Bucket, ...]:
@@ -184,7 +184,7 @@ def _buckets(rates: Sequence[Rate]) -> tuple[Bucket, ...]:
 
 
 def _marks(rates: Sequence[Rate], log: bool) -> tuple[Mark, ...]:
-    """◆ where the run begins and ends, ▲ at its highest rate where that is neither."""
+    """◆ at the first and the last step, ▲ at the highest rate between them."""
     first, last, highest = rates[0], rates[-1], highest_of(rates)
     marks = [(first, "◆")]
     if highest[1] > max(first[1], last[1]):
