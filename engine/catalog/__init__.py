@@ -38,20 +38,41 @@ SINGULAR = {
     "metrics": "a metric",
 }
 
-__all__ = ["KINDS", "SINGULAR", "Entry", "Parameter", "catalog", "find"]
+__all__ = ["KINDS", "SINGULAR", "Entry", "Parameter", "catalog", "find", "register", "unregister"]
 
 
 @cache
 def catalog(kind: str) -> Mapping[str, Entry]:
-    """Every entry of a kind by its name, in the order in which they are best read.
+    """Every entry of a kind by its name, in the order of its file.
 
     Raises:
         Refused: there is no such kind.
     """
     if kind not in KINDS:
         raise Refused(unknown_name("catalog", kind, KINDS, "a kind of the catalog"))
+    return MappingProxyType(_entries(kind))
+
+
+@cache
+def _entries(kind: str) -> dict[str, Entry]:
     entries: tuple[Entry, ...] = import_module(f"engine.catalog.{kind}").ENTRIES
-    return MappingProxyType({entry.name: entry for entry in entries})
+    return {entry.name: entry for entry in entries}
+
+
+def register(entry: Entry) -> None:
+    """Add an entry at run time: it can then be chosen wherever an entry of its file can.
+
+    Raises:
+        ValueError: the catalog has an entry of that kind and name.
+    """
+    if entry.name in catalog(entry.kind):
+        raise ValueError(f"the catalog has {entry.name} in {entry.kind}")
+    _entries(entry.kind)[entry.name] = entry
+
+
+def unregister(entry: Entry) -> None:
+    """Remove an entry that `register` added."""
+    del _entries(entry.kind)[entry.name]
 
 
 def find(kind: str, name: str) -> Entry:

@@ -34,7 +34,7 @@ def rule_after(stage: Stage) -> Callable[[Rule], Rule]:
     return register
 
 
-def forget(function: Rule) -> None:
+def unregister(function: Rule) -> None:
     """Take a rule out of the registry."""
     for rules in RULES.values():
         if function in rules:

@@ -118,7 +118,7 @@ def torch_refuses_the_scheduler(context: CheckContext) -> Iterator[Mistake]:
     if scheduler is None or optimizer is None or any(m.path.startswith("scheduler") for m in context.mistakes):
         return
     parameters = context.scheduler.parameters
-    known = find("optimizers", type(optimizer).__name__).parameters
+    known = find("optimizers", context.experiment.optimizer.type).parameters
     settings = {name: value for name, value in optimizer.defaults.items() if name in known}
 
     def attempt(**tried: Any) -> None:
