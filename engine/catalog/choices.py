@@ -8,13 +8,37 @@ from typing import Any
 
 from engine.catalog import SINGULAR, catalog
 from engine.catalog.entry import Entry
-from engine.catalog.usual_values import USUAL
 from engine.catalog.value_types import as_lists, as_tuples, holds, type_words
 from engine.experiment.document import Choice
 from engine.experiment.mistakes import Mistake, drop, nearest, put, unknown_name, value_text
 
 TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
 """What torch raises at parameters that it does not accept."""
+
+USUAL: dict[str, Any] = {
+    "out_channels": 16,
+    "kernel_size": 3,
+    "out_features": 64,
+    "hidden_size": 64,
+    "embedding_dim": 64,
+    "output_size": 1,
+    "num_groups": 4,
+    "nhead": 4,
+    "size": 5,
+    "norm_type": 2.0,
+    "threshold": 0.0,
+    "value": 0.0,
+    "padding": 1,
+    "upscale_factor": 2,
+    "downscale_factor": 2,
+    "groups": 2,
+    "times": 2,
+    "degrees": 10,
+    "sharpness_factor": 2.0,
+    "bits": 4,
+    "quality": 75,
+}
+"""A value of required parameters: what a new layer starts with, and what replaces a missing or wrong value."""
 
 
 @dataclass(frozen=True, slots=True)

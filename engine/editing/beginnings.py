@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.catalog import catalog
-from engine.catalog.usual_values import USUAL
+from engine.catalog.choices import USUAL
 
 _BY_LAYER: dict[str, dict[str, Any]] = {
     **{f"Conv{n}d": {"padding": "same"} for n in (1, 2, 3)},

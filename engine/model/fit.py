@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.catalog import catalog
-from engine.catalog.usual_values import USUAL
+from engine.catalog.choices import USUAL
 from engine.experiment.mistakes import Mistake, Remedy, drop, insert, put
 from engine.model.signal import OVER_CHANNELS, Kind, Signal
 

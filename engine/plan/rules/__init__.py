@@ -10,11 +10,9 @@ from engine.plan.rules import (
     initializers,
     precision,
     monitors,
-    counting,
     data,
     layers,
     losses,
-    class_weights,
     no_effect,
     optimizers,
     schedulers,
@@ -26,8 +24,6 @@ from engine.plan.rules import (
 # isort: on
 
 __all__ = [
-    "class_weights",
-    "counting",
     "data",
     "initializers",
     "layers",
