@@ -116,7 +116,7 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
 
 
 def _train(create: Callable[[], Session], *, before: str, as_json: bool, hold: Hold | None = None) -> int:
-    from engine.training.allocator import keep_freed_memory
+    from engine.training.memory import keep_freed_memory
 
     start_report = StartReport.expected()
     terminals = on_a_terminal()

@@ -56,7 +56,7 @@ def run_deck(
     if problem:
         print(f"The deck needs a terminal: {problem}.", file=sys.stderr)
         return 2
-    from engine.training.allocator import keep_freed_memory
+    from engine.training.memory import keep_freed_memory
     from tui.deck.app import Deck
     from tui.preferences.memory import Memory, memory_file
     from tui.preferences.settings import read_settings

@@ -108,10 +108,10 @@ class _Nobody:
     def __init__(self) -> None:
         self.inbox: deque[Command] = deque()
 
-    def say(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Nobody hears it."""
 
-    def attend(self) -> Reason | None:
+    def poll(self) -> Reason | None:
         """Nobody asks for an end."""
         return None
 

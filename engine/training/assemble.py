@@ -16,7 +16,7 @@ from engine.model.pretrained import load_published
 from engine.plan import Plan
 from engine.training.averaging import average_of
 from engine.training.batches import Batches
-from engine.training.loop import Loop, Watch
+from engine.training.loop import Loop, LoopHost
 from engine.training.metrics import metrics_for
 from engine.training.mixing import Mixing
 from engine.training.optimizer import optimizer_of
@@ -27,7 +27,7 @@ from engine.training.schedule import LearningRate
 from engine.training.stopping import Stopping
 
 
-def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, ran_with: RanWith | None = None) -> Loop:
+def assemble(plan: Plan, dataset: Dataset, host: LoopHost, *, ran_with: RanWith | None = None) -> Loop:
     """Build everything that the loop works with.
 
     The seed is set first, and the network built on the CPU, so that its weights are those of the same layers made by
@@ -69,7 +69,7 @@ def assemble(plan: Plan, dataset: Dataset, watch: Watch, *, ran_with: RanWith | 
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
         metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities, units=units, targets=targets),
         ran_with=RanWith.of(plan, channels_last=channels_last),
-        watch=watch,
+        host=host,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from engine.protocol.events import Reason
-from engine.training.position import Position
+from engine.training.learner import Position
 from engine.training.stopping import Stopping
 
 Kept = Literal["best", "averaged", "last"]

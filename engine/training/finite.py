@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from engine.training.optimizer import Together
+from engine.training.optimizer import CombinedOptimizer
 
 
 class NotFinite(Exception):
@@ -56,7 +56,7 @@ class Guard:
         self._found = torch.zeros((), device=device)
         self._one = torch.ones((), device=device)
         self._seen = torch.zeros((), device=device)
-        parts = optimizer.parts if isinstance(optimizer, Together) else (optimizer,)
+        parts = optimizer.parts if isinstance(optimizer, CombinedOptimizer) else (optimizer,)
         if not waits and all(getattr(part, "_step_supports_amp_scaling", False) for part in parts):
             for part in parts:
                 part.found_inf = self._found  # type: ignore[attr-defined]

@@ -34,13 +34,13 @@ class Keeper:
         *,
         every_s: float,
         within_epoch_s: float,
-        say: Callable[[Event], None],
+        emit: Callable[[Event], None],
         resumed_from: Path | None = None,
         best_epoch: int | None = None,
     ) -> None:
         self.best: Snapshot | None = None
         self._every_s, self._within_epoch_s = every_s, within_epoch_s
-        self._say = say
+        self._emit = emit
         self._best_is_submitted = True
         self._saved_at = monotonic()
         self._saved: tuple[int, float] | None = None
@@ -123,7 +123,7 @@ class Keeper:
             lost = replace(
                 damaged[-1], fix="If no later epoch is better, the run hands over the weights that it ends with."
             )
-            self._say(Log(level="warning", message=f"The weights of epoch {epoch}, the best so far, are lost: {lost}"))
+            self._emit(Log(level="warning", message=f"The weights of epoch {epoch}, the best so far, are lost: {lost}"))
         return None
 
     def _submit_best(self) -> None:
@@ -145,13 +145,13 @@ class Keeper:
 
     def _written(self, kind: Kind, path: Path, epoch: int, step: int) -> None:
         best, best_epoch = self._best_so_far
-        self._say(Checkpoint(kind=kind, epoch=epoch, step=step, path=str(path), best=best, best_epoch=best_epoch))
+        self._emit(Checkpoint(kind=kind, epoch=epoch, step=step, path=str(path), best=best, best_epoch=best_epoch))
 
     def _recovered(self, sentence: str) -> None:
-        self._say(Log(message=sentence))
+        self._emit(Log(message=sentence))
 
     def _failed(self, sentence: str) -> None:
-        self._say(Log(level="warning", message=sentence))
+        self._emit(Log(level="warning", message=sentence))
 
 
 def _moment(loop: Loop) -> tuple[int, float]:

@@ -31,17 +31,17 @@ from engine.protocol.commands import Command
 from engine.protocol.events import Epoch, Event, Log, Reason, Step
 from engine.training.averaging import Average, Statistics
 from engine.training.batches import Batch, Batches
-from engine.training.epoch_losses import Losses
 from engine.training.finite import Guard, NotFinite, all_finite
 from engine.training.finite_samples import samples_not_finite
+from engine.training.learner import Position
 from engine.training.metrics import Metrics
 from engine.training.micro_batches import pieces
 from engine.training.mixing import Mixing
-from engine.training.position import Position
 from engine.training.precision import MixedPrecision, evaluation
 from engine.training.ran_with import RanWith
 from engine.training.regularization import Regularizer
 from engine.training.replay import Replay
+from engine.training.reporting import EpochLosses
 from engine.training.schedule import LearningRate
 from engine.training.stopping import Stopping
 
@@ -54,19 +54,19 @@ network of cheap steps (an embedding) would cost some percent of the run at ever
 
 
 RELEASED: Final = "released"
-Why = Reason | Literal["released"]
+ExitReason = Reason | Literal["released"]
 """Why a loop is left: the run has come to an end, or is paused and gives back what it has on the device; then another
 loop goes on where this one stood."""
 
 
-class Watch(Protocol):
+class LoopHost(Protocol):
     """Whoever runs the loop: hears its events, and answers for the people who watch."""
 
     inbox: deque[Command]
 
-    def say(self, event: Event) -> None: ...
+    def emit(self, event: Event) -> None: ...
 
-    def attend(self) -> Why | None:
+    def poll(self) -> ExitReason | None:
         """Do what viewers ask for; why the loop is to be left, if it is."""
 
     def epoch_ended(self, *, improved: bool) -> None:
@@ -92,7 +92,7 @@ class Loop:
         stopping: Stopping,
         metrics: Callable[[], Metrics],
         ran_with: RanWith,
-        watch: Watch,
+        host: LoopHost,
     ) -> None:
         self.seed = experiment.seed
         self.epochs = experiment.training.epochs
@@ -115,10 +115,10 @@ class Loop:
         self.metrics = metrics()
         self.val_metrics = metrics()
         self.ran_with = ran_with
-        self.watch = watch
+        self.host = host
 
         self.position = Position()
-        self.losses = Losses()
+        self.losses = EpochLosses()
         self.paused_s = 0.0
         scales = precision.scaler is not None
         self.guard = None if scales or batches.device == "mps" else _guard(optimizer, network, batches.device)
@@ -131,7 +131,7 @@ class Loop:
         self.validation_size = self.batch_size * VALIDATION_BATCHES
         self.rewinds = 0
         """How often the run has gone back to a checkpoint because something was not finite."""
-        self.measuring = False
+        self.validating = False
         """Whether a validation is under way, and what it measures anew is not whole: no moment for a checkpoint."""
         self._grad_norm: Tensor | None = None
         self._next_tick = self._next_grad_norm = 0.0
@@ -139,7 +139,7 @@ class Loop:
         self._fetched_at = (0, 0)
         self._said_at, self._said_paused_s = 0.0, 0.0
 
-    def run(self) -> Why:
+    def run(self) -> ExitReason:
         """Train to the end of the run, or until the loop is to be left; says why.
 
         The last step of each epoch is said before the epoch is, and the last one of all before this returns.
@@ -151,9 +151,9 @@ class Loop:
         try:
             return self._run()
         finally:
-            self.say_last_step()
+            self.report_step()
 
-    def _run(self) -> Why:
+    def _run(self) -> ExitReason:
         if self.stopping.over:
             # Resumed after it had stopped early: there is no other end to reach.
             return Reason.EARLY_STOPPED
@@ -162,14 +162,14 @@ class Loop:
             samples = self.losses.samples
             if reason := self._train():
                 return reason
-            self.collect()
-            self.say_last_step()
+            self.flush_losses()
+            self.report_step()
             self.require_finite_weights()
             train_s = monotonic() - began - (self.paused_s - paused)
             # An epoch that was gone on with has samples of another process, which cost this one no time.
             samples_per_s = (self.losses.samples - samples) / max(train_s, 1e-9)
             if said := self.batches.reading(train_s):
-                self.watch.say(said)
+                self.host.emit(said)
             if reason := self._finish_epoch(began, paused, samples_per_s):
                 return reason
         return Reason.COMPLETED
@@ -184,13 +184,13 @@ class Loop:
         """The network that is validated and kept: with the averaged weights, once there are any."""
         return self.average.network if self.average is not None and self.average.count else self.network
 
-    def _train(self) -> Why | None:
+    def _train(self) -> ExitReason | None:
         self.network.train()
         for window in self._windows():
             self.step(window)
-            if monotonic() >= self._next_tick or self.watch.inbox:
-                self.collect()
-                if reason := self.watch.attend():
+            if monotonic() >= self._next_tick or self.host.inbox:
+                self.flush_losses()
+                if reason := self.host.poll():
                     return reason
                 self._next_tick = monotonic() + TICK_S
         return None
@@ -245,7 +245,7 @@ class Loop:
 
     def _require_finite_gradients(self) -> None:
         if self.guard is not None and not self.guard.passes():
-            self.collect()
+            self.flush_losses()
             raise self._not_finite("A gradient", self.position.step)
 
     def _step_with_closure(self, window: list[Batch]) -> None:
@@ -311,7 +311,7 @@ class Loop:
         if self.average is not None:
             self.average.step_done(self.position.epoch)
 
-    def collect(self) -> None:
+    def flush_losses(self) -> None:
         """Fetch the losses that wait on the device, and say their mean if a `step` event is due.
 
         Raises:
@@ -323,7 +323,7 @@ class Loop:
             self._unsaid = (self._unsaid[0] + total, self._unsaid[1] + weight, self._unsaid[2] + samples)
             self._fetched_at = self.position.epoch, self.position.step
         if broken is not None or monotonic() >= self._said_at + TICK_S:
-            self.say_last_step()
+            self.report_step()
         if broken is not None:
             raise self._not_finite("The loss", broken)
         if not gradients:
@@ -344,14 +344,14 @@ class Loop:
         if not all_finite([p for p in self.network.parameters() if p.requires_grad]):
             raise self._not_finite("A weight", self.position.step)
 
-    def say_last_step(self) -> None:
+    def report_step(self) -> None:
         """Say the steps of which the losses are fetched and no event was said yet, if there are any."""
         if not self._unsaid[2]:
             return
         (total, weight, samples), now = self._unsaid, monotonic()
         elapsed = now - self._said_at - (self.paused_s - self._said_paused_s)
         self._unsaid, self._said_at, self._said_paused_s = (0.0, 0.0, 0), now, self.paused_s
-        self.watch.say(
+        self.host.emit(
             Step(
                 epoch=self._fetched_at[0],
                 step=self._fetched_at[1],
@@ -362,7 +362,7 @@ class Loop:
             )
         )
 
-    def _finish_epoch(self, began: float, paused: float, samples_per_s: float) -> Why | None:
+    def _finish_epoch(self, began: float, paused: float, samples_per_s: float) -> ExitReason | None:
         if self.average is not None:
             self.average.epoch_done(self.position.epoch)
         validation, reason = self._validate()
@@ -387,17 +387,17 @@ class Loop:
             | measured
         )
         self.rate.epoch_done(measured)
-        self.losses = Losses()
+        self.losses = EpochLosses()
         self.metrics.reset()
         self.position = Position(epoch=at.epoch + 1, step=at.step)
-        self.watch.say(event)
-        self.watch.epoch_ended(improved=self.stopping.best_epoch == at.epoch)
+        self.host.emit(event)
+        self.host.epoch_ended(improved=self.stopping.best_epoch == at.epoch)
         return Reason.EARLY_STOPPED if self.stopping.over else None
 
-    def _validate(self) -> tuple[dict[str, float], Why | None]:
+    def _validate(self) -> tuple[dict[str, float], ExitReason | None]:
         """Loss and metrics on the validation part; given up when the loop is to be left, and done again by the next."""
         self.val_metrics.reset()
-        losses = Losses()
+        losses = EpochLosses()
         counted: Tensor | bool = self.counted is None
         network = self.result
         with evaluation(network), self._measuring():
@@ -430,17 +430,17 @@ class Loop:
         begin = index * self.validation_size
         found = samples_not_finite(self.criterion, batch, output, begin, self.batches.dataset.description)
         self.stopping.not_finite_on = found.samples
-        self.watch.say(Log(level="warning", message=found.sentence))
+        self.host.emit(Log(level="warning", message=found.sentence))
 
     @contextmanager
     def _measuring(self) -> Iterator[None]:
-        self.measuring = True
+        self.validating = True
         try:
             yield
         finally:
-            self.measuring = False
+            self.validating = False
 
-    def _measure_statistics(self) -> Why | None:
+    def _measure_statistics(self) -> ExitReason | None:
         """Let the BatchNorm layers of an averaged network see the training samples, where the average needs it."""
         if self.average is None or not self.average.count or not self.average.needs_statistics:
             return None
@@ -454,11 +454,11 @@ class Loop:
                     return reason
         return None
 
-    def _look_up(self) -> Why | None:
+    def _look_up(self) -> ExitReason | None:
         """See to the viewers between two batches of the validation, when it is time."""
-        if monotonic() < self._next_tick and not self.watch.inbox:
+        if monotonic() < self._next_tick and not self.host.inbox:
             return None
-        if reason := self.watch.attend():
+        if reason := self.host.poll():
             return reason
         self._next_tick = monotonic() + TICK_S
         return None

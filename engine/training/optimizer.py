@@ -28,10 +28,10 @@ def optimizer_of(choice: document.Optimizer, network: nn.Module, *, fused: bool)
         own = [group.for_torch for group in groups if group.optimizer.type == part.type]
         if own:
             parts.append(build_optimizer(part, own, fused=fused))
-    return Together(parts)
+    return CombinedOptimizer(parts)
 
 
-class Together(Optimizer):
+class CombinedOptimizer(Optimizer):
     """Several optimizers as one: their groups in a row, their states side by side, a step of each at every step.
 
     Schedulers, gradient scaling and checkpoints see one of torch's optimizers, whose groups are of different kinds. Its

@@ -5,17 +5,19 @@ Everything here runs outside of the `except` block that caught the fault, whose 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 from engine.experiment.document import Training
+from engine.experiment.mistakes import Refused
 from engine.plan import Plan
 from engine.protocol.events import Event, Log
-from engine.training.allocator import give_freed_memory_back
 from engine.training.batches import Batch
 from engine.training.culprit import where_it_began
-from engine.training.device_memory import empty_caches, is_out_of_memory
 from engine.training.finite import NotFinite
+from engine.training.loader import CannotRead
 from engine.training.loop import Loop
+from engine.training.memory import empty_caches, is_out_of_memory, release_freed_memory
 from engine.training.micro_batches import mixes_samples, pieces
 
 
@@ -31,13 +33,13 @@ class Recovery:
     """
 
     def __init__(
-        self, plan: Plan, loop: Loop, *, rewind: Callable[[], str | None], say: Callable[[Event], None]
+        self, plan: Plan, loop: Loop, *, rewind: Callable[[], str | None], emit: Callable[[Event], None]
     ) -> None:
         self._plan = plan
         self._settings: Training = plan.experiment.training
         self._loop = loop
         self._rewind = rewind
-        self._say = say
+        self._emit = emit
         self._lean = False
 
     def after_not_finite(self, error: NotFinite) -> None:
@@ -61,7 +63,7 @@ class Recovery:
         # The checkpoint may be older than the last time.
         loop.rate.scale(0.5 ** (times - loop.rewinds))
         loop.rewinds = times
-        self._say(
+        self._emit(
             Log(
                 level="warning",
                 message=f"{str(error).partition('. ')[0]}. Gone back to {name}, with half the rate: the next step has "
@@ -81,7 +83,7 @@ class Recovery:
         if not self._lean:
             # What fails may be room in one piece, and not memory: the step is taken once more without what was kept.
             self._lean = True
-            if give_freed_memory_back():
+            if release_freed_memory():
                 return
         if loop.position.step_in_epoch >= self._plan.steps_per_epoch:
             self._validate_in_smaller_batches()
@@ -103,7 +105,7 @@ class Recovery:
                 f"Out of memory at step {at} with a batch of {size}: from here on it is taken in {parts} parts of at "
                 f"most {fitting}, whose gradients add up to the same step."
             )
-            self._say(Log(level="warning", message=message))
+            self._emit(Log(level="warning", message=message))
             return
         steps = parts * self._settings.accumulation_steps
         raise OutOfMemory(
@@ -134,7 +136,7 @@ class Recovery:
             raise OutOfMemory("There is no memory even to validate one sample. Make the model smaller")
         loop.validation_size = max(1, loop.validation_size // 4)
         message = f"Out of memory while validating: done again, {loop.validation_size} samples at a time from here on."
-        self._say(Log(level="warning", message=message))
+        self._emit(Log(level="warning", message=message))
 
 
 def _fits(loop: Loop, piece: Batch) -> bool:
@@ -147,3 +149,15 @@ def _fits(loop: Loop, piece: Batch) -> bool:
     else:
         return True
     return False
+
+
+def error_sentence(error: BaseException) -> str:
+    """Describe an error that ended a run in one sentence with what to do. The traceback belongs in a log."""
+    if isinstance(error, (CannotRead, NotFinite, OutOfMemory, Refused)):
+        return str(error)
+    if is_out_of_memory(error):
+        return "The device ran out of memory. Lower data.batch_size, or set training.amp to bfloat16."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"The disk is full ({error.filename or 'while writing'}). Make room and resume."
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else 'no message'}"

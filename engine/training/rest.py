@@ -11,9 +11,9 @@ from engine.data import Dataset
 from engine.plan import Plan
 from engine.training import state
 from engine.training.checkpoint import as_json, load_checkpoint, not_of_this_run
-from engine.training.device_memory import is_out_of_memory
+from engine.training.learner import Position
 from engine.training.loop import Loop
-from engine.training.position import Position
+from engine.training.memory import is_out_of_memory
 from engine.training.ran_with import RanWith
 from engine.training.state import Snapshot
 from engine.training.stopping import Stopping

@@ -22,8 +22,8 @@ from engine.runs.experiments import as_it_began, changed_places, in_its_file, re
 from engine.runs.facts import read_facts
 from engine.runs.resumes import RESUMES, Resume, read_resumes, record_resume
 from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
+from engine.training.learner import Position
 from engine.training.loop import Loop
-from engine.training.position import Position
 from engine.training.ran_with import RanWith
 
 _MAY_CHANGE = (

@@ -24,22 +24,27 @@ from engine.protocol.events import CommandDone, Epoch, Event, Finished, Log, Rea
 from engine.runs import RunDirectory
 from engine.runs.measured import measured_in
 from engine.sizes import size_text
-from engine.training import faults, resuming
-from engine.training.allocator import give_freed_memory_back, keep_freed_memory
+from engine.training import resuming
 from engine.training.assemble import assemble
 from engine.training.beginning import introduction, run_started
 from engine.training.checkpoint import newest_checkpoint
-from engine.training.device_memory import empty_caches, held_memory, is_out_of_memory
 from engine.training.ending import Kept, how_it_ended
 from engine.training.environment import describe_environment
 from engine.training.finite import NotFinite
+from engine.training.generation import TextGenerator
 from engine.training.keeper import Keeper
-from engine.training.loop import RELEASED, TICK_S, Loop, Why
+from engine.training.loop import RELEASED, TICK_S, ExitReason, Loop
+from engine.training.memory import (
+    empty_caches,
+    is_out_of_memory,
+    keep_freed_memory,
+    release_freed_memory,
+    reserved_memory,
+)
 from engine.training.monitor import DeviceMonitor
-from engine.training.recovery import Recovery
+from engine.training.recovery import Recovery, error_sentence
 from engine.training.rest import RETRY_S, Rest
 from engine.training.resuming import Resumption, resumption
-from engine.training.writing import Writer
 
 DEVICE_EVENT_S = 2.0
 HELD_GROWTH = 1.1
@@ -107,7 +112,7 @@ class Session:
         self._asked_to_save = False
         self._dataset: Dataset
         self._baselines: tuple[Baseline, ...] = ()
-        self._writer: Writer | None = None
+        self._generator: TextGenerator | None = None
         self._best_measured: dict[str, float] = {}
         """What was measured in the best epoch, if that was one of this session."""
         self._better: bool | None = None
@@ -197,9 +202,9 @@ class Session:
         self._ending = Reason.INTERRUPTED
         self.inbox.append(Simple(command="stop"))
 
-    # For the loop, see loop.Watch.
+    # For the loop, see loop.LoopHost.
 
-    def say(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Record an event and hand it to viewers. The checkpoint writer's thread says its own."""
         if isinstance(event, Epoch) and event.best_epoch in (None, event.epoch):
             self._best_measured = event.metrics
@@ -214,13 +219,13 @@ class Session:
                 self._run.append(written)
                 self._events.append(written)
 
-    def attend(self) -> Why | None:
+    def poll(self) -> ExitReason | None:
         """Do what viewers asked for, hold while paused, say how the device fares; why the loop is to be left, if so."""
         assert self._loop is not None
         self._look_around()
         self._save_if_due()
         if self._paused:
-            self._loop.say_last_step()
+            self._loop.report_step()
         while self._paused and self._ending is None:
             if self._released:
                 return RELEASED
@@ -233,7 +238,7 @@ class Session:
 
     def _save_if_due(self) -> None:
         assert self._loop is not None and self._keeper is not None
-        if self._loop.measuring:
+        if self._loop.validating:
             return
         if self._asked_to_save:
             self._asked_to_save = False
@@ -245,9 +250,9 @@ class Session:
         """Keep what is worth keeping; show what a language model writes by now."""
         assert self._keeper is not None and self._loop is not None
         self._keeper.epoch_ended(self._loop, improved=improved)
-        if self._writer is not None:
+        if self._generator is not None:
             epoch = self._loop.position.epoch - 1
-            self.say(Log(message=f"Epoch {epoch} writes: {self._writer.write(self._loop.result, epoch)}"))
+            self.emit(Log(message=f"Epoch {epoch} writes: {self._generator.generate(self._loop.result, epoch)}"))
         self._save_if_due()
 
     # The engine thread.
@@ -283,7 +288,7 @@ class Session:
             message=message,
             better_than_baseline=self._better,
         )
-        self.say(self.finished)
+        self.emit(self.finished)
         self._run.close()
 
     def _leave_data_unread(self, what: str, done: int, total: int) -> None:
@@ -301,7 +306,7 @@ class Session:
         self._say_started()
         if resume is not None:
             for log in resuming.record(resume):
-                self.say(log)
+                self.emit(log)
         self._keeper = self._new_keeper(gone_on_from)
         if self._released and (ending := self._wait()):
             return ending
@@ -318,7 +323,7 @@ class Session:
             rest.put_back(loop)
         self._loop, self._rest = loop, None
         if dataset.temperature is not None:
-            self._writer = Writer(dataset, self.plan.device, self.plan.experiment.seed, dataset.temperature)
+            self._generator = TextGenerator(dataset, self.plan.device, self.plan.experiment.seed, dataset.temperature)
         self._monitor = self._monitor or DeviceMonitor(self.plan.device)
         return loop
 
@@ -328,7 +333,7 @@ class Session:
             kept.keep(dataset, self.directory)
         except OSError as error:
             why = error.strerror or str(error)
-            self.say(Log(level="warning", message=f"The parts of the data cannot be written down ({why})."))
+            self.emit(Log(level="warning", message=f"The parts of the data cannot be written down ({why})."))
 
     def _new_keeper(self, gone_on_from: Rest | None) -> Keeper:
         training = self.plan.experiment.training
@@ -336,7 +341,7 @@ class Session:
             self._run.checkpoints,
             every_s=training.checkpoint_every_s,
             within_epoch_s=training.checkpoint_within_epoch_s,
-            say=self.say,
+            emit=self.emit,
             resumed_from=gone_on_from.checkpoint if gone_on_from else None,
             best_epoch=gone_on_from.stopping.best_epoch if gone_on_from else None,
         )
@@ -349,17 +354,17 @@ class Session:
                 return ending
         return why
 
-    def _run_loop(self) -> Why:
+    def _run_loop(self) -> ExitReason:
         """Run the loop until it is to be left, over the faults that it can go on from."""
         loop = self._loop
         assert loop is not None and self._keeper is not None
-        recovery = Recovery(self.plan, loop, rewind=self._rewind, say=self.say)
+        recovery = Recovery(self.plan, loop, rewind=self._rewind, emit=self.emit)
         while True:
             not_finite: NotFinite | None = None
             try:
-                why = self.attend() or loop.run()
+                why = self.poll() or loop.run()
                 if why == RELEASED:
-                    loop.collect()
+                    loop.flush_losses()
                     self._rest = Rest.of(loop, self._keeper.save(loop))
                 return why
             except NotFinite as error:
@@ -377,14 +382,14 @@ class Session:
         """Let go of the loop and of all that it has on the device."""
         assert self._loop is not None and self._rest is not None
         device = self.plan.device
-        before = held_memory(device)
+        before = reserved_memory(device)
         self._loop.batches.close()
-        self._loop = self._writer = None
+        self._loop = self._generator = None
         empty_caches(device)
         if device == "cpu":
-            give_freed_memory_back()
-        given = size_text(max(0, before - held_memory(device)))
-        self.say(Log(message=f"Paused at step {self._rest.position.step}: {given} of {device} are given back."))
+            release_freed_memory()
+        given = size_text(max(0, before - reserved_memory(device)))
+        self.emit(Log(message=f"Paused at step {self._rest.position.step}: {given} of {device} are given back."))
 
     def _wait(self) -> Reason | None:
         """Wait without a loop until there is something for one to do, and build it. Why the run is to end, if it is."""
@@ -406,7 +411,7 @@ class Session:
                     f"There is no room on {self.plan.device} for the run now: it waits, and tries again every "
                     f"{RETRY_S:.0f} s."
                 )
-                self.say(Log(level="warning", message=message))
+                self.emit(Log(level="warning", message=message))
                 is_said = True
         return self._ending
 
@@ -438,16 +443,16 @@ class Session:
     def _say_started(self) -> None:
         resumed_from = self._resume.checkpoint if self._resume else None
         self._started = run_started(self.plan, self._dataset, self.directory, resumed_from)
-        self.say(self._started)
+        self.emit(self._started)
 
     def _introduce(self) -> None:
         loop, resume = self._loop, self._resume
         assert loop is not None
         if resume is not None:
             for log in resuming.sentences(resume, loop):
-                self.say(log)
+                self.emit(log)
         for log in introduction(self.plan, self._dataset, loop, self._baselines):
-            self.say(log)
+            self.emit(log)
 
     def _ended(self, reason: Reason) -> str:
         """Save, put the best weights back, and say in a sentence how the run ended."""
@@ -455,8 +460,8 @@ class Session:
         assert keeper is not None and run is not None
         self._look_for_folder()
         if loop is not None:
-            loop.collect()
-            loop.say_last_step()
+            loop.flush_losses()
+            loop.report_step()
             keeper.save(loop)
         saved = keeper.close()
         best = keeper.best if run.stopping.restore_best else None
@@ -469,11 +474,11 @@ class Session:
 
     def _failed(self, error: BaseException) -> str:
         self._run.write_log("".join(traceback.format_exception(error)))
-        sentence = faults.sentence(error).rstrip(".")
+        sentence = error_sentence(error).rstrip(".")
         if self._loop is not None:
             with suppress(Exception):  # the device may be what failed
-                self._loop.collect()
-                self._loop.say_last_step()
+                self._loop.flush_losses()
+                self._loop.report_step()
         # Only what was flushed to the disk is whole.
         if (
             self._keeper is not None
@@ -493,7 +498,7 @@ class Session:
             if isinstance(command, (Simple, SetLR)):
                 self._obey(command)
             else:
-                self.say(Log(level="warning", message=command.reason))
+                self.emit(Log(level="warning", message=command.reason))
         if monotonic() - self._looked_for_folder_at >= DEVICE_EVENT_S:
             self._looked_for_folder_at = monotonic()
             self._look_for_folder()
@@ -501,7 +506,7 @@ class Session:
         if self._monitor is not None and monotonic() - self._monitored_at >= after_s:
             self._held_device_event_s = after_s * HELD_GROWTH
             self._monitored_at = monotonic()
-            self.say(self._monitor.read())
+            self.emit(self._monitor.read())
 
     def _look_for_folder(self) -> None:
         """Make the run's folder again where somebody took it away: with what the run still knows, and a checkpoint."""
@@ -514,16 +519,16 @@ class Session:
                 f"{self.directory} was deleted or moved while the run is going: nothing of it is saved. Training goes "
                 "on, and the folder is made again as soon as that is possible."
             )
-            self.say(Log(level="warning", message=message))
+            self.emit(Log(level="warning", message=message))
         try:
             self._run.remake(dumps(self.plan.experiment), describe_environment(self.plan))
         except (OSError, Refused):
             return
         self._folder_is_missed = False
         if self._started is not None:
-            self.say(self._started)
+            self.emit(self._started)
         message = f"{self.directory} is made again; what was in it is gone, or lies where it was moved to."
-        self.say(Log(level="warning", message=message))
+        self.emit(Log(level="warning", message=message))
         self._keep_parts(self._dataset)
         self._keeper.keep_all_again()
         if self._rest is not None:
@@ -559,7 +564,7 @@ class Session:
         else:
             outcome = self._detach()
         at = run.position
-        self.say(CommandDone(command=command.command, value=value, epoch=at.epoch, step=at.step, outcome=outcome))
+        self.emit(CommandDone(command=command.command, value=value, epoch=at.epoch, step=at.step, outcome=outcome))
 
     def _save_when_asked(self) -> str:
         if self._loop is not None:
@@ -573,11 +578,11 @@ class Session:
     def _detach(self) -> str:
         """End this process's part of the run, if the other's can begin where it ends; what came of it."""
         assert self._keeper is not None
-        measuring = self._loop is not None and self._loop.measuring
-        if self._loop is not None and not measuring:
-            self._loop.collect()
+        validating = self._loop is not None and self._loop.validating
+        if self._loop is not None and not validating:
+            self._loop.flush_losses()
             self._keeper.save(self._loop)
-        if not measuring and not self._keeper.wait():
+        if not validating and not self._keeper.wait():
             return "refused: this moment cannot be saved, so the run goes on where it is"
         self._ending = self._ending or Reason.DETACHED
         return self._ending.value

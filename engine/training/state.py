@@ -9,10 +9,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from engine.training.epoch_losses import Losses
+from engine.training.learner import Position
 from engine.training.loop import Loop
-from engine.training.position import Position
 from engine.training.randomness import random_states, set_random_states
+from engine.training.reporting import EpochLosses
 from engine.training.stopping import Stopping
 
 FORMAT = 2
@@ -156,7 +156,7 @@ def put_back(loop: Loop, snapshot: Snapshot) -> None:
     loop.position = position(snapshot)
     loop.micro_batches, loop.rewinds = state["micro_batches"], state["rewinds"]
     loop.validation_size = state["validation_size"]
-    loop.losses = Losses()
+    loop.losses = EpochLosses()
     loop.losses.total, loop.losses.samples = state["losses"]["total"], state["losses"]["samples"]
     loop.losses.weight = state["losses"]["weight"]
     loop.metrics.load_state_dict({name: value.clone() for name, value in _named(trainer, "metrics.").items()})

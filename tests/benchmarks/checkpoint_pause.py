@@ -21,9 +21,9 @@ from engine.data import load_data
 from engine.experiment import reads
 from engine.plan import check
 from engine.training import state
-from engine.training.allocator import keep_freed_memory
 from engine.training.assemble import assemble
 from engine.training.keeper import Keeper
+from engine.training.memory import keep_freed_memory
 
 
 class Nobody:
@@ -31,8 +31,8 @@ class Nobody:
 
     inbox: tuple[()] = ()
 
-    def say(self, event: object) -> None: ...
-    def attend(self) -> None: ...
+    def emit(self, event: object) -> None: ...
+    def poll(self) -> None: ...
     def epoch_ended(self, *, improved: bool) -> None: ...
 
 
@@ -97,7 +97,7 @@ def main() -> None:
     copy = timed(lambda: [t.clone() for t in tensors])
     take = timed(lambda: state.take(loop))
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        keeper = Keeper(Path(folder, "checkpoints"), every_s=1e9, within_epoch_s=1e9, say=lambda event: None)
+        keeper = Keeper(Path(folder, "checkpoints"), every_s=1e9, within_epoch_s=1e9, emit=lambda event: None)
         saves, busy, written = [], [], []
         for _ in range(3):
             began = time.perf_counter()

@@ -43,7 +43,7 @@ PROGRAM = """
     from engine.training import allocator, session
 
     # What glibc keeps of freed memory is in pieces that differ from one run to the next: here every byte counts.
-    allocator.keep_freed_memory = session.keep_freed_memory = allocator.give_freed_memory_back
+    allocator.keep_freed_memory = session.keep_freed_memory = allocator.release_freed_memory
 
     def limit(loop, megabytes):
         # What the process has by now, and so much more.

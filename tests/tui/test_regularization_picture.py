@@ -9,7 +9,7 @@ import pytest
 
 from engine.experiment import read
 from engine.plan import Plan, check
-from engine.training.penalties import penalties_at_start
+from engine.training.regularization import penalties_at_start
 from engine.training.stopping import Stopping
 from tui.pictures.regularization import Method, larger_share, methods, percent, run_length, sum_over_steps
 from tui.pictures.schedule import sampled

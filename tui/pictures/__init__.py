@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.plan import Plan
     from engine.plan.loss_curve import LossCurve
     from engine.plan.precision_choices import PrecisionChoice
-    from engine.training.penalties import Penalties
+    from engine.training.regularization import Penalties
 
 __all__ = ["NOTHING_YET", "Findings", "Look", "look", "picture"]
 

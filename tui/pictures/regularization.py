@@ -21,7 +21,7 @@ from tui.rows.explanations import LOADING
 
 if TYPE_CHECKING:
     from engine.plan import LayerPlan, Plan
-    from engine.training.penalties import Penalties
+    from engine.training.regularization import Penalties
 
 _CHANNELS = frozenset({"Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"})
 """Dropout that zeroes whole channels."""

@@ -78,6 +78,6 @@ class ProbeThread:
         except Refused as refused:
             self.failure = str(refused)
         except Exception as error:
-            from engine.training.faults import sentence
+            from engine.training.recovery import error_sentence
 
-            self.failure = f"It broke off. {sentence(error)}"
+            self.failure = f"It broke off. {error_sentence(error)}"

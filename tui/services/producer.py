@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.plan.loss_curve import LossCurve
     from engine.plan.precision_choices import PrecisionChoice
     from engine.runs import Follower, RunSummary
-    from engine.training.penalties import Penalties
+    from engine.training.regularization import Penalties
     from engine.training.session import Session
     from tui.pictures import Findings
 
@@ -196,7 +196,7 @@ class Producer:
 
     def penalties(self, plan: Plan) -> Penalties | None:
         """What l1 and l2 add to the loss at the start; None without them, or while the plan has mistakes."""
-        from engine.training.penalties import penalties_at_start
+        from engine.training.regularization import penalties_at_start
 
         if not plan.ok or plan.description is None:
             return None

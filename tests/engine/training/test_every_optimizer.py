@@ -18,18 +18,18 @@ BEFORE = {"NLLLoss": ["LogSoftmax"], "BCELoss": ["Sigmoid"]}
 SETTINGS = {"LBFGS": 'line_search_fn = "strong_wolfe"'}
 
 
-class Watch:
+class LoopHost:
     """Nobody watches; the epochs are kept."""
 
     def __init__(self) -> None:
         self.inbox: deque = deque()
         self.losses: list[float] = []
 
-    def say(self, event) -> None:
+    def emit(self, event) -> None:
         if isinstance(event, Epoch):
             self.losses.append(event.train_loss)
 
-    def attend(self) -> Reason | None:
+    def poll(self) -> Reason | None:
         return None
 
     def epoch_ended(self, *, improved: bool) -> None:
@@ -67,7 +67,7 @@ def test_an_optimizer_makes_a_loss_smaller_or_says_why_not(optimizer, loss):
         assert all(m.fix for m in plan.mistakes)
         assert {m.path.split(".")[0] for m in plan.mistakes} <= {"loss", "optimizer", "model", "training"}
         return
-    watch = Watch()
+    watch = LoopHost()
     data = load_data(plan.experiment.data, plan.experiment.seed)
     assert assemble(plan, data, watch).run() is Reason.COMPLETED
     first, second = watch.losses

@@ -8,7 +8,7 @@ import torch
 from engine.experiment import read
 from engine.model import build
 from engine.plan import check
-from engine.training.penalties import penalties_at_start
+from engine.training.regularization import penalties_at_start
 
 
 def test_penalties_are_sums_over_the_weights_that_a_run_begins_with() -> None:

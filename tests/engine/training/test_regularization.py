@@ -222,7 +222,7 @@ def test_an_averaged_network_has_the_batch_statistics_of_its_own_weights(tmp_pat
 def test_a_run_can_go_on_with_another_average_or_without_one(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)  # viewers are attended to between any two batches
     session = session_of(SMALL, tmp_path, "regularization.average={type='ema', decay=0.5}")
-    session.attend = lambda: Reason.INTERRUPTED if session._loop.position.step >= 7 else None
+    session.poll = lambda: Reason.INTERRUPTED if session._loop.position.step >= 7 else None
     finished(session)
     assert session.finished.reason is Reason.INTERRUPTED
     others = (("{type='swa', start=0.5}", True), ("none", False), ("{type='ema', decay=0.9}", True))
@@ -277,7 +277,7 @@ def test_a_run_resumes_bit_for_bit(text, overrides, tmp_path, monkeypatch):
     steps = whole.plan.steps
     seen, session = [], session_of(text, tmp_path, *overrides)
     for at in (1, steps // 2, steps - 1, None):
-        session.attend = lambda s=session, at=at: Reason.INTERRUPTED if s._loop.position.step == at else None
+        session.poll = lambda s=session, at=at: Reason.INTERRUPTED if s._loop.position.step == at else None
         seen += finished(session)
         if at is not None:
             assert session.finished.reason is Reason.INTERRUPTED
@@ -296,11 +296,11 @@ def test_an_epoch_whose_validation_was_interrupted_is_averaged_once(average, loo
     session, looks = session_of(SMALL, tmp_path, setting), []
     at = 3 * whole.plan.steps_per_epoch
 
-    def attend():
+    def poll():
         looks.extend([1] * (session._loop.position.step == at))
         return Reason.INTERRUPTED if len(looks) == look else None
 
-    session.attend = attend
+    session.poll = poll
     seen = finished(session)
     if session.finished.reason is Reason.INTERRUPTED:
         session = Session.resumed(session.directory)

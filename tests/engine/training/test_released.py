@@ -95,13 +95,13 @@ def release_at(session, *moments):
 def in_step(epoch, step):
     def there(session):
         at = session._loop.position
-        return not session._loop.measuring and (at.epoch, at.step_in_epoch) == (epoch, step)
+        return not session._loop.validating and (at.epoch, at.step_in_epoch) == (epoch, step)
 
     return there
 
 
 def in_validation(session):
-    return session._loop.measuring
+    return session._loop.validating
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_more_epochs_are_those_of_a_run_that_was_asked_for_them_at_once(tmp_path
 def test_what_was_changed_at_one_resume_holds_at_the_next(tmp_path):
     session, _ = trained(tmp_path, "training.epochs=1")
     again = Session.resumed(session.directory, ("training.epochs=12", "training.early_stopping=false"))
-    again.attend = lambda: Reason.INTERRUPTED if again._loop.position.epoch >= 3 else None
+    again.poll = lambda: Reason.INTERRUPTED if again._loop.position.epoch >= 3 else None
     again.start()
     assert again.join(100) and again.finished.reason is Reason.INTERRUPTED
     with (session.directory / "resumes.jsonl").open("ab") as file:

@@ -230,7 +230,7 @@ def test_a_run_that_was_interrupted_while_it_validated_measures_no_samples_twice
     whole = finished(started(tmp_path, "training.epochs=2"))
     session = started(tmp_path, "training.epochs=2")
     steps = whole[0].steps_per_epoch
-    attend, session.attend = session.attend, lambda: Reason.INTERRUPTED if at_validation() else attend()
+    poll, session.poll = session.poll, lambda: Reason.INTERRUPTED if at_validation() else poll()
 
     def at_validation():
         return session._loop.position.step_in_epoch == steps and not session.network.training
@@ -250,7 +250,7 @@ def test_an_epoch_that_was_interrupted_has_the_metrics_of_one_that_was_not_to_th
     (whole,) = of(Epoch, finished(started(tmp_path, *small, preset="mackey-glass-gru")))
     for step in (2, 3, 5):
         session = Session(check(read("mackey-glass-gru", [*QUICK, *small])), runs_dir=tmp_path)
-        session.attend = lambda s=session, at=step: Reason.INTERRUPTED if s._loop.position.step == at else None
+        session.poll = lambda s=session, at=step: Reason.INTERRUPTED if s._loop.position.step == at else None
         session.start()
         assert finished(session)[-1].step == step
         resumed = Session.resumed(session.directory)
@@ -339,7 +339,7 @@ def test_a_checkpoint_that_is_asked_for_during_a_validation_is_that_of_its_end(t
     look, asked = session._look_around, []
 
     def look_around():
-        if session._loop.measuring and not asked:
+        if session._loop.validating and not asked:
             asked.append(session._loop.position.step)
             session.send(Simple(command="checkpoint"))
         look()

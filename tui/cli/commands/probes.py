@@ -45,7 +45,7 @@ def one_batch(experiment: PresetOrFile, set_: Set = None, as_json: Json = False)
 
 def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set_: list[str] | None, json: bool) -> int:
     from engine.experiment import read
-    from engine.training.allocator import keep_freed_memory
+    from engine.training.memory import keep_freed_memory
     from tui.printing.probes import interrupted, print_probe
     from tui.printing.progress import reading_progress
     from tui.services.producer import probe_records

@@ -17,7 +17,7 @@ _CONTEXT = 64
 """Tokens that are looked back on, at most: more would make the writing dearer than the epoch of a small text."""
 
 
-class Writer:
+class TextGenerator:
     """Draws text from a network, one token after the other.
 
     It draws from a generator of its own, made anew from seed and epoch: the run's is not touched.
@@ -37,7 +37,7 @@ class Writer:
         self.begin = window[:_CONTEXT].long().tolist()
         self.longest = dataset.description.input_shape[0]
 
-    def write(self, network: nn.Module, epoch: int) -> str:
+    def generate(self, network: nn.Module, epoch: int) -> str:
         """What the network goes on with after the first text that is held back."""
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**32)
         tokens = list(self.begin)

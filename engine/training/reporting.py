@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Losses:
+class EpochLosses:
     """The losses of the epoch under way: they wait on the device, and are fetched many at a time."""
 
     def __init__(self) -> None:
