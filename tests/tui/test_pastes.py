@@ -147,7 +147,7 @@ def test_a_field_takes_a_line_of_a_paste_at_once(terminal: Terminal) -> None:
     terminal.press("\x15")  # ctrl+u
     terminal.until("type to filter")
     terminal.press(f"{BEGIN}one\ntwo{END}")
-    terminal.until("the first line of what was pasted")
+    terminal.until("the first line of the pasted text")
     assert "one" in terminal.text and "two" not in terminal.text
     terminal.press("\x15")
     terminal.until("type to filter")

@@ -185,11 +185,10 @@ def _put_label(
 
 def broken(buckets: Sequence[Bucket], most: int = 6) -> tuple[Mark, ...]:
     """A mark at each place where a curve has no finite value; the first one names its step."""
-    places = [bucket for bucket in buckets if bucket.broken_x is not None]
+    places = [(bucket.broken_x, bucket.broken_value) for bucket in buckets if bucket.broken_x is not None]
     marks: list[Mark] = []
-    for bucket in places[:most]:
-        assert bucket.broken_x is not None
-        name = "NaN" if math.isnan(bucket.broken_value) else "inf" if bucket.broken_value > 0 else "-inf"
-        label = "" if marks else f"{name} at step {bucket.broken_x:,.0f}"
-        marks.append(Mark(x=bucket.broken_x, symbol="✗", tone="bad", label=label))
+    for x, value in places[:most]:
+        name = "NaN" if math.isnan(value) else "inf" if value > 0 else "-inf"
+        label = "" if marks else f"{name} at step {x:,.0f}"
+        marks.append(Mark(x=x, symbol="✗", tone="bad", label=label))
     return tuple(marks)

@@ -139,7 +139,7 @@ class DesignView(DeckScreen):
             self.services.memory.keep_document(self.design.source, part=part, path=path, folded=self.folded)
 
     @property
-    def shown_now(self) -> frozenset[str]:
+    def footer_actions(self) -> frozenset[str]:
         """Additional keys for the footer: s if there are unsaved changes, e if the text is not valid TOML."""
         shown = {"save"} if self.design.unsaved else set()
         return frozenset(shown if self.design.editable else {*shown, "editor"})
@@ -149,7 +149,7 @@ class DesignView(DeckScreen):
 
         Updating the footer costs more than the rest of the work for a key.
         """
-        can = (*(self.check_action(action, ()) for action in ("train", "undo", "fix")), self.shown_now)
+        can = (*(self.check_action(action, ()) for action in ("train", "undo", "fix")), self.footer_actions)
         if can != self._can:
             self._can = can
             self.refresh_bindings()

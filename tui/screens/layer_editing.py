@@ -24,7 +24,7 @@ class LayerEditing(DesignView):
     def action_add(self) -> None:
         if not self._ready():
             return
-        at, draft = editing.after(self.path), self.draft
+        at, draft, experiment = editing.after(self.path), self.draft, self.draft.experiment
         items = self.services.producer.items("layers")
         picker = self._picker("Add a layer", "layers", items)
 
@@ -39,7 +39,8 @@ class LayerEditing(DesignView):
                 self._edit(editing.add(self.design.text, self.path, [layer]))
 
         self.app.push_screen(picker, add)
-        self.services.plans.answer(lambda: self.services.producer.fitting(draft, at), fit)
+        if experiment is not None:
+            self.services.plans.answer(lambda: self.services.producer.fitting(experiment, at), fit)
 
     def _picker(self, title: str, kind: str, items: list[Item], at: str = "") -> PickerScreen:
         return PickerScreen(title, items, lambda name: entry_text(self.services.producer.explain(kind, name)), at=at)

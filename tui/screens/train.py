@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from engine.protocol.commands import Command, SetLR, Simple
 from tui.dialogs.stop import StopScreen
-from tui.feed import SMOOTHINGS, Feed, RunView, Source
+from tui.feed import Feed, RunView, Source
 from tui.plots.raster import Marker
 from tui.quantities import span_text
 from tui.services.deck_services import DeckServices
@@ -47,20 +47,11 @@ class TrainScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "t",
-            "again",
-            "Train again",
-            id="train.again",
-            show=False,
-            tooltip="Train the same document again, as a new run",
-        ),
-        Binding(
-            "r", "resume", "Resume", id="train.resume", show=False, tooltip="Resume this run from its last checkpoint"
-        ),
+        Binding("t", "again", "Train again", id="train.again", show=False, tooltip="Train this document again"),
+        Binding("r", "resume", "Resume", id="train.resume", show=False, tooltip="Resume from the last checkpoint"),
         Binding("e", "edit", "Edit", id="train.edit", show=False, tooltip="Open the document of this run"),
         Binding("escape", "back", "Back", id="train.back", show=False, tooltip="Back to the design, or to the runs"),
-        Binding("p", "pause", "Pause", id="train.pause", tooltip="Pause the run at the next step; p continues it"),
+        Binding("p", "pause", "Pause", id="train.pause", tooltip="Pause at the next step; p continues"),
         Binding("p", "go_on", "Continue", id="train.continue", tooltip="Continue the run"),
         Binding(
             "P",
@@ -89,28 +80,20 @@ class TrainScreen(Screen[None]):
             show=False,
             tooltip=f"Divide the learning rate by {RATE_FACTOR}",
         ),
-        Binding(
-            "L",
-            "log",
-            "Log",
-            id="train.log",
-            tooltip="Switch losses and errors between a logarithmic and a linear axis",
-        ),
+        Binding("L", "log", "Log", id="train.log", tooltip="Switch between logarithmic and linear axes"),
         Binding("S", "smooth", "Smooth", id="train.smooth", tooltip="Change the smoothing of the loss: off, 0.6, 0.9"),
         Binding("z", "zoom", "Zoom", id="train.zoom", tooltip="Show the whole run, or its last part"),
         Binding(
             "d", "detach", "Detach", id="train.detach", tooltip="Leave the deck; the run continues in the background"
         ),
-        Binding(
-            "pageup", "scroll_log(1)", "Page up", show=False, id="train.log_up", tooltip="Scroll the log one page up"
-        ),
+        Binding("pageup", "scroll_log(1)", "Page up", show=False, id="train.log_up", tooltip="Log: one page up"),
         Binding(
             "pagedown",
             "scroll_log(-1)",
             "Page down",
             show=False,
             id="train.log_down",
-            tooltip="Scroll the log one page down",
+            tooltip="Log: one page down",
         ),
         Binding("m", "metric", "Metric", id="train.metric", show=False, tooltip="Show the next metric"),
     ]
@@ -342,7 +325,7 @@ class TrainScreen(Screen[None]):
         return self.design is not None or self.run_directory is not None
 
     @property
-    def shown_now(self) -> frozenset[str]:
+    def footer_actions(self) -> frozenset[str]:
         """Additional keys for the footer: what can be done after the end of a run."""
         return frozenset({"again", "resume", "edit", "back"} if self._is_over else ())
 
@@ -374,32 +357,30 @@ class TrainScreen(Screen[None]):
             self._send(SetLR(value=rate * factor))
 
     def action_log(self) -> None:
-        self._draw_with(log=not self.options.log)
+        self._draw_with(replace(self.options, log=not self.options.log))
 
     def action_smooth(self) -> None:
-        weights = (0.0, *SMOOTHINGS)
-        self._draw_with(smoothing=weights[(weights.index(self.options.smoothing) + 1) % len(weights)])
+        self._draw_with(self.options.with_next_smoothing())
 
     def action_zoom(self) -> None:
-        self._draw_with(zoom=not self.options.zoom)
+        self._draw_with(replace(self.options, zoom=not self.options.zoom))
 
-    def _draw_with(self, **options: Any) -> None:
-        self.options = replace(self.options, **options)
+    def _draw_with(self, options: PlotOptions) -> None:
+        self.options = options
         self._use_options()
         for panel in self.query(CurvePanel):
             panel.redraw()
         self._touched = True
         if self._services is not None:
-            new = self.options
             for kind in {"", self._kind}:
-                self._services.memory.keep_plots(kind, log=new.log, smoothing=new.smoothing, zoom=new.zoom)
+                memory = self._services.memory
+                memory.keep_plots(kind, log=options.log, smoothing=options.smoothing, zoom=options.zoom)
 
     def _draw_as_last_time(self, kind: str) -> None:
         """Use the plot options that were last used for this kind of metric, unless a key has changed them."""
         kept = self._services.memory.plots(kind) if self._services is not None else None
         if kept is not None and not self._touched:
-            smoothing = min((0.0, *SMOOTHINGS), key=lambda weight: abs(weight - kept.smoothing))
-            self.options = PlotOptions(log=kept.log, smoothing=smoothing, zoom=kept.zoom, marker=self.options.marker)
+            self.options = self.options.with_values(log=kept.log, smoothing=kept.smoothing, zoom=kept.zoom)
             self._use_options()
 
     def action_scroll_log(self, pages: int) -> None:

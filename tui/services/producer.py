@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from engine.experiment import Draft, Mistake, Preset, Refused, presets, read
+from engine.experiment import Draft, Experiment, Mistake, Preset, Refused, presets, read
 from engine.probes.records import Record
 from engine.protocol.commands import Command, Hold
 from engine.protocol.events import Event, Finished
@@ -153,12 +153,11 @@ class Producer:
 
         return remedied(text, mistake)
 
-    def fitting(self, draft: Draft, at: Span) -> tuple[Mapping[str, str], str]:
+    def fitting(self, experiment: Experiment, at: Span) -> tuple[Mapping[str, str], str]:
         """Every layer with why it cannot stand at a place, and what comes in there. Takes tens of milliseconds."""
         from engine.editing.fitting import fitting, shape_before
 
-        assert draft.experiment is not None
-        return fitting(draft.experiment, at), shape_before(draft.experiment, at)
+        return fitting(experiment, at), shape_before(experiment, at)
 
     def findings(self, part: str, plan: Plan) -> Findings:
         """What the picture beside a part shows and the plan does not say. Takes up to seconds: call it on a thread."""

@@ -1,4 +1,4 @@
-"""The app that draws on a terminal: it writes as few bytes as it can, and never takes pasted text for keys."""
+"""The base of the deck's app: it writes few bytes to the terminal, and never treats pasted text as keys."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tui.terminal.kind import limited, terminal_kind
 from tui.terminal.pastes import Pasted
 
 COLOURLESS_THEME = "torchdeck-plain"
-"""The theme in which nothing is written in a colour."""
+"""The name of the theme without colours."""
 
 MOST = 10_000
-"""Characters that a field takes of a paste."""
+"""The most characters of a paste that a field accepts."""
 
 AS_KEYS = 200
-"""Unmarked text of at most so many characters may be a program's typing: a field gets it key by key, Enter too."""
+"""Unmarked text up to this length may be typed by a program: a field gets it key by key, including Enter."""
 
-NO_FIELD = "Text was pasted outside a field: nothing was done. Open a field and paste it there."
+NO_FIELD = "Text was pasted outside a field and was ignored. Open a field and paste it there."
 
 
 class TerminalApp(App[None]):
-    """An app that writes as few bytes as it can, counts them, and never takes pasted text for keys."""
+    """An app that writes few bytes, counts them, and never treats pasted text as keys."""
 
     _room = 0
     """Characters that the field still accepts of the paste that is arriving."""
@@ -39,12 +39,12 @@ class TerminalApp(App[None]):
     """Whether a notification about this paste was shown."""
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's driver for this terminal, which counts what it writes and tells pastes from keys."""
+        """Return Textual's driver for this terminal; it counts written bytes and separates pastes from keys."""
         return with_paste_reader(_metered(super().get_driver_class()))
 
     @property
     def written_bytes(self) -> int:
-        """Bytes written so far; 0 where there is no terminal."""
+        """Bytes written so far; 0 without a terminal."""
         return getattr(self._driver, "written_bytes", 0)
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
@@ -53,14 +53,14 @@ class TerminalApp(App[None]):
         super()._display(screen, renderable)
 
     async def on_pasted(self, event: Pasted) -> None:
-        """Hand a paste to the field that is open; say so where there is none, or where it does not take all."""
+        """Pass a paste to the open field; notify if there is none, or if it does not accept the whole text."""
         event.stop()
         field = self.focused
         if not event.continues:
             self._room, self._warned = MOST, False
         if not isinstance(field, Input):
             self._room = 0
-            self._say(NO_FIELD)
+            self._warn(NO_FIELD)
             return
         if not self._room:
             return
@@ -78,12 +78,12 @@ class TerminalApp(App[None]):
         if len(taken) < len(line) or (not self._room and not ending):
             count = f"the first {MOST:,} of {len(text):,}" if event.marked else f"the first {MOST:,}"
             self._room = 0
-            self._say(f"The field took {count} characters of what was pasted.")
+            self._warn(f"The field accepted {count} characters of the pasted text.")
         elif more.strip():
-            self._say("The field took the first line of what was pasted.")
+            self._warn("The field accepted the first line of the pasted text.")
 
-    def _say(self, sentence: str) -> None:
-        """Say it once a paste."""
+    def _warn(self, sentence: str) -> None:
+        """Notify once for each paste."""
         if not self._warned:
             self._warned = True
             self.notify(sentence, severity="warning", markup=False)
@@ -96,7 +96,7 @@ class TerminalApp(App[None]):
 
     @on(Driver.SignalResume)
     def _draw_again(self) -> None:
-        """Fill the screen that the terminal has cleared meanwhile."""
+        """Draw the screen again, which the terminal cleared in the meantime."""
         self.refresh(layout=True)
 
 
@@ -115,7 +115,7 @@ def _metered(driver: type[Driver]) -> type[Driver]:
 
 
 def _first_line(text: str) -> tuple[str, str, str]:
-    """The first line, the end of it where there is one, and what follows.
+    """Return the first line, its line ending if there is one, and the rest.
 
     >>> _first_line("ls\\r\\ncd"), _first_line("ls")
     (('ls', '\\r', 'cd'), ('ls', '', ''))

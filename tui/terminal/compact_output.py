@@ -1,7 +1,7 @@
-"""Fewer bytes for the same screen: only the cells that changed, and only the colours that differ from those before.
+"""Fewer bytes for the same screen: only cells and colours that changed are written.
 
-Textual writes a changed stretch from the left edge of its widget on, and each piece of text with its whole style before
-it and a reset after it. Over SSH the bytes of a frame are what a person waits for.
+Textual writes a changed span from the left edge of its widget, and each piece of text between its full style and a
+reset. Over SSH, the bytes of a frame decide how long a person waits.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from textual._compositor import ChopsUpdate
 
 SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _NOT_PRINTED = re.compile(r"(?:\x1b\[\d+;\d+H|\n)*")
-"""Moves of the cursor: they look the same in any style."""
+"""Cursor movements, which look the same in any style."""
 _SEEN_ON_BLANKS = frozenset({"4", "7", "9", "21", "51", "52", "53"})
-"""Underline, reverse, strike and lines around a text: they show where no letter stands."""
+"""Underline, reverse, strike and frames: they are visible on blanks."""
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "6": "25", "7": "27", "8": "28", "9": "29", "21": "24"}
 _OFF |= {"51": "54", "52": "54", "53": "55"}
 
 Style = tuple[str, str, frozenset[str]]
-"""Foreground, background and attributes, as the parameters of an SGR sequence; empty where they are the terminal's."""
+"""Foreground, background and attributes as SGR parameters; empty for the terminal's defaults."""
 PLAIN: Style = ("", "", frozenset())
 
 
 class ExactUpdate(ChopsUpdate):
-    """An update of Textual's that writes each changed stretch from its first cell on, not from its widget's edge."""
+    """Textual's update, but each changed span starts at its first cell, not at its widget's edge."""
 
     def render_segments(self, console: Console) -> str:
-        """The escape sequences and the text to write."""
+        """Return the escape sequences and the text to write."""
         written: list[str] = []
         for y, x1, x2 in self.spans:
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
@@ -42,7 +42,7 @@ class ExactUpdate(ChopsUpdate):
 
 
 def compact(data: str) -> str:
-    """The same output with fewer SGR sequences. It begins and ends in the terminal's own style."""
+    """Return the same output with fewer SGR sequences. It starts and ends in the terminal's default style."""
     if "\x1b[" not in data:
         return data
     written: list[str] = []
@@ -58,12 +58,12 @@ def compact(data: str) -> str:
 
 
 def _write(written: list[str], text: str, now: Style, wanted: Style) -> Style:
-    """Write a text in the style that is wanted; the style that the terminal has then."""
+    """Write a text in a style; returns the style that the terminal then has."""
     if not text:
         return now
     if not _NOT_PRINTED.fullmatch(text):
         if text.isspace() and not wanted[2] & _SEEN_ON_BLANKS and not now[2] & _SEEN_ON_BLANKS:
-            wanted = (now[0], wanted[1], now[2])  # blanks show nothing but their background
+            wanted = (now[0], wanted[1], now[2])  # only the background of blanks is visible
         written.append(_change(now, wanted))
         now = wanted
     written.append(text)
@@ -71,7 +71,7 @@ def _write(written: list[str], text: str, now: Style, wanted: Style) -> Style:
 
 
 def style_after(style: Style, parameters: str) -> Style:
-    """The style after an SGR sequence."""
+    """Return the style after an SGR sequence."""
     foreground, background, attributes = style
     codes = parameters.split(";")
     at = 0
@@ -97,7 +97,7 @@ def style_after(style: Style, parameters: str) -> Style:
 
 
 def _change(now: Style, wanted: Style) -> str:
-    """The shortest SGR sequence that makes one style of another; none where they are equal."""
+    """Return the shortest SGR sequence that changes one style into another; empty if they are equal."""
     if now == wanted:
         return ""
     if wanted == PLAIN:
@@ -109,5 +109,5 @@ def _change(now: Style, wanted: Style) -> str:
         codes.append(wanted[0] or "39")
     if now[1] != wanted[1]:
         codes.append(wanted[1] or "49")
-    anew = ["0", *sorted(wanted[2]), *filter(None, wanted[:2])]
-    return min((f"\x1b[{';'.join(parts)}m" for parts in (codes, anew)), key=len)
+    reset = ["0", *sorted(wanted[2]), *filter(None, wanted[:2])]
+    return min((f"\x1b[{';'.join(parts)}m" for parts in (codes, reset)), key=len)

@@ -1,21 +1,21 @@
-"""When the deck may draw: its share of a core, and of the line to the terminal."""
+"""When the deck may draw a frame: it limits its use of a core and of the line to the terminal."""
 
 from __future__ import annotations
 
 BUDGET = 0.02
-"""The share of a core that drawing may take."""
+"""The share of a core that drawing may use."""
 BYTES_PER_S = 4500.0
-"""What drawing may write to the terminal, a little less than the 5 kB/s that a slow line bears."""
+"""The bytes per second that drawing may write; a slow line carries about 5 kB/s."""
 LONGEST_WAIT_S = 4.0
 MOST_SAVED_S = 0.05
 MOST_SAVED_BYTES = 2000.0
 FIRST_FRAMES_S = 1.0
-"""When a run begins or the terminal changes its size, laying out and painting the screen is not counted for so long:
-these first frames, where a curve moves most, are free."""
+"""After the start of a run or a change of size, drawing is not counted for this long: the layout is new, and curves
+change most."""
 
 
 class Allowance:
-    """Something that the clock earns and drawing spends. Drawing may go on while nothing is owed."""
+    """A resource that time earns and drawing spends. Drawing is allowed while the balance is not negative."""
 
     def __init__(self, per_s: float, *, most_saved: float) -> None:
         self._per_s = per_s
@@ -24,30 +24,30 @@ class Allowance:
         self._spent: float | None = None
 
     def settle(self, seconds: float, spent: float) -> None:
-        """Count what `seconds` earned, and what was spent in them: `spent` is all that was ever spent."""
+        """Add what `seconds` earned and subtract what was spent; `spent` is the total since the start."""
         earned = seconds * self._per_s - (spent - (self._spent or 0.0))
-        # Neither does one slow frame stop the picture for long, nor does a long rest pay for a burst.
+        # A slow frame does not stop drawing for long, and a long pause does not allow a burst.
         self._balance = min(max(self._balance + earned, -LONGEST_WAIT_S * self._per_s), self._most_saved)
         self._spent = spent
 
     def forget(self, spent: float) -> None:
-        """Leave out what was spent since the last time."""
+        """Do not count what was spent since the last call."""
         self._spent = spent
 
     def forgive(self) -> None:
-        """Owe nothing."""
+        """Clear a negative balance."""
         self._balance = max(self._balance, 0.0)
 
     @property
     def left(self) -> bool:
-        """Whether nothing is owed."""
+        """Whether the balance is not negative."""
         return self._balance >= 0
 
 
 class FrameBudget:
-    """Spaces frames so that drawing takes its share of a core and of the line to the terminal, and no more.
+    """Spaces frames so that drawing uses no more than its share of a core and of the line to the terminal.
 
-    What the deck's thread computes and writes counts, Textual's part included.
+    It counts everything that the deck's thread computes and writes, including Textual's part.
     """
 
     def __init__(self, share: float = BUDGET, bytes_per_s: float = BYTES_PER_S) -> None:
@@ -59,13 +59,13 @@ class FrameBudget:
         self._free_until_s = -float("inf")
 
     def begin(self, now_s: float) -> None:
-        """The screen is laid out anew: do not count what that costs."""
+        """Do not count the first frames after a new layout."""
         for allowance in self._allowances:
             allowance.forgive()
         self._free_until_s = now_s + FIRST_FRAMES_S
 
     def due(self, now_s: float, spent_s: float, written_bytes: int = 0) -> bool:
-        """Whether a frame may be drawn at `now_s`, when the thread has computed for `spent_s` and written so much."""
+        """Whether a frame may be drawn at `now_s`, given the thread's total CPU time and written bytes."""
         counts = self._seen_s is not None and now_s > self._free_until_s
         for allowance, spent in zip(self._allowances, (spent_s, written_bytes), strict=True):
             if counts:

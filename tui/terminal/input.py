@@ -1,4 +1,4 @@
-"""Textual's driver with a reader of its own: it tells what was pasted from what was typed."""
+"""Textual's driver with a reader that distinguishes pasted text from typed keys."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from textual.driver import Driver
 
 _WAIT_S = 0.1
-"""The longest time before a lone escape is a key."""
+"""The longest wait before a single escape character counts as the key."""
 
 
 def with_paste_reader(driver: type[Driver]) -> type[Driver]:
-    """A driver of a Unix terminal that reads so; any other as it is."""
+    """Return a driver for a Unix terminal with this reader; any other driver unchanged."""
     if not hasattr(driver, "run_input_thread") or not hasattr(driver, "_sigtstp_application"):
         return driver
 
@@ -32,7 +32,7 @@ def with_paste_reader(driver: type[Driver]) -> type[Driver]:
             read_terminal(self)
 
         def _sigtstp_application(self, *_: object) -> None:
-            """Stop every process of the job: a shell that only sees a part of it stop does not come back."""
+            """Stop every process of the job; otherwise the shell does not return to its prompt."""
             if self._auto_restart:
                 self.suspend_application_mode()
                 self._must_signal_resume = True
@@ -42,7 +42,7 @@ def with_paste_reader(driver: type[Driver]) -> type[Driver]:
 
 
 def read_terminal(driver: Any) -> None:
-    """Read the terminal until the driver's `exit_event` is set, and hand on what comes."""
+    """Read the terminal and pass on events until the driver's `exit_event` is set."""
     parser, sorter = XTermParser(), PasteSorter()
     decode = getincrementaldecoder("utf-8")("replace").decode
     with selectors.SelectSelector() as selector:

@@ -1,4 +1,4 @@
-"""What a terminal can do, as far as TERM says it, and output that asks no more of it."""
+"""What a terminal supports, according to TERM, and output reduced to that."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OF_A_VT = frozenset({"1", "4", "5", "7"})
 _VT = re.compile(r"vt\d+.*|.*-m|.*-mono|lisaterm|wy\d+.*|wyse.*", re.ASCII)
 _NO_BRAILLE = re.compile(r"linux.*|vt\d+.*|ansi.*|pcansi.*|cons\d+.*|sun.*|wy\d+.*|wyse.*|xterm-old", re.ASCII)
 _BEYOND_A_VT = re.compile(r"\x1b\[(?:[<>=][0-9;]*u|\?(?:9|10[0-9]{2}|20[0-9]{2})(?:;[0-9]+)*[hl]|\?[0-9]+\$p|[0-9;]*t)")
-"""The keyboard protocol, mouse, paste marks, a second screen, answers about modes: a VT has none of these."""
+"""The keyboard protocol, mouse, paste marks, alternate screen and mode queries: a VT supports none of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,18 @@ class TerminalKind:
 
     colours: bool = True
     marker: Literal["ascii", "braille"] = "braille"
-    """What curves are drawn with."""
+    """The characters that curves are drawn with."""
     attributes: frozenset[str] = _EVERY
-    """The parameters of SGR sequences that change more than a colour."""
+    """The SGR parameters that it supports besides colours."""
 
     @property
     def is_vt(self) -> bool:
-        """Whether it is like DEC's: no colours, no modes of xterm's."""
+        """Whether it is like a DEC VT: no colours, and none of xterm's modes."""
         return self.attributes == _OF_A_VT
 
 
 def terminal_kind(environ: Mapping[str, str] = os.environ) -> TerminalKind:
-    """The kind of terminal that TERM names."""
+    """Return the kind of terminal that TERM names."""
     term = environ.get("TERM", "")
     is_vt = _VT.fullmatch(term) is not None
     return TerminalKind(
@@ -47,7 +47,7 @@ def terminal_kind(environ: Mapping[str, str] = os.environ) -> TerminalKind:
 
 
 def limited(data: str, kind: TerminalKind, *, colours: bool) -> str:
-    """Output without colours, unless there are to be some, and without what the terminal cannot do.
+    """Return output without colours, unless `colours` is set, and without what the terminal does not support.
 
     >>> limited("\\x1b[1;31mbad\\x1b[0m", TerminalKind(), colours=False)
     '\\x1b[0;1mbad\\x1b[0m'
@@ -59,15 +59,15 @@ def limited(data: str, kind: TerminalKind, *, colours: bool) -> str:
     def without(found: re.Match[str]) -> str:
         nonlocal style, shown
         style = style_after(style, found[1])
-        wanted = style[2] & kind.attributes
-        if wanted == shown:
+        supported = style[2] & kind.attributes
+        if supported == shown:
             return ""
-        shown = wanted
-        return f"\x1b[{';'.join(['0', *sorted(wanted)])}m"
+        shown = supported
+        return f"\x1b[{';'.join(['0', *sorted(supported)])}m"
 
     data = SGR.sub(without, data)
     if kind.is_vt:
-        # There is no second screen to leave: the shell's comes back empty.
+        # A VT has no alternate screen, so the shell's screen is empty afterwards.
         data = data.replace("\x1b[?1049h", "\x1b[2J").replace("\x1b[?1049l", "\x1b[2J\x1b[H")
         data = _BEYOND_A_VT.sub("", data)
     return data

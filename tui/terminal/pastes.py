@@ -1,8 +1,8 @@
-"""What comes from the terminal's keyboard, sorted: keys that were pressed, and text that was pasted.
+"""Separates the terminal's input into pressed keys and pasted text.
 
-A paste between the marks of a terminal that has them is one message, however large. One without marks looks like
-typing. It is told by this: characters that differ, several of them in one read. A person presses one key at a time,
-and a key that is held down repeats itself.
+A paste that the terminal marks is one message of any size. An unmarked paste looks like typing; it is recognised by
+several different characters in one read. A person presses one key at a time, and a key that stays pressed repeats one
+character.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from textual.message import Message
 BEGIN, END = "\x1b[200~", "\x1b[201~"
 
 LEAST = 4
-"""Characters in one read that are no typing; one less where the last is Enter: a command is pasted with its end."""
+"""The fewest characters in one read that count as a paste; one fewer if the last is Enter, as in a pasted command."""
 
 QUIET_S = 0.05
-"""A paste that comes in pieces is over when nothing has come for so long."""
+"""A paste that arrives in pieces ends when nothing has arrived for this long."""
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|[\]PX^_].*?(?:\x07|\x1b\\)|[^\[O\]PX^_]|$)", re.DOTALL)
 _NO_TEXT = re.compile(rf"(?:{_SEQUENCE.pattern}|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f])+", re.DOTALL)
 _OPEN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|O|[\]PX^_][^\x07\x1b]{0,999}\x1b?)$")
-"""An escape sequence of which more is to come. Escape alone is none: it is a key, and is not held back."""
+"""The start of an escape sequence whose rest has not arrived. Escape alone is a key and does not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Text with the keys of a person: characters and escape sequences."""
+    """Characters and escape sequences of keys that a person pressed."""
 
     text: str
 
@@ -38,9 +38,9 @@ class Pasted(Message):
     """Text that was pasted.
 
     Args:
-        marked: whether the terminal has marked it as such.
-        continues: whether it is a further piece of the paste before.
-        was_typing: called by who finds that a program has typed it, so that what follows at once is typing too.
+        marked: whether the terminal marked it as a paste.
+        continues: whether it continues the previous paste.
+        was_typing: call this if a program typed the text; text that follows immediately then counts as typing too.
     """
 
     def __init__(
@@ -56,21 +56,21 @@ class Pasted(Message):
 
 
 class PasteSorter:
-    """Sorts what is read. One reader calls it, with each read as it came."""
+    """Separates keys from pastes. Call `sort` with each read, in order."""
 
     def __init__(self) -> None:
         self._marked: list[str] | None = None
-        """The pieces of a marked paste that is not at its end."""
+        """The pieces of a marked paste that has not ended."""
         self._half = ""
-        """The beginning of an escape sequence, of which the rest has not come."""
+        """The start of an escape sequence whose rest has not arrived."""
         self._until_s = float("-inf")
-        """Until then what comes belongs to the paste before."""
+        """Input before this time belongs to the previous paste."""
 
     def sort(self, data: str, now_s: float) -> Iterator[Typed | Pasted]:
-        """The parts of one read.
+        """Yield the parts of one read.
 
         Args:
-            now_s: when it came, by a clock that does not go back.
+            now_s: when it arrived, on a monotonic clock.
         """
         data, self._half = self._half + data, ""
         while data:
@@ -82,14 +82,14 @@ class PasteSorter:
             tail = self._marked.pop() if self._marked else ""
             text, mark, after = (tail + data).partition(END)
             if not mark:
-                # The last few characters may be the beginning of the mark.
+                # The last few characters may be the start of the end mark.
                 self._marked += [text[: 1 - len(END)], text[1 - len(END) :]]
                 return
-            whole, self._marked, data = "".join((*self._marked, text)), None, after
-            yield Pasted(whole, marked=True)
+            pasted, self._marked, data = "".join((*self._marked, text)), None, after
+            yield Pasted(pasted, marked=True)
 
     def waited(self) -> Iterator[Typed]:
-        """What was held back, once nothing has followed for a while."""
+        """Yield an incomplete escape sequence after nothing has followed it for a while."""
         if self._half:
             yield Typed(self._half)
             self._half = ""
@@ -126,7 +126,7 @@ def _is_text(character: str) -> bool:
 
 
 def is_burst(characters: str) -> bool:
-    """Whether characters that came in one read are no typing.
+    """Whether characters of one read are a paste and not typing.
 
     >>> is_burst("ls -l"), is_burst("ls\\r"), is_burst("t"), is_burst("jjjjjjj"), is_burst("s\\r")
     (True, True, False, False, False)

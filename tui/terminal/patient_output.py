@@ -1,4 +1,4 @@
-"""Output whose reader may stop reading: it waits here, so that a full pipe blocks neither the run nor a signal."""
+"""Output to a reader that may stop reading: text waits here, so a full pipe blocks neither the run nor a signal."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from time import monotonic
 from typing import TextIO
 
 LIMIT_BYTES = 8 << 20
-"""So much waits for the reader; what comes then is lost to it."""
+"""The most that waits for the reader; further text is dropped."""
 
 PATIENCE_S = 2.0
-"""At the end, the reader may take so long for its next piece."""
+"""At the end, how long to wait for the reader to accept the next piece."""
 
 _PIECE = 4096
-"""Bytes that a pipe takes without blocking when it is ready (PIPE_BUF on Linux)."""
+"""Bytes that a ready pipe accepts without blocking (PIPE_BUF on Linux)."""
 
 
 class PatientOutput:
-    """Writes to a descriptor only what it takes at once, and keeps the rest.
+    """Writes to a descriptor only what it accepts without blocking, and buffers the rest.
 
-    Not `O_NONBLOCK`, which would change the descriptor for every process that shares it.
+    It does not use `O_NONBLOCK`, which would affect every process that shares the descriptor.
     """
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], float] = monotonic) -> None:
         self.unread = False
-        """Whether the reader has gone, or the disk is full."""
+        """Whether the reader has closed its end, or the disk is full."""
         self.lost = 0
-        """How many texts the reader did not get."""
+        """How many texts were dropped."""
         self._stream = stream
         self._descriptor = _descriptor_of(stream)
         self._clock = clock
@@ -40,11 +40,11 @@ class PatientOutput:
 
     @property
     def waits(self) -> bool:
-        """Whether the reader has not taken everything yet."""
+        """Whether text is still waiting for the reader."""
         return bool(self._waiting)
 
     def write(self, text: str) -> None:
-        """Write what the reader takes now; the rest waits for `pump`."""
+        """Write as much as the reader accepts now; the rest waits for `pump`."""
         if self._descriptor is None:
             with suppress(OSError, ValueError):
                 self._stream.write(text)
@@ -54,27 +54,27 @@ class PatientOutput:
         self.pump()
 
     def write_later(self, text: str) -> None:
-        """Write with the next `pump`. To be called in a signal handler, which may have interrupted a `write`."""
+        """Write at the next `pump`. For signal handlers, which may have interrupted a `write`."""
         self._later.append(text)
 
     def pump(self) -> None:
-        """Write what the reader takes now."""
+        """Write as much as the reader accepts now."""
         while self._later:
             text = self._later.popleft()
             if self._descriptor is None:
                 self.write(text)
             else:
                 self._keep(text)
-        while self._waiting and self._is_ready(0.0):
-            self._write_piece()
+        while self._descriptor is not None and self._waiting and _is_ready(self._descriptor, 0.0):
+            self._write_piece(self._descriptor)
 
     def end(self, patience_s: float = PATIENCE_S) -> None:
-        """Write everything, unless the reader takes nothing for `patience_s`."""
+        """Write everything, unless the reader accepts nothing for `patience_s`."""
         self.pump()
         until = self._clock() + patience_s
-        while self._waiting:
-            if self._is_ready(min(0.1, patience_s)):
-                self._write_piece()
+        while self._descriptor is not None and self._waiting:
+            if _is_ready(self._descriptor, min(0.1, patience_s)):
+                self._write_piece(self._descriptor)
                 until = self._clock() + patience_s
             elif self._clock() >= until:
                 self.lost += self._waiting.count(b"\n")
@@ -89,23 +89,22 @@ class PatientOutput:
         else:
             self._waiting += data
 
-    def _is_ready(self, timeout_s: float) -> bool:
-        assert self._descriptor is not None
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        return bool(poll.poll(timeout_s * 1000))
-
-    def _write_piece(self) -> None:
-        assert self._descriptor is not None
+    def _write_piece(self, descriptor: int) -> None:
         try:
-            written = os.write(self._descriptor, self._waiting[:_PIECE])
+            written = os.write(descriptor, self._waiting[:_PIECE])
         except OSError:
             self.unread = True
             self._waiting.clear()
             with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._descriptor)
+                os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
         else:
             del self._waiting[:written]
+
+
+def _is_ready(descriptor: int, timeout_s: float) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(timeout_s * 1000))
 
 
 def _descriptor_of(stream: TextIO) -> int | None:
@@ -119,7 +118,7 @@ _errors: tuple[TextIO, PatientOutput] | None = None
 
 
 def errors() -> PatientOutput:
-    """The one for stderr."""
+    """Return the output for stderr."""
     global _errors
     if _errors is None or _errors[0] is not sys.stderr:
         _errors = sys.stderr, PatientOutput(sys.stderr)
@@ -127,5 +126,5 @@ def errors() -> PatientOutput:
 
 
 def tell(text: str, end: str = "\n") -> None:
-    """Print on stderr. A reader that goes away (`2>&1 | tee log`, and Ctrl-C ends both) takes no run with it."""
+    """Print on stderr. The run survives a reader that exits, such as tee in `2>&1 | tee log` on Ctrl-C."""
     errors().write(f"{text}{end}")

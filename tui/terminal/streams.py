@@ -1,4 +1,4 @@
-"""The terminal while the deck draws on it: whether there is one, and who may write to it."""
+"""The terminal that the deck draws on: whether there is one, and which streams may write to it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import TextIO
 from tui.user_files import state_path
 
 LOG_BYTES = 1 << 20
-"""A log that has grown beyond this is begun anew."""
+"""A log larger than this is replaced by a new one."""
 
 
 def terminal_problem() -> str | None:
-    """Why there can be no deck here, as a clause; None where there can."""
+    """Return why the deck cannot run here, as a clause; None if it can."""
     if sys.stdin is None or not sys.stdin.isatty():
         return "standard input is not a terminal"
     if sys.stdout is None or not sys.stdout.isatty():
@@ -29,12 +29,12 @@ def terminal_problem() -> str | None:
 
 
 def on_a_terminal() -> tuple[int, ...]:
-    """Which of the standard descriptors are a terminal's. To be asked in time: one that was hung up is none."""
+    """Return the standard descriptors that are a terminal. After a hang-up, none is."""
     return tuple(number for number in (0, 1, 2) if os.isatty(number))
 
 
 def silence(descriptors: Iterable[int]) -> None:
-    """Nothing reads from these descriptors any more, and what is written to them goes nowhere."""
+    """Redirect these descriptors to /dev/null."""
     null = os.open(os.devnull, os.O_RDWR)
     for number in descriptors:
         os.dup2(null, number)
@@ -42,12 +42,12 @@ def silence(descriptors: Iterable[int]) -> None:
 
 
 def log_path() -> Path:
-    """Where the deck writes what is not for the screen: `deck.log` in the user's state folder."""
+    """Return the file for output that is not for the screen: `deck.log` in the user's state folder."""
     return state_path() / "deck.log"
 
 
 def open_log() -> tuple[int, str]:
-    """A descriptor and the name of a file to write to: the log, or one in the temporary folder where that cannot be."""
+    """Open the log, or a temporary file if that is not possible; returns its descriptor and name."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     try:
         path = log_path()
@@ -60,17 +60,17 @@ def open_log() -> tuple[int, str]:
 
 
 class Terminal:
-    """Keeps descriptors 1 and 2 for a log, and the terminal for the deck alone.
+    """Redirects descriptors 1 and 2 to a log, so that only the deck writes to the terminal.
 
-    One line that a native library writes to descriptor 2 would destroy the screen. Textual draws on `sys.__stderr__`
-    and asks `sys.__stdout__` for the size, so those two become the terminal under a descriptor of its own, and
-    `sys.stdout` and `sys.stderr`, as real as before, write to the log. Workers of a DataLoader need that too: Textual's
-    own stand-in has no descriptor that a child could inherit.
+    One line from a native library on descriptor 2 would destroy the screen. Textual draws on `sys.__stderr__` and gets
+    the size from `sys.__stdout__`, so those two become the terminal under a new descriptor. `sys.stdout` and
+    `sys.stderr` stay real files and write to the log. Workers of a DataLoader need that: Textual's own replacement has
+    no descriptor that a child process could inherit.
     """
 
     def __init__(self) -> None:
         self.log = ""
-        """The file that the log is."""
+        """The file of the log."""
         self._on_a_terminal = on_a_terminal()
         self._lost = False
 
@@ -89,15 +89,15 @@ class Terminal:
         return self
 
     def claim(self) -> None:
-        """Within the app: put the real streams back in the place of Textual's stand-ins."""
+        """Restore the real streams, which Textual replaces when the app starts."""
         sys.stdout, sys.stderr = self._streams
 
     def is_there(self) -> bool:
-        """Whether the terminal still answers: one that was hung up does not."""
+        """Whether the terminal still exists; it does not after a hang-up."""
         return os.isatty(0)
 
     def lose(self) -> None:
-        """The terminal has gone away: nothing reads from it or writes to it any more. A file gets all as before."""
+        """Stop using the terminal, which was closed. Streams that are files are not affected."""
         self._lost = True
         silence(self._on_a_terminal)
 

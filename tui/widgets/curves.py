@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import ClassVar
 
-from tui.feed import Curve, RunView
+from tui.feed import SMOOTHINGS, Curve, RunView
 from tui.plots.plot import Mark, Row, Scene, broken, canvas_size, draw, sample
 from tui.plots.raster import Layer, Marker
 from tui.plots.scale import Axis, clipped, step_axis, value_axis
@@ -25,13 +25,25 @@ ZOOM = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotOptions:
-    """How the plots are to be drawn."""
+    """How plots are drawn."""
 
     log: bool = False
     smoothing: float = 0.6
-    """0 for the raw curve alone."""
+    """The weight of the smoothing; 0 draws only the raw curve."""
     zoom: bool = False
     marker: Marker = "braille"
+
+    def with_next_smoothing(self) -> PlotOptions:
+        """Return the options with the next smoothing weight; after the last one, none."""
+        return replace(self, smoothing=_WEIGHTS[(_WEIGHTS.index(self.smoothing) + 1) % len(_WEIGHTS)])
+
+    def with_values(self, *, log: bool, smoothing: float, zoom: bool) -> PlotOptions:
+        """Return the options with other values; of the smoothing weights, the nearest one."""
+        nearest = min(_WEIGHTS, key=lambda weight: abs(weight - smoothing))
+        return replace(self, log=log, smoothing=nearest, zoom=zoom)
+
+
+_WEIGHTS = (0.0, *SMOOTHINGS)
 
 
 class CurvePanel(Panel):

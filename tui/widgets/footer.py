@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -105,6 +106,15 @@ def press_what_was_clicked(widget: Widget, event: Click, placed: Sequence[Placed
             widget.app.simulate_key(key.key.key)
 
 
+@runtime_checkable
+class HasFooterActions(Protocol):
+    """A screen whose footer shows the keys of some actions only at times."""
+
+    @property
+    def footer_actions(self) -> frozenset[str]:
+        """The actions whose keys are shown now, although their bindings are hidden."""
+
+
 class Footer(Widget):
     """The foot of a screen.
 
@@ -135,7 +145,7 @@ class Footer(Widget):
     def _keys(self) -> tuple[FooterKey, ...]:
         """The keys that are shown, one an action."""
         found: dict[str, FooterKey] = {}
-        also: frozenset[str] = getattr(self.screen, "shown_now", frozenset())
+        also = self.screen.footer_actions if isinstance(self.screen, HasFooterActions) else frozenset()
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.show or binding.action in also:

@@ -164,17 +164,17 @@ class FieldInput(Input):
 
     @property
     def typed_value(self) -> Any:
-        """What was typed, as a value of the document; None for an empty line."""
-        assert self.field is not None
-        return parsed(self.field, self.value) if self.value.strip() else None
+        """The typed text as a value of the document; None for an empty line."""
+        return parsed(self.field, self.value) if self.field is not None and self.value.strip() else None
 
     @property
     def complaint(self) -> str:
-        """Why the field cannot hold what was typed; empty where it can."""
-        assert self.field is not None
+        """Why the field cannot have the typed value; empty if it can."""
         value = self.typed_value
+        if self.field is None:
+            return ""
         if value is None:
-            return "this one must be given" if self.field.required else ""
+            return "a value is required" if self.field.required else ""
         return wrong(self.field, value)
 
     def action_step(self, by: int) -> None:
