@@ -1,4 +1,4 @@
-"""Every preset does what its header says, from the command line to the last event."""
+"""Every preset reaches what its header says."""
 
 import json
 import re
@@ -45,7 +45,7 @@ def test_digits_cnn_reaches_99_percent_within_10_seconds(tmp_path):
     assert baseline(events) < 0.12
 
 
-def test_resnet_digits_reaches_98_percent_with_a_shortcut_that_was_made(tmp_path):
+def test_resnet_digits_reaches_98_percent_with_an_inferred_shortcut(tmp_path):
     status, events = train("resnet-digits", tmp_path)
     assert status == 0
     assert best(events)["val_accuracy"] >= 0.98
@@ -60,22 +60,22 @@ def test_the_other_digits_presets_reach_96_percent(preset, tmp_path):
 
 
 @pytest.mark.parametrize(("preset", "accuracy"), [("mlp-breast-cancer", 0.95), ("wine", 0.95), ("tutorial-cnn", 0.6)])
-def test_presets_of_a_second_tell_classes_apart(preset, accuracy, tmp_path):
-    # A quarter of the tutorial's epochs is enough.
+def test_presets_that_train_in_seconds_classify_well(preset, accuracy, tmp_path):
+    # Three of the 12 epochs of tutorial-cnn are enough.
     status, events = train(preset, tmp_path, *["training.epochs=3"] * (preset == "tutorial-cnn"))
     assert status == 0
     assert best(events)["val_accuracy"] >= accuracy
 
 
 @pytest.mark.parametrize("loss", ["MSELoss", "L1Loss", "SmoothL1Loss"])
-def test_diabetes_is_predicted_better_than_by_the_mean_with_each_of_three_losses(loss, tmp_path):
+def test_diabetes_is_predicted_better_than_by_the_mean_with_three_losses(loss, tmp_path):
     status, events = train("mlp-diabetes", tmp_path, f"loss.type={loss}")
     assert status == 0
     assert best(events)["val_rmse"] <= 0.75 * baseline(events)
 
 
 @pytest.mark.timeout(400)
-def test_mackey_glass_lstm_forecasts_ten_times_better_than_the_last_value_again(tmp_path):
+def test_mackey_glass_lstm_forecasts_ten_times_better_than_repeating_the_last_value(tmp_path):
     status, events = train("mackey-glass-lstm", tmp_path)
     assert status == 0
     assert best(events)["val_rmse"] <= baseline(events) / 10
@@ -110,7 +110,7 @@ def test_airline_lstm_forecasts_a_year_better_than_the_year_before(tmp_path):
     assert re.search(said, events[-1]["message"]) and events[-1]["better_than_baseline"]
 
 
-def test_airline_lstm_without_its_file_says_so_in_one_sentence(tmp_path):
+def test_airline_lstm_reports_a_missing_file_in_one_sentence(tmp_path):
     result = warm_torchdeck.run("check", "airline-lstm", cwd=tmp_path)
     assert result.returncode == 2
     assert result.stderr.strip() == (
@@ -119,24 +119,24 @@ def test_airline_lstm_without_its_file_says_so_in_one_sentence(tmp_path):
 
 
 @pytest.mark.usefixtures("own_files")
-def test_imdb_lstm_is_trained_on_the_layout_that_the_reviews_are_published_in(tmp_path):
-    # A few hundred made-up reviews; the 25,000 are the reader's.
+def test_imdb_lstm_trains_on_the_folders_of_the_published_reviews(tmp_path):
+    # A few hundred generated reviews instead of the 25,000.
     status, events = train("imdb-lstm", tmp_path, "data.batch_size=8", "training.threads=1")
     assert status == 0
     assert (events[0]["train_samples"], events[0]["val_samples"]) == (288, 32)
     assert best(events)["val_accuracy"] == 1.0 > baseline(events)
 
 
-def test_imdb_lstm_without_its_folder_says_so_in_one_sentence(tmp_path):
+def test_imdb_lstm_reports_a_missing_folder_in_one_sentence(tmp_path):
     result = warm_torchdeck.run("check", "imdb-lstm", cwd=tmp_path)
     assert result.returncode == 2
-    said = f"data.path aclImdb: there is no such file. Correct the path; it starts at {tmp_path}."
-    assert result.stderr.strip() == said
+    expected = f"data.path aclImdb: there is no such file. Correct the path; it starts at {tmp_path}."
+    assert result.stderr.strip() == expected
 
 
 @pytest.mark.timeout(400)
-def test_stdlib_docs_lstm_tells_three_in_four_docstrings_packages(tmp_path):
-    # Half of its epochs are enough; one thread, since a second one would fight with the tests beside it.
+def test_stdlib_docs_lstm_classifies_three_in_four_docstrings(tmp_path):
+    # Half of its epochs are enough. One thread, because other tests run at the same time.
     status, events = train("stdlib-docs-lstm", tmp_path, "training.epochs=6", "training.threads=1")
     assert status == 0
     assert best(events)["val_accuracy"] >= 0.75
@@ -144,26 +144,26 @@ def test_stdlib_docs_lstm_tells_three_in_four_docstrings_packages(tmp_path):
 
 
 @pytest.mark.parametrize("preset", ["lstm-bidirectional", "gru-attention", "transformer-text"])
-def test_the_other_docstring_presets_soon_know_more_than_the_largest_class(preset, tmp_path):
-    # The beginnings of the texts, for a few epochs: the whole takes a minute.
+def test_the_other_docstring_presets_soon_beat_the_largest_class(preset, tmp_path):
+    # Short texts and few epochs: the full preset takes a minute.
     short = ("data.max_length=30", "training.epochs=4", "training.threads=1")
     status, events = train(preset, tmp_path, *short)
     assert status == 0
     assert best(events)["val_accuracy"] > 1.5 * baseline(events)
 
 
-HOPELESS = r"(The loss|A gradient) stopped being finite at step \d+, in epoch \d+"
+NOT_FINITE = r"(The loss|A gradient) stopped being finite at step \d+, in epoch \d+"
 
 
-def test_a_hopeless_learning_rate_fails_a_run_in_one_sentence_and_with_status_1(tmp_path):
+def test_a_huge_learning_rate_fails_a_run_with_one_sentence_and_status_1(tmp_path):
     status, events = train("digits-cnn", tmp_path, "optimizer.lr=1e30")
     end = events[-1]
     assert status == 1
     assert (end["event"], end["reason"]) == ("finished", "failed")
-    assert re.search(HOPELESS, end["message"])
+    assert re.search(NOT_FINITE, end["message"])
 
 
-# What a preset downloads is left out, or is there in small, where a machine need not have a network.
+# Downloads of presets are left out, or replaced by small files: tests need no network.
 OFFLINE = {"resnet18-finetune": ["model.layers[0].weights=none"]}
 SMALL = {
     "mnist-lenet": lambda root, monkeypatch: published_files.mnist(root),
@@ -174,7 +174,7 @@ SMALL = {
 
 @pytest.fixture
 def offline(tmp_path, monkeypatch):
-    """The changes by which a preset needs no network."""
+    """The overrides with which a preset needs no network."""
 
     def changes(preset):
         if preset in SMALL:
@@ -186,7 +186,7 @@ def offline(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("preset", SMALL)
-def test_a_preset_on_a_set_of_the_fields_is_checked_without_it_and_trained_on_its_format(preset, tmp_path, offline):
+def test_a_preset_with_a_download_is_checked_without_it_and_trained_on_its_format(preset, tmp_path, offline):
     expected = check(read(preset, [f"data.root={tmp_path / 'nothing'}"]))
     assert expected.ok and expected.parameters and len(expected.downloads) == 1
     found = check(read(preset, [*offline(preset), "training.epochs=3", "training.threads=1"]))
@@ -200,21 +200,21 @@ def test_a_preset_on_a_set_of_the_fields_is_checked_without_it_and_trained_on_it
 
 @pytest.mark.usefixtures("own_files")
 @pytest.mark.parametrize("preset", preset_names())
-def test_a_hopeless_learning_rate_leaves_the_checkpoints_of_any_preset_whole(preset, tmp_path, offline):
-    hopeless = ["optimizer.lr=1e30", "training.threads=1", *offline(preset)]
-    session = Session(check(read(preset, hopeless)), runs_dir=tmp_path)
+def test_a_huge_learning_rate_keeps_the_checkpoints_of_any_preset_finite(preset, tmp_path, offline):
+    overrides = ["optimizer.lr=1e30", "training.threads=1", *offline(preset)]
+    session = Session(check(read(preset, overrides)), runs_dir=tmp_path)
     session.start()
     session.join()
     assert session.finished.reason is Reason.FAILED
-    assert re.search(HOPELESS, session.finished.message)
+    assert re.search(NOT_FINITE, session.finished.message)
     for kind in ("last", "best"):
-        whole = newest_checkpoint(session.directory / "checkpoints", kind=kind)
-        if whole is not None:
-            assert all(t.isfinite().all() for t in load_checkpoint(whole).model.values() if t.is_floating_point())
+        checkpoint = newest_checkpoint(session.directory / "checkpoints", kind=kind)
+        if checkpoint is not None:
+            assert all(t.isfinite().all() for t in load_checkpoint(checkpoint).model.values() if t.is_floating_point())
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_a_preset_says_in_its_header_what_it_reaches_and_with_what(preset):
+def test_the_header_of_a_preset_names_its_result(preset):
     header = [line for line in preset_text(preset).splitlines() if line.startswith("#")]
     assert len(header) >= 2
     assert "Reaches" in header[1] and re.search(r"\d", header[1])
