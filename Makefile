@@ -1,25 +1,25 @@
-# make train      the deck, training digits-cnn; without a terminal, progress as plain lines
-# make test       every test but the benchmarks, in minutes
-# make check      style, types, and who may import whom
-# make test-all   what make test does, over many more seeds and documents; then test-faults and mutations; takes hours
-# make test-faults  runs killed two hundred times, and gone on with
-# make mutations  ten thousand presets and five thousand runs changed at random, none of which may end in a traceback
-# make test-elsewhere  the tests as another machine runs them: CPU, cores, load, zone, language, date, user
-# make clean      remove what the others made, runs excepted
+# make train           train digits-cnn in the deck; without a terminal, print progress
+# make test            run all tests except the benchmarks; takes minutes
+# make check           check style, types and import rules
+# make test-all        run make test with many more seeds and documents, then test-faults and mutations; takes hours
+# make test-faults     kill runs two hundred times and resume them
+# make mutations       change ten thousand presets and five thousand runs at random; none may cause a traceback
+# make test-elsewhere  run the tests as on other machines: CPU, cores, load, time zone, language, date, user
+# make clean           remove all generated files except runs
 #
-# The environment in .venv is set up on first use, and again only when what it is made from changes.
+# The environment in .venv is set up on first use, and again when its sources change.
 
 PYTHON ?= python3
 PRESET ?= digits-cnn
 
 VENV := .venv
 BIN := $(VENV)/bin
-# What is installed depends on these sections and pins, and on where the clone lies. The stamp's name tells them all, so
-# that neither a touched file nor a change to a linter's settings sets anything up again.
+# The environment depends on these sections, the pins and the path of the clone. The name of the stamp is their checksum.
+# So a touched file or a change of a linter's settings does not set it up again.
 SECTIONS := awk '/^\[/ { on = /^\[(build-system|project|tool[.]hatch)/ } on' pyproject.toml
 READY := $(VENV)/.ready-$(shell ($(SECTIONS); cat constraints.txt; pwd -P) | cksum | cut -d ' ' -f 1)
 
-# More processes than the two cores that are expected: tests wait in terminals for much of their time.
+# More processes than the expected two cores, because tests spend much time waiting in terminals.
 TESTS := $(BIN)/python -m pytest -n 3 --dist worksteal
 
 SAY := echo >&2 "torchdeck needs Python 3.11 or newer, and"
