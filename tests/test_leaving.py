@@ -241,7 +241,8 @@ def test_a_run_is_watched_from_elsewhere_to_its_end_by_several_at_once(here):
     said = lines.stderr.read()
     (rate, _) = events(run, "command")
     lines_said = said.splitlines()
-    assert f"L{rate['outcome'].removeprefix('l')}." in lines_said
+    before, after = rate["outcome"]["before"], rate["outcome"]["after"]
+    assert f"Learning rate {before:.3g} → {after:.3g}." in lines_said
     assert "Stopped by hand; everything is being saved." in lines_said
     assert lines_said[-2:] == [f"The run is in {run}", f"Resume it with: torchdeck resume {run.name}"]
     assert [json.loads(line) for line in data.stdout] == events(run)

@@ -44,24 +44,24 @@ def the_run(cwd):
 
 
 @pytest.mark.parametrize(
-    ("number", "setting", "hold"),
+    ("number", "setting", "pause_mode"),
     [
         (signal.SIGUSR1, None, None),
         (signal.SIGUSR2, 'interrupt_signals = ["SIGUSR2", "SIGXCPU"]', "pause"),
         (signal.SIGTERM, None, "release"),
     ],
 )
-def test_a_signal_interrupts_a_run_that_trains_is_paused_or_has_no_device(number, setting, hold, tmp_path):
+def test_a_signal_interrupts_a_run_that_trains_is_paused_or_has_no_device(number, setting, pause_mode, tmp_path):
     if setting is not None:
         (tmp_path / "torchdeck").mkdir()
         (tmp_path / "torchdeck" / "settings.toml").write_text(setting)
     process = begin(tmp_path, "train", "wine", "--headless", *UNENDING, env={"XDG_CONFIG_HOME": str(tmp_path)})
     events = wait_for(lambda: the_run(tmp_path))
     wait_for(lambda: '"epoch"' in events.read_text())
-    if hold is not None:
-        (events.parent / "commands.jsonl").write_text(json.dumps({"command": hold}) + "\n")
+    if pause_mode is not None:
+        (events.parent / "commands.jsonl").write_text(json.dumps({"command": pause_mode}) + "\n")
         wait_for(lambda: '"paused' in events.read_text())
-        if hold == "release":
+        if pause_mode == "release":
             wait_for(lambda: "are given back" in events.read_text())
     process.send_signal(number)
     _, said = process.communicate(timeout=PATIENCE_S)
@@ -97,11 +97,11 @@ def test_an_interrupt_while_a_run_validates_ends_it_there_with_a_checkpoint(tmp_
     assert first.reason in (Reason.COMPLETED, Reason.EARLY_STOPPED)
 
 
-@pytest.mark.parametrize("hold", ["pause", "release"])
-def test_an_interrupt_ends_a_run_that_never_took_a_step(hold, tmp_path):
+@pytest.mark.parametrize("pause_mode", ["pause", "release"])
+def test_an_interrupt_ends_a_run_that_never_took_a_step(pause_mode, tmp_path):
     session = Session(check(read("wine", ["training.threads=1"])), runs_dir=tmp_path)
-    session.start(hold="pause")
-    session.send(Simple(command=hold))
+    session.start(pause_mode="pause")
+    session.send(Simple(command=pause_mode))
     wait_for(lambda: [event for event in Follower(session.directory).drain() if isinstance(event, CommandDone)])
     session.interrupt()
     end = ended(session)[-1]

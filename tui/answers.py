@@ -1,23 +1,58 @@
-"""What a run answers to what it was asked, as a sentence for a person."""
+"""Sentences for what a run did with a command."""
 
 from __future__ import annotations
 
-from engine.protocol.events import CommandDone
+from typing import assert_never
 
-_SENTENCES = {
-    "paused": "Paused {at}.",
-    "going on": "Continued {at}.",
-    "saving": "Saving a checkpoint {at}.",
-    "stopped": "Stopped by hand; everything is being saved.",
-    "interrupted": "Interrupted; everything is being saved.",
-    "detached": "Saved; it continues in another process.",
+from engine.protocol.events import CommandDone
+from engine.protocol.outcomes import (
+    CheckpointFailed,
+    CheckpointSaved,
+    CheckpointStarted,
+    CommandRefused,
+    Continued,
+    Ending,
+    LRChanged,
+    MemoryReleased,
+    Paused,
+    Text,
+)
+from engine.protocol.states import Reason
+
+_ENDINGS = {
+    Reason.STOPPED: "Stopped by hand; everything is being saved.",
+    Reason.INTERRUPTED: "Interrupted; everything is being saved.",
+    Reason.DETACHED: "Saved; it continues in another process.",
 }
-"""By what is recorded in events.jsonl, which programs read."""
+_REFUSALS = {
+    "cannot_save": "Refused: the run cannot be saved at this moment, so it stays in this process.",
+    "cannot_detach": "Refused: a run ends with its process.",
+}
 
 
 def answer_text(answer: CommandDone) -> str:
-    """What came of a command: "Paused at step 40, in epoch 2." What has no words of its own is said as it came."""
-    outcome = answer.outcome
-    if outcome in _SENTENCES:
-        return _SENTENCES[outcome].format(at=f"at step {answer.step}, in epoch {answer.epoch}")
-    return f"{outcome[:1].upper()}{outcome[1:].removesuffix('.')}."
+    """The outcome of a command as a sentence: "Paused at step 40, in epoch 2."."""
+    at = f"at step {answer.step}, in epoch {answer.epoch}"
+    match answer.outcome:
+        case LRChanged(before=before, after=after):
+            return f"Learning rate {before:.3g} → {after:.3g}."
+        case Paused():
+            return f"Paused {at}."
+        case MemoryReleased(device=device):
+            return f"Paused; {device} is free for other processes."
+        case Continued():
+            return f"Continued {at}."
+        case CheckpointStarted():
+            return f"Saving a checkpoint {at}."
+        case CheckpointSaved():
+            return "The checkpoint of the pause is saved."
+        case CheckpointFailed():
+            return "The checkpoint cannot be written; the run tries again."
+        case Ending(reason=reason):
+            return _ENDINGS.get(reason) or f"{reason.replace('_', ' ').capitalize()}."
+        case CommandRefused(reason=reason):
+            return _REFUSALS[reason]
+        case Text(text=text):
+            return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+        case other:
+            assert_never(other)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from engine.protocol.commands import Hold
+from engine.protocol.commands import PauseMode
 from engine.protocol.events import Event, Finished, RunStarted, event_from_json
 from engine.runs.directory import CONSOLE_LOG
 from tui.exit_messages import control_lines
@@ -30,7 +30,7 @@ _COMMANDS_READ = "TORCHDECK_COMMANDS_READ"
 _THIS_PROGRAM = [sys.executable, "-P", "-m", "tui.cli"]
 
 
-def start_detached(arguments: Sequence[str], *, hold: Hold | None = None, as_json: bool = False) -> int:
+def start_detached(arguments: Sequence[str], *, pause_mode: PauseMode | None = None, as_json: bool = False) -> int:
     """Run a torchdeck command that trains in a separate process; returns the exit status once its run has started.
 
     0 it trains, 1 it failed before the first step, 2 the request is wrong, 130 interrupted before the run started. The
@@ -44,7 +44,7 @@ def start_detached(arguments: Sequence[str], *, hold: Hold | None = None, as_jso
             for line in events:
                 event = event_from_json(line)
                 if isinstance(event, RunStarted):
-                    _print_started(event, process.pid, hold=hold, as_json=as_json)
+                    _print_started(event, process.pid, pause_mode=pause_mode, as_json=as_json)
                     return 0
                 if isinstance(event, Finished):
                     print(plain(f"The run did not start: {event.message}"), file=sys.stderr)
@@ -81,7 +81,7 @@ def _start(arguments: Sequence[str]) -> tuple[subprocess.Popen[bytes], int, bool
     return process, reader, bool(caught)
 
 
-def resume_detached(run: Path, *, hold: Hold | None, commands_read: int, as_json: bool = False) -> NoReturn:
+def resume_detached(run: Path, *, pause_mode: PauseMode | None, commands_read: int, as_json: bool = False) -> NoReturn:
     """Replace this process by one that resumes a run, detached.
 
     The memory of this process, on the device too, is free before the other one starts. Nothing is lost if that fails:
@@ -94,7 +94,7 @@ def resume_detached(run: Path, *, hold: Hold | None, commands_read: int, as_json
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.environ[_COMMANDS_READ] = str(commands_read)
-    options = [f"--{hold}d"] * (hold is not None) + ["--json"] * as_json
+    options = [f"--{pause_mode}d"] * (pause_mode is not None) + ["--json"] * as_json
     os.execv(sys.executable, [*_THIS_PROGRAM, "resume", "--detach", *options, "--", str(run)])
 
 
@@ -140,10 +140,10 @@ def write_to_console_log(run: Path) -> None:
     os.close(log)
 
 
-def _print_started(started: RunStarted, pid: int, *, hold: Hold | None, as_json: bool) -> None:
+def _print_started(started: RunStarted, pid: int, *, pause_mode: PauseMode | None, as_json: bool) -> None:
     run = Path(started.directory)
     print(plain_json(started.to_json()) if as_json else plain(run.name), flush=True)
-    state = "trains" if hold is None else "is paused"
+    state = "trains" if pause_mode is None else "is paused"
     sentence = f"It {state} in the background as process {pid}; closing this terminal does not stop it."
-    for line in (sentence, *control_lines(run, paused=hold is not None)):
+    for line in (sentence, *control_lines(run, paused=pause_mode is not None)):
         print(line, file=sys.stderr)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, Protocol
 
-from engine.protocol.commands import HOLDS, Command, Hold, SetLR
+from engine.protocol.commands import PAUSE_MODES, Command, PauseMode, SetLR
 from engine.protocol.events import (
     Checkpoint,
     CommandDone,
@@ -25,12 +25,11 @@ from engine.protocol.events import (
     RunStarted,
     Step,
 )
+from engine.protocol.outcomes import Continued, LRChanged, MemoryReleased, Paused
+from engine.protocol.states import ViewState
 from tui.answers import answer_text
 from tui.run_status import RESUMABLE
 from tui.series import Bucket, Series, Smoothing
-
-State = Literal["none", "waiting", "loading", "training", "paused", "moving", "stale", "finished"]
-"""`moving`: from one process to another; `stale`: it has no end, and no process that would come to it."""
 
 SMOOTHINGS = (0.6, 0.9)
 """The weights that the loss can be smoothed with, as on TensorBoard's slider."""
@@ -84,8 +83,8 @@ class LRChange:
 class RunView:
     """Everything that a screen shows of a run. Curves are over steps."""
 
-    state: State
-    hold: Hold | None = None
+    state: ViewState
+    pause_mode: PauseMode | None = None
     """How it is paused, if it is."""
     suspended: bool = False
     """Whether its process was stopped by a signal (SIGSTOP, Ctrl-Z)."""
@@ -325,7 +324,7 @@ class Feed:
         elif event.step <= self._now.get("step", 0):
             self._forget_from(event.step)
         if event.step > self._now.get("paused_at", -1) and self._now["state"] == "paused":
-            self._now |= {"state": "training", "hold": None}
+            self._now |= {"state": "training", "pause_mode": None}
         curves.train_loss.append(event.step, event.loss)
         for weight, series in curves.smoothed.items():
             series.append(event.step, curves.averages[weight](event.step, event.loss))
@@ -361,14 +360,17 @@ class Feed:
     def _take_command(self, event: CommandDone) -> None:
         self._asked = [asked for asked in self._asked if not _answers(event, asked)]
         self._log.append(LogLine(event.time, "info", answer_text(event)))
-        if event.command in HOLDS and event.outcome.startswith("paused"):
-            self._now |= {"state": "paused", "hold": event.command, "paused_at": event.step}
-        elif event.command == "continue" and self._now["state"] == "paused":
-            self._now |= {"state": "training", "hold": None}
-            self._pace.last_time = None
-        elif event.command == "set_lr" and event.value is not None and "→" in event.outcome:
-            self._changes.append(LRChange(event.step, event.value))
-            self._now["lr_now"] = event.value
+        match event.outcome:
+            case Paused():
+                self._now |= {"state": "paused", "pause_mode": "pause", "paused_at": event.step}
+            case MemoryReleased():
+                self._now |= {"state": "paused", "pause_mode": "release", "paused_at": event.step}
+            case Continued() if self._now["state"] == "paused":
+                self._now |= {"state": "training", "pause_mode": None}
+                self._pace.last_time = None
+            case LRChanged() if event.value is not None:
+                self._changes.append(LRChange(event.step, event.value))
+                self._now["lr_now"] = event.value
 
     def _take_finished(self, event: Finished) -> None:
         self._asked.clear()
@@ -430,7 +432,7 @@ def _answers(event: CommandDone, asked: Command) -> bool:
             event.value is None or math.isclose(event.value, asked.value, rel_tol=1e-6)
         )
     return event.command == asked.command or (
-        asked.command in (*HOLDS, "continue") and event.command in (*HOLDS, "continue")
+        asked.command in (*PAUSE_MODES, "continue") and event.command in (*PAUSE_MODES, "continue")
     )
 
 

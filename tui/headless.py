@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.experiment import Draft
-from engine.protocol.commands import Command, Hold
+from engine.protocol.commands import Command, PauseMode
 from engine.protocol.events import Event, Finished, Reason
 from tui.detach import StartReport, commands_already_read, resume_detached, write_to_console_log
 from tui.exit_messages import detach_lines, resume_lines
@@ -58,12 +58,12 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
 
 
 def resume_headless(
-    run: Path, overrides: tuple[str, ...] = (), *, as_json: bool = False, hold: Hold | None = None
+    run: Path, overrides: tuple[str, ...] = (), *, as_json: bool = False, pause_mode: PauseMode | None = None
 ) -> int:
     """Resume a run, with `overrides` (`path=value`) from now on; returns the exit status.
 
     Args:
-        hold: how to pause the run before its first step, until it gets the command to continue.
+        pause_mode: how to pause the run before its first step, until it gets the command to continue.
 
     Raises:
         Refused: there is no checkpoint to resume from, or an override is not possible.
@@ -74,7 +74,7 @@ def resume_headless(
 
         return Session.resumed(run, overrides, commands_read=commands_already_read())
 
-    return _train(create, before="The run is unchanged.", as_json=as_json, hold=hold)
+    return _train(create, before="The run is unchanged.", as_json=as_json, pause_mode=pause_mode)
 
 
 def attach_headless(run: Path, *, as_json: bool = False) -> int:
@@ -115,7 +115,7 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
     return EXIT_STATUS[ends[0].reason]
 
 
-def _train(create: Callable[[], Session], *, before: str, as_json: bool, hold: Hold | None = None) -> int:
+def _train(create: Callable[[], Session], *, before: str, as_json: bool, pause_mode: PauseMode | None = None) -> int:
     from engine.training.memory import keep_freed_memory
 
     start_report = StartReport.expected()
@@ -134,7 +134,7 @@ def _train(create: Callable[[], Session], *, before: str, as_json: bool, hold: H
     # Closing the terminal does not stop the run. A file that stderr was redirected to still gets all output.
     signal.signal(signal.SIGHUP, lambda number, frame: silence(terminals))
     interrupts.interrupt_on_signal(session)
-    session.start(hold=hold)
+    session.start(pause_mode=pause_mode)
     while session.alive:
         feed.pull()
         screen.refresh(feed.view)
@@ -143,7 +143,9 @@ def _train(create: Callable[[], Session], *, before: str, as_json: bool, hold: H
     assert session.finished is not None
     screen.end(session.finished, session.directory)
     if session.finished.reason is Reason.DETACHED:
-        resume_detached(session.directory, hold=session.hold, commands_read=session.commands_read, as_json=as_json)
+        resume_detached(
+            session.directory, pause_mode=session.pause_mode, commands_read=session.commands_read, as_json=as_json
+        )
     return EXIT_STATUS[session.finished.reason]
 
 

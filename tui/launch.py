@@ -19,7 +19,7 @@ from tui.terminal.streams import Terminal, terminal_problem
 
 if TYPE_CHECKING:
     from engine.experiment import Draft
-    from engine.protocol.commands import Hold
+    from engine.protocol.commands import PauseMode
     from tui.deck.app import Deck
     from tui.services.producer import Producer, Run
 
@@ -42,7 +42,7 @@ def run_deck(
     open_run: Path | None = None,
     resume: Path | None = None,
     overrides: tuple[str, ...] = (),
-    hold: Hold | None = None,
+    pause_mode: PauseMode | None = None,
     producer: Producer | None = None,
 ) -> int:
     """Show the deck until it is closed, then wait for the run that it started; returns the exit status.
@@ -73,7 +73,7 @@ def run_deck(
         open_run=open_run,
         resume=resume,
         overrides=overrides,
-        hold=hold,
+        pause_mode=pause_mode,
         producer=producer,
         settings=settings,
         memory=Memory(remembered),
@@ -183,7 +183,7 @@ def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
         _print_end(ended)
     if run.finished is not None and run.finished.reason is Reason.DETACHED:
         _print(HANDOVER)
-        resume_detached(run.directory, hold=run.hold, commands_read=run.commands_read)
+        resume_detached(run.directory, pause_mode=run.pause_mode, commands_read=run.commands_read)
     return _status(run)
 
 

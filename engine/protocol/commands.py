@@ -32,10 +32,10 @@ class SetLR(_Command):
 
 Command = Simple | SetLR
 
-Hold = Literal["pause", "release"]
-"""How a run is paused: with what it has on its device, or without."""
+PauseMode = Literal["pause", "release"]
+"""How a run is paused: with its device memory allocated, or released."""
 
-HOLDS: tuple[Hold, ...] = get_args(Hold)
+PAUSE_MODES: tuple[PauseMode, ...] = get_args(PauseMode)
 
 NAMES: tuple[str, ...] = (
     *get_args(Simple.model_fields["command"].annotation),

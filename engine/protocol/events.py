@@ -20,22 +20,12 @@ Earlier versions said the last step of an epoch after the epoch, as the first on
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 
-
-class Reason(StrEnum):
-    """Why a run ended."""
-
-    COMPLETED = "completed"
-    EARLY_STOPPED = "early_stopped"
-    STOPPED = "stopped"
-    INTERRUPTED = "interrupted"
-    DETACHED = "detached"
-    """In this process: it is to go on in another one, which belongs to no terminal."""
-    FAILED = "failed"
+from engine.protocol.outcomes import Outcome
+from engine.protocol.states import Reason as Reason
 
 
 class _Event(BaseModel):
@@ -120,8 +110,8 @@ class CommandDone(_Event):
     value: float | None = None
     epoch: int
     step: int
-    outcome: str
-    """What came of it, without capital and full stop: "paused", "learning rate 1e-3 → 5e-4", or why it was refused."""
+    outcome: Outcome
+    """What the command did: a code and values, see outcomes."""
 
 
 class Device(_Event):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from engine.protocol.commands import HOLDS
+from engine.protocol.commands import PAUSE_MODES
 from engine.protocol.events import (
     Checkpoint,
     CommandDone,
@@ -122,7 +122,7 @@ class _Last:
         self._measured: dict[int, dict[str, float]] = {}
 
     def take(self, event: Event) -> None:
-        if isinstance(event, CommandDone) and event.command not in HOLDS + _LET_GO_BY:
+        if isinstance(event, CommandDone) and event.command not in PAUSE_MODES + _LET_GO_BY:
             return
         if isinstance(event, (Finished, CommandDone)) and self.of(RunStarted) is not None:
             return  # the run was gone on with since
@@ -172,7 +172,7 @@ class _Last:
     def held(self) -> bool:
         """Whether nothing was trained since the run was told to pause."""
         asked, step = self.of(CommandDone), self.of(Step)
-        return asked is not None and asked.command in HOLDS and (step is None or step.step <= asked.step)
+        return asked is not None and asked.command in PAUSE_MODES and (step is None or step.step <= asked.step)
 
     def is_enough(self, before: Event) -> bool:
         """Whether nothing earlier than `before`, the event taken last, changes what is shown."""

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from engine.protocol.commands import Command
 from engine.protocol.events import Event, Finished, event_from_json
+from engine.protocol.states import RunStatus
 from engine.runs.commands import COMMANDS, send_command
-from engine.runs.listing import Status, summarize
+from engine.runs.listing import summarize
 
 _EVENTS = "events.jsonl"
 LOOK_S = 2.0
@@ -34,7 +35,7 @@ class Follower:
         """Lines that are no event: torn, damaged, or of a later version."""
         self.caught_up = False
         """Whether the last `drain` came to the end of what there is."""
-        self.status: Status = "live"
+        self.status: RunStatus = "live"
         """How the run stood when it was last looked at, which is done every two seconds of silence, and at its end."""
         self.suspended = False
         """Whether its process was stopped by a signal, as of then."""

@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
-from engine.protocol.events import Reason
+from engine.protocol.states import Reason, RunStatus
 from engine.runs.command_line import command_on
 from engine.runs.differences import Setting
 from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
@@ -23,8 +23,6 @@ from engine.runs.facts import Facts, read_facts
 from engine.runs.hold import holder
 from engine.runs.process import is_alive, is_suspended
 from engine.runs.summaries import Summaries
-
-Status = Literal["live", "completed", "early_stopped", "stopped", "interrupted", "failed", "stale", "unreadable"]
 
 # From a process that leaves a run to the one that goes on with it: torch is imported in between.
 _HANDOVER_S = 120.0
@@ -39,7 +37,7 @@ class RunSummary:
 
     name: str
     path: Path
-    status: Status
+    status: RunStatus
     """How it ended; `live` while a process has it; `stale` when none has and the run has no end; `unreadable` when
     this process cannot look."""
     paused: bool = False
@@ -185,12 +183,12 @@ def _summary(path: Path, facts: Facts, problem: str) -> RunSummary:
     )
 
 
-def _status(facts: Facts, path: Path, process: Mapping[str, Any] | None) -> Status:
+def _status(facts: Facts, path: Path, process: Mapping[str, Any] | None) -> RunStatus:
     ended = facts.ended if facts.ended is not None else math.inf
     if facts.reason is not None and facts.reason is not Reason.DETACHED:
         # A session that goes on with a run has it from the first moment on, and says so when its model stands.
         gone_on_with = process is not None and process["heartbeat"] > ended
-        return "live" if gone_on_with else cast(Status, facts.reason.value)
+        return "live" if gone_on_with else cast(RunStatus, facts.reason.value)
     if process is None and facts.reason is Reason.DETACHED:
         # The process that leaves a run is there until the other one has it.
         return "live" if time.time() - ended < _HANDOVER_S and is_alive(read_environment(path)) else "stale"

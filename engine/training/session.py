@@ -19,8 +19,20 @@ from engine.data.progress import progress_to
 from engine.experiment import Refused, dumps
 from engine.model.pretrained import fetch
 from engine.plan import Plan, check
-from engine.protocol.commands import Command, Hold, SetLR, Simple
+from engine.protocol.commands import Command, PauseMode, SetLR, Simple
 from engine.protocol.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
+from engine.protocol.outcomes import (
+    AnyOutcome,
+    CheckpointFailed,
+    CheckpointSaved,
+    CheckpointStarted,
+    CommandRefused,
+    Continued,
+    Ending,
+    LRChanged,
+    MemoryReleased,
+    Paused,
+)
 from engine.runs import RunDirectory
 from engine.runs.measured import measured_in
 from engine.sizes import size_text
@@ -159,7 +171,7 @@ class Session:
         return self._loop.network if self._loop else None
 
     @property
-    def hold(self) -> Hold | None:
+    def pause_mode(self) -> PauseMode | None:
         """How it is paused, if it is."""
         return "release" if self._released else "pause" if self._paused else None
 
@@ -173,12 +185,12 @@ class Session:
         """Whether the engine thread is at work."""
         return self._thread.is_alive()
 
-    def start(self, *, hold: Hold | None = None) -> None:
-        """Set the engine thread to work; with `hold`, to pause before the first step until it is told to continue."""
+    def start(self, *, pause_mode: PauseMode | None = None) -> None:
+        """Start the engine thread; with `pause_mode`, paused before the first step until a `continue` command."""
         keep_freed_memory()
-        self._released = hold == "release" and self._resume is not None  # from the first moment on
-        if hold is not None:
-            self.send(Simple(command=hold))
+        self._released = pause_mode == "release" and self._resume is not None  # from the first moment on
+        if pause_mode is not None:
+            self.send(Simple(command=pause_mode))
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -539,26 +551,27 @@ class Session:
     def _obey(self, command: Command) -> None:
         loop, run, value = self._loop, self._loop or self._rest, None
         assert run is not None
+        outcome: AnyOutcome
         if isinstance(command, SetLR):
             if loop is None:
                 self._for_loop.append(command)
                 return
             before, value = loop.rate.lr, command.value
             loop.rate.set(value)
-            outcome = f"learning rate {before:.3g} → {loop.rate.lr:.3g}"
+            outcome = LRChanged(before=before, after=loop.rate.lr)
         elif command.command == "pause":
             self._paused = True
-            outcome = "paused"
+            outcome = Paused()
         elif command.command == "release":
             self._paused = self._released = True
-            outcome = f"paused; {self.plan.device} is free for other processes"
+            outcome = MemoryReleased(device=self.plan.device)
         elif command.command == "continue":
             self._paused = self._released = False
-            outcome = "going on"
+            outcome = Continued()
         elif command.command == "stop":
             if self._ending in (None, Reason.DETACHED):
                 self._ending = Reason.STOPPED
-            outcome = self._ending.value
+            outcome = Ending(reason=self._ending)
         elif command.command == "checkpoint":
             outcome = self._save_when_asked()
         else:
@@ -566,16 +579,14 @@ class Session:
         at = run.position
         self.emit(CommandDone(command=command.command, value=value, epoch=at.epoch, step=at.step, outcome=outcome))
 
-    def _save_when_asked(self) -> str:
+    def _save_when_asked(self) -> CheckpointStarted | CheckpointSaved | CheckpointFailed:
         if self._loop is not None:
             self._asked_to_save = True
-            return "saving"
+            return CheckpointStarted()
         assert self._keeper is not None
-        return (
-            "saved, as it was paused" if self._keeper.wait() else "not saved: it cannot be written, and is tried again"
-        )
+        return CheckpointSaved() if self._keeper.wait() else CheckpointFailed()
 
-    def _detach(self) -> str:
+    def _detach(self) -> Ending | CommandRefused:
         """End this process's part of the run, if the other's can begin where it ends; what came of it."""
         assert self._keeper is not None
         validating = self._loop is not None and self._loop.validating
@@ -583,6 +594,6 @@ class Session:
             self._loop.flush_losses()
             self._keeper.save(self._loop)
         if not validating and not self._keeper.wait():
-            return "refused: this moment cannot be saved, so the run goes on where it is"
+            return CommandRefused(reason="cannot_save")
         self._ending = self._ending or Reason.DETACHED
-        return self._ending.value
+        return Ending(reason=self._ending)

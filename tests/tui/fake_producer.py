@@ -13,7 +13,7 @@ from fake_run import run_started
 
 from engine.data.description import Description
 from engine.experiment import Draft, Experiment, Mistake, Preset, Refused, reads
-from engine.protocol.commands import Command, Hold
+from engine.protocol.commands import Command, PauseMode
 from engine.protocol.events import Event, Finished, Reason
 from engine.runs import RunSummary
 from tui.rows.explanations import Explained
@@ -186,7 +186,7 @@ class FakeRun:
 
     directory: Path
     finished: Finished | None = None
-    hold: Hold | None = None
+    pause_mode: PauseMode | None = None
     commands_read: int = 0
     stale: bool = False
     suspended: bool = False

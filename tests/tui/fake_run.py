@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from engine.protocol.commands import HOLDS, Command, SetLR
+from engine.protocol.commands import PAUSE_MODES, Command, SetLR
 from engine.protocol.events import (
     Checkpoint,
     CommandDone,
@@ -19,6 +19,7 @@ from engine.protocol.events import (
     RunStarted,
     Step,
 )
+from engine.protocol.outcomes import CheckpointStarted, Continued, Ending, LRChanged, MemoryReleased, Paused, Text
 
 START = 1_795_450_537.0
 EPOCHS = 30
@@ -229,21 +230,21 @@ class FakeRun:
         self.sent.append(command)
         now = self._clock() if self._clock is not None else 0.0
         epoch, step = self._step
-        outcome, value = "", None
+        outcome, value = Text(text=""), None
         if isinstance(command, SetLR):
             self._scale *= command.value / self._lr
-            outcome, value = f"learning rate {self._lr:.3g} → {command.value:.3g}", command.value
+            outcome, value = LRChanged(before=self._lr, after=command.value), command.value
             self._lr = command.value
-        elif command.command in HOLDS:
-            self._paused_at, outcome = now, "paused"
+        elif command.command in PAUSE_MODES:
+            self._paused_at, outcome = now, MemoryReleased(device="cpu") if command.command == "release" else Paused()
         elif command.command == "continue":
             if self._paused_at is not None and self._began is not None:
                 self._began += now - self._paused_at
-            self._paused_at, outcome = None, "going on"
+            self._paused_at, outcome = None, Continued()
         elif command.command == "checkpoint":
-            outcome = "saving"
+            outcome = CheckpointStarted()
         elif command.command == "stop":
-            outcome = "stopped"
+            outcome = Ending(reason=Reason.STOPPED)
         self._due.append(
             CommandDone(
                 time=START + step * 0.02, command=command.command, value=value, epoch=epoch, step=step, outcome=outcome

@@ -26,13 +26,13 @@ from tui.screens.train import TrainScreen
 if TYPE_CHECKING:
     from engine.experiment import Draft
     from engine.plan import Plan
-    from engine.protocol.commands import Hold
+    from engine.protocol.commands import PauseMode
 
 
 class Resuming(FakeProducer):
     """A producer that can resume a run too."""
 
-    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, hold: Hold | None = None) -> FakeRun:
+    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, pause_mode: PauseMode | None = None) -> FakeRun:
         if self.refuses:
             raise Refused(
                 [Mistake("epochs", "1 is too few", "", self.refuses), Mistake("run", "no checkpoint", "", "")]

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from engine.experiment import Draft, is_file
-from engine.protocol.commands import Hold
+from engine.protocol.commands import PauseMode
 from tui.deck.keys import DeckKeys
 from tui.deck.leaving import Leaving
 from tui.deck.palette import commands
@@ -55,7 +55,7 @@ class Deck(DeckKeys):
         open_run: a run to watch.
         resume: a run to resume.
         overrides: changes (`path=value`) for the resumed run.
-        hold: pause the resumed run in this way before its first step.
+        pause_mode: pause the resumed run in this way before its first step.
         settings: the person's settings.
         memory: what earlier decks remembered; without it, nothing is remembered.
         wrong: problems with the settings, to show in notifications.
@@ -77,7 +77,7 @@ class Deck(DeckKeys):
         open_run: Path | None = None,
         resume: Path | None = None,
         overrides: tuple[str, ...] = (),
-        hold: Hold | None = None,
+        pause_mode: PauseMode | None = None,
         producer: Producer | None = None,
         settings: Settings | None = None,
         memory: Memory | None = None,
@@ -121,7 +121,7 @@ class Deck(DeckKeys):
         self._open_run = open_run
         self._resume = resume
         self._overrides = overrides
-        self._hold = hold
+        self._pause_mode = pause_mode
 
     # Start and end.
 
@@ -148,7 +148,7 @@ class Deck(DeckKeys):
         if self._open_run is not None:
             self.run_controller.open_run(self._open_run)
         if self._resume is not None:
-            self.run_controller.resume(self._resume, self._overrides, hold=self._hold)
+            self.run_controller.resume(self._resume, self._overrides, pause_mode=self._pause_mode)
         self.set_interval(POLL_RUN_S, self.run_controller.poll)
         self.call_after_refresh(lambda: self.set_timer(0.02, self._begin_work))
 

@@ -40,7 +40,7 @@ class Leaving:
             # In a moment there is a run or a refusal; a run is then stopped.
             self._app.set_timer(ASK_AGAIN_S, self.ask)
         elif runs.active is not None and not (runs.requested is not None and runs.requested.ended):
-            state = " is training." if runs.active.hold is None else " is paused."
+            state = " is training." if runs.active.pause_mode is None else " is paused."
             self._question = ChoiceScreen(runs.active.directory.name, state, FOR_A_RUN)
             self._app.push_screen(self._question, self._answered)
         else:

@@ -260,7 +260,7 @@ class TrainScreen(Screen[None]):
             case "pause":
                 return view.state == "training"
             case "release":
-                return view.going and view.hold != "release"
+                return view.going and view.pause_mode != "release"
             case "go_on":
                 return view.state == "paused"
             case "stop":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from engine.experiment import Draft, Experiment, Mistake, Preset, Refused, presets, read
 from engine.probes.records import Record
-from engine.protocol.commands import Command, Hold
+from engine.protocol.commands import Command, PauseMode
 from engine.protocol.events import Event, Finished
 from tui.rows.explanations import Explained
 from tui.rows.picker import Item
@@ -40,7 +40,7 @@ class Run(Protocol):
     @property
     def alive(self) -> bool: ...
     @property
-    def hold(self) -> Hold | None: ...
+    def pause_mode(self) -> PauseMode | None: ...
 
     @property
     def commands_read(self) -> int: ...
@@ -227,17 +227,17 @@ class Producer:
 
         return self._begin(lambda: Session(plan, runs_dir=runs_dir))
 
-    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, hold: Hold | None = None) -> Run:
+    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, pause_mode: PauseMode | None = None) -> Run:
         """Go on with a run from its newest checkpoint, with `overrides` (`path=value`) from here on.
 
-        `hold`: pause it so before the first step.
+        `pause_mode`: pause it so before the first step.
 
         Raises:
             Refused: there is nothing to go on from, or an override cannot be.
         """
         from engine.training.session import Session
 
-        return self._begin(lambda: Session.resumed(path, overrides), hold=hold)
+        return self._begin(lambda: Session.resumed(path, overrides), pause_mode=pause_mode)
 
     def follow(self, path: Path) -> Follower:
         """A run of another process, or one that has ended."""
@@ -264,13 +264,13 @@ class Producer:
         finally:
             self._beginning.release()
 
-    def _begin(self, make: Callable[[], Session], *, hold: Hold | None = None) -> Session:
+    def _begin(self, make: Callable[[], Session], *, pause_mode: PauseMode | None = None) -> Session:
         with self._beginning:
             if self._probe is not None:
                 self._probe.stop(None)
                 self._probe = None
             session = make()
-            session.start(hold=hold)
+            session.start(pause_mode=pause_mode)
             self._run = session
         return session
 

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.signal import Signal
 
 from engine.experiment import Refused
-from engine.protocol.commands import Hold, Simple
+from engine.protocol.commands import PauseMode, Simple
 from engine.protocol.events import Finished, Reason
 from tui.run_status import STATUS
 from tui.services.background import Background, Cancelled
@@ -117,7 +117,7 @@ class RunController:
             return ""
         finished = self.runs[-1].finished
         if finished is None:
-            return "●" if self.runs[-1].hold is None else "‖"
+            return "●" if self.runs[-1].pause_mode is None else "‖"
         return "" if finished.reason is Reason.DETACHED else STATUS[finished.reason.value].mark
 
     def close(self) -> bool:
@@ -145,7 +145,7 @@ class RunController:
 
         self._after_first_frame(start)
 
-    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, hold: Hold | None = None) -> None:
+    def resume(self, path: Path, overrides: tuple[str, ...] = (), *, pause_mode: PauseMode | None = None) -> None:
         """Show the train screen, and resume a run in this process."""
         if self._show_if_busy():
             return
@@ -153,7 +153,9 @@ class RunController:
         producer = self._producer
 
         def start() -> None:
-            self._create(requested, producer.load_torch, lambda: producer.resume(path, overrides, hold=hold))
+            self._create(
+                requested, producer.load_torch, lambda: producer.resume(path, overrides, pause_mode=pause_mode)
+            )
 
         self._after_first_frame(start)
 

@@ -147,7 +147,7 @@ def state_words(view: RunView) -> Row:
         case "loading":
             return (("◌ loading", "quiet"), (f"  {view.log[-1].text}" if view.log else "", "quiet"))
         case "paused":
-            return ((f"‖ {'paused' if view.hold != 'release' else 'paused, device free'}", "warning"),)
+            return ((f"‖ {'paused' if view.pause_mode != 'release' else 'paused, device free'}", "warning"),)
         case "moving":
             return (("◌ moving to another process", "warning"),)
         case "stale":

@@ -11,6 +11,7 @@ from engine.experiment import read
 from engine.plan import check
 from engine.protocol.commands import SetLR, Simple
 from engine.protocol.events import CommandDone, Epoch, Log, Reason, RunStarted, Step
+from engine.protocol.outcomes import CheckpointSaved, MemoryReleased, Paused
 from engine.runs import summarize
 from engine.training.session import Session
 
@@ -71,7 +72,7 @@ def wait_for(condition):
 
 
 def at_rest(session):
-    return session.hold == "release" and session.network is None
+    return session.pause_mode == "release" and session.network is None
 
 
 def release_at(session, *moments):
@@ -80,7 +81,7 @@ def release_at(session, *moments):
 
     def look_around():
         if session.network is None:
-            if session.hold == "release":
+            if session.pause_mode == "release":
                 rests.append(weakref.ref(session))
                 session.send(CONTINUE)
         elif waiting and waiting[0](session):
@@ -153,7 +154,7 @@ def test_nothing_that_the_loop_had_is_there_while_it_is_released(tmp_path):
     assert [tensor() for tensor in held if tensor() is not None] == []
     assert summarize(session.directory).paused
     session.send(CONTINUE)
-    wait_for(lambda: session.network is not None and session.hold is None)
+    wait_for(lambda: session.network is not None and session.pause_mode is None)
     assert not summarize(session.directory).paused
     session.send(STOP)
     ended(session)
@@ -161,13 +162,13 @@ def test_nothing_that_the_loop_had_is_there_while_it_is_released(tmp_path):
 
 def test_a_pause_can_be_turned_into_one_that_leaves_the_device_to_others(tmp_path):
     session = session_of(tmp_path, "training.epochs=100000")
-    session.start(hold="pause")
-    wait_for(lambda: session.hold == "pause")
+    session.start(pause_mode="pause")
+    wait_for(lambda: session.pause_mode == "pause")
     session.send(RELEASE)
     wait_for(lambda: at_rest(session))
     session.send(STOP)
     events = ended(session)
-    assert [e.outcome for e in of(CommandDone, events)][:2] == ["paused", "paused; cpu is free for other processes"]
+    assert [e.outcome for e in of(CommandDone, events)][:2] == [Paused(), MemoryReleased(device="cpu")]
     assert session.finished.reason is Reason.STOPPED
     assert session.finished.message.startswith("Stopped by hand at step 0, in epoch 0")
 
@@ -185,8 +186,8 @@ def test_what_is_asked_of_a_released_run_is_done_and_it_is_released_again(tmp_pa
     wait_for(lambda: events.extend(session.drain()) or "set_lr" in [e.command for e in of(CommandDone, events)])
     wait_for(lambda: at_rest(session))
     done = {e.command: e for e in of(CommandDone, events)}
-    assert done["set_lr"].outcome.endswith("→ 0.25") and done["set_lr"].step == step
-    assert done["checkpoint"].outcome == "saved, as it was paused"
+    assert done["set_lr"].outcome.after == 0.25 and done["set_lr"].step == step
+    assert done["checkpoint"].outcome == CheckpointSaved()
     session.send(CONTINUE)
     wait_for(lambda: session.network is not None and session._loop.position.step > step)
     session.send(STOP)
@@ -230,7 +231,7 @@ def test_a_run_is_gone_on_with_and_nothing_is_built_before_it_is_told_to_continu
     build = Session._build
     monkeypatch.setattr(Session, "_build", lambda self: built.append(self) or build(self))
     again = gone_on_with(session.directory)
-    again.start(hold="release")
+    again.start(pause_mode="release")
     events = []
     wait_for(lambda: events.extend(again.drain()) or of(CommandDone, events))
     time.sleep(0.3)

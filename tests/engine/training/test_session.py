@@ -177,7 +177,7 @@ def test_a_viewer_in_another_process_steers_through_the_run_directory(tmp_path):
     seen = []
     until(viewer, CommandDone, seen)
     (done,) = of(CommandDone, seen)
-    assert done.command == "set_lr" and done.value == 1e-5 and "→ 1e-05" in done.outcome
+    assert done.command == "set_lr" and done.value == 1e-5 and done.outcome.after == pytest.approx(1e-5)
     later = []
     until(viewer, Step, later)
     viewer.send(Simple(command="checkpoint"))

@@ -23,7 +23,7 @@ from tui.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from engine.protocol.commands import Hold
+    from engine.protocol.commands import PauseMode
 
 commands = command_group()
 
@@ -97,17 +97,17 @@ def resume(
     from engine.runs import find_run
 
     path, overrides = find_run(runs_folder(runs_dir), run), tuple(set_ or ())
-    hold: Hold | None = "release" if released else "pause" if paused else None
+    pause_mode: PauseMode | None = "release" if released else "pause" if paused else None
     if detach:
-        options = [f"--set={override}" for override in overrides] + [f"--{hold}d"] * (hold is not None)
-        _detach(["resume", "--headless", *options, "--", str(path)], hold=hold, as_json=as_json)
+        options = [f"--set={override}" for override in overrides] + [f"--{pause_mode}d"] * (pause_mode is not None)
+        _detach(["resume", "--headless", *options, "--", str(path)], pause_mode=pause_mode, as_json=as_json)
     if headless or as_json or _no_terminal():
         from tui.headless import resume_headless
 
-        raise typer.Exit(resume_headless(path, overrides, as_json=as_json, hold=hold))
+        raise typer.Exit(resume_headless(path, overrides, as_json=as_json, pause_mode=pause_mode))
     from tui.launch import run_deck
 
-    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path, overrides=overrides, hold=hold))
+    raise typer.Exit(run_deck(runs_dir=path.parent, resume=path, overrides=overrides, pause_mode=pause_mode))
 
 
 @commands.command()
@@ -130,10 +130,10 @@ def attach(run: Run = None, headless: Headless = False, as_json: Json = False, r
     raise typer.Exit(run_deck(runs_dir=directory, open_run=path))
 
 
-def _detach(arguments: list[str], *, hold: Hold | None = None, as_json: bool) -> NoReturn:
+def _detach(arguments: list[str], *, pause_mode: PauseMode | None = None, as_json: bool) -> NoReturn:
     from tui.detach import start_detached
 
-    raise typer.Exit(start_detached(arguments, hold=hold, as_json=as_json))
+    raise typer.Exit(start_detached(arguments, pause_mode=pause_mode, as_json=as_json))
 
 
 def _no_terminal() -> bool:
