@@ -63,12 +63,12 @@ class Parameter:
     @property
     def choices(self) -> tuple[Any, ...]:
         """The values that can be named, where it is one of a few."""
-        return tuple(_attribute(self.listed_by)()) if self.listed_by else choices(self.annotation)
+        return tuple(attribute(self.listed_by)()) if self.listed_by else choices(self.annotation)
 
     @property
     def choices_at_hand(self) -> tuple[Any, ...]:
         """The same, without those that no one has asked for yet and that an import would be needed for."""
-        if self.listed_by and not _attribute(self.listed_by).cache_info().currsize:
+        if self.listed_by and not attribute(self.listed_by).cache_info().currsize:
             return ()
         return self.choices
 
@@ -136,7 +136,7 @@ class Entry:
         """
         if self.kind in NO_CLASS:
             raise LookupError(f"{self.name} is not constructed: it has no class of its own")
-        return _attribute(self.torch_name)
+        return attribute(self.torch_name)
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
@@ -167,7 +167,8 @@ class Entry:
         }
 
 
-def _attribute(dotted: str) -> Any:
+def attribute(dotted: str) -> Any:
+    """What a dotted name of a module's attribute stands for. Imports the module."""
     module, _, name = dotted.rpartition(".")
     return getattr(import_module(module), name)
 
@@ -176,7 +177,7 @@ def _attribute(dotted: str) -> Any:
 def _parameters(entry: Entry) -> Mapping[str, Parameter]:
     if entry.kind in NO_CLASS:
         return MappingProxyType({})
-    declared = _attribute(entry.signature_of) if entry.signature_of else entry.torch_class()
+    declared = attribute(entry.signature_of) if entry.signature_of else entry.torch_class()
     # Where torchdeck's own does it on whole batches, its torchvision need not be imported to say how.
     documented = declared if entry.signature_of.startswith("engine.") else entry.torch_class()
     function = declared.__init__ if inspect.isclass(declared) else declared

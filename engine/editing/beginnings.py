@@ -6,21 +6,7 @@ from typing import Any
 
 from engine.catalog import catalog
 from engine.catalog.choices import USUAL
-
-_BY_LAYER: dict[str, dict[str, Any]] = {
-    **{f"Conv{n}d": {"padding": "same"} for n in (1, 2, 3)},
-    **{f"{kind}Pool{n}d": {"kernel_size": 2} for kind in ("Max", "Avg", "LP") for n in (1, 2, 3)},
-    "Unflatten": {"dim": 1, "unflattened_size": [1, -1]},
-    "Permute": {"dims": [1, 0]},
-    "Fold": {"output_size": [8, 8]},
-    "Residual": {"layers": ["ReLU"]},
-    "Repeat": {"layers": ["ReLU"]},
-    "Sequential": {"layers": ["ReLU"]},
-    "Concat": {"branches": [["ReLU"], []]},
-    "torchvision": {"name": "resnet18"},
-}
-"""What a layer begins with beside or instead of that."""
-
+from engine.catalog.layers.spec import LayerSpec
 
 _BY_TRANSFORM: dict[str, dict[str, Any]] = {
     "Resize": {"size": 32},
@@ -39,7 +25,9 @@ def beginning(kind: str, name: str) -> Any:
     {'type': 'MaxPool2d', 'kernel_size': 2}
     """
     entry = catalog(kind)[name]
-    own = {"layers": _BY_LAYER, "transforms": _BY_TRANSFORM, "augmentations": _BY_TRANSFORM}.get(kind, {}).get(name, {})
+    own = entry.starts_with if isinstance(entry, LayerSpec) else {}
+    if kind in ("transforms", "augmentations"):
+        own = _BY_TRANSFORM.get(name, {})
     required = [p.name for p in entry.parameters.values() if p.required and p.name in USUAL]
-    values = {name: USUAL[name] for name in required} | own
+    values = {name: USUAL[name] for name in required} | dict(own)
     return {"type": name, **values} if values else name

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.catalog import catalog
+from engine.catalog.layers import layer_specs
+from engine.catalog.layers.signal import DataFacts, Signal
 from engine.editing.beginnings import beginning
 from engine.editing.text import Span
 from engine.experiment.document import Experiment, Layer
 from engine.experiment.overrides import parse_path
-from engine.model.arguments import Facts
-from engine.model.signal import Signal
 from engine.model.trace_tree import chain, everything
 from engine.plan import known_facts
 
@@ -24,7 +23,7 @@ def fitting(experiment: Experiment, at: Span) -> Mapping[str, str]:
     signal, facts = known_facts(experiment)
     signal = _signal_before(experiment, signal, facts, at)
     found: dict[str, str] = {}
-    for name in catalog("layers"):
+    for name in layer_specs():
         layer = Layer.model_validate(beginning("layers", name))
         (traced,) = chain([layer], signal, facts, ())
         wrong = [m for each in everything([traced]) for m in each.mistakes if m.severity == "error"]
@@ -39,7 +38,7 @@ def shape_before(experiment: Experiment, at: Span) -> str:
     return str(before) if before is not None else ""
 
 
-def _signal_before(experiment: Experiment, signal: Signal | None, facts: Facts, at: Span) -> Signal | None:
+def _signal_before(experiment: Experiment, signal: Signal | None, facts: DataFacts, at: Span) -> Signal | None:
     """What the layer at a place gets, from the layers before it and around it."""
     steps = parse_path(at.list) or []
     layers = experiment.model.layers
@@ -58,6 +57,6 @@ def _signal_before(experiment: Experiment, signal: Signal | None, facts: Facts, 
     return _after(layers[: at.start], signal, facts)
 
 
-def _after(layers: tuple[Layer, ...], signal: Signal | None, facts: Facts) -> Signal | None:
+def _after(layers: tuple[Layer, ...], signal: Signal | None, facts: DataFacts) -> Signal | None:
     traced = list(chain(layers, signal, facts, ()))
     return traced[-1].signal if traced else signal

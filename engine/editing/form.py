@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from engine.catalog import catalog
 from engine.catalog.entry import Entry
+from engine.catalog.layers.spec import LayerSpec
 from engine.catalog.optimizers import HIDDEN_ONLY
 from engine.catalog.value_types import LAYERS, choices, holds, members, type_words
 from engine.data.sources import SOURCES
@@ -231,14 +232,10 @@ def _suits(entry: Entry, name: str, parameters: bool) -> bool:
 
 def _begins(layer: Entry, name: str, parameters: bool) -> bool:
     """Whether a layer has weights that a field like `recurrent_init` says the beginning of."""
-    if name.split(".")[0] == "forget_bias":
-        return layer.name == "LSTM"
-    if name == "recurrent_init":
-        return layer.name in ("LSTM", "GRU", "RNN")
-    if name in ("init", "bias_init") and parameters:
-        from engine.model.initialise import has_weights
-
-        return has_weights(layer.name)
+    field = name.split(".")[0]
+    if field in ("forget_bias", "recurrent_init") or (name in ("init", "bias_init") and parameters):
+        # A layer without biases is offered bias_init too.
+        return isinstance(layer, LayerSpec) and ("init" if name == "bias_init" else field) in layer.initializers
     return True
 
 

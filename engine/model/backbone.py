@@ -15,10 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from engine.model.published_models import CLASSES, NONE, Weights, construct, published
-
-TYPE = "torchvision"
-"""What the layer is called in a document."""
+from engine.catalog.layers.pretrained import BACKBONE
+from engine.catalog.layers.published_models import NONE, classes_of, construct, published, side_of
 
 _HELPERS = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_NAME = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
@@ -112,19 +110,7 @@ class Backbone(nn.Module):
         return f"{self.name}, weights={weights}, freeze={self.frozen}, size={self.size}"
 
 
-Backbone.__name__ = TYPE  # a module is found by the type that a document calls it by, as in optimizer.groups
-
-
-def classes_of(weights: Weights | None, num_classes: int | None) -> int:
-    """How many classes the whole model tells apart."""
-    return num_classes or (weights.classes if weights is not None else CLASSES)
-
-
-def side_of(resize: str | int, weights: Weights | None) -> int | None:
-    """The side that images are resized to; None where they stay as they come."""
-    if isinstance(resize, int):
-        return resize
-    return weights.crop_size if resize == "auto" and weights is not None else None
+Backbone.__name__ = BACKBONE  # a module is found by the type that a document calls it by, as in optimizer.groups
 
 
 def _beheaded(model: nn.Module, features: bool, classes: int) -> tuple[str, bool]:

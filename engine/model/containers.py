@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from engine.model.permute import Permute
+from engine.model.sequence_layers import Permute
 
 
 class Chain(nn.Sequential):

@@ -14,7 +14,7 @@ from engine.model.init_formulas import Expected, expected, uniform, with_zeros
 from engine.model.initialise import EMBEDDINGS, has_weights, is_initialised, parts_of, start_of
 from engine.model.network import build
 from engine.model.selection import module_name
-from engine.model.transformer import PLACES_STD, PositionalEncoding
+from engine.model.sequence_layers import POSITIONS_STD, PositionalEncoding
 
 TORCHS_OWN = "torch's own"
 
@@ -99,7 +99,7 @@ def _torchs_own(module: nn.Module, name: str, weight: Tensor) -> Expected | None
     if isinstance(module, EMBEDDINGS):
         return Expected(0.0, 1.0, "1")
     if isinstance(module, PositionalEncoding):
-        return Expected(0.0, PLACES_STD, f"{PLACES_STD:g}")
+        return Expected(0.0, POSITIONS_STD, f"{POSITIONS_STD:g}")
     if name.endswith("in_proj_weight"):
         return expected("xavier_uniform_", {}, tuple(weight.shape))
     if isinstance(module, nn.RNNBase):

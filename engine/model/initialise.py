@@ -16,18 +16,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine.catalog import catalog, find
+from engine.catalog import find
 from engine.catalog.bind import torch_arguments
+from engine.catalog.layers import layer_specs
+from engine.catalog.layers.pretrained import BACKBONE
 from engine.experiment.document import Choice, Layer, Model
-from engine.model.arguments import layer_class
-from engine.model.backbone import TYPE as BACKBONE
-from engine.model.pooling import AttentionPooling
-from engine.model.transformer import PositionalEncoding, TransformerEncoder
 
-_INITIALIZED = (
-    *(nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.RNNBase, nn.modules.conv._ConvNd),
-    *(TransformerEncoder, AttentionPooling, PositionalEncoding),
-)
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 _GATES = {nn.LSTM: 4, nn.GRU: 3}
 NO_MODEL = Model(layers=(Layer(type="Identity"),))
@@ -36,7 +30,7 @@ NO_MODEL = Model(layers=(Layer(type="Identity"),))
 
 def has_weights(type: str) -> bool:
     """Whether an initializer has something to set in a layer of that type."""
-    return type in catalog("layers") and issubclass(layer_class(type), _INITIALIZED)
+    return type in layer_specs() and "init" in layer_specs()[type].initializers
 
 
 def is_initialised(parameter: str) -> bool:
@@ -102,7 +96,7 @@ def _initialise_inside(backbone: nn.Module, layer: Layer) -> None:
     """Set what a network of torchvision is made of, where the layer says how."""
     start = start_of(layer, NO_MODEL)
     for module in backbone.modules():
-        if isinstance(module, _INITIALIZED):
+        if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)):
             for name, parameter in module.named_parameters():
                 choice = start.of(name)
                 if choice is not None:

@@ -12,8 +12,7 @@ from engine.catalog import catalog
 from engine.catalog.choices import completed
 from engine.catalog.optimizers import HIDDEN_ONLY, OTHERS
 from engine.experiment.document import Choice, Optimizer
-from engine.model.hidden import hidden_matrices
-from engine.model.selection import modules_named
+from engine.model.selection import hidden_matrices, modules_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,12 @@ from urllib.parse import urlparse
 
 from torch import hub, nn
 
+from engine.catalog.layers.pretrained import BACKBONE, weights_of
+from engine.catalog.layers.published_models import Weights, weights_member
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import Mistake, Refused
 from engine.experiment.tree import by_path
-from engine.model.backbone import TYPE, Backbone
-from engine.model.backbone_mistakes import weights_of
-from engine.model.published_models import Weights, weights_member
+from engine.model.backbone import Backbone
 from engine.user_folders import home_problem
 
 SILENCE_S = 30.0
@@ -51,7 +51,7 @@ class Wanted:
         """That there is no folder for the weights: of a `~` that stands for none, torch would make a folder."""
         problem = home_problem(self.file)
         found = f"there is no folder for the weights of {self.model}: {problem}"
-        return Mistake(f"{self.path}.weights", found, "", "Set TORCH_HOME to a folder.", TYPE) if problem else None
+        return Mistake(f"{self.path}.weights", found, "", "Set TORCH_HOME to a folder.", BACKBONE) if problem else None
 
     @property
     def note(self) -> str:
@@ -72,7 +72,7 @@ def wanted(layers: Sequence[Layer]) -> list[Wanted]:
     """The files that the backbones of a model begin from."""
     found = []
     for path, layer in by_path(layers).items():
-        weights = weights_of(layer.parameters) if layer.type == TYPE else None
+        weights = weights_of(layer.parameters) if layer.type == BACKBONE else None
         if weights is not None:
             file = Path(hub.get_dir()) / "checkpoints" / Path(urlparse(weights.url).path).name
             found.append(Wanted(path=path, model=layer.parameters["name"], weights=weights, file=file))
@@ -112,18 +112,18 @@ def _fetched(each: Wanted) -> Mistake | None:
         except (OSError, HTTPException, RuntimeError) as error:
             found = f"the weights of {each.model} could not be downloaded ({_reason(error)})"
             fix = f'Put the file from {each.weights.url} there, or set weights = "none".'
-            return Mistake(where, found, f"looked for {each.file}", fix, TYPE)
+            return Mistake(where, found, f"looked for {each.file}", fix, BACKBONE)
     try:
         with each.file.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         found = f"{each.file} cannot be read ({error.strerror or error})"
-        return Mistake(where, found, "", "Check its permissions.", TYPE)
+        return Mistake(where, found, "", "Check its permissions.", BACKBONE)
     prefix = _hash_prefix(each) or ""
     if not digest.startswith(prefix):
         found = f"{each.file} is not what torchvision published"
         expected = f"its SHA-256 begins with {digest[: len(prefix)]}, not with {prefix}"
-        return Mistake(where, found, expected, "Remove the file, and it is downloaded anew.", TYPE)
+        return Mistake(where, found, expected, "Remove the file, and it is downloaded anew.", BACKBONE)
     return None
 
 

@@ -1,37 +1,30 @@
 """Follow one sample through one layer without training: shapes, parameters, FLOPs, bytes, and every mistake.
 
-Layers are constructed on the `meta` device, where weights have a shape but no memory, so a network of any size is
-traced in milliseconds. A layer's result is remembered, so that an edited network costs what was edited.
+The layer's spec in the catalog knows all of that. Layers are constructed on the `meta` device, where weights have a
+shape but no memory, so a network of any size is traced in milliseconds. Results are cached, so that after an edit only
+the changed layers are traced.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from inspect import signature
 from typing import Any
 
-import torch
 from torch import nn
 
-from engine.catalog import SINGULAR, catalog
-from engine.catalog.choices import blame, check_parameters
-from engine.catalog.value_types import as_tuples
+from engine.catalog import SINGULAR
+from engine.catalog.choices import TORCH_REFUSES, check_parameters
+from engine.catalog.layers import layer_specs
+from engine.catalog.layers.checks import wrong_input
+from engine.catalog.layers.signal import DataFacts, Signal
+from engine.catalog.layers.spec import Arguments, Figures, LayerSpec, size_before
 from engine.experiment.document import Layer
-from engine.experiment.mistakes import Mistake, drop, put, unknown_name
+from engine.experiment.mistakes import Mistake, drop, unknown_name
 from engine.experiment.tree import HELD
-from engine.model import backbone_mistakes, sizes
-from engine.model.arguments import SIZE_PARAMETER, Facts, arguments, layer_class, size_before
-from engine.model.backbone import TYPE as BACKBONE
-from engine.model.fit import RECURRENT, assumed, keeps_shape, misfit
-from engine.model.label import label
-from engine.model.misfits import wrong_arguments, wrong_module
-from engine.model.signal import LAID_OUT, Signal, size_text
-
-_TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError)
+from engine.model.construct import arguments, construct_on_meta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,41 +33,39 @@ class Traced:
 
     label: str
     signal: Signal | None = None
-    """What it hands on; None where a mistake leaves that open."""
+    """Its output; None where a mistake leaves it open."""
     parameters: int = 0
     frozen: int = 0
     """Those of the parameters that are not trained."""
     flops: int = 0
     """Of the forward pass of one sample, two for each multiply-and-add."""
     activation_bytes: int = 0
-    """What the backward pass of one sample needs kept, in float32."""
+    """What autograd saves for the backward pass of one sample, in float32."""
     needs_two: bool = False
     """Whether training fails on a batch of one sample, because of a BatchNorm inside."""
     notes: tuple[str, ...] = ()
-    """Sentences on what it does to its input or its weights without being asked."""
+    """Sentences on what it does to its input or its weights by default."""
     mistakes: tuple[Mistake, ...] = ()
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    """Its parameters by their names in the layer."""
+    """The shape of each of its parameters, by the parameter's name in the layer."""
     path: str = ""
-    """Where it stands in the document."""
+    """The path of the layer in the document."""
     inside: tuple[Traced, ...] = ()
-    """The layers that it holds, of all its branches; its own figures count theirs."""
+    """The layers in it, of all its branches; its own figures include theirs."""
 
 
-def trace_leaf(layer: Layer, signal: Signal | None, facts: Facts, path: str = "") -> Traced:
-    """A layer that holds no others, at its path."""
-    found = _trace(layer.type, json.dumps(layer.parameters, default=repr), signal, facts)
+def trace_leaf(layer: Layer, before: Signal | None, facts: DataFacts, path: str = "") -> Traced:
+    """Trace a layer that contains no others."""
+    found = _trace(layer.type, json.dumps(layer.parameters, default=repr), before, facts)
     mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
     for name in HELD:
         if getattr(layer, name) is not None:
-            wrong = Mistake(
-                f"{path}.{name}", f"{layer.type} holds no layers", "", "Remove it.", layer.type, remedy=drop()
-            )
-            mistakes.append(wrong)
-    signal = found.signal
-    if signal is not None and layer.type in RECURRENT and signal.kind == "vector":
-        signal = replace(signal, summed_up_by=path)
-    return replace(found, path=path, signal=signal, mistakes=tuple(mistakes))
+            no_layers = f"{layer.type} holds no layers"
+            mistakes.append(Mistake(f"{path}.{name}", no_layers, "", "Remove it.", layer.type, remedy=drop()))
+    after = found.signal
+    if after is not None and after.kind == "vector" and layer_specs()[layer.type].summarizes:
+        after = replace(after, summarized_by=path)
+    return replace(found, path=path, signal=after, mistakes=tuple(mistakes))
 
 
 def _under(path: str, relative: str) -> str:
@@ -82,199 +73,94 @@ def _under(path: str, relative: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _trace(type: str, given_json: str, signal: Signal | None, facts: Facts) -> Traced:
-    """One layer by itself; the paths of its mistakes are relative to it."""
-    given: dict[str, Any] = json.loads(given_json)
-    entries = catalog("layers")
-    if type not in entries:
-        return Traced(label=type, mistakes=(unknown_name(".type", type, tuple(entries), SINGULAR["layers"]),))
-    checked = check_parameters(entries[type], given, "")
-    mistakes = list(checked.mistakes)
-    if type == BACKBONE and (unknown := backbone_mistakes.unknown_names(checked.parameters)):
-        mistakes += unknown
-        checked = replace(checked, whole=False)
-    shown = label(type, given | checked.parameters)
-    if signal is None:
-        return Traced(label=shown, mistakes=tuple(mistakes))
-
-    wrong = misfit(type, signal, rows_parameter=facts.rows_parameter)
-    if wrong is not None:
-        mistakes.append(wrong)
-        taken = assumed(type, signal)
-        if taken is None:
-            after = signal.of(signal.shape) if keeps_shape(type) else None
-            return Traced(label=shown, signal=after, mistakes=tuple(mistakes))
-        signal = taken
-    if not checked.whole:
-        after = signal.of(signal.shape) if keeps_shape(type) else None
-        return Traced(label=shown, signal=after, mistakes=tuple(mistakes))
-
-    contradictions, parameters = _contradictions(type, checked.parameters, signal, facts)
+def _trace(type: str, given_json: str, before: Signal | None, facts: DataFacts) -> Traced:
+    """One layer; the paths of its mistakes are relative to it."""
+    specs = layer_specs()
+    if type not in specs:
+        return Traced(label=type, mistakes=(unknown_name(".type", type, tuple(specs), SINGULAR["layers"]),))
+    spec, given = specs[type], json.loads(given_json)
+    checked = check_parameters(spec, given, "")
+    unknown = spec.check_values(checked.parameters)
+    label, mistakes = spec.label(given | checked.parameters), [*checked.mistakes, *unknown]
+    if before is None:
+        return _stopped(spec, label, before, mistakes)
+    if (wrong := wrong_input(spec, before, facts)) is not None:
+        mistake, fixed = wrong
+        mistakes.append(mistake)
+        if fixed is None:
+            return _stopped(spec, label, before, mistakes)
+        before = fixed
+    if unknown or not checked.whole:
+        return _stopped(spec, label, before, mistakes)
+    contradictions, parameters = _contradictions(spec, checked.parameters, before, facts)
     mistakes += contradictions
-    if type in ("Embedding", "EmbeddingBag") and "num_embeddings" not in parameters and facts.vocabulary_size is None:
-        fix = "Set num_embeddings to the largest token plus one."
-        mistakes.append(Mistake("", "num_embeddings is missing", "the data does not tell its vocabulary", fix, type))
-        return Traced(label=shown, mistakes=tuple(mistakes))
-    constructed = arguments(type, parameters, signal, facts)
-    shown = label(type, given | {n: v for n, v in constructed.items() if n in given or n in checked.parameters})
-    wrong = wrong_arguments(type, constructed, signal)
-    if wrong is not None:
-        after = signal.of(signal.shape) if keeps_shape(type) else None
-        return Traced(label=shown, signal=after, mistakes=(*mistakes, wrong))
-    module = construct_on_meta(type, parameters, constructed)
+    complete = arguments(spec, parameters, before, facts)
+    label = spec.label(given | {n: v for n, v in complete.items() if n in given or n in checked.parameters})
+    if (wrong_arguments := spec.check_arguments(complete, before)) is not None:
+        return _stopped(spec, label, before, [*mistakes, replace(wrong_arguments, subject=type)])
+    module = construct_on_meta(spec, parameters, complete)
     if isinstance(module, Mistake):
-        return Traced(label=shown, mistakes=(*mistakes, module))
-    if type == BACKBONE:
-        return _of_backbone(shown, module, constructed, signal, mistakes)
-    wrong = wrong_module(type, module, signal)
-    if wrong is not None:
-        after = signal.of(signal.shape) if keeps_shape(type) else None
-        return Traced(label=shown, signal=after, parameters=sizes.parameter_count(module), mistakes=(*mistakes, wrong))
+        return Traced(label=label, mistakes=(*mistakes, module))
     try:
-        shape = sizes.output_shape(module, signal.shape)
-    except _TORCH_REFUSES as error:
-        said = str(error).splitlines()[0].rstrip(".")
-        wrong = Mistake("", f"torch refuses {signal}: {said}", "", "Correct its parameters.", type)
-        return Traced(label=shown, mistakes=(*mistakes, wrong))
+        figures = _measure(spec, module, complete, before)
+    except TORCH_REFUSES as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        refused = Mistake("", f"torch refuses {before}: {reason}", "", "Correct its parameters.", type)
+        return Traced(label=label, mistakes=(*mistakes, refused))
+    if isinstance(figures, Mistake):
+        stopped = _stopped(spec, label, before, [*mistakes, replace(figures, subject=type)])
+        return replace(stopped, parameters=_count(module), frozen=_count(module, frozen=True))
+    warnings = [replace(warning, subject=type) for warning in spec.warnings(parameters, before, facts)]
     return Traced(
-        label=shown,
-        signal=signal.of(shape, _kind_after(type, signal, shape, parameters)),
-        parameters=sizes.parameter_count(module),
-        frozen=sizes.frozen_count(module),
-        flops=sizes.flops(module, signal.shape, shape),
-        activation_bytes=sizes.kept_bytes(module, signal.shape, shape),
-        mistakes=(*mistakes, *_warnings(type, parameters, signal, facts)),
+        label=label,
+        signal=before.of(figures.shape, figures.kind),
+        parameters=_count(module),
+        frozen=_count(module, frozen=True),
+        flops=figures.flops,
+        activation_bytes=figures.saved_bytes,
+        needs_two=figures.needs_two,
+        notes=figures.notes,
+        mistakes=(*mistakes, *warnings),
         shapes=tuple((name, tuple(parameter.shape)) for name, parameter in module.named_parameters()),
     )
 
 
-def _of_backbone(
-    shown: str, module: nn.Module, constructed: dict[str, Any], signal: Signal, mistakes: list[Mistake]
-) -> Traced:
-    """A whole network of torchvision: nothing is told of the layers in it, so it is tried."""
-    parameters, frozen = sizes.parameter_count(module), sizes.frozen_count(module)
-    found = backbone_mistakes.trial_of(constructed, signal)
-    if isinstance(found, Mistake):
-        return Traced(label=shown, parameters=parameters, frozen=frozen, mistakes=(*mistakes, found))
-    return Traced(
-        label=shown,
-        signal=signal.of(found.shape, "vector"),
-        parameters=parameters,
-        frozen=frozen,
-        flops=found.flops,
-        activation_bytes=found.kept_bytes,
-        needs_two=found.needs_two,
-        notes=tuple(backbone_mistakes.notes(constructed, signal, frozen)),
-        mistakes=(*mistakes, *backbone_mistakes.warnings(constructed)),
-        shapes=tuple((name, tuple(parameter.shape)) for name, parameter in module.named_parameters()),
-    )
-
-
-def construct_on_meta(type: str, given: Mapping[str, Any], constructed: dict[str, Any]) -> nn.Module | Mistake:
-    """The module without memory, or what torch says against its parameters."""
-    entry = catalog("layers")[type]
-    cls = layer_class(type)
-
-    def attempt(**parameters: Any) -> nn.Module:
-        if type in ("Embedding", "EmbeddingBag"):
-            # Its own initialization would draw from a normal distribution, which takes seconds to import on `meta`.
-            size = (parameters["num_embeddings"], parameters["embedding_dim"])
-            return cls(**parameters, _weight=torch.empty(size, device="meta"))
-        return (
-            cls(**parameters, device="meta")
-            if type in SIZE_PARAMETER or "device" in signature(cls).parameters
-            else cls(**parameters)
-        )
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return attempt(**constructed)
-    except _TORCH_REFUSES as error:
-        inferred = {name: value for name, value in constructed.items() if name not in given}
-
-        def with_inferred(**parameters: Any) -> nn.Module:
-            return attempt(**(inferred | parameters))
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return blame(entry, given, error, with_inferred, "")
+def _stopped(spec: LayerSpec, label: str, before: Signal | None, mistakes: Sequence[Mistake]) -> Traced:
+    """A layer with a mistake; its output is known where it has the shape of the input."""
+    after = before.of(before.shape) if before is not None and spec.keeps_shape else None
+    return Traced(label=label, signal=after, mistakes=tuple(mistakes))
 
 
 def _contradictions(
-    type: str, parameters: dict[str, Any], signal: Signal, facts: Facts
+    spec: LayerSpec, parameters: dict[str, Any], before: Signal, facts: DataFacts
 ) -> tuple[list[Mistake], dict[str, Any]]:
-    """Sizes that were given and are not what comes in; and the parameters with them set right."""
-    right = dict(parameters)
-    mistakes = []
-    name = SIZE_PARAMETER.get(type, "")
-    if name in right and right[name] != (size := size_before(type, signal)):
-        mistakes.append(
-            Mistake(
-                "",
-                f"{name} is {right.pop(name)}",
-                f"{signal.origin} gives {size}",
-                f"Remove {name} (it is inferred), or set it to {size}.",
-                type,
-                remedy=drop(f".{name}"),
-            )
-        )
-    channels = signal.shape[0]
-    if type == "PReLU" and right.get("num_parameters", 1) not in (1, channels):
-        found = f"num_parameters is {right.pop('num_parameters')}"
-        fix = f"Remove num_parameters for one slope in all, or set it to {channels} for one a channel."
-        expected = f"{signal.origin} gives {channels}"
-        mistakes.append(Mistake("", found, expected, fix, type, remedy=drop(".num_parameters")))
-    if "normalized_shape" in right:
-        shape = sizes.per_dimension(as_tuples(right["normalized_shape"]), 1)
-        if signal.shape[-len(shape) :] != shape:
-            found = f"normalized_shape is {size_text(shape)}"
-            fix = "Remove normalized_shape (it is inferred), or set it to the last dimensions of that."
-            expected = f"{signal.origin} gives {size_text(signal.shape)}"
-            mistakes.append(Mistake("", found, expected, fix, type, remedy=drop(".normalized_shape")))
-            del right["normalized_shape"]
-    vocabulary = facts.vocabulary_size
-    if "num_embeddings" in right and vocabulary is not None and right["num_embeddings"] < vocabulary:
-        found = f"num_embeddings is {right.pop('num_embeddings')}"
-        fix = f"Remove num_embeddings (it is inferred), or set it to {vocabulary} or more."
-        mistakes.append(Mistake("", found, f"the data has {vocabulary} tokens", fix, type))
+    """Parameters that contradict the input or the data; and the other parameters."""
+    right, mistakes = dict(parameters), []
+    name, size = spec.size_parameter, size_before(before)
+    if name in right and right[name] != size:
+        found, expected = f"{name} is {right.pop(name)}", f"{before.origin} gives {size}"
+        fix = f"Remove {name} (it is inferred), or set it to {size}."
+        mistakes.append(Mistake("", found, expected, fix, spec.name, remedy=drop(f".{name}")))
+    for name, mistake in spec.contradictions(parameters, before, facts):
+        del right[name]
+        mistakes.append(replace(mistake, subject=spec.name))
     return mistakes, right
 
 
-def _kind_after(type: str, signal: Signal, shape: tuple[int, ...], parameters: Mapping[str, Any]) -> Any:
-    if type in ("Embedding", "EmbeddingBag"):
-        return "sequence" if type == "Embedding" else "vector"
-    if type in RECURRENT:
-        return "sequence" if len(shape) == 2 else "vector"
-    if type in ("AttentionPooling", "MeanPooling"):
-        return "vector"
-    if len(shape) != len(signal.shape):
-        return LAID_OUT[len(shape)]
-    if type == "Permute" and signal.kind in ("sequence", "signal") and as_tuples(parameters["dims"]) == (0, 2, 1):
-        return "signal" if signal.kind == "sequence" else "sequence"
-    return signal.kind
+def _measure(spec: LayerSpec, module: nn.Module, complete: Arguments, before: Signal) -> Figures | Mistake:
+    if spec.measure is not None:
+        return spec.measure(module, complete, before)
+    if (wrong := spec.check_module(module, before)) is not None:
+        return wrong
+    shape = spec.output_shape(module, before.shape)
+    return Figures(
+        shape=shape,
+        kind=spec.output_kind(module, before, shape),
+        flops=spec.flops(module, before.shape, shape),
+        saved_bytes=spec.saved_bytes(module, before.shape, shape),
+    )
 
 
-def _warnings(type: str, parameters: Mapping[str, Any], signal: Signal, facts: Facts) -> list[Mistake]:
-    """What runs, but not as a person may think."""
-    found = []
-    if type in RECURRENT and parameters.get("dropout") and parameters.get("num_layers", 1) == 1:
-        fix = "Set num_layers = 2, or put a Dropout layer after it instead."
-        found.append(
-            Mistake(
-                ".dropout",
-                "it does nothing",
-                "it stands between stacked layers only",
-                fix,
-                type,
-                "warning",
-                remedy=put(2, "^.num_layers"),
-            )
-        )
-    # Where a padded sequence is turned or laid out flat, what follows cannot tell padding from words.
-    if facts.padded and signal.kind == "sequence" and type in ("Permute", "Flatten"):
-        fix = 'Use an LSTM, GRU or RNN with output = "mean" instead, which never reads padding.'
-        found.append(
-            Mistake("", "what follows reads the padding too", "samples differ in length", fix, type, "warning")
-        )
-    return found
+def _count(module: nn.Module, *, frozen: bool = False) -> int:
+    """The parameters of a module, or those that are not trained."""
+    return sum(p.numel() for p in module.parameters() if not (frozen and p.requires_grad))

@@ -10,25 +10,22 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.catalog import catalog
 from engine.catalog.choices import check_parameters
+from engine.catalog.layers import layer_specs
+from engine.catalog.layers.checks import wrong_input
+from engine.catalog.layers.signal import DataFacts, Signal, shape_text
+from engine.catalog.layers.spec import LayerSpec
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, put
 from engine.experiment.tree import DEEPEST, HELD, Place, backwards
-from engine.model.arguments import Facts
-from engine.model.backbone import TYPE as BACKBONE
 from engine.model.containers import CONTAINERS
-from engine.model.fit import RECURRENT, keeps_shape, misfit
-from engine.model.projection import projection
-from engine.model.signal import Signal, size_text
 from engine.model.trace import Traced, trace_leaf
 
 _FLOAT_BYTES = 4
-_AS_MANY = 'Write num_classes = "auto".'
 
 
 def trace(
-    layers: Sequence[Layer], signal: Signal | None, facts: Facts, set_aside: Collection[str] = ()
+    layers: Sequence[Layer], signal: Signal | None, facts: DataFacts, set_aside: Collection[str] = ()
 ) -> tuple[Traced, ...]:
     """Every layer in turn; mistakes carry their path in the document.
 
@@ -58,7 +55,7 @@ def everything(traced: Iterable[Traced]) -> Iterator[Traced]:
 def chain(
     layers: Sequence[Layer],
     signal: Signal | None,
-    facts: Facts,
+    facts: DataFacts,
     set_aside: Collection[str] = (),
     path: str = "model.layers",
     depth: int = 0,
@@ -77,11 +74,11 @@ def chain(
 
 
 def trace_container(
-    layer: Layer, signal: Signal | None, facts: Facts, set_aside: Collection[str], path: str, depth: int
+    layer: Layer, signal: Signal | None, facts: DataFacts, set_aside: Collection[str], path: str, depth: int
 ) -> Traced:
     """A Residual, Repeat, Concat or Sequential at its path, with all that it holds."""
     given = layer.parameters | {name: () for name in HELD if getattr(layer, name) is not None}
-    checked = check_parameters(catalog("layers")[layer.type], given, path)
+    checked = check_parameters(layer_specs()[layer.type], given, path)
     own = Traced(label=label(layer, checked.parameters), path=path, mistakes=checked.mistakes)
     if depth >= DEEPEST:
         found = f"it is nested {depth} layers deep"
@@ -96,7 +93,7 @@ def trace_container(
     if layer.type == "Repeat":
         return _repeated(own, layer, signal, int(checked.parameters.get("times", 1)), inside)
     if layer.type == "Concat":
-        return _side_by_side(own, layer, signal, inside)
+        return _side_by_side(own, layer, signal, facts, inside)
     body = inside("layers", layer.layers or (), signal)
     after = body[-1].signal if body else signal
     if layer.type == "Sequential":
@@ -106,7 +103,7 @@ def trace_container(
     short = shortcut[-1].signal if shortcut else signal
     if signal is None or after is None or short is None:
         return whole
-    if wrong := _of_tokens(layer, after, path):
+    if wrong := _of_tokens(layer, after, facts, path):
         return replace(whole, mistakes=(*whole.mistakes, wrong))
     if short.shape == after.shape:
         return replace(whole, signal=after.of(after.shape))
@@ -121,6 +118,30 @@ def trace_container(
     return replace(
         _counting(whole, (added,)), signal=after.of(after.shape), label=f"{whole.label}, shortcut {added.label}"
     )
+
+
+def projection(before: Signal, after: Signal) -> Layer | None:
+    """The 1×1 convolution, or the Linear, that brings what comes in to the shape of what the body gives.
+
+    The stride is the one by which the body made it smaller. Option B of He et al., 2016,
+    https://arxiv.org/abs/1512.03385. None where no such layer does it.
+    """
+    if before.kind != after.kind or len(before.shape) != len(after.shape):
+        return None
+    if before.kind in ("vector", "sequence"):
+        fits = before.shape[:-1] == after.shape[:-1]
+        return _layer("Linear", out_features=after.shape[-1]) if fits else None
+    if before.kind not in ("image", "signal"):
+        return None
+    strides = [-(-b // a) for b, a in zip(before.shape[1:], after.shape[1:], strict=True)]
+    if any((b - 1) // s + 1 != a for b, a, s in zip(before.shape[1:], after.shape[1:], strides, strict=True)):
+        return None
+    stride = strides[0] if len(set(strides)) == 1 else strides
+    return _layer(f"Conv{len(strides)}d", out_channels=after.shape[0], kernel_size=1, stride=stride)
+
+
+def _layer(type: str, **parameters: Any) -> Layer:
+    return Layer.model_validate({"type": type, **parameters})
 
 
 def label(layer: Layer, parameters: dict[str, Any]) -> str:
@@ -151,24 +172,24 @@ def join_dim(signal: Signal) -> int:
     return len(signal.shape) - 1 if signal.kind == "sequence" else 0
 
 
-def _of_tokens(layer: Layer, inner: Signal, path: str) -> Mistake | None:
+def _of_tokens(layer: Layer, inner: Signal, facts: DataFacts, path: str) -> Mistake | None:
     """Words are numbered, but not numbers: they cannot be added, nor can their channels be joined."""
-    wrong = misfit(layer.type, inner, rows_parameter=False)
-    return None if wrong is None else replace(wrong, path=path)
+    wrong = wrong_input(layer_specs()[layer.type], inner, facts)
+    return None if wrong is None else replace(wrong[0], path=path)
 
 
-def _side_by_side(own: Traced, layer: Layer, signal: Signal | None, inside: Any) -> Traced:
+def _side_by_side(own: Traced, layer: Layer, signal: Signal | None, facts: DataFacts, inside: Any) -> Traced:
     branches = [inside(f"branches[{i}]", branch, signal) for i, branch in enumerate(layer.branches or ())]
     whole = _holding(own, [traced for branch in branches for traced in branch])
     ends = [branch[-1].signal if branch else signal for branch in branches]
     known = [end for end in ends if end is not None]
     if signal is None or not known or len(known) < len(ends):
         return whole
-    if wrong := _of_tokens(layer, known[0], own.path):
+    if wrong := _of_tokens(layer, known[0], facts, own.path):
         return replace(whole, mistakes=(*whole.mistakes, wrong))
     together = joined(known)
     if together is None:
-        found = f"its branches give {' and '.join(size_text(end.shape) for end in known)}"
+        found = f"its branches give {' and '.join(shape_text(end.shape) for end in known)}"
         expected = "only their channels or features may differ"
         fix = 'Keep the sizes alike, as with padding = "same" and equal strides.'
         return replace(whole, mistakes=(*whole.mistakes, Mistake(own.path, found, expected, fix, layer.type)))
@@ -214,7 +235,7 @@ def _counting(whole: Traced, more: Iterable[Traced]) -> Traced:
     )
 
 
-def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mistake | None:
+def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: DataFacts) -> Mistake | None:
     """The mistake of a network that does not put out what the data and the loss ask for."""
     if signal.shape == ((facts.outputs,) if facts.steps is None else (facts.steps, facts.outputs)):
         return None
@@ -223,36 +244,34 @@ def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: Facts) -> Mi
         return mistake
     if signal.kind != ("vector" if facts.steps is None else "sequence"):
         gives = f"the network ends with {signal}"
-        recurrent = next((place for place in (last, *before) if place.layer.type in RECURRENT), None)
+        recurrent = next((place for place in (last, *before) if _spec(place).summarizes), None)
         if signal.kind == "sequence" and recurrent is not None:
             fix, remedy = f'Set output = "last" in {recurrent.path}.', put("last", f"{recurrent.path}.output")
         else:
             fix = 'End with Flatten and {type = "Linear", out_features = "auto"}.'
             remedy = append("Flatten", LAST_LAYER)
         return Mistake(last.path, gives, facts.wants, fix, last.layer.type, remedy=remedy)
-    place = next((p for p in (last, *before) if not keeps_shape(p.layer.type)), last)
-    if place.layer.type == "Linear":
-        fix = 'Write out_features = "auto".'
-        if signal.shape == (1,) and facts.one_of_two:
-            fix = f'Write out_features = "auto", or use {facts.one_of_two}, which takes one output.'
-        found, auto = f"out_features is {signal.shape[-1]}", put("auto", ".out_features")
-        return Mistake(place.path, found, facts.wants, fix, "Linear", remedy=auto)
-    if place.layer.type == BACKBONE and place.layer.parameters.get("features") is False:
-        return Mistake(place.path, f"it gives {signal.shape[0]} numbers", facts.wants, _AS_MANY, BACKBONE)
+    place = next((p for p in (last, *before) if not _spec(p).keeps_shape), last)
+    if mistake := _spec(place).outputs_mistake(place.layer.parameters, signal, facts):
+        return replace(mistake, path=place.path, subject=place.layer.type)
     fix = 'Add {type = "Linear", out_features = "auto"} at the end.'
     found = f"it gives {signal.shape[-1]} numbers"
     return Mistake(last.path, found, facts.wants, fix, last.layer.type, remedy=append(LAST_LAYER))
 
 
-def _not_at_every_step(last: Place, signal: Signal, facts: Facts) -> Mistake | None:
+def _spec(place: Place) -> LayerSpec:
+    return layer_specs()[place.layer.type]
+
+
+def _not_at_every_step(last: Place, signal: Signal, facts: DataFacts) -> Mistake | None:
     """The mistake of a language model that does not put out something for every step."""
     if signal.kind == "sequence" and signal.shape[0] == facts.steps:
         return None
     gives = f"the network ends with {signal}"
-    if signal.summed_up_by:
+    if signal.summarized_by:
         fix, remedy = (
-            f'Set output = "sequence" in {signal.summed_up_by}.',
-            put("sequence", f"{signal.summed_up_by}.output"),
+            f'Set output = "sequence" in {signal.summarized_by}.',
+            put("sequence", f"{signal.summarized_by}.output"),
         )
         return Mistake(last.path, gives, facts.wants, fix, last.layer.type, remedy=remedy)
     fix = 'Keep the sequence to the end: Embedding, LSTM with output = "sequence", Linear.'

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from engine.catalog.choices import Checked
 from engine.catalog.entry import Task
+from engine.catalog.layers.signal import Signal
 from engine.data.class_order import NOTHING, Recorded
 from engine.data.description import Description
 from engine.devices import Precision
@@ -17,7 +18,6 @@ from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake
 from engine.experiment.tree import Place
 from engine.model.pretrained import Wanted
-from engine.model.signal import Signal
 from engine.model.trace import Traced
 from engine.plan.groups import GroupPlan
 

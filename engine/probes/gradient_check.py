@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from engine.model.containers import CONTAINERS
-from engine.model.places import modules_at
+from engine.model.selection import modules_at
 from engine.plan import Plan
 from engine.probes.aside import Aside
 from engine.probes.differences import NUDGE, Argument, Function, Stop, Stopped, Verdict, compare

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from engine.catalog.losses import OF_CLASSES
 from engine.model.containers import CONTAINERS
-from engine.model.places import modules_at
+from engine.model.selection import modules_at
 from engine.plan import LayerPlan, Plan
 from engine.probes.records import BatchStep
 from engine.probes.trial import Trial

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from engine.model.containers import CONTAINERS
-from engine.model.places import modules_at
+from engine.model.selection import modules_at
 from engine.plan import LayerPlan
 from engine.training.batches import Batch
 from engine.training.finite import all_finite

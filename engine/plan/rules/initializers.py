@@ -11,16 +11,14 @@ from engine.catalog import catalog
 from engine.catalog.bind import torch_arguments
 from engine.catalog.choices import TORCH_REFUSES, blame, check_parameters, check_type
 from engine.catalog.initializers import DIMENSIONS
+from engine.catalog.layers import layer_specs
+from engine.catalog.layers.pretrained import BACKBONE
+from engine.catalog.layers.published_models import NONE
 from engine.experiment.document import Choice, Layer
 from engine.experiment.mistakes import Mistake, drop, unknown_name
-from engine.model.backbone import TYPE as BACKBONE
-from engine.model.fit import RECURRENT
 from engine.model.initialise import NO_MODEL, has_weights, is_initialised, start_of
-from engine.model.published_models import NONE
 from engine.plan.context import CheckContext
 from engine.plan.rules.registry import rule_after
-
-_UNBIASED = frozenset({"Embedding", "EmbeddingBag", "PositionalEncoding"})
 
 
 @rule_after("model")
@@ -40,7 +38,7 @@ def initializers_of_the_model(context: CheckContext) -> Iterator[Mistake]:
         elif type not in types:
             yield Mistake(path, f"the model has no {type}", "", "Remove it.", severity="warning", remedy=drop())
         yield from _choice_mistakes(choice, path)
-    if model.recurrent_init is not None and not any(type in RECURRENT for type in types):
+    if model.recurrent_init is not None and not any("recurrent_init" in _settable(type) for type in types):
         yield Mistake(
             "model.recurrent_init",
             "the model has no recurrent layer",
@@ -49,7 +47,7 @@ def initializers_of_the_model(context: CheckContext) -> Iterator[Mistake]:
             severity="warning",
             remedy=drop(),
         )
-    if model.forget_bias is not None and "LSTM" not in types:
+    if model.forget_bias is not None and not any("forget_bias" in _settable(type) for type in types):
         yield Mistake("model.forget_bias", "the model has no LSTM", "", "Remove it.", severity="warning", remedy=drop())
 
 
@@ -58,6 +56,12 @@ def initializers_of_layers(context: CheckContext) -> Iterator[Mistake]:
     """Initializers of layers that are refused, or for weights that the layer does not have."""
     for path, layer in context.by_path.items():
         yield from _layer_mistakes(layer, path)
+
+
+def _settable(type: str) -> frozenset[str]:
+    """The fields of a document that can set how the weights of a layer start."""
+    spec = layer_specs().get(type)
+    return spec.initializers if spec is not None else frozenset()
 
 
 def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
@@ -70,11 +74,12 @@ def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
         waves = layer.type == "PositionalEncoding" and layer.parameters.get("encoding") != "learned"
         yield from _own(layer, path, "init", has_weights(layer.type) and not waves, "weights to initialize")
     if layer.recurrent_init is not None:
-        yield from _own(layer, path, "recurrent_init", layer.type in RECURRENT, "weights from state to state")
-    biased = has_weights(layer.type) and layer.type not in _UNBIASED and layer.parameters.get("bias", True) is not False
+        recurrent = "recurrent_init" in _settable(layer.type)
+        yield from _own(layer, path, "recurrent_init", recurrent, "weights from state to state")
+    biased = "bias_init" in _settable(layer.type) and layer.parameters.get("bias", True) is not False
     if layer.bias_init is not None:
         yield from _own(layer, path, "bias_init", biased, "biases to initialize")
-    if layer.forget_bias is not None and not (biased and layer.type == "LSTM"):
+    if layer.forget_bias is not None and not (biased and "forget_bias" in _settable(layer.type)):
         yield Mistake(
             f"{path}.forget_bias",
             f"this {layer.type} has no forget gate's bias",

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any, Literal
 
+from engine.catalog.layers.signal import OVER_CHANNELS, Signal
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, drop, put
 from engine.experiment.tree import Place
-from engine.model.signal import OVER_CHANNELS, Signal
 from engine.plan.context import CheckContext
 from engine.plan.plan import VALIDATION_BATCHES
 from engine.plan.rules.registry import number, rule

@@ -6,18 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.catalog.layers.signal import DataFacts, Signal
 from engine.data.description import Description
 from engine.data.settling import known_data
 from engine.experiment.document import Experiment
 from engine.experiment.tree import Place, walk
-from engine.model.arguments import Facts, facts_of, signal_of
-from engine.model.signal import Signal
+from engine.model.construct import facts_of, signal_of
 from engine.model.trace import Traced
 from engine.model.trace_tree import everything, trace
 from engine.plan.context import CheckContext
 from engine.plan.rules.registry import checked
 
-_UNKNOWN = Facts(outputs=0, wants="", vocabulary_size=None, padded=False, rows_parameter=False)
+_UNKNOWN = DataFacts(outputs=0, wants="", vocabulary_size=None, padded=False, rows_parameter=False)
 _STILL_TRACED = re.compile(r"\d|\.(?:init|recurrent_init|bias_init|forget_bias|(?:layers|shortcut|branches)\b)")
 """What follows a layer's path in a mistake that does not keep the layer from being traced."""
 
@@ -57,10 +57,10 @@ def _traced(context: CheckContext, places: Sequence[Place]) -> tuple[Traced, ...
     return trace(context.experiment.model.layers, signal, facts, left_out)
 
 
-def _signal_and_facts(description: Description | None, loss: str) -> tuple[Signal | None, Facts]:
+def _signal_and_facts(description: Description | None, loss: str) -> tuple[Signal | None, DataFacts]:
     return (None, _UNKNOWN) if description is None else (signal_of(description), facts_of(description, loss))
 
 
-def known_facts(experiment: Experiment) -> tuple[Signal | None, Facts]:
+def known_facts(experiment: Experiment) -> tuple[Signal | None, DataFacts]:
     """The input of an experiment's network, None where its data is not available, and facts that layers depend on."""
     return _signal_and_facts(known_data(experiment).description, experiment.loss.type)

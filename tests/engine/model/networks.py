@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.data.description import Description
 from engine.experiment import Choice, Data, Experiment, Model
-from engine.model.arguments import facts_of, signal_of
+from engine.model.construct import facts_of, signal_of
 from engine.model.trace import Traced
 from engine.model.trace_tree import everything, trace
 

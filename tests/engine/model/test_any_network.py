@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from networks import AUTO, experiment, images, sequences, texts, traced, vectors
 
 from engine.catalog import catalog
+from engine.catalog.layers import layer_specs
 from engine.catalog.value_types import holds
 from engine.data.description import Description
 from engine.model import build
 from engine.model.containers import CONTAINERS
-from engine.model.fit import TAKES
 from engine.model.trace_tree import everything
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 120
@@ -30,13 +30,12 @@ VALUES = st.one_of(
     st.lists(st.integers(0, 4), max_size=3),
 )
 ENTRIES = {name: entry for name, entry in catalog("layers").items() if name not in CONTAINERS}
-NUMBERS = ("image", "signal", "sequence", "vector")
 
 
 @st.composite
 def layer(draw: Any, kind: str) -> dict[str, Any]:
     """A layer that takes what comes, as a rule; with parameters of any kind, now and then."""
-    fitting = [entry for name, entry in ENTRIES.items() if kind in TAKES.get(name, NUMBERS)]
+    fitting = [entry for name, entry in ENTRIES.items() if kind in layer_specs()[name].accepts]
     entry = draw(st.sampled_from(fitting if fitting and draw(st.integers(0, 9)) else list(ENTRIES.values())))
     chosen: dict[str, Any] = {"type": entry.name}
     for name, parameter in entry.parameters.items():

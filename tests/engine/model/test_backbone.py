@@ -12,11 +12,11 @@ import torch
 from networks import AUTO, experiment, images, said, sequences, texts, traced
 from torch import nn
 
+from engine.catalog.layers.published_models import model_names, published, weight_names, weights_member
 from engine.experiment import read
 from engine.experiment.document import Model
 from engine.model import build
 from engine.model.backbone import Backbone
-from engine.model.published_models import model_names, published, weight_names, weights_member
 from engine.plan import check
 
 FAMILIES = (

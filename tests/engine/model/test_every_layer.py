@@ -14,18 +14,16 @@ from networks import texts
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.catalog import catalog
-from engine.catalog.layer_groups import GROUPS
+from engine.catalog.layers import layer_specs
+from engine.catalog.layers.signal import Signal
 from engine.catalog.value_types import holds, members
 from engine.experiment import Layer
-from engine.model.arguments import arguments, facts_of, layer_class
+from engine.model.construct import construct, facts_of
 from engine.model.containers import CONTAINERS
-from engine.model.fit import TAKES
-from engine.model.signal import Signal
 from engine.model.trace_tree import trace
 
 EXAMPLES = 100 if os.environ.get("TORCHDECK_THOROUGH") else 8
 
-NUMBERS = ("volume", "image", "signal", "sequence", "vector")
 DIMENSIONS = {"volume": 4, "image": 3, "signal": 2, "sequence": 2, "vector": 1, "tokens": 1}
 FACTS = facts_of(texts(9), "CrossEntropyLoss")
 TORCH_REFUSES = (ValueError, TypeError, RuntimeError, ArithmeticError, AssertionError, IndexError)
@@ -55,7 +53,7 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
 
 @st.composite
 def cases(draw: Any, name: str) -> tuple[dict[str, Any], Signal]:
-    kind = draw(st.sampled_from(TAKES.get(name, NUMBERS)))
+    kind = draw(st.sampled_from(layer_specs()[name].accepts))
     shape = tuple(draw(st.integers(1, 8)) for _ in range(DIMENSIONS[kind]))
     chosen: dict[str, Any] = {}
     for key, parameter in catalog("layers")[name].parameters.items():
@@ -72,7 +70,7 @@ def cases(draw: Any, name: str) -> tuple[dict[str, Any], Signal]:
 def run(name: str, chosen: dict[str, Any], signal: Signal) -> tuple[torch.nn.Module, torch.Tensor]:
     """The module built and run for real."""
     torch.manual_seed(0)
-    module = layer_class(name)(**arguments(name, chosen, signal, FACTS))
+    module = construct(name, chosen, signal, FACTS)
     shape = (BATCH, *signal.shape)
     x = torch.randint(1, 50, shape) if signal.kind == "tokens" else torch.rand(shape)
     return module, module(x)
@@ -90,7 +88,7 @@ def refused(name: str, chosen: dict[str, Any], signal: Signal) -> bool:
 def flops_run(name: str, chosen: dict[str, Any], signal: Signal) -> int:
     """What torch's counter sees; on `meta`, since it does not see a recurrent layer on a CPU."""
     with torch.device("meta"):
-        module = layer_class(name)(**arguments(name, chosen, signal, FACTS))
+        module = construct(name, chosen, signal, FACTS)
     x = torch.empty(1, *signal.shape, device="meta")
     with FlopCounterMode(display=False) as counter:
         module(x)
@@ -126,7 +124,7 @@ def test_the_plan_of_a_layer_is_what_the_built_layer_does(name):
             assert tuple(output.shape) == (BATCH, *planned.signal.shape)
             assert DIMENSIONS[planned.signal.kind] == len(planned.signal.shape)
             assert planned.parameters == sum(p.numel() for p in module.parameters())
-            if any(name in GROUPS[group] for group in ("linear", "convolution", "recurrent", "attention")):
+            if layer_specs()[name].group in ("linear", "convolution", "recurrent", "attention"):
                 assert planned.flops == flops_run(name, chosen, signal)
             else:
                 assert planned.flops == 0

@@ -23,12 +23,12 @@ import warm_torchdeck
 from networks import AUTO, experiment, images
 from torch import nn
 
+from engine.catalog.layers.published_models import weights_member
 from engine.experiment import Draft, Refused, read
 from engine.experiment.document import Model
 from engine.model import build
 from engine.model.backbone import Backbone
 from engine.model.pretrained import fetch, load_published
-from engine.model.published_models import weights_member
 from engine.plan import check
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
 from engine.training.session import Session

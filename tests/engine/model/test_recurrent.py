@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from engine.model.recurrent import RECURRENT
+from engine.catalog.layers import layer_specs
 
-NAMES = list(RECURRENT)
+NAMES = ["RNN", "LSTM", "GRU"]
 BOTH = pytest.mark.parametrize("bidirectional", [False, True])
 LENGTHS = torch.tensor([5, 1, 9, 3])
 
 
 def twins(name: str, **options):
     torch.manual_seed(3)
-    ours = RECURRENT[name](4, 6, **options)
+    ours = layer_specs()[name].module_class()(4, 6, **options)
     torch.manual_seed(3)
     options.pop("output", None)
     return ours, getattr(nn, name)(4, 6, batch_first=True, **options)

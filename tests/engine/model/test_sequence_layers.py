@@ -9,8 +9,7 @@ import torch
 from networks import AUTO, experiment, sequences, texts, traced
 
 from engine.model.network import build
-from engine.model.pooling import AttentionPooling, MeanPooling
-from engine.model.transformer import PositionalEncoding, TransformerEncoder
+from engine.model.sequence_layers import AttentionPooling, MeanPooling, PositionalEncoding, TransformerEncoder
 
 LENGTHS = torch.tensor([5, 1, 9, 3])
 WORDS = {"type": "Embedding", "embedding_dim": 6}

@@ -13,13 +13,17 @@ from networks import images, sequences, texts, traced
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from engine.catalog.layers import layer_specs
 from engine.experiment import read
-from engine.model import sizes
 from engine.model.network import build
-from engine.model.permute import Permute
-from engine.model.recurrent import RECURRENT
+from engine.model.sequence_layers import Permute
 
 EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 100
+
+
+def spec_of(module):
+    return layer_specs()[type(module).__name__]
+
 
 windows = st.fixed_dictionaries(
     {
@@ -43,7 +47,7 @@ def test_windows_fit_as_often_as_torch_slides_them(options, size, ceil, kind):
         if kind == 2:
             options = {k: v for k, v in options.items() if k != "dilation"}
         module = (nn.MaxPool2d if kind == 1 else nn.AvgPool2d)(**options, ceil_mode=ceil)
-    said = sizes.output_shape(module, (2, *size))
+    said = spec_of(module).output_shape(module, (2, *size))
     if min(said) < 1:
         with pytest.raises(RuntimeError):
             module(torch.zeros(1, 2, *size))
@@ -62,7 +66,7 @@ def test_flatten_counts_dimensions_as_torch_does(shape, start, end):
     assume(-dimensions < start < dimensions and -dimensions < end < dimensions)
     assume(0 < start % dimensions <= end % dimensions)
     module = nn.Flatten(start, end)
-    assert sizes.output_shape(module, tuple(shape)) == module(torch.zeros(2, *shape)).shape[1:]
+    assert spec_of(module).output_shape(module, tuple(shape)) == module(torch.zeros(2, *shape)).shape[1:]
 
 
 @pytest.mark.parametrize(
@@ -79,16 +83,16 @@ def test_flatten_counts_dimensions_as_torch_does(shape, start, end):
 def test_flops_are_those_of_torchs_counter(module, shape):
     with FlopCounterMode(display=False) as counter:
         out = module.eval()(torch.zeros(1, *shape))
-    assert sizes.flops(module, shape, out.shape[1:]) == counter.get_total_flops()
+    assert spec_of(module).flops(module, shape, out.shape[1:]) == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}])
 def test_flops_of_recurrent_layers_are_those_of_torchs_counter(name, options):
-    module = RECURRENT[name](6, 10, device="meta", **options)
+    module = layer_specs()[name].module_class()(6, 10, device="meta", **options)
     with FlopCounterMode(display=False) as counter:
         module(torch.zeros(1, 7, 6, device="meta"))
-    assert sizes.flops(module, (7, 6), ()) == counter.get_total_flops()
+    assert spec_of(module).flops(module, (7, 6), ()) == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("preset", ["digits-cnn", "lenet", "digits-lstm", "mackey-glass-gru", "stdlib-docs-lstm"])

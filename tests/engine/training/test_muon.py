@@ -9,7 +9,7 @@ from torch import nn
 from engine.data import load_data
 from engine.experiment import dumps, read, reads
 from engine.model import build
-from engine.model.hidden import hidden_matrices
+from engine.model.selection import hidden_matrices
 from engine.plan import check
 from engine.protocol.events import Epoch
 from engine.training.assemble import assemble

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 NONE = "none"
 """What a document says where there are no weights to begin from."""
@@ -66,8 +67,11 @@ def weights_member(model: str, name: str) -> Any:
 
 def published(model: str, name: str) -> Weights | None:
     """The weights of a model by their name; None for "none"."""
-    if name == NONE:
-        return None
+    return None if name == NONE else weights_named(model, name)
+
+
+def weights_named(model: str, name: str = "DEFAULT") -> Weights:
+    """The weights of a model by their name; torchvision's best by default."""
     member = weights_member(model, name)
     preset = member.transforms()
     return Weights(
@@ -100,3 +104,15 @@ def construct(model: str, weights: Weights | None, num_classes: int) -> nn.Modul
         more = {"input_size": (weights.min_size, weights.min_size)}
     made: nn.Module = models.get_model(model, num_classes=num_classes, **more)
     return made
+
+
+def classes_of(weights: Weights | None, num_classes: int | None) -> int:
+    """The number of classes of the whole model."""
+    return num_classes or (weights.classes if weights is not None else CLASSES)
+
+
+def side_of(resize: str | int, weights: Weights | None) -> int | None:
+    """The side that images are resized to; None where they keep their size."""
+    if isinstance(resize, int):
+        return resize
+    return weights.crop_size if resize == "auto" and weights is not None else None
