@@ -307,12 +307,12 @@ def test_a_resume_with_set_trains_on_and_refuses_what_the_checkpoint_does_not_al
 
 
 DAMAGE = {
-    "the file is missing, a whole checkpoint has one.": lambda folder: (folder / "manifest.json").unlink(),
-    "the text is not a checkpoint's manifest, expected the sizes and SHA-256 of": lambda folder: (
+    "the file is missing, a complete checkpoint has one.": lambda folder: (folder / "manifest.json").unlink(),
+    "the text is not the manifest of a checkpoint, the sizes and SHA-256 of": lambda folder: (
         folder / "manifest.json"
     ).write_text("{}"),
     "the file has 5 bytes, 76,240 were written.": lambda folder: (folder / "model.safetensors").write_text("short"),
-    "this is a link, expected the file itself.": lambda folder: (
+    "this is a link, the file itself is expected.": lambda folder: (
         (folder / "state.json").unlink(),
         (folder / "state.json").symlink_to("manifest.json"),
     ),

@@ -21,13 +21,13 @@ from engine.training.metrics import metrics_for
 from engine.training.mixing import Mixing
 from engine.training.optimizer import optimizer_of
 from engine.training.precision import MixedPrecision
-from engine.training.ran_with import RanWith
 from engine.training.regularization import Regularizer
+from engine.training.runtime_config import RuntimeConfig
 from engine.training.schedule import LearningRate
 from engine.training.stopping import Stopping
 
 
-def assemble(plan: Plan, dataset: Dataset, host: LoopHost, *, ran_with: RanWith | None = None) -> Loop:
+def assemble(plan: Plan, dataset: Dataset, host: LoopHost, *, runtime: RuntimeConfig | None = None) -> Loop:
     """Build everything that the loop works with.
 
     The seed is set first, and the network built on the CPU, so that its weights are those of the same layers made by
@@ -35,17 +35,17 @@ def assemble(plan: Plan, dataset: Dataset, host: LoopHost, *, ran_with: RanWith 
     gone on with has them in its checkpoint.
 
     Args:
-        ran_with: what a run that is gone on with ran with until now.
+        runtime: The configuration of a resumed run until now.
     """
     experiment, device = plan.experiment, plan.device
     torch.set_num_threads(plan.threads)
     torch.manual_seed(experiment.seed)
     network: nn.Module = build(experiment, dataset.description)
-    if ran_with is None:
+    if runtime is None:
         load_published(network)
     channels_last = wants_channels_last(plan, network)
-    if ran_with is not None and ran_with.device == plan.device:
-        channels_last = ran_with.memory_format == "channels_last"
+    if runtime is not None and runtime.device == plan.device:
+        channels_last = runtime.memory_format == "channels_last"
     if channels_last:
         network = network.to(memory_format=torch.channels_last)
     network = network.to(device)
@@ -68,7 +68,7 @@ def assemble(plan: Plan, dataset: Dataset, host: LoopHost, *, ran_with: RanWith 
         mixing=_mixing(experiment.regularization, numbers=task in NUMBERS),
         stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
         metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities, units=units, targets=targets),
-        ran_with=RanWith.of(plan, channels_last=channels_last),
+        runtime=RuntimeConfig.of(plan, channels_last=channels_last),
         host=host,
     )
 

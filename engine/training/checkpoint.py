@@ -1,17 +1,17 @@
-"""Checkpoints: one folder each, written aside, fsynced and renamed, so that a folder with its name is a whole one.
+"""Save and load checkpoints. Each is one folder, written under another name, fsynced and renamed, so it is complete.
 
     epoch-0012-step-000276/
         model.safetensors      the weights
-        trainer.safetensors    the tensors beside them: optimizer, RNG states; may hold none
-        state.json             what is no tensor; numbers that are not finite as "NaN", "Infinity", "-Infinity"
-        manifest.json          size and SHA-256 of the three
-        best                   an empty file, where this is the best so far
+        trainer.safetensors    other tensors: optimizer, RNG states; may be empty
+        state.json             plain data; non-finite numbers as "NaN", "Infinity", "-Infinity"
+        manifest.json          size and SHA-256 of these three files
+        best                   an empty file, present if this is the best checkpoint so far
 
-The best checkpoint is the newest that is marked so. A mark is one file, made in one system call, so there is no moment
-at which two places disagree about which is the best.
+The best checkpoint is the newest one marked as best. The mark is one file, created in one system call, so two places
+can never disagree about which checkpoint is the best.
 
-Nothing is unpickled, and nothing is parsed before its SHA-256 was right. Tensors are stored contiguous, and tied ones
-once for each name: who reads them back reapplies the memory format (channels_last) and the ties.
+Nothing is unpickled, and no file is parsed before its SHA-256 is verified. Tensors are stored contiguous. A tied tensor
+is stored once for each of its names. The reader restores the memory format (channels_last) and the ties.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from engine.experiment.mistakes import Mistake, Refused
 from engine.json_numbers import json_number
 from engine.private_files import open_descriptor
 from engine.runs.command_line import command_anew
+from engine.training.learner import Position
 
 Kind = Literal["last", "best"]
 Tensors = Mapping[str, Tensor]
@@ -48,16 +49,16 @@ MANIFEST = "manifest.json"
 BEST = "best"
 
 _FORMAT = "torchdeck checkpoint 1"
-_STATE_HOLDS = "expected one JSON object"
+_STATE_HOLDS = "one JSON object is expected"
 _MANIFEST_MAX_BYTES = 64 << 10
 _STATE_MAX_BYTES = 64 << 20
 _WRITING, _REMOVING = ".writing-", ".removing-"
-# The ~ is a checkpoint that is being replaced by another one of the same step: whole, and older.
+# A name that ends in ~ is a complete, older checkpoint that is being replaced by one of the same step.
 _NAME = re.compile(r"epoch-(\d{4,})-step-(\d{6,})(~?)", re.ASCII)
 
 
 class DamagedCheckpoint(Refused):
-    """A checkpoint is not what was written: names the file, what it holds and what it should."""
+    """A checkpoint differs from what was written. Names the file, what was found and what is expected."""
 
     def __init__(self, mistake: Mistake) -> None:
         super().__init__(mistake)
@@ -65,38 +66,61 @@ class DamagedCheckpoint(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a checkpoint holds. Every tensor is on the CPU, contiguous, and has memory of its own."""
+class CheckpointState:
+    """The content of a checkpoint: taken from a loop, saved, loaded and restored into a loop.
+
+    Every tensor is contiguous, on the CPU, and shares its memory with no tensor of the loop.
+    """
 
     model: dict[str, Tensor]
+    """The weights of the model, as `state_dict` names them; the averaged weights if the run has an average."""
     trainer: dict[str, Tensor]
+    """Other tensors: optimizer state, RNG states, metrics, and the trained weights where `model` holds the average."""
     state: dict[str, Any]
-    """As it was given, but for numbers that are not finite: they are strings that `float()` takes."""
+    """Plain data for JSON. In a loaded state, non-finite numbers are strings that `float()` accepts."""
+
+    @property
+    def position(self) -> Position:
+        """The position of the run.
+
+        Raises:
+            KeyError, TypeError: The checkpoint was written by another program.
+        """
+        return Position(**self.state["position"])
+
+    @property
+    def averaged(self) -> bool:
+        """Whether `model` holds averaged weights."""
+        average = self.state["average"]
+        return average is not None and average["count"] > 0
 
 
 def checkpoint_name(epoch: int, step: int) -> str:
-    """The name of a checkpoint's folder."""
+    """Return the name of the folder of a checkpoint."""
     return f"epoch-{epoch:04d}-step-{step:06d}"
 
 
-def save_checkpoint(
-    folder: Path, *, model: Tensors, trainer: Tensors, state: Mapping[str, Any], best: bool = False
-) -> Path:
-    """Write one checkpoint; when this returns it lies whole on the disk, and whatever happens before, none of it does.
+def save_checkpoint(folder: Path, saved: CheckpointState, *, best: bool = False) -> Path:
+    """Write a checkpoint. When this returns, it is complete on disk. If it fails, nothing of it is on disk.
 
-    A checkpoint that has the same name is replaced, and stays until the new one is whole.
+    A checkpoint with the same name is replaced. It stays until the new one is complete.
+
+    Args:
+        folder: The folder of this checkpoint; see `checkpoint_name`.
+        saved: The content.
+        best: Whether to mark it as the best checkpoint so far.
 
     Raises:
-        OSError, SafetensorError: it could not be written; nothing is left behind.
-        TypeError: `state` holds what JSON cannot.
+        OSError, SafetensorError: The checkpoint cannot be written; nothing is left behind.
+        TypeError: `saved.state` contains a value that JSON cannot represent.
     """
-    state_json = json.dumps(as_json(state), allow_nan=False).encode()
+    state_json = json.dumps(as_json(saved.state), allow_nan=False).encode()
     writing = folder.parent / f"{_WRITING}{folder.name}"
     shutil.rmtree(writing, ignore_errors=True)
     writing.mkdir(mode=0o700)
     try:
-        _write_tensors(writing / MODEL, model)
-        _write_tensors(writing / TRAINER, trainer)
+        _write_tensors(writing / MODEL, saved.model)
+        _write_tensors(writing / TRAINER, saved.trainer)
         _write_bytes(writing / STATE, state_json)
         files = {name: _size_and_hash(writing / name) for name in (MODEL, TRAINER, STATE)}
         _write_bytes(writing / MANIFEST, _manifest_bytes(files))
@@ -116,21 +140,21 @@ def save_checkpoint(
     return folder
 
 
-def load_checkpoint(folder: Path) -> Loaded:
-    """Read one checkpoint back, after the size and the SHA-256 of each of its files were found right.
+def load_checkpoint(folder: Path) -> CheckpointState:
+    """Read a checkpoint, after verifying the size and the SHA-256 of each of its files.
 
     Raises:
-        DamagedCheckpoint: a file is missing, cut short, changed, or not what a checkpoint holds.
+        DamagedCheckpoint: A file is missing, truncated or changed, or is not a file of a checkpoint.
     """
     verify_checkpoint(folder)
-    return Loaded(_load_tensors(folder / MODEL), _load_tensors(folder / TRAINER), read_state(folder))
+    return CheckpointState(_load_tensors(folder / MODEL), _load_tensors(folder / TRAINER), read_state(folder))
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """What is no tensor in a checkpoint that was verified.
+    """Read the plain data of a verified checkpoint.
 
     Raises:
-        DamagedCheckpoint: it is not what a checkpoint holds.
+        DamagedCheckpoint: The file is not the JSON object of a checkpoint.
     """
     try:
         state = json.loads(_read(folder / STATE, _STATE_MAX_BYTES))
@@ -142,10 +166,10 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> Any:
-    """A copy of `value` that JSON can hold: numbers that are not finite become strings, tuples lists.
+    """Copy `value` for JSON: non-finite numbers become strings, tuples become lists.
 
     Raises:
-        TypeError: a part of it is neither a number, a string, a boolean, None, nor a list or dict of such.
+        TypeError: A part of `value` is not a number, string, boolean, None, list or dict.
     """
     if isinstance(value, float):
         return json_number(value)
@@ -155,25 +179,25 @@ def as_json(value: Any) -> Any:
         return [as_json(item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: as_json(item) for key, item in value.items()}
-    raise TypeError(f"a checkpoint's state cannot hold {value!r} of type {type(value).__name__}")
+    raise TypeError(f"a checkpoint cannot store {value!r} of type {type(value).__name__}")
 
 
 def verify_checkpoint(folder: Path) -> None:
-    """Compare every file of a checkpoint with its manifest, without parsing it.
+    """Compare every file of a checkpoint with its manifest, without parsing the files.
 
     Raises:
-        DamagedCheckpoint: as `load_checkpoint`.
+        DamagedCheckpoint: As for `load_checkpoint`.
     """
     manifest = _read(folder / MANIFEST, _MANIFEST_MAX_BYTES)
     try:
         files = json.loads(manifest)["files"]
-        # Written in one way only, so that a changed byte anywhere in it shows.
+        # A manifest has exactly one spelling, so any changed byte shows.
         intact = sorted(files) == sorted((MODEL, TRAINER, STATE)) and manifest == _manifest_bytes(files)
     except (ValueError, RecursionError, TypeError, KeyError, OverflowError):
         intact = False
     if not intact:
-        expected = f"expected the sizes and SHA-256 of {MODEL}, {TRAINER} and {STATE}, as they were written"
-        raise _damaged(folder / MANIFEST, "the text is not a checkpoint's manifest", expected)
+        expected = f"the sizes and SHA-256 of {MODEL}, {TRAINER} and {STATE} are expected"
+        raise _damaged(folder / MANIFEST, "the text is not the manifest of a checkpoint", expected)
     for name, listed in files.items():
         path, size = folder / name, listed["bytes"]
         with os.fdopen(_open_regular(path), "rb", buffering=0) as file:
@@ -185,16 +209,16 @@ def verify_checkpoint(folder: Path) -> None:
             except OSError as error:
                 raise _unreadable(path, error) from error
         if digest != listed["sha256"]:
-            written = f"that of what was written is {listed['sha256'][:16]}…"
+            written = f"the SHA-256 of the written file is {listed['sha256'][:16]}…"
             raise _damaged(path, f"its SHA-256 is {digest[:16]}…", written)
 
 
 def newest_checkpoint(
     checkpoints: Path, *, kind: Kind = "last", on_damaged: Callable[[Mistake], None] | None = None
 ) -> Path | None:
-    """The newest whole checkpoint, or the newest whole one that is marked as the best; None when there is none.
+    """Return the newest intact checkpoint, or the newest intact one marked as best; None if there is none.
 
-    A damaged one is passed over for the one before it; `on_damaged` is told what is wrong with it.
+    Damaged checkpoints are skipped; `on_damaged` is called with what is wrong with each.
     """
     for folder in reversed(checkpoints_in(checkpoints)):
         if kind == "best" and not (folder / BEST).exists():
@@ -214,7 +238,7 @@ def _write_tensors(path: Path, tensors: Tensors) -> None:
     storages: set[int] = set()
     for name, tensor in tensors.items():
         plain = tensor.detach().cpu().contiguous()
-        # safetensors refuses tensors that share memory.
+        # safetensors rejects tensors that share memory.
         if plain.numel() and plain.untyped_storage().data_ptr() in storages:
             plain = plain.clone()
         storages.add(plain.untyped_storage().data_ptr())
@@ -238,7 +262,7 @@ def _write_bytes(path: Path, content: bytes) -> None:
 
 
 def mark_best(folder: Path) -> None:
-    """Mark a checkpoint that lies on the disk as the best so far."""
+    """Mark a checkpoint on disk as the best so far."""
     os.close(open_descriptor(folder / BEST, os.O_WRONLY | os.O_CREAT))
     _sync_folder(folder)
 
@@ -248,7 +272,7 @@ def _sync_folder(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems cannot sync a folder; there is nothing else to ask of them.
+        # Some network file systems cannot sync a folder, and offer nothing else.
         if error.errno not in (EINVAL, ENOTSUP):
             raise
     finally:
@@ -269,14 +293,14 @@ def _open_regular(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        raise _damaged(path, "the file is missing", "a whole checkpoint has one") from error
+        raise _damaged(path, "the file is missing", "a complete checkpoint has one") from error
     except OSError as error:
         if error.errno == ELOOP:
-            raise _damaged(path, "this is a link", "expected the file itself") from error
+            raise _damaged(path, "this is a link", "the file itself is expected") from error
         raise _unreadable(path, error) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise _damaged(path, "this is not a regular file", "expected one that can be read")
+        raise _damaged(path, "this is not a regular file", "a regular file is expected")
     return descriptor
 
 
@@ -284,7 +308,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
     with os.fdopen(_open_regular(path), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > max_bytes:
-            raise _damaged(path, f"the file has {size:,} bytes", f"expected at most {max_bytes:,}")
+            raise _damaged(path, f"the file has {size:,} bytes", f"at most {max_bytes:,} are expected")
         try:
             return file.read(max_bytes)
         except OSError as error:
@@ -293,74 +317,74 @@ def _read(path: Path, max_bytes: int) -> bytes:
 
 def _load_tensors(path: Path) -> dict[str, Tensor]:
     try:
-        # Cloned, since a tensor that maps the file is not aligned for vector instructions.
+        # Cloned, because a tensor that maps the file is not aligned for vector instructions.
         return {name: tensor.clone() for name, tensor in load_file(path).items()}
     except (SafetensorError, OSError, ValueError) as error:
-        expected = "expected the tensors that were written"
+        expected = "the saved tensors are expected"
         raise _damaged(path, f"the file is not safetensors ({reason_of(error)})", expected) from error
 
 
 def _unreadable(path: Path, error: OSError) -> DamagedCheckpoint:
-    return _damaged(path, f"the file cannot be read ({reason_of(error)})", "expected one that can")
+    return _damaged(path, f"the file cannot be read ({reason_of(error)})", "a readable file is expected")
 
 
 def _damaged(path: Path, found: str, expected: str) -> DamagedCheckpoint:
-    return DamagedCheckpoint(Mistake(str(path), found, expected, _without(path.parent)))
+    return DamagedCheckpoint(Mistake(str(path), found, expected, _fix_without(path.parent)))
 
 
-def _without(folder: Path) -> str:
-    """What to do where a checkpoint is of no use."""
-    before = [other for other in checkpoints_in(folder.parent) if position(other.name) < position(folder.name)]
+def _fix_without(folder: Path) -> str:
+    """What the user can do if a checkpoint cannot be used."""
+    before = [other for other in checkpoints_in(folder.parent) if sort_key(other.name) < sort_key(folder.name)]
     if before:
-        return f"Delete the folder {folder.name}, and the run resumes from {before[-1].name}."
-    return f"No checkpoint is before it, so train the run anew: `{command_anew(folder.parent.parent)}`."
+        return f"Delete the folder {folder.name}, then resume from {before[-1].name}."
+    return f"There is no earlier checkpoint; train again from the start: `{command_anew(folder.parent.parent)}`."
 
 
 def not_of_this_run(folder: Path, error: BaseException) -> DamagedCheckpoint:
-    """The refusal of a checkpoint that is whole, but holds something else than the run needs; `error` is how it showed.
+    """Return the error for an intact checkpoint that does not fit the run; `error` is what restoring it raised.
 
-    Its hashes are right, so it was written so: by another version, for another experiment, or by a stranger.
+    Its hashes are right, so it was written by another version, for another experiment, or by another program.
     """
     lines = str(error).strip().splitlines() or [""]
-    found = f"it is whole, but not a checkpoint of this experiment ({type(error).__name__}: {lines[0][:200]})"
-    return DamagedCheckpoint(Mistake(str(folder), found, "", _without(folder)))
+    found = f"it is intact, but not a checkpoint of this experiment ({type(error).__name__}: {lines[0][:200]})"
+    return DamagedCheckpoint(Mistake(str(folder), found, "", _fix_without(folder)))
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a file could not be written or read, in the system's own words: "No space left on device"."""
+    """Why a file could not be read or written, as the system reports it: "No space left on device"."""
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, SafetensorError) and (code := re.search(r"os error (\d+)", str(error))):
         number = int(code.group(1))
     return os.strerror(number) if number else str(error) or type(error).__name__
 
 
-def position(name: str) -> tuple[int, int, bool]:
-    """Where in the run the checkpoint of this name stands: names sorted by it are in the order of the run."""
+def sort_key(name: str) -> tuple[int, int, bool]:
+    """Step, epoch, and whether it is not being replaced: names sorted by this key are in the order of the run."""
     match = _NAME.fullmatch(name)
     return (int(match[2]), int(match[1]), not match[3]) if match else (-1, -1, False)
 
 
 def checkpoints_in(checkpoints: Path) -> list[Path]:
-    """The checkpoints in a folder, whole or not, oldest first."""
+    """Return the checkpoints in a folder, intact or damaged, oldest first."""
     try:
         names = [entry.name for entry in os.scandir(checkpoints) if entry.is_dir() and _NAME.fullmatch(entry.name)]
     except OSError:
         return []
-    return [checkpoints / name for name in sorted(names, key=position)]
+    return [checkpoints / name for name in sorted(names, key=sort_key)]
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove a checkpoint, if it is there."""
-    # Renamed first: a folder that is half removed must not look like a checkpoint that is damaged.
-    going = folder.with_name(f"{_REMOVING}{folder.name}")
-    shutil.rmtree(going, ignore_errors=True)
+    """Remove a checkpoint, if it exists."""
+    # Renamed first: a partly removed folder must not look like a damaged checkpoint.
+    removing = folder.with_name(f"{_REMOVING}{folder.name}")
+    shutil.rmtree(removing, ignore_errors=True)
     with suppress(OSError):
-        folder.rename(going)
-    shutil.rmtree(going, ignore_errors=True)
+        folder.rename(removing)
+    shutil.rmtree(removing, ignore_errors=True)
 
 
 def remove_leftovers(checkpoints: Path) -> None:
-    """Remove what a process that was killed had not finished; put back what it was about to replace."""
+    """Remove what a killed process left unfinished, and restore what it was about to replace."""
     with suppress(OSError):
         for entry in list(os.scandir(checkpoints)):
             if entry.name.startswith((_WRITING, _REMOVING)):

@@ -1,52 +1,52 @@
-"""Writing checkpoints beside the training loop, and keeping of them the last two and the best."""
+"""Write checkpoints in a thread next to the training loop; keep the last two and the best."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engine.training.checkpoint import (
     BEST,
     MANIFEST,
+    CheckpointState,
     Kind,
-    Tensors,
     as_json,
     checkpoint_name,
     checkpoints_in,
     mark_best,
-    position,
     reason_of,
     remove_checkpoint,
     remove_leftovers,
     save_checkpoint,
+    sort_key,
 )
 
 RETRY_S = 10.0
-"""Seconds after a write that failed until it is tried again, if nothing newer is to be written before."""
+"""Seconds between a failed write and its retry, unless a newer state is submitted before."""
 
 
 class CheckpointWriter:
-    """Writes checkpoints on a thread of its own, so that saving costs the training loop no more than the snapshot.
+    """Writes checkpoints in its own thread, so that saving costs the training loop only a copy of the state.
 
-    Keeps the last two and the best, and removes others only when the new one is whole. A snapshot that waits is
-    replaced by a newer one of its kind; at most two wait while others are being written. Snapshots are written in the
-    order of their steps, so that the best as a checkpoint knows it is on the disk before that checkpoint. A write that
-    fails harms nothing: the snapshot is kept, and written at the next `submit` or at `close`.
+    Keeps the last two and the best checkpoints, and removes others only after the new one is complete. A pending state
+    is replaced by a newer one of its kind; at most two states are pending while others are written. States are written
+    in the order of their steps, so the best checkpoint that a state refers to is on disk before that state. A failed
+    write does no harm: the state stays pending, and is written at the next `submit`, `retry` or `close`.
 
     Args:
-        checkpoints: The folder that holds them; made when it is missing.
-        on_written: Called with the kind, folder, epoch and step when a checkpoint lies whole on the disk.
-        on_failed: Called with one sentence when a write failed; not again for the same sentence until one succeeds.
-        on_recovered: Called with one sentence when a write succeeds after one that failed.
-        resumed_from: The checkpoint that this run goes on from. Later ones are of a future that will be written anew:
-            they are the first to be removed.
+        checkpoints: The folder of the checkpoints; created if it is missing.
+        on_written: Called with the kind, folder, epoch and step when a checkpoint is complete on disk.
+        on_failed: Called with one sentence when a write fails; not again with the same sentence until one succeeds.
+        on_recovered: Called with one sentence when a write succeeds after a failed one.
+        resumed_from: The checkpoint from which this run resumes. Later checkpoints are of steps that will be trained
+            again; they are removed first.
 
-    Both callbacks are called on the writer's thread.
+    The callbacks are called in the writer's thread.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class CheckpointWriter:
         self._on_recovered = on_recovered
         self._failed_at = 0.0
         self._lock = threading.Lock()
-        self._waiting: dict[Kind, _Snapshot] = {}
-        self._unsaved: dict[Kind, _Snapshot] = {}
+        self._waiting: dict[Kind, _Pending] = {}
+        self._unsaved: dict[Kind, _Pending] = {}
         self._thread: threading.Thread | None = None
         self._failure = ""
         self._closing = False
@@ -73,33 +73,31 @@ class CheckpointWriter:
         self._abandoned: set[str] = set()
         remove_leftovers(checkpoints)
         if resumed_from is not None:
-            resumed_at = position(resumed_from.name.removesuffix("~"))
-            self._abandoned = {f.name for f in checkpoints_in(checkpoints) if position(f.name) > resumed_at}
+            resumed_at = sort_key(resumed_from.name.removesuffix("~"))
+            self._abandoned = {f.name for f in checkpoints_in(checkpoints) if sort_key(f.name) > resumed_at}
 
-    def submit(
-        self, *kinds: Kind, epoch: int, step: int, model: Tensors, trainer: Tensors, state: Mapping[str, Any]
-    ) -> None:
-        """Take a snapshot to be written as the last, the best or both, and return at once.
+    def submit(self, saved: CheckpointState, *kinds: Kind, epoch: int, step: int) -> None:
+        """Schedule a state to be written as the last checkpoint, the best or both; return immediately.
 
-        The tensors are the writer's from now on: copies on the CPU that nobody changes. `state` is read before this
-        returns. The same epoch and step given as `last` and later as `best` is one folder all the same.
+        The tensors must not change from now on. `saved.state` is copied before this returns. A state that is submitted
+        first as `last` and later as `best` makes one folder.
 
         Raises:
-            TypeError: `state` holds what JSON cannot.
+            TypeError: `saved.state` contains a value that JSON cannot represent.
         """
-        snapshot = _Snapshot(epoch, step, model, trainer, as_json(state))
+        pending = _Pending(epoch, step, replace(saved, state=as_json(saved.state)))
         with self._lock:
-            self._waiting |= dict.fromkeys(kinds, snapshot)
+            self._waiting |= dict.fromkeys(kinds, pending)
             self._start()
 
-    def try_again(self) -> None:
-        """Write what could not be written, if that is some seconds ago. Costs next to nothing when there is nothing."""
+    def retry(self) -> None:
+        """Retry a failed write, at most every `RETRY_S`. Costs almost nothing if no write has failed."""
         if self._unsaved and time.monotonic() - self._failed_at >= RETRY_S:
             with self._lock:
                 self._start()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until nothing is being written. True when everything that was submitted lies on the disk."""
+        """Wait for pending writes; return whether everything that was submitted is on disk."""
         until = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             with self._lock:
@@ -111,7 +109,7 @@ class CheckpointWriter:
                 return False
 
     def close(self) -> bool:
-        """Write what waits, and once more what failed before. True when everything submitted lies on the disk."""
+        """Write everything pending, including failed writes; return whether everything is on disk."""
         self.wait()
         with self._lock:
             if self._unsaved:
@@ -122,8 +120,8 @@ class CheckpointWriter:
         return self.wait()
 
     def _start(self) -> None:
-        # Not a daemon: the interpreter waits for a write that has begun. The thread ends when nothing waits, so a
-        # writer that was never closed keeps no process alive.
+        # Not a daemon thread, so the interpreter waits for a write that has started. The thread ends when nothing is
+        # pending, so a writer that was never closed does not keep the process alive.
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="checkpoint writer")
             self._thread.start()
@@ -132,11 +130,11 @@ class CheckpointWriter:
         try:
             while batch := self._next_batch():
                 while batch:
-                    # The best before the last of its step: what is replaced keeps its mark.
+                    # The best before the last of the same step: a replaced checkpoint keeps its mark.
                     first = min(batch, key=lambda kind: (batch[kind].step, kind))
-                    snapshot = batch[first]
-                    kinds = [kind for kind, other in batch.items() if other.is_same_moment(snapshot)]
-                    if not self._save(snapshot, kinds):
+                    pending = batch[first]
+                    kinds = [kind for kind, other in batch.items() if other.is_same_moment(pending)]
+                    if not self._save(pending, kinds):
                         with self._lock:
                             self._unsaved = batch
                         break
@@ -147,23 +145,23 @@ class CheckpointWriter:
                 if self._thread is threading.current_thread():
                     self._thread = None
 
-    def _next_batch(self) -> dict[Kind, _Snapshot]:
+    def _next_batch(self) -> dict[Kind, _Pending]:
         with self._lock:
             again = self._unsaved and time.monotonic() - self._failed_at >= RETRY_S
             if not (self._waiting or again):
-                self._thread = None  # Under the lock: a submit after this starts another.
+                self._thread = None  # Under the lock, so that a later submit starts another thread.
                 return {}
             batch = self._unsaved | self._waiting
             self._waiting, self._unsaved = {}, {}
             return batch
 
-    def _save(self, snapshot: _Snapshot, kinds: list[Kind]) -> bool:
+    def _save(self, pending: _Pending, kinds: list[Kind]) -> bool:
         try:
-            folder = self._write(snapshot, best="best" in kinds)
-        except Exception as error:  # Whatever a write can raise, training goes on.
+            folder = self._write(pending, best="best" in kinds)
+        except Exception as error:  # Whatever a write raises, training continues.
             sentence = (
                 f"The checkpoint could not be written to {self._checkpoints}: {reason_of(error)}. "
-                f"Those before it are kept{'' if self._closing else f', and it is tried again every {RETRY_S:g} s'}."
+                f"Earlier checkpoints are kept{'' if self._closing else f'; writing is retried every {RETRY_S:g} s'}."
             )
             self._failed_at = time.monotonic()
             if sentence != self._failure:
@@ -172,30 +170,30 @@ class CheckpointWriter:
             return False
         if self._failure:
             self._failure = ""
-            self._on_recovered(f"Checkpoints are written to {self._checkpoints} again.")
+            self._on_recovered(f"Checkpoints can be written to {self._checkpoints} again.")
         for kind in kinds:
-            self._on_written(kind, folder, snapshot.epoch, snapshot.step)
+            self._on_written(kind, folder, pending.epoch, pending.step)
         return True
 
-    def _write(self, snapshot: _Snapshot, *, best: bool) -> Path:
-        folder = self._checkpoints / checkpoint_name(snapshot.epoch, snapshot.step)
-        if self._states.get(folder.name) == snapshot.state and (folder / MANIFEST).exists():
+    def _write(self, pending: _Pending, *, best: bool) -> Path:
+        folder = self._checkpoints / checkpoint_name(pending.epoch, pending.step)
+        if self._states.get(folder.name) == pending.saved.state and (folder / MANIFEST).exists():
             if best:
                 mark_best(folder)
         else:
             with suppress(FileExistsError):
                 self._checkpoints.mkdir(mode=0o700)
             best = best or (folder.name not in self._abandoned and (folder / BEST).exists())
-            save_checkpoint(folder, model=snapshot.model, trainer=snapshot.trainer, state=snapshot.state, best=best)
+            save_checkpoint(folder, pending.saved, best=best)
             self._abandoned.discard(folder.name)
-            self._states[folder.name] = snapshot.state
+            self._states[folder.name] = pending.saved.state
         self._prune()
         return folder
 
     def _prune(self) -> None:
         folders = checkpoints_in(self._checkpoints)
-        whole = {f.name for f in folders}
-        replaced = {name for name in whole if name.endswith("~") and name[:-1] in whole}
+        names = {f.name for f in folders}
+        replaced = {name for name in names if name.endswith("~") and name[:-1] in names}
         current = [f for f in folders if f.name not in self._abandoned | replaced]
         keep = {*current[-2:], *[f for f in current if (f / BEST).exists()][-1:]}
         for folder in folders:
@@ -205,12 +203,10 @@ class CheckpointWriter:
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Pending:
     epoch: int
     step: int
-    model: Tensors
-    trainer: Tensors
-    state: dict[str, Any]
+    saved: CheckpointState
 
-    def is_same_moment(self, other: _Snapshot) -> bool:
-        return (self.epoch, self.step, self.state) == (other.epoch, other.step, other.state)
+    def is_same_moment(self, other: _Pending) -> bool:
+        return (self.epoch, self.step, self.saved.state) == (other.epoch, other.step, other.saved.state)

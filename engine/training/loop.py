@@ -38,10 +38,10 @@ from engine.training.metrics import Metrics
 from engine.training.micro_batches import pieces
 from engine.training.mixing import Mixing
 from engine.training.precision import MixedPrecision, evaluation
-from engine.training.ran_with import RanWith
 from engine.training.regularization import Regularizer
 from engine.training.replay import Replay
 from engine.training.reporting import EpochLosses
+from engine.training.runtime_config import RuntimeConfig
 from engine.training.schedule import LearningRate
 from engine.training.stopping import Stopping
 
@@ -91,7 +91,7 @@ class Loop:
         average: Average | None,
         stopping: Stopping,
         metrics: Callable[[], Metrics],
-        ran_with: RanWith,
+        runtime: RuntimeConfig,
         host: LoopHost,
     ) -> None:
         self.seed = experiment.seed
@@ -114,7 +114,7 @@ class Loop:
         self.stopping = stopping
         self.metrics = metrics()
         self.val_metrics = metrics()
-        self.ran_with = ran_with
+        self.runtime = runtime
         self.host = host
 
         self.position = Position()

@@ -24,7 +24,7 @@ from engine.runs.resumes import RESUMES, Resume, read_resumes, record_resume
 from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
 from engine.training.learner import Position
 from engine.training.loop import Loop
-from engine.training.ran_with import RanWith
+from engine.training.runtime_config import RuntimeConfig
 
 _MAY_CHANGE = (
     "training.epochs",
@@ -68,7 +68,7 @@ class Resumption:
     """What is wrong with newer checkpoints, which are not used."""
     before: Experiment
     """What the run was before this time."""
-    ran_with: RanWith
+    ran_with: RuntimeConfig
     """What it ran with, up to the checkpoint."""
     overrides: tuple[str, ...]
     """What is changed this time."""
@@ -102,7 +102,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
         raise Refused(_nothing_whole(run, damaged))
     state = read_state(checkpoint)
     try:
-        ran_with = RanWith.from_state(state.get("ran_with"))
+        ran_with = RuntimeConfig.from_state(state.get("ran_with"))
         begun = int(Position(**state["position"]).epochs_begun)
     except (ValueError, TypeError, KeyError) as error:
         raise not_of_this_run(checkpoint, error) from error
@@ -228,7 +228,7 @@ def sentences(resumption: Resumption, loop: Loop) -> Iterator[Log]:
         yield Log(
             message=f"{kind} goes on as in a run of {epochs[1]} epochs; the next step has a rate of {loop.rate.lr:.3g}."
         )
-    if other := resumption.ran_with.differences(loop.ran_with):
+    if other := resumption.ran_with.differences(loop.runtime):
         yield Log(level="warning", message=f"The last bits may differ from here on: {', '.join(other)}.")
 
 
@@ -243,8 +243,8 @@ def _put_back(loop: Loop) -> Iterator[str]:
         yield "averaged weights"
     yield "early stopping" if loop.stopping.patience is not None else "best epoch"
     yield "random generators"
-    yield f"position, {loop.ran_with.threads} thread{'s' * (loop.ran_with.threads > 1)} on {loop.ran_with.device}"
-    yield f"{loop.ran_with.precision}, {loop.ran_with.memory_format}"
+    yield f"position, {loop.runtime.threads} thread{'s' * (loop.runtime.threads > 1)} on {loop.runtime.device}"
+    yield f"{loop.runtime.precision}, {loop.runtime.memory_format}"
 
 
 def _refused(before: Experiment, after: Experiment, run: Path, asked: Collection[str]) -> Iterator[Mistake]:
@@ -291,7 +291,7 @@ def _differ(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]
         yield path, before, after
 
 
-def _missing_device(ran_with: RanWith, run: Path) -> Mistake | None:
+def _missing_device(ran_with: RuntimeConfig, run: Path) -> Mistake | None:
     if any(device.device == ran_with.device for device in devices()):
         return None
     here = ", ".join(device.device for device in devices())

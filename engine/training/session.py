@@ -40,11 +40,10 @@ from engine.training import resuming
 from engine.training.assemble import assemble
 from engine.training.beginning import introduction, run_started
 from engine.training.checkpoint import newest_checkpoint
+from engine.training.checkpoint_policy import CheckpointPolicy
 from engine.training.ending import Kept, how_it_ended
-from engine.training.environment import describe_environment
 from engine.training.finite import NotFinite
 from engine.training.generation import TextGenerator
-from engine.training.keeper import Keeper
 from engine.training.loop import RELEASED, TICK_S, ExitReason, Loop
 from engine.training.memory import (
     empty_caches,
@@ -55,8 +54,9 @@ from engine.training.memory import (
 )
 from engine.training.monitor import DeviceMonitor
 from engine.training.recovery import Recovery, error_sentence
-from engine.training.rest import RETRY_S, Rest
 from engine.training.resuming import Resumption, resumption
+from engine.training.runtime_config import describe_environment
+from engine.training.suspended_run import RETRY_S, SuspendedRun
 
 DEVICE_EVENT_S = 2.0
 HELD_GROWTH = 1.1
@@ -108,7 +108,7 @@ class Session:
         self._events: deque[Event] = deque(maxlen=EVENTS_HELD)
         self._saying = threading.Lock()
         self._loop: Loop | None = None
-        self._keeper: Keeper | None = None
+        self._keeper: CheckpointPolicy | None = None
         self._monitor: DeviceMonitor | None = None
         self._monitored_at = 0.0
         self._held_device_event_s = DEVICE_EVENT_S
@@ -117,7 +117,7 @@ class Session:
         self._paused = False
         self._released = False
         """Whether the pause is to leave the device's memory to others."""
-        self._rest: Rest | None = None
+        self._rest: SuspendedRun | None = None
         """What the run is while it has no loop."""
         self._for_loop: list[Command] = []
         """What was asked meanwhile that only a loop can do."""
@@ -311,7 +311,7 @@ class Session:
     def _begin(self) -> Reason | None:
         """Put the run on its device; where it is to hold without, wait first. Why it is to end, if it is by then."""
         if (resume := self._resume) is not None:
-            self._rest = Rest.read(resume.checkpoint, resume.ran_with, self.plan, self._dataset)
+            self._rest = SuspendedRun.read(resume.checkpoint, resume.ran_with, self.plan, self._dataset)
         gone_on_from = self._rest
         if not self._released:
             self._build()
@@ -330,9 +330,9 @@ class Session:
     def _build(self) -> Loop:
         """Put the run on its device: as it begins, or as it was when it left one."""
         dataset, rest = self._dataset, self._rest
-        loop = assemble(self.plan, dataset, self, ran_with=rest.ran_with if rest else None)
+        loop = assemble(self.plan, dataset, self, runtime=rest.runtime if rest else None)
         if rest is not None:
-            rest.put_back(loop)
+            rest.restore(loop)
         self._loop, self._rest = loop, None
         if dataset.temperature is not None:
             self._generator = TextGenerator(dataset, self.plan.device, self.plan.experiment.seed, dataset.temperature)
@@ -347,9 +347,9 @@ class Session:
             why = error.strerror or str(error)
             self.emit(Log(level="warning", message=f"The parts of the data cannot be written down ({why})."))
 
-    def _new_keeper(self, gone_on_from: Rest | None) -> Keeper:
+    def _new_keeper(self, gone_on_from: SuspendedRun | None) -> CheckpointPolicy:
         training = self.plan.experiment.training
-        return Keeper(
+        return CheckpointPolicy(
             self._run.checkpoints,
             every_s=training.checkpoint_every_s,
             within_epoch_s=training.checkpoint_within_epoch_s,
@@ -377,7 +377,7 @@ class Session:
                 why = self.poll() or loop.run()
                 if why == RELEASED:
                     loop.flush_losses()
-                    self._rest = Rest.of(loop, self._keeper.save(loop))
+                    self._rest = SuspendedRun.capture(loop, self._keeper.save(loop))
                 return why
             except NotFinite as error:
                 not_finite = error.with_traceback(None)
@@ -409,7 +409,7 @@ class Session:
         assert self._keeper is not None
         while self._ending is None:
             self._look_around()
-            self._keeper.try_again()
+            self._keeper.retry()
             if (self._released and not self._for_loop) or monotonic() < tries_at:
                 sleep(TICK_S)
                 continue
@@ -446,8 +446,8 @@ class Session:
         checkpoint = newest_checkpoint(self._run.checkpoints)
         if checkpoint is None:
             return None
-        rest = Rest.read(checkpoint, self._loop.ran_with, self.plan, self._dataset)
-        rest.put_back(self._loop)
+        rest = SuspendedRun.read(checkpoint, self._loop.runtime, self.plan, self._dataset)
+        rest.restore(self._loop)
         self._keeper = self._new_keeper(rest)
         self._best_measured = {}  # it may be of an epoch that is taken again
         return checkpoint.name
@@ -542,9 +542,9 @@ class Session:
         message = f"{self.directory} is made again; what was in it is gone, or lies where it was moved to."
         self.emit(Log(level="warning", message=message))
         self._keep_parts(self._dataset)
-        self._keeper.keep_all_again()
+        self._keeper.save_best_again()
         if self._rest is not None:
-            self._keeper.keep(self._rest.snapshot)
+            self._keeper.save_state(self._rest.saved)
         else:
             self._asked_to_save = True
 

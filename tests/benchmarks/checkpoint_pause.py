@@ -1,10 +1,10 @@
-"""How long training stands still for a checkpoint: for the copying of its tensors, and for what the writer disturbs.
+"""Measure how long a checkpoint stops training: the copy of the tensors, and the effect of the writer's thread.
 
     python tests/benchmarks/checkpoint_pause.py [--megabytes 100] [--steps 300] [--folder DIR]
 
-A model of so many megabytes (and Adam's two moments of the same size) takes steps of some milliseconds on one thread.
-Printed are: what `state.take` takes, against a plain copy of the same tensors; what `Keeper.save` takes in all; the
-median step while nothing is written and while the writer's thread hashes, writes and flushes; and the longest step.
+A model of this size (and Adam's two moments of the same size) takes steps of some milliseconds on one thread. The
+program prints the time of `capture` and of a plain copy of the same tensors; the time of `CheckpointPolicy.save`; the
+median step with and without the writer's thread active; and the longest step.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import torch
 from engine.data import load_data
 from engine.experiment import reads
 from engine.plan import check
-from engine.training import state
 from engine.training.assemble import assemble
-from engine.training.keeper import Keeper
+from engine.training.checkpoint_policy import CheckpointPolicy
+from engine.training.checkpoint_state import capture
 from engine.training.memory import keep_freed_memory
 
 
@@ -95,20 +95,20 @@ def main() -> None:
         return statistics.median(found)
 
     copy = timed(lambda: [t.clone() for t in tensors])
-    take = timed(lambda: state.take(loop))
+    take = timed(lambda: capture(loop))
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-        keeper = Keeper(Path(folder, "checkpoints"), every_s=1e9, within_epoch_s=1e9, emit=lambda event: None)
+        policy = CheckpointPolicy(Path(folder, "checkpoints"), every_s=1e9, within_epoch_s=1e9, emit=lambda event: None)
         saves, busy, written = [], [], []
         for _ in range(3):
             began = time.perf_counter()
-            keeper.save(loop)
+            policy.save(loop)
             saves.append(time.perf_counter() - began)
-            busy += steps(loop, 10_000, lambda: keeper._writer._thread is not None)
+            busy += steps(loop, 10_000, lambda: policy._writer._thread is not None)
             written.append(time.perf_counter() - began)
             steps(loop, 5)
-        keeper.close()
-    print(f"{size:,.0f} MB of tensors: copying {copy * 1e3:.0f} ms, taking the snapshot {take * 1e3:.0f} ms, ", end="")
-    print(f"Keeper.save {statistics.median(saves) * 1e3:.0f} ms; on the disk after {statistics.median(written):.2f} s")
+        policy.close()
+    print(f"{size:,.0f} MB of tensors: copying {copy * 1e3:.0f} ms, capture {take * 1e3:.0f} ms, ", end="")
+    print(f"save {statistics.median(saves) * 1e3:.0f} ms; on disk after {statistics.median(written):.2f} s")
     print(
         f"a step {statistics.median(quiet) * 1e3:.1f} ms (longest {max(quiet) * 1e3:.0f}), while it is written "
         f"{statistics.median(busy) * 1e3:.1f} ms (longest {max(busy) * 1e3:.0f}, {len(busy)} steps)"

@@ -121,7 +121,7 @@ def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes
     until(session, seen, "Checkpoint")
     rest = filled(small_disk)
     said = until(session, seen, "The checkpoint could not be written")
-    assert "No space left on device" in said and "it is tried again" in said
+    assert "No space left on device" in said and "writing is retried" in said
     full: list[Event] = []
     until(session, full, "Epoch")  # it trains
     assert_all_whole(session.directory)

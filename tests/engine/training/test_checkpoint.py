@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from engine.experiment.mistakes import Mistake, Refused
 from engine.training.checkpoint import (
+    CheckpointState,
     DamagedCheckpoint,
     checkpoint_name,
     checkpoints_in,
@@ -42,7 +43,7 @@ def tensors(seed: int = 0) -> dict[str, torch.Tensor]:
 
 def save(folder: Path, seed: int = 0, best: bool = False) -> Path:
     trainer = {"rng.cpu": torch.get_rng_state(), "optimizer.0.exp_avg": tensors(seed + 1)["conv.weight"]}
-    return save_checkpoint(folder, model=tensors(seed), trainer=trainer, state={"step": seed, "loss": 0.5}, best=best)
+    return save_checkpoint(folder, CheckpointState(tensors(seed), trainer, {"step": seed, "loss": 0.5}), best=best)
 
 
 def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> None:
@@ -55,7 +56,7 @@ def assert_same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -
 def test_what_is_saved_is_read_back_to_the_bit(tmp_path: Path) -> None:
     trainer = {"rng": torch.get_rng_state(), "empty": torch.empty(0, 3)}
     state = {"epoch": 3, "history": [0.1 + 0.2, 1e-300, -0.0], "name": "é", "none": None, "on": True}
-    folder = save_checkpoint(tmp_path / "c", model=tensors(), trainer=trainer, state=state)
+    folder = save_checkpoint(tmp_path / "c", CheckpointState(tensors(), trainer, state))
     loaded = load_checkpoint(folder)
     assert_same(loaded.model, tensors())
     assert_same(loaded.trainer, trainer)
@@ -63,7 +64,7 @@ def test_what_is_saved_is_read_back_to_the_bit(tmp_path: Path) -> None:
 
 
 def test_a_run_with_nothing_beside_its_weights_is_saved_too(tmp_path: Path) -> None:
-    loaded = load_checkpoint(save_checkpoint(tmp_path / "c", model=tensors(), trainer={}, state={}))
+    loaded = load_checkpoint(save_checkpoint(tmp_path / "c", CheckpointState(tensors(), {}, {})))
     assert loaded.trainer == {} and loaded.state == {}
 
 
@@ -78,14 +79,14 @@ def test_channels_last_tied_and_sliced_tensors_are_saved_with_their_values(tmp_p
         "turned": base.view(3, 4).t(),
         "alias": base.view(3, 4),
     }
-    loaded = load_checkpoint(save_checkpoint(tmp_path / "c", model=model, trainer={}, state={}))
+    loaded = load_checkpoint(save_checkpoint(tmp_path / "c", CheckpointState(model, {}, {})))
     assert_same(loaded.model, model)
     assert all(tensor.is_contiguous() for tensor in loaded.model.values())
 
 
 def test_numbers_that_are_not_finite_are_strings_that_float_takes(tmp_path: Path) -> None:
     state = {"best": math.inf, "losses": (1.0, math.nan, {"low": -math.inf})}
-    folder = save_checkpoint(tmp_path / "c", model={}, trainer={}, state=state)
+    folder = save_checkpoint(tmp_path / "c", CheckpointState({}, {}, state))
     text = (folder / "state.json").read_text()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     loaded = load_checkpoint(folder).state
@@ -95,7 +96,7 @@ def test_numbers_that_are_not_finite_are_strings_that_float_takes(tmp_path: Path
 
 def test_state_that_json_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="Tensor"):
-        save_checkpoint(tmp_path / "c", model={}, trainer={}, state={"rng": torch.zeros(2)})
+        save_checkpoint(tmp_path / "c", CheckpointState({}, {}, {"rng": torch.zeros(2)}))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -236,7 +237,7 @@ def test_damage_is_a_mistake_with_a_way_out(tmp_path: Path) -> None:
     (mistake,) = refused.value.mistakes
     assert mistake.path.endswith("model.safetensors")
     assert mistake.found == "the file has 5 bytes" and "were written" in mistake.expected
-    assert "train the run anew" in mistake.fix
+    assert "train again from the start" in mistake.fix
     assert str(refused.value).startswith(f"{folder}/model.safetensors: the file has 5 bytes, ")
 
 
@@ -252,7 +253,7 @@ def test_the_newest_whole_checkpoint_is_found_and_damage_is_said(tmp_path: Path)
     found = newest_checkpoint(tmp_path, on_damaged=said.append)
     assert found == tmp_path / checkpoint_name(10, 100)
     assert [damage.path for damage in said] == [str(newest / "trainer.safetensors")]
-    assert said[0].fix == f"Delete the folder {newest.name}, and the run resumes from {found.name}."
+    assert said[0].fix == f"Delete the folder {newest.name}, then resume from {found.name}."
     assert load_checkpoint(found).state["step"] == 100
 
 
@@ -277,7 +278,7 @@ KILLED = """
     import os, shutil, sys, threading
     from pathlib import Path
     import torch
-    from engine.training.checkpoint import load_checkpoint, newest_checkpoint
+    from engine.training.checkpoint import CheckpointState, load_checkpoint, newest_checkpoint
     from engine.training.checkpoint_writer import CheckpointWriter
 
     root = Path(sys.argv[1])
@@ -291,7 +292,7 @@ KILLED = """
 
     def submit(writer, epoch, value, *kinds):
         model, trainer = {"w": torch.full((256,), float(value))}, {"t": torch.ones(3)}
-        writer.submit(*kinds, epoch=epoch, step=epoch, model=model, trainer=trainer, state={"value": value})
+        writer.submit(CheckpointState(model, trainer, {"value": value}), *kinds, epoch=epoch, step=epoch)
         return writer.close()
 
     before = root / "before"
@@ -354,13 +355,14 @@ SAVING = """
     import sys, torch
     from itertools import count
     from pathlib import Path
+    from engine.training.checkpoint import CheckpointState
     from engine.training.checkpoint_writer import CheckpointWriter
 
     folder = Path(sys.argv[1])
     writer = CheckpointWriter(folder, on_written=lambda kind, *_: print(kind, flush=True), on_failed=sys.exit)
     for epoch in count(1):
         model = {"w": torch.full((1 << 16,), float(epoch))}
-        writer.submit("last", "best", epoch=epoch, step=epoch, model=model, trainer={}, state={"epoch": epoch})
+        writer.submit(CheckpointState(model, {}, {"epoch": epoch}), "last", "best", epoch=epoch, step=epoch)
         writer.wait()
 """
 
@@ -402,14 +404,13 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
                 import resource, sys, torch
                 from pathlib import Path
                 from safetensors import SafetensorError
-                from engine.training.checkpoint import save_checkpoint
+                from engine.training.checkpoint import CheckpointState, save_checkpoint
                 root = Path(sys.argv[1])
-                small = dict(trainer={}, state={})
-                save_checkpoint(root / "a", model={"w": torch.zeros(10)}, **small)
+                save_checkpoint(root / "a", CheckpointState({"w": torch.zeros(10)}, {}, {}))
                 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
                 for model, state in (({"w": torch.zeros(1 << 20)}, {}), ({}, {"text": "x" * (1 << 17)})):
                     try:
-                        save_checkpoint(root / "b", model=model, trainer={}, state=state)
+                        save_checkpoint(root / "b", CheckpointState(model, {}, state))
                     except (OSError, SafetensorError) as error:
                         print("refused")
             """),

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine.training import checkpoint_writer
-from engine.training.checkpoint import Kind, load_checkpoint, newest_checkpoint, save_checkpoint
+from engine.training.checkpoint import CheckpointState, Kind, load_checkpoint, newest_checkpoint, save_checkpoint
 from engine.training.checkpoint_writer import CheckpointWriter
 
 
@@ -33,9 +33,7 @@ class Run:
 
     def submit(self, *kinds: Kind, epoch: int, value: float | None = None, **state: object) -> None:
         model = {"w": torch.full((8,), float(epoch if value is None else value))}
-        self.writer.submit(
-            *kinds, epoch=epoch, step=epoch * 10, model=model, trainer={}, state={"epoch": epoch, **state}
-        )
+        self.writer.submit(CheckpointState(model, {}, {"epoch": epoch, **state}), *kinds, epoch=epoch, step=epoch * 10)
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
@@ -147,7 +145,7 @@ def test_the_interpreter_ends_only_when_the_write_is_done(tmp_path: Path) -> Non
         real = checkpoint_writer.save_checkpoint
         checkpoint_writer.save_checkpoint = lambda *a, **n: (time.sleep(0.3), real(*a, **n))[1]
         writer = checkpoint_writer.CheckpointWriter(Path(sys.argv[1]), on_written=print, on_failed=print)
-        writer.submit("last", epoch=1, step=10, model={"w": torch.ones(3)}, trainer={}, state={})
+        writer.submit(checkpoint_writer.CheckpointState({"w": torch.ones(3)}, {}, {}), "last", epoch=1, step=10)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], check=True, timeout=60)
     assert newest_checkpoint(tmp_path) is not None
@@ -206,7 +204,7 @@ def test_a_folder_that_went_away_is_said_once_and_the_next_save_goes_on(run: Run
         run.submit("last", epoch=epoch)
         assert run.writer.wait() is False
     assert len(run.failed) == 1
-    assert str(run.folder) in run.failed[0] and "it is tried again every 10 s" in run.failed[0]
+    assert str(run.folder) in run.failed[0] and "writing is retried every 10 s" in run.failed[0]
     blocker.unlink()
     run.submit("last", epoch=5)
     assert run.writer.close()
@@ -232,14 +230,14 @@ def test_closing_tries_once_more_and_says_whether_all_is_saved(run: Run) -> None
     run.submit("last", epoch=1)
     run.writer.wait()
     assert run.writer.close() is False
-    assert len(run.failed) == 2 and "tried again" not in run.failed[1]
+    assert len(run.failed) == 2 and "retried" not in run.failed[1]
     run.folder.unlink()
     assert run.writer.close() is True
     assert run.epoch_of("last") == 1
 
 
 def test_tensors_that_cannot_be_stored_do_not_end_the_run(run: Run) -> None:
-    run.writer.submit("last", epoch=1, step=10, model={"w": torch.zeros(2).to_sparse()}, trainer={}, state={})
+    run.writer.submit(CheckpointState({"w": torch.zeros(2).to_sparse()}, {}, {}), "last", epoch=1, step=10)
     assert run.writer.wait() is False and len(run.failed) == 1
     run.submit("last", epoch=2)
     assert run.writer.close() and run.epoch_of("last") == 2
@@ -249,12 +247,13 @@ def test_a_full_disk_leaves_the_last_good_checkpoint_and_is_said_in_one_sentence
     code = """
         import json, resource, sys, torch
         from pathlib import Path
+        from engine.training.checkpoint import CheckpointState
         from engine.training.checkpoint_writer import CheckpointWriter
         failed, folder = [], Path(sys.argv[1])
         writer = CheckpointWriter(folder, on_written=lambda *_: None, on_failed=failed.append)
         def submit(epoch):
             model = {"w": torch.full((1 << 18,), float(epoch))}
-            writer.submit("last", epoch=epoch, step=epoch, model=model, trainer={}, state={})
+            writer.submit(CheckpointState(model, {}, {}), "last", epoch=epoch, step=epoch)
             return writer.wait()
         ok = [submit(1)]
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, resource.RLIM_INFINITY))
@@ -271,7 +270,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint_and_is_said_in_one_sentence
     assert ok == [True, False, False, True, True], done.stderr
     assert failed == [
         f"The checkpoint could not be written to {tmp_path / 'c'}: File too large. "
-        "Those before it are kept, and it is tried again every 10 s."
+        "Earlier checkpoints are kept; writing is retried every 10 s."
     ]
     assert during == ["epoch-0001-step-000001"]
     assert after == ["epoch-0001-step-000001", "epoch-0004-step-000004"]
@@ -286,7 +285,7 @@ def test_training_goes_on_while_a_large_model_is_written(tmp_path: Path) -> None
     seen = []
     for attempt in range(5):
         run = Run(tmp_path / str(attempt))
-        run.writer.submit("last", epoch=1, step=1, model=model, trainer={}, state={})
+        run.writer.submit(CheckpointState(model, {}, {}), "last", epoch=1, step=1)
         began = last = time.perf_counter()
         longest = 0.0
         while not run.writer.wait(timeout_s=0):

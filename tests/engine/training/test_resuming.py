@@ -245,6 +245,6 @@ def test_a_whole_checkpoint_of_another_experiment_is_refused_in_one_sentence(tmp
     again, _ = gone_on(ours.directory, "training.epochs=2")
     assert again.finished.reason is Reason.FAILED
     assert (
-        "it is whole, but not a checkpoint of this experiment" in again.finished.message
+        "it is intact, but not a checkpoint of this experiment" in again.finished.message
         and "\n" not in again.finished.message
     )

@@ -1,15 +1,15 @@
-"""Everything that a run is at one moment: taken as a snapshot for a checkpoint, put back on resuming."""
+"""Capture the state of a loop for a checkpoint, and restore it into a loop. The state is a `CheckpointState`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from engine.training.learner import Position
+from engine.training.checkpoint import CheckpointState
 from engine.training.loop import Loop
 from engine.training.randomness import random_states, set_random_states
 from engine.training.reporting import EpochLosses
@@ -22,7 +22,7 @@ _Number = int | float
 
 
 class _Plain(BaseModel):
-    """A part of a snapshot's plain data, as it must be; what is not is refused before anything is put back."""
+    """The form of a part of the plain data. Other forms are refused before anything is restored."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -76,19 +76,8 @@ class _State(_Plain):
     rewinds: _Count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """A copy on the host: weights, the tensors beside them (optimizer, RNGs, metrics), and what is plain data."""
-
-    model: dict[str, Tensor]
-    """What the run would hand over now: the averaged weights where there are any. Those that are trained then stand
-    in `trainer`."""
-    trainer: dict[str, Tensor]
-    state: dict[str, Any]
-
-
-def take(loop: Loop) -> Snapshot:
-    """Copy the state of a run at a step boundary. Losses that still wait on the device are fetched first."""
+def capture(loop: Loop) -> CheckpointState:
+    """Copy the state of a loop between two steps. Losses that are still on the device are fetched first."""
     optimizer = loop.optimizer.state_dict()
     trainer = random_states(loop.batches.device)
     numbers: dict[str, dict[str, Any]] = {}
@@ -103,7 +92,7 @@ def take(loop: Loop) -> Snapshot:
         trainer |= {f"weights.{name}": _copy(value) for name, value in loop.network.state_dict().items()}
     state = {
         "format": FORMAT,
-        "ran_with": loop.ran_with.as_state(),
+        "ran_with": loop.runtime.as_state(),
         "position": asdict(loop.position),
         "optimizer": {"groups": optimizer["param_groups"], "numbers": numbers},
         "rate": loop.rate.state_dict(),
@@ -115,45 +104,41 @@ def take(loop: Loop) -> Snapshot:
         "validation_size": loop.validation_size,
         "rewinds": loop.rewinds,
     }
-    return Snapshot(model={k: _copy(v) for k, v in loop.result.state_dict().items()}, trainer=trainer, state=state)
+    model = {name: _copy(value) for name, value in loop.result.state_dict().items()}
+    return CheckpointState(model=model, trainer=trainer, state=state)
 
 
-def position(snapshot: Snapshot) -> Position:
-    """Where the run stood when the snapshot was taken."""
-    return Position(**snapshot.state["position"])
-
-
-def put_back_stopping(stopping: Stopping, snapshot: Snapshot) -> None:
-    """Let `stopping` judge as when `snapshot` was taken.
+def restore_stopping(saved: CheckpointState, stopping: Stopping) -> None:
+    """Restore the state of early stopping.
 
     Raises:
-        ValueError, LookupError, TypeError: it is no snapshot of such a run.
+        ValueError, LookupError, TypeError: The state is not that of such a run.
     """
-    state = _numbers(snapshot.state)
+    state = _numbers(saved.state)
     _require_form(state)
     stopping.load_state_dict(state["stopping"])
 
 
-def put_back(loop: Loop, snapshot: Snapshot) -> None:
-    """Make `loop`, built from the same experiment, go on exactly where `snapshot` was taken.
+def restore(saved: CheckpointState, loop: Loop) -> None:
+    """Restore the state into a loop that was built from the same experiment; the loop resumes exactly there.
 
-    What the loop changes from here on is a copy: the snapshot may still be waiting to be written.
+    The loop gets copies, because `saved` may still be waiting to be written.
 
     Raises:
-        ValueError, LookupError, TypeError, AttributeError, RuntimeError: it was taken of something else.
+        ValueError, LookupError, TypeError, AttributeError, RuntimeError: The state was taken from another experiment.
     """
-    state, trainer = _numbers(snapshot.state), snapshot.trainer
+    state, trainer = _numbers(saved.state), saved.trainer
     _require_form(state)
-    loop.network.load_state_dict(_named(trainer, "weights.") or snapshot.model)
+    loop.network.load_state_dict(_named(trainer, "weights.") or saved.model)
     if loop.average is not None and state["average"] is not None:
-        # A run that goes on with an average that it did not have before begins it now.
-        loop.average.network.load_state_dict(snapshot.model)
+        # A run that had no average before starts its average now.
+        loop.average.network.load_state_dict(saved.model)
         loop.average.load_state_dict(state["average"])
     _restore_optimizer(loop.optimizer, trainer, state["optimizer"])
     loop.rate.load_state_dict(state["rate"])
     loop.precision.load_state_dict(state["precision"])
     loop.stopping.load_state_dict(state["stopping"])
-    loop.position = position(snapshot)
+    loop.position = saved.position
     loop.micro_batches, loop.rewinds = state["micro_batches"], state["rewinds"]
     loop.validation_size = state["validation_size"]
     loop.losses = EpochLosses()
@@ -178,16 +163,16 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, trainer: dict[str, Tens
         index, _, slot = name.partition(".")
         like = parameters[int(index)]
         if value.shape == like.shape:
-            # Moments keep the strides of their parameter (channels_last), which a checkpoint does not.
+            # Moments have the strides of their parameter (channels_last); a checkpoint does not store strides.
             value = torch.empty_like(like, dtype=value.dtype, device="cpu").copy_(value)
         else:
-            value = value.clone()  # on a CPU torch takes it as it is, and would change the snapshot with its next step
+            value = value.clone()  # on a CPU torch would use this tensor itself, and change `saved` at the next step
         slots.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": slots, "param_groups": saved["groups"]})
 
 
 def _without_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """`value` as JSON can hold it: a tensor somewhere in it goes among `tensors`, and its name there stands for it."""
+    """Copy `value` for JSON: each tensor in it moves to `tensors`, and its name there replaces it."""
     if isinstance(value, Tensor):
         tensors[name] = _copy(value)
         return {"tensor": name}
@@ -199,7 +184,7 @@ def _without_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
 
 
 def _with_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """What `_without_tensors` was given."""
+    """Undo `_without_tensors`."""
     if isinstance(value, dict):
         if set(value) == {"tensor"}:
             return tensors[value["tensor"]].clone()
@@ -208,7 +193,7 @@ def _with_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """`value` with its non-finite numbers as numbers again, which JSON can hold as strings only."""
+    """Copy `value`, with non-finite numbers as numbers again; JSON has them as strings."""
     if isinstance(value, dict):
         return {k: _numbers(v) for k, v in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Which moments of a run are kept: the best epoch and the last state, in memory at once and on disk soon after."""
+"""Decides when a checkpoint is taken: of the best epoch, and of the last state at intervals."""
 
 from __future__ import annotations
 
@@ -9,23 +9,30 @@ from time import monotonic
 
 from engine.experiment import Mistake
 from engine.protocol.events import Checkpoint, Event, Log
-from engine.training import state
-from engine.training.checkpoint import DamagedCheckpoint, Kind, load_checkpoint, newest_checkpoint, position
+from engine.training.checkpoint import (
+    CheckpointState,
+    DamagedCheckpoint,
+    Kind,
+    load_checkpoint,
+    newest_checkpoint,
+    sort_key,
+)
+from engine.training.checkpoint_state import capture
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.loop import Loop
-from engine.training.state import Snapshot
 
 
-class Keeper:
-    """Takes snapshots of a loop and hands them to the writer's thread; training waits for the copying alone.
+class CheckpointPolicy:
+    """Captures the state of a loop and passes it to the writer's thread; training waits only for the copy.
 
     Args:
-        checkpoints: the folder they are kept in.
-        every_s: seconds between two checkpoints at epoch ends.
-        within_epoch_s: seconds without one after which an epoch that is not over is interrupted for one.
-        say: told of each checkpoint that lies on the disk, and of each that could not be written.
-        resumed_from: the checkpoint that the run goes on from.
-        best_epoch: the best epoch by then, if there was one; a later one is of a future that will come anew.
+        checkpoints: The folder of the checkpoints.
+        every_s: Minimum seconds between two checkpoints at ends of epochs.
+        within_epoch_s: Seconds without a checkpoint after which one is taken in the middle of an epoch.
+        emit: Called with an event for each checkpoint on disk, and for each that cannot be written.
+        resumed_from: The checkpoint from which the run resumes.
+        best_epoch: The best epoch up to that checkpoint. Best checkpoints of later epochs are ignored, because these
+            epochs are trained again.
     """
 
     def __init__(
@@ -38,7 +45,7 @@ class Keeper:
         resumed_from: Path | None = None,
         best_epoch: int | None = None,
     ) -> None:
-        self.best: Snapshot | None = None
+        self.best: CheckpointState | None = None
         self._every_s, self._within_epoch_s = every_s, within_epoch_s
         self._emit = emit
         self._best_is_submitted = True
@@ -56,73 +63,66 @@ class Keeper:
         )
 
     def epoch_ended(self, loop: Loop, *, improved: bool) -> None:
-        """Hold on to the best epoch; save when it is time."""
+        """Capture a new best epoch; save when a checkpoint is due."""
         if improved:
-            self.best = state.take(loop)
+            self.best = capture(loop)
             self._best_is_submitted = False
         if monotonic() - self._saved_at >= self._every_s:
             self.save(loop)
 
     def between_steps(self, loop: Loop) -> None:
-        """Save when an epoch takes long, unless nothing was done since; try again what could not be written."""
-        self.try_again()
+        """Save within a long epoch if the run has changed; retry failed writes."""
+        self.retry()
         if monotonic() - self._saved_at >= self._within_epoch_s and self._saved != _moment(loop):
             self.save(loop)
 
-    def save(self, loop: Loop) -> Snapshot:
-        """Save this moment; and before it the best one, so that a run that is resumed from here finds it.
+    def save(self, loop: Loop) -> CheckpointState:
+        """Save the state of the loop, and before it the best one, so that a resumed run finds the best.
 
-        Returns what is saved, which is to be read only: it may still have to be written.
+        Returns the captured state. Do not change it; the writer may still need it.
 
         Raises:
-            NotFinite: there is nothing worth saving.
+            NotFinite: A weight is not finite, so the state is not worth saving.
         """
         loop.require_finite_weights()
-        snapshot = state.take(loop)
-        self.keep(snapshot)
+        saved = capture(loop)
+        self.save_state(saved)
         self._saved = _moment(loop)
-        return snapshot
+        return saved
 
-    def keep(self, snapshot: Snapshot) -> None:
-        """Save a moment of which there is a snapshot already."""
+    def save_state(self, saved: CheckpointState) -> None:
+        """Save a state that was captured before."""
         self._submit_best()
-        self._submit("last", snapshot)
+        self._submit("last", saved)
         self._saved_at = monotonic()
 
-    def try_again(self) -> None:
-        """Try again what could not be written, if that is some seconds ago."""
-        self._writer.try_again()
+    def retry(self) -> None:
+        """Retry failed writes, at most every few seconds."""
+        self._writer.retry()
 
-    def keep_all_again(self) -> None:
-        """The folder is empty: the next save writes the best, too."""
+    def save_best_again(self) -> None:
+        """Write the best checkpoint again at the next save, because the folder was emptied."""
         self._best_is_submitted = False
 
     def wait(self) -> bool:
-        """Wait for what is being written; whether all that was saved lies on the disk."""
+        """Wait for pending writes; return whether everything that was saved is on disk."""
         return self._writer.wait()
 
     def close(self) -> bool:
-        """Return when the best and everything that was saved lie on the disk, or could not be written; whether they do.
-
-        May be called again.
-        """
+        """Write the best state and everything pending; return whether all of it is on disk. May be called again."""
         self._submit_best()
         return self._writer.close()
 
-    def _read_best(self, checkpoints: Path, epoch: int) -> Snapshot | None:
+    def _read_best(self, checkpoints: Path, epoch: int) -> CheckpointState | None:
         damaged: list[Mistake] = []
         folder = newest_checkpoint(checkpoints, kind="best", on_damaged=damaged.append)
-        if folder is not None and position(folder.name)[1] == epoch:
+        if folder is not None and sort_key(folder.name)[1] == epoch:
             try:
-                loaded = load_checkpoint(folder)
+                return load_checkpoint(folder)
             except DamagedCheckpoint as damage:
                 damaged.append(damage.mistake)
-            else:
-                return Snapshot(model=loaded.model, trainer=loaded.trainer, state=loaded.state)
         if damaged:
-            lost = replace(
-                damaged[-1], fix="If no later epoch is better, the run hands over the weights that it ends with."
-            )
+            lost = replace(damaged[-1], fix="If no later epoch is better, the run keeps its last weights.")
             self._emit(Log(level="warning", message=f"The weights of epoch {epoch}, the best so far, are lost: {lost}"))
         return None
 
@@ -131,17 +131,10 @@ class Keeper:
             self._submit("best", self.best)
             self._best_is_submitted = True
 
-    def _submit(self, kind: Kind, snapshot: Snapshot) -> None:
-        at, stopping = state.position(snapshot), snapshot.state["stopping"]
+    def _submit(self, kind: Kind, saved: CheckpointState) -> None:
+        at, stopping = saved.position, saved.state["stopping"]
         self._best_so_far = stopping["best"], stopping["best_epoch"]
-        self._writer.submit(
-            kind,
-            epoch=at.epochs_begun,
-            step=at.step,
-            model=snapshot.model,
-            trainer=snapshot.trainer,
-            state=snapshot.state,
-        )
+        self._writer.submit(saved, kind, epoch=at.epochs_begun, step=at.step)
 
     def _written(self, kind: Kind, path: Path, epoch: int, step: int) -> None:
         best, best_epoch = self._best_so_far
@@ -155,5 +148,5 @@ class Keeper:
 
 
 def _moment(loop: Loop) -> tuple[int, float]:
-    """What is another after a step, or after the rate was set by hand in a pause."""
+    """A value that changes with each step, and when the learning rate is set by hand in a pause."""
     return loop.position.step, loop.rate.lr
