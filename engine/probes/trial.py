@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import count
 
 from engine.catalog.schedulers import rate_field
 from engine.data import load_data
@@ -66,12 +66,8 @@ class Trial:
 
         A step of which no sample counts in the loss has none, and is left out.
         """
-        loop = self._loop
         for epoch in count(1):
-            batches: Iterator[Batch] = self.batches.training(loop.batch_size, loop.seed, epoch)
-            if loop.mixing is not None:
-                batches = map(loop.mixing, batches)
-            while window := list(islice(batches, loop.accumulation_steps)):
+            for window in self._loop.epoch_batches(epoch):
                 if any(map(self.counts, window)):
                     yield window
 
@@ -88,8 +84,8 @@ class Trial:
         loop = self._loop
         loop.metrics.reset()
         loop.step(window)
-        total, weight, _, _ = loop.losses.fetch()
-        return Taken(total / weight, loop.metrics.compute())
+        losses = loop.losses.fetch()
+        return Taken(losses.total / losses.weight, loop.metrics.compute())
 
 
 def needs_whole_plan(plan: Plan) -> None:

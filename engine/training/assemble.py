@@ -1,4 +1,4 @@
-"""From a plan and its data to a loop that is ready to run: network, loss, optimizer, schedule, on their device."""
+"""Builds the training loop of a plan: network, loss, optimizer and schedule on their device, and its batches."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from engine.catalog.losses import NUMBERS, OF_CLASSES
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.data import Dataset
 from engine.data.balance import class_counts
-from engine.experiment.document import Choice, Regularization
+from engine.experiment.document import Choice, Experiment, Regularization
 from engine.model import build
 from engine.model.pretrained import load_published
 from engine.plan import Plan
+from engine.plan.plan import VALIDATION_BATCHES
 from engine.training.averaging import average_of
 from engine.training.batches import Batches
-from engine.training.loop import Loop, LoopHost
-from engine.training.metrics import metrics_for
+from engine.training.loop import Loop
+from engine.training.metrics import Metrics, metrics_for
 from engine.training.mixing import Mixing
+from engine.training.nonfinite import guard_of
 from engine.training.optimizer import optimizer_of
 from engine.training.precision import MixedPrecision
 from engine.training.regularization import Regularizer
+from engine.training.reporting import LoopHost
 from engine.training.runtime_config import RuntimeConfig
 from engine.training.schedule import LearningRate
 from engine.training.stopping import Stopping
@@ -30,12 +33,12 @@ from engine.training.stopping import Stopping
 def assemble(plan: Plan, dataset: Dataset, host: LoopHost, *, runtime: RuntimeConfig | None = None) -> Loop:
     """Build everything that the loop works with.
 
-    The seed is set first, and the network built on the CPU, so that its weights are those of the same layers made by
-    hand after `torch.manual_seed(seed)`, on any device. Published weights of backbones are put in then; a run that is
-    gone on with has them in its checkpoint.
+    The seed is set first and the network is built on the CPU. So its weights are those of the same layers made by hand
+    after `torch.manual_seed(seed)`, on any device. Then the published weights of backbones are loaded; a resumed run
+    has them in its checkpoint.
 
     Args:
-        runtime: The configuration of a resumed run until now.
+        runtime: the configuration that a resumed run used so far.
     """
     experiment, device = plan.experiment, plan.device
     torch.set_num_threads(plan.threads)
@@ -50,26 +53,44 @@ def assemble(plan: Plan, dataset: Dataset, host: LoopHost, *, runtime: RuntimeCo
         network = network.to(memory_format=torch.channels_last)
     network = network.to(device)
     optimizer = optimizer_of(experiment.optimizer, network, fused=device != "mps")
-    task, outputs = dataset.description.task, dataset.description.outputs
-    probabilities = experiment.loss.type == "BCELoss"
-    units, targets = dataset.units, dataset.description.targets
+    precision = MixedPrecision(plan.precision, device, optimizer)
+    training, regularization = experiment.training, experiment.regularization
+    rate = LearningRate(optimizer, experiment.scheduler, epochs=training.epochs, steps_per_epoch=plan.steps_per_epoch)
     return Loop(
-        experiment,
         network=network,
-        batches=Batches(dataset, device, experiment.data, channels_last=channels_last),
         criterion=_criterion(experiment.loss, dataset).to(device),
         optimizer=optimizer,
-        rate=LearningRate(
-            optimizer, experiment.scheduler, epochs=experiment.training.epochs, steps_per_epoch=plan.steps_per_epoch
-        ),
-        precision=MixedPrecision(plan.precision, device, optimizer),
-        regularizer=Regularizer(experiment.regularization, network),
-        average=average_of(experiment.regularization, network, epochs=experiment.training.epochs),
-        mixing=_mixing(experiment.regularization, numbers=task in NUMBERS),
-        stopping=Stopping(experiment.training.early_stopping, has_validation=len(dataset.validation) > 0),
-        metrics=lambda: metrics_for(task, outputs, device, probabilities=probabilities, units=units, targets=targets),
-        runtime=RuntimeConfig.of(plan, channels_last=channels_last),
+        rate=rate,
+        precision=precision,
+        regularizer=Regularizer(regularization, network),
+        average=average_of(regularization, network, epochs=training.epochs),
+        guard=guard_of(optimizer, network, precision),
+        device=device,
+        needs_closure=experiment.optimizer.type in NEEDS_CLOSURE,
+        batches=Batches(dataset, device, experiment.data, channels_last=channels_last),
+        mixing=_mixing(regularization, numbers=dataset.description.task in NUMBERS),
+        metrics=_metrics(experiment, dataset, device),
+        val_metrics=_metrics(experiment, dataset, device),
+        stopping=Stopping(training.early_stopping, has_validation=len(dataset.validation) > 0),
         host=host,
+        runtime=RuntimeConfig.of(plan, channels_last=channels_last),
+        seed=experiment.seed,
+        epochs=training.epochs,
+        batch_size=experiment.data.batch_size,
+        accumulation_steps=training.accumulation_steps,
+        validation_size=experiment.data.batch_size * VALIDATION_BATCHES,
+    )
+
+
+def _metrics(experiment: Experiment, dataset: Dataset, device: str) -> Metrics:
+    description = dataset.description
+    return metrics_for(
+        description.task,
+        description.outputs,
+        device,
+        probabilities=experiment.loss.type == "BCELoss",
+        units=dataset.units,
+        targets=description.targets,
     )
 
 
@@ -79,7 +100,7 @@ def _criterion(loss: Choice, dataset: Dataset) -> nn.Module:
 
 
 def _class_counts(dataset: Dataset) -> list[int]:
-    """Training samples of each class; of each token that is to be foretold, in a language model."""
+    """Count the training samples of each class; in a language model, the occurrences of each token to predict."""
     if dataset.description.task not in OF_CLASSES:
         return []
     found: list[int] = class_counts(dataset, dataset.train).tolist()
@@ -91,10 +112,10 @@ def _mixing(settings: Regularization, *, numbers: bool) -> Mixing | None:
 
 
 def wants_channels_last(plan: Plan, network: nn.Module) -> bool:
-    """Whether images are kept with their channels last, as the convolutions of CPUs and tensor cores prefer them.
+    """Return whether images are stored channels last, which convolutions on CPUs and tensor cores prefer.
 
     Measured on a CPU: 1.2 to 1.3 times as fast on small convolutions in float32, 1.7 times in bfloat16, never slower.
-    LBFGS lays all gradients out in a row, which torch does to no other layout than the usual one.
+    LBFGS flattens all gradients into one vector, which torch supports for contiguous gradients only.
     """
     if plan.device == "mps" or plan.experiment.optimizer.type in NEEDS_CLOSURE:
         return False

@@ -110,7 +110,7 @@ class SWAverage:
     @property
     def needs_statistics(self) -> bool:
         """Whether there is a BatchNorm with running statistics."""
-        return bool(Statistics(self.network).layers)
+        return bool(BatchNormStatistics(self.network).layers)
 
     def step_done(self, epoch: int) -> None:
         """Nothing: epochs count."""
@@ -145,7 +145,7 @@ def average_of(settings: Regularization, network: nn.Module, *, epochs: int) -> 
     return None
 
 
-class Statistics:
+class BatchNormStatistics:
     """Measures what BatchNorm layers see: running mean and variance as plain means over batches.
 
     Only those layers are in training mode meanwhile, so that dropout is off and draws nothing from torch's generator.
@@ -160,7 +160,7 @@ class Statistics:
         self.layers = [m for m in norms if m.track_running_stats]
         self._before: list[tuple[float | None, dict[str, Tensor]]] = []
 
-    def __enter__(self) -> Statistics:
+    def __enter__(self) -> BatchNormStatistics:
         self._before = [(layer.momentum, {n: b.clone() for n, b in layer.named_buffers()}) for layer in self.layers]
         for layer in self.layers:
             layer.reset_running_stats()
@@ -168,11 +168,11 @@ class Statistics:
             layer.train()
         return self
 
-    def see(self, batch: Batch) -> None:
+    def add(self, batch: Batch) -> None:
         """Take a batch into account."""
         self.network(*batch.inputs)
 
-    def give_up(self) -> None:
+    def restore(self) -> None:
         """Go back to the statistics of before: those of a part of the samples are worse."""
         for layer, (_momentum, buffers) in zip(self.layers, self._before, strict=True):
             for name, buffer in layer.named_buffers():

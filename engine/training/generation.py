@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from engine.data import Dataset
 from engine.data.text import MARKS, spelled
-from engine.training.precision import evaluation
+from engine.training.evaluation import evaluating
 
 TOKENS = 160
 _CONTEXT = 64
@@ -41,7 +41,7 @@ class TextGenerator:
         """What the network goes on with after the first text that is held back."""
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**32)
         tokens = list(self.begin)
-        with evaluation(network):
+        with evaluating(network):
             for _ in range(TOKENS):
                 seen = torch.tensor([tokens[-min(_CONTEXT, self.longest) :]], device=self.device)
                 scores = network(seen)[0, -1].float().cpu()

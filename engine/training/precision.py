@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,6 +24,8 @@ class MixedPrecision:
         self.precision = precision
         self.device_type = device.partition(":")[0]
         self.scaler = torch.amp.GradScaler(self.device_type) if scales_gradients(precision) else None
+        self.stepping = False
+        """Whether the optimizer is in its step, or ran out of memory there."""
         self._dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision)
         self._plain_step = plain_step(optimizer)
         self._off: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
@@ -46,11 +48,13 @@ class MixedPrecision:
 
         LBFGS steps with a closure, which gives it loss and gradients; a scaler takes none.
         """
+        self.stepping = not closure
         if self.scaler is None:
             self._plain_step(*closure)
         else:
             self.scaler.step(self.optimizer)
             self.scaler.update()
+        self.stepping = False
 
     def state_dict(self) -> dict[str, Any]:
         """The scaler's state; empty without one."""
@@ -62,15 +66,3 @@ class MixedPrecision:
             # A scaler that has not scaled yet has no scale tensor to load into, and would start over at 65,536.
             self.scaler._lazy_init_scale_growth_tracker(torch.device(self.device_type))
             self.scaler.load_state_dict(state)
-
-
-@contextlib.contextmanager
-def evaluation(network: torch.nn.Module) -> Iterator[None]:
-    """The network as it predicts: dropout off, batch statistics frozen, no gradients kept."""
-    was_training = network.training
-    network.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        network.train(was_training)

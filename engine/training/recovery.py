@@ -12,13 +12,12 @@ from engine.experiment.document import Training
 from engine.experiment.mistakes import Refused
 from engine.plan import Plan
 from engine.protocol.events import Event, Log
+from engine.training.accumulation import Accumulation, mixes_samples, split
 from engine.training.batches import Batch
-from engine.training.culprit import where_it_began
-from engine.training.finite import NotFinite
 from engine.training.loader import CannotRead
 from engine.training.loop import Loop
 from engine.training.memory import empty_caches, is_out_of_memory, release_freed_memory
-from engine.training.micro_batches import mixes_samples, pieces
+from engine.training.nonfinite import NotFinite, first_nonfinite
 
 
 class OutOfMemory(Exception):
@@ -49,7 +48,14 @@ class Recovery:
             NotFinite: it is not; the layer where it began is named by then.
         """
         loop, most = self._loop, self._settings.max_rewinds
-        error.began = where_it_began(loop, self._plan.layers, loop.window)
+        error.began = first_nonfinite(
+            loop.network,
+            loop.criterion,
+            loop.precision,
+            loop.regularizer,
+            self._plan.layers,
+            loop.accumulation_batches,
+        )
         loop.optimizer.zero_grad()
         if self._settings.on_not_finite != "rewind":
             raise error
@@ -88,14 +94,14 @@ class Recovery:
         if loop.position.step_in_epoch >= self._plan.steps_per_epoch:
             self._validate_in_smaller_batches()
             return
-        window = list(loop.window)
-        size, at = max(batch.size for batch in window), loop.position.step + 1
-        if loop.stepping:
+        batches = list(loop.accumulation_batches)
+        size, at = max(batch.size for batch in batches), loop.position.step + 1
+        if loop.precision.stepping:
             raise OutOfMemory(
                 f"There is no memory for what {type(loop.optimizer).__name__} keeps of each weight (step {at}). A "
                 "smaller batch does not help: make the model smaller, or take an optimizer that keeps less, such as SGD"
             )
-        fitting = self._largest_that_fits(window)
+        fitting = self._largest_that_fits(batches)
         if fitting is None:
             raise OutOfMemory(f"There is no memory even for a step on one sample (step {at}). Make the model smaller")
         parts = -(-size // fitting)
@@ -114,13 +120,13 @@ class Recovery:
             'training.on_out_of_memory = "accumulate"'
         )
 
-    def _largest_that_fits(self, window: list[Batch]) -> int | None:
+    def _largest_that_fits(self, batches: list[Batch]) -> int | None:
         """Tried out: forward and backward of a half, of a quarter, … of the largest batch; None if one sample fails."""
         loop = self._loop
-        largest = max(window, key=lambda batch: batch.size)
+        largest = max(batches, key=lambda batch: batch.size)
         parts = max(2, 2 * loop.micro_batches)
         while True:
-            piece = pieces([largest], parts)[0]
+            piece = split([largest], parts)[0]
             fits = _fits(loop, piece)
             loop.optimizer.zero_grad()
             empty_caches(self._plan.device)
@@ -142,7 +148,7 @@ class Recovery:
 def _fits(loop: Loop, piece: Batch) -> bool:
     try:
         for _ in range(2):  # the second time beside the gradients of the first
-            loop.gradients([piece], report=False, parts=1)
+            Accumulation(loop, [piece], micro_batches=1).add_gradients()
     except Exception as error:
         if not is_out_of_memory(error):
             raise

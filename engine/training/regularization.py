@@ -44,21 +44,18 @@ class Regularizer:
             loss = loss + share * self.l2 * torch.stack([w.square().sum() for w in self.weights]).sum()
         return loss
 
-    @property
-    def clips(self) -> bool:
-        """Whether there is anything for `clip` to do."""
-        return self.max_norm is not None or self.max_value is not None
+    def clip(self, *, measure: bool = False) -> Tensor | None:
+        """Clip each gradient to ±`clip_grad_value`, then scale all together to a norm of at most `clip_grad_norm`.
 
-    def clip(self) -> Tensor | None:
-        """Cut each gradient to ±`clip_grad_value`, then scale all down together to a norm of at most `clip_grad_norm`.
-
-        Returns the norm before the scaling, or None where no norm is asked for.
+        Returns the norm of all gradients before `clip_grad_norm` scaled them, (). Without that setting it is measured,
+        before all clipping, only with `measure`; None otherwise.
 
         Source: Pascanu et al., 2013, https://arxiv.org/abs/1211.5063
         """
+        norm = self.grad_norm() if measure and self.max_norm is None else None
         if self.max_value is not None:
             nn.utils.clip_grad_value_(self.parameters, self.max_value)
-        return None if self.max_norm is None else nn.utils.clip_grad_norm_(self.parameters, self.max_norm)
+        return norm if self.max_norm is None else nn.utils.clip_grad_norm_(self.parameters, self.max_norm)
 
     def grad_norm(self) -> Tensor:
         """The norm of all gradients together, for the record."""

@@ -42,9 +42,8 @@ from engine.training.beginning import introduction, run_started
 from engine.training.checkpoint import newest_checkpoint
 from engine.training.checkpoint_policy import CheckpointPolicy
 from engine.training.ending import Kept, how_it_ended
-from engine.training.finite import NotFinite
 from engine.training.generation import TextGenerator
-from engine.training.loop import RELEASED, TICK_S, ExitReason, Loop
+from engine.training.loop import TICK_S, Loop
 from engine.training.memory import (
     empty_caches,
     is_out_of_memory,
@@ -53,7 +52,9 @@ from engine.training.memory import (
     reserved_memory,
 )
 from engine.training.monitor import DeviceMonitor
+from engine.training.nonfinite import NotFinite
 from engine.training.recovery import Recovery, error_sentence
+from engine.training.reporting import RELEASED, ExitReason
 from engine.training.resuming import Resumption, resumption
 from engine.training.runtime_config import describe_environment
 from engine.training.suspended_run import RETRY_S, SuspendedRun
@@ -214,7 +215,7 @@ class Session:
         self._ending = Reason.INTERRUPTED
         self.inbox.append(Simple(command="stop"))
 
-    # For the loop, see loop.LoopHost.
+    # For the loop, see LoopHost.
 
     def emit(self, event: Event) -> None:
         """Record an event and hand it to viewers. The checkpoint writer's thread says its own."""
@@ -245,7 +246,7 @@ class Session:
             sleep(TICK_S)
             self._look_around()
             self._save_if_due()
-            self._loop.paused_s += monotonic() - began
+            self._loop.reporter.clock.paused_s += monotonic() - began
         return self._ending
 
     def _save_if_due(self) -> None:

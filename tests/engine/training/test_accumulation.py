@@ -13,9 +13,9 @@ from engine.catalog.losses import ONE_OUTPUT
 from engine.data import load_data
 from engine.experiment import Regularization, reads
 from engine.plan import check
+from engine.training.accumulation import Accumulation, split
 from engine.training.assemble import assemble
 from engine.training.batches import Batch
-from engine.training.micro_batches import pieces
 from engine.training.mixing import MixedBatch, Mixing
 
 BEFORE = {"NLLLoss": ', "LogSoftmax"', "BCELoss": ', "Sigmoid"', "PoissonNLLLoss": ', "Softplus"'}
@@ -67,15 +67,21 @@ def double(batch):
 
 
 def gradients(loop, window):
+    return in_parts(loop, window, 1)
+
+
+def in_parts(loop, window, parts):
     loop.optimizer.zero_grad()
-    loop.gradients(window)
+    step = Accumulation(loop, window, micro_batches=parts)
+    step.add_gradients()
+    loop.record(step.result())
     return torch.cat([p.grad.flatten() for p in loop.network.parameters()])
 
 
 @pytest.mark.parametrize(("loss", "settings"), CASES, ids=lambda value: value if isinstance(value, str) else "")
 def test_a_window_has_the_gradient_and_the_loss_of_one_batch_of_all_its_samples(loss, settings):
     loop = loop_of(loss, settings)
-    first, *_, last = loop._windows()
+    first, *_, last = loop.epoch_batches(1)
     window = [double(batch) for batch in (*first, *last)]
     assert window[-1].size < window[0].size
     inputs = torch.cat([batch.inputs[0] for batch in window])
@@ -131,12 +137,6 @@ SETTINGS = [
 ]
 
 
-def in_parts(loop, window, parts):
-    loop.optimizer.zero_grad()
-    loop.gradients(window, parts=parts)
-    return torch.cat([p.grad.flatten() for p in loop.network.parameters()])
-
-
 def reported(loop, losses):
     """The mean loss of those that were taken down, as an event says it."""
     loop.losses._waiting = losses
@@ -186,7 +186,7 @@ accumulation_steps = 3
         )
     )
     loop = assemble(plan, load_data(plan.experiment.data, 0), None)
-    for window in list(loop._windows())[:4]:
+    for window in list(loop.epoch_batches(1))[:4]:
         single = in_parts(loop, window, 1)
         torch.testing.assert_close(in_parts(loop, window, 5), single, rtol=1e-4, atol=1e-7)
         loop.network.double()
@@ -203,6 +203,6 @@ def test_the_weights_of_a_blended_batch_are_those_of_both_its_targets():
     loop = loop_of("CrossEntropyLoss", ("weight=[1.0, 0.25, 4.0]",))
     x = torch.randn(3, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     batch = MixedBatch((x,), torch.tensor([0, 1, 2]), 3, partner=torch.tensor([2, 0, 1]), share=0.7)
-    first, second = pieces([batch], 2)
+    first, second = split([batch], 2)
     assert float(first.weight(loop.denominator)) == pytest.approx(0.7 * 1.25 + 0.3 * 5.0)
     assert float(second.weight(loop.denominator)) == pytest.approx(0.7 * 4.0 + 0.3 * 0.25)

@@ -142,6 +142,6 @@ def test_what_does_not_go_with_it_is_a_mistake_with_its_fix(override, where, fix
 
 
 def test_float16_is_refused_since_a_scaler_takes_no_closure(monkeypatch):
-    monkeypatch.setattr("engine.plan.resolve_precision", lambda amp, device: "float16")
+    monkeypatch.setattr("engine.plan.stages.resources.resolve_precision", lambda amp, device: "float16")
     (mistake,) = check(reads(RUN)).mistakes
     assert mistake.path == "training.amp" and "GradScaler" in str(mistake) and '"bfloat16"' in mistake.fix

@@ -12,7 +12,7 @@ from engine.protocol.commands import SetLR
 from engine.protocol.events import Epoch, Log, Reason
 from engine.training.assemble import assemble
 from engine.training.checkpoint import checkpoints_in, load_checkpoint
-from engine.training.finite import Guard
+from engine.training.nonfinite import Guard
 from engine.training.session import Session
 
 RUN = """
