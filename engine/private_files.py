@@ -1,4 +1,4 @@
-"""Files of torchdeck's own: replaced as a whole, the owner's alone, and read only where they are what was written."""
+"""Files that only their owner can read: written in one piece or not at all, and read without following links."""
 
 from __future__ import annotations
 
@@ -6,41 +6,76 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
+from errno import EINVAL, ENOTSUP
 from pathlib import Path
 from typing import BinaryIO
 
 
-def replace_file(path: Path, content: bytes, *, sync: bool = False) -> None:
-    """Put `content` in the place of a file: written aside with the mode 0600, and renamed.
+def replace_file(path: Path, content: bytes, *, sync: bool = False, mode: int = 0o600) -> None:
+    """Write a file, or replace it, in one piece: to a temporary file next to it, which is then renamed.
 
     Args:
-        sync: whether it is to lie on the disk before it takes the other's place.
+        sync: make sure that the content is on disk before the file is renamed.
+        mode: the permissions of the file.
 
     Raises:
         OSError: it cannot be written; the file is as it was.
     """
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             if sync:
                 file.flush()
                 os.fsync(descriptor)
-        os.replace(aside, path)
+            if mode != 0o600:  # which is the one of a temporary file
+                os.fchmod(descriptor, mode)
+        os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(aside)
+            os.unlink(temporary)
         raise
 
 
-def open_descriptor(path: Path, flags: int) -> int:
-    """Open a file of the folder that it is looked for in, or make it: no link, and no pipe that would be waited on.
-
-    Args:
-        flags: how, as `os.open` takes them.
+def write_new(path: Path, content: bytes) -> None:
+    """Create a file with the mode 0600, and make sure that its content is on disk.
 
     Raises:
-        OSError: it is none.
+        OSError: it exists, or cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that the names of a folder's files are on disk.
+
+    Raises:
+        OSError: that failed.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot sync a folder, and offer nothing else.
+        if error.errno not in (EINVAL, ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def open_descriptor(path: Path, flags: int) -> int:
+    """Open or create a regular file. A link is not followed, and a pipe is not waited for.
+
+    Args:
+        flags: as `os.open` takes them.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
     """
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -50,24 +85,24 @@ def open_descriptor(path: Path, flags: int) -> int:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Such a file, see `open_descriptor`, to be read.
+    """Open a regular file for reading, see `open_descriptor`.
 
     Raises:
-        OSError: it is none.
+        OSError: it cannot be opened, or is not a regular file.
     """
     return os.fdopen(open_descriptor(path, os.O_RDONLY), "rb")
 
 
-def read_file(path: Path, most_bytes: int) -> bytes:
-    """The content of such a file, see `open_file`.
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """The content of a regular file, see `open_descriptor`.
 
     Raises:
-        OSError: it is none, or has more than `most_bytes`.
+        OSError: it cannot be read, or has more than `max_bytes`.
     """
     with open_file(path) as file:
-        if os.fstat(file.fileno()).st_size > most_bytes:
+        if os.fstat(file.fileno()).st_size > max_bytes:
             raise _not_written_by_a_run(path)
-        return file.read(most_bytes)
+        return file.read(max_bytes)
 
 
 def _not_written_by_a_run(path: Path) -> OSError:

@@ -428,13 +428,13 @@ def test_a_terminal_that_knows_ascii_alone_is_no_traceback(tmp_path):
 
 
 def test_the_command_to_go_on_is_one_that_a_shell_takes(tmp_path, monkeypatch):
-    from engine.runs.command_line import command_on
+    from engine.runs.paths import command_for
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TORCHDECK_RUNS", raising=False)
-    assert command_on(tmp_path / "runs" / "a", "resume") == "torchdeck resume a"
-    assert command_on(tmp_path / "a", "resume") == "torchdeck resume ./a"
-    assert command_on(tmp_path / "my runs" / "a", "resume") == "torchdeck resume 'my runs/a'"
+    assert command_for(tmp_path / "runs" / "a", "resume") == "torchdeck resume a"
+    assert command_for(tmp_path / "a", "resume") == "torchdeck resume ./a"
+    assert command_for(tmp_path / "my runs" / "a", "resume") == "torchdeck resume 'my runs/a'"
 
 
 def test_check_fixes_what_needs_no_thought_in_the_file_itself(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from engine.protocol.events import Reason
 from engine.runs import summarize
-from engine.runs.measured import measured_in
+from engine.runs.run_state import epoch_metrics
 from tests import warm_torchdeck
 from tui.feed import RunView
 from tui.run_status import shown
@@ -72,8 +72,8 @@ def test_a_resumed_run_is_judged_by_the_best_epoch_of_an_earlier_session(folder,
     path, finished = run_of(folder, "good")
     copy = tmp_path / "runs" / path.name
     shutil.copytree(path, copy)
-    measured = measured_in(copy, finished["best_epoch"])
-    assert measured["val_accuracy"] > 0.5 and measured_in(copy, 99) == {} and measured_in(tmp_path, 1) == {}
+    measured = epoch_metrics(copy, finished["best_epoch"])
+    assert measured["val_accuracy"] > 0.5 and epoch_metrics(copy, 99) == {} and epoch_metrics(tmp_path, 1) == {}
     more = ("training.epochs=3", "training.early_stopping.min_delta=10.0")  # no later epoch is a better one
     done = warm_torchdeck.run("resume", path.name, "--headless", *(f"--set={m}" for m in more), cwd=tmp_path)
     assert done.returncode == 0, done.stderr

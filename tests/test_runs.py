@@ -16,7 +16,7 @@ from test_cli import COMMAND, refused, torchdeck
 
 from engine.protocol.events import Epoch, Finished, Reason, RunStarted
 from engine.runs import RunDirectory
-from engine.runs.hold import Hold
+from engine.runs.run_lock import RunLock
 
 
 def ended(runs: Path, name: str) -> Path:
@@ -214,9 +214,9 @@ def test_a_run_that_nowhere_says_what_it_was_is_not_gone_on_with(tmp_path):
     (run / "experiment.toml").unlink()
     events = (run / "events.jsonl").read_text()
     (run / "events.jsonl").write_text(events.replace('"layers":', '"players":', 1))
-    assert "do not say whole what it was" in of(torchdeck("runs", "show", cwd=tmp_path))
+    assert "do not have the complete experiment" in of(torchdeck("runs", "show", cwd=tmp_path))
     (line,) = refused(torchdeck("resume", "--headless", cwd=tmp_path))
-    assert "experiment.toml" in line and "do not say whole what it was" in line
+    assert "experiment.toml" in line and "do not have the complete experiment" in line
     assert not (run / "experiment.toml").exists()
 
 
@@ -233,10 +233,10 @@ def test_a_removal_that_was_killed_is_finished_by_the_next_look(tmp_path):
         process = subprocess.run([sys.executable, "-c", textwrap.dedent(killed), str(run)], timeout=60, check=False)
         going = run.with_name(f".removing-{run.name}")
         assert process.returncode == -signal.SIGKILL and going.is_dir() and not run.exists()
-        hold = Hold(going)  # as a process that is at it
+        lock = RunLock(going)  # as a process that is at it
         of(torchdeck("runs", cwd=tmp_path))
         assert going.is_dir()
-        hold.release()
+        lock.release()
         result = torchdeck(*command, cwd=tmp_path)
         assert "gone" not in of(result) and f"{run.name}: its removal was interrupted" in result.stderr
         assert not going.exists() and other.exists() is (command == ["runs"])

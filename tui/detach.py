@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from engine.protocol.commands import PauseMode
 from engine.protocol.events import Event, Finished, RunStarted, event_from_json
-from engine.runs.directory import CONSOLE_LOG
+from engine.runs.paths import CONSOLE_LOG
 from tui.exit_messages import control_lines
 from tui.tables.text import plain, plain_json
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from engine.protocol.events import Finished
 from engine.runs import summarize
-from engine.runs.command_line import command_anew, command_on
-from engine.runs.directory import CHECKPOINTS
+from engine.runs.paths import CHECKPOINTS, command_for, retrain_command
 from tui.run_status import RESUMABLE, STALE
 from tui.tables.text import plain
 
@@ -28,17 +27,17 @@ def resume_lines(run: Path, status: str) -> list[str]:
         return []
     checkpoints = run / CHECKPOINTS
     if checkpoints.is_dir() and not any(checkpoints.iterdir()):
-        return [plain(f"It has no checkpoint. Train it again with: {command_anew(run)}")]
-    return [plain(f"Resume it with: {command_on(run, 'resume')}")]
+        return [plain(f"It has no checkpoint. Train it again with: {retrain_command(run)}")]
+    return [plain(f"Resume it with: {command_for(run, 'resume')}")]
 
 
 def control_lines(run: Path, *, paused: bool = False) -> list[str]:
     """The commands for a run that is active in another process."""
-    continue_it = [plain(f"Continue it:  {command_on(run, 'continue')}")] if paused else []
+    continue_it = [plain(f"Continue it:  {command_for(run, 'continue')}")] if paused else []
     return [
         *continue_it,
-        plain(f"Watch and steer it:  {command_on(run, 'attach')}"),
-        plain(f"Stop it:  {command_on(run, 'stop')}"),
+        plain(f"Watch and steer it:  {command_for(run, 'attach')}"),
+        plain(f"Stop it:  {command_for(run, 'stop')}"),
     ]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
+from engine.private_files import replace_file
 from engine.user_folders import NO_HOME, state_folder
 
 
@@ -40,17 +40,8 @@ def replace_text(path: Path, text: str) -> None:
         OSError: the file cannot be written; it is unchanged.
     """
     path = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    mode = path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask()
+    replace_file(path, text.encode("utf-8"), sync=True, mode=mode)
 
 
 def _umask() -> int:

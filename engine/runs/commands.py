@@ -1,4 +1,4 @@
-"""`commands.jsonl`: what viewers ask of a session, one command a line, appended in one write each."""
+"""`commands.jsonl`: the commands of viewers to a session, one a line, each appended in one write."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from pydantic import ValidationError
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
 from engine.protocol.commands import NAMES, Command, command_from_json
-
-COMMANDS = "commands.jsonl"
+from engine.runs.paths import COMMANDS
 
 LINE_MAX_BYTES = 4096
 _READ_MAX_BYTES = 64 << 10
@@ -25,18 +24,18 @@ class RejectedLine:
     """A line that is not a command."""
 
     line: str
-    """The line as it stands, shortened; it may hold anything."""
+    """The line, shortened; it may contain anything."""
     reason: str
-    """Why it was not taken, as one sentence."""
+    """Why it was ignored, as one sentence."""
 
 
 class CommandReader:
-    """Reads what is new in a run's commands, each line once.
+    """Reads the new commands of a run, each line once.
 
     Args:
-        path: The commands file; it need not exist yet.
-        skip_existing: Begin after what is there now: commands that were meant for a session that is gone.
-        read: Begin after so many bytes, which the session before has read, when it handed the run over.
+        path: the commands file; it need not exist yet.
+        skip_existing: skip the commands that are there now, which were for an earlier session.
+        read: skip this many bytes, which the session that hands over the run has read.
     """
 
     def __init__(self, path: Path, *, skip_existing: bool, read: int | None = None) -> None:
@@ -55,13 +54,13 @@ class CommandReader:
 
     @property
     def bytes_read(self) -> int:
-        """How much of the file, up to the end of a line, has been read."""
+        """Bytes of the file that were read, up to the end of a line."""
         return self._offset - len(self._rest)
 
     def read(self) -> list[Command | RejectedLine]:
-        """The commands that were sent since the last call. Never raises; costs an open and a stat when there are none.
+        """Read the commands since the last call. Never raises; costs an open and a stat when there are none.
 
-        The file is opened anew each time, which is what makes a network file system look for what others wrote.
+        The file is opened each time, since only then a network file system checks for what others wrote.
         """
         try:
             new = self._new_bytes()
@@ -69,26 +68,26 @@ class CommandReader:
             return []
         except OSError as error:
             why = "it is a link" if error.errno == ELOOP else error.strerror or str(error)
-            return self._refuse(f"No command is taken from {self._path}: {why}.")
-        except _NotOurs as error:
+            return self._refuse(f"Commands in {self._path} are ignored: {why}.")
+        except _NotOwnFile as error:
             return self._refuse(str(error))
         if not new:
             return []
         self._refusal = ""
         *lines, self._rest = (self._rest + new).split(b"\n")
-        answers = [answer for line in lines if (answer := self._answer(line)) is not None]
+        found = [command for line in lines if (command := self._parse(line)) is not None]
         if len(self._rest) > LINE_MAX_BYTES:
             if not self._too_long:
-                answers.append(_rejected(self._rest, f"it is longer than {LINE_MAX_BYTES:,} bytes"))
+                found.append(_rejected(self._rest, f"it is longer than {LINE_MAX_BYTES:,} bytes"))
             self._too_long, self._rest = True, b""
-        return answers
+        return found
 
     def _new_bytes(self) -> bytes:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-                raise _NotOurs(f"No command is taken from {self._path}: it is not a file of this user.")
+                raise _NotOwnFile(f"Commands in {self._path} are ignored: it is not a file of this user.")
             if status.st_size < self._offset:
                 self._offset, self._rest, self._too_long = 0, b"", False
             if status.st_size == self._offset:
@@ -99,7 +98,7 @@ class CommandReader:
         finally:
             os.close(descriptor)
 
-    def _answer(self, line: bytes) -> Command | RejectedLine | None:
+    def _parse(self, line: bytes) -> Command | RejectedLine | None:
         if self._too_long:
             self._too_long = False
             return None
@@ -119,12 +118,12 @@ class CommandReader:
         return [RejectedLine("", reason)]
 
 
-class _NotOurs(Exception):
-    """The commands file is a link, a pipe, or somebody else's."""
+class _NotOwnFile(Exception):
+    """The commands file is a pipe, or belongs to another user."""
 
 
 def send_command(path: Path, command: Command) -> None:
-    """Append one command to the commands file at `path`, as one write, so that lines of several viewers never mix.
+    """Append a command to the commands file at `path` in one write, so that lines of several viewers never mix.
 
     Raises:
         Refused: it cannot be written.
@@ -139,7 +138,7 @@ def send_command(path: Path, command: Command) -> None:
                 raise OSError("it is not a regular file")
             size = status.st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                # Somebody was cut off in the middle of a line; what follows must not become part of it.
+                # A viewer was interrupted in the middle of a line, which must not become part of this one.
                 line = b"\n" + line
             written = os.write(descriptor, line)
         finally:
@@ -149,22 +148,22 @@ def send_command(path: Path, command: Command) -> None:
         fix = "Check that the run's folder is still there, that it is yours, and that the disk is not full."
         raise Refused(Mistake(str(path), found, "", fix)) from error
     if written < len(line):
-        fix = "Free some space, then send it again."
-        raise Refused(Mistake(str(path), f"the command {command.command!r} was cut off, the disk is full", "", fix))
+        found = f"the command {command.command!r} was cut off; the disk is full"
+        raise Refused(Mistake(str(path), found, "", "Free some space, then send it again."))
 
 
 def _why(line: bytes, error: ValueError) -> str:
     try:
-        asked = json.loads(line)
+        request = json.loads(line)
     except (ValueError, RecursionError):
         return "it is not JSON"
-    if not isinstance(asked, dict) or not isinstance(asked.get("command"), str):
+    if not isinstance(request, dict) or not isinstance(request.get("command"), str):
         return 'it is not an object with a "command"'
-    name = asked["command"]
+    name = request["command"]
     if name not in NAMES:
         meant = nearest(name[:64], NAMES)
-        hint = f"did you mean {meant}?" if meant else f"take one of {', '.join(NAMES)}"
-        return f"{name[:64]!r} is no command, {hint}"
+        hint = f"did you mean {meant}?" if meant else f"use one of {', '.join(NAMES)}"
+        return f"{name[:64]!r} is not a command; {hint}"
     if name == "set_lr":
         return '"value" must be a number above 0'
     return error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is not a command"
@@ -172,4 +171,4 @@ def _why(line: bytes, error: ValueError) -> str:
 
 def _rejected(line: bytes, reason: str) -> RejectedLine:
     text = line[:120].decode(errors="replace")
-    return RejectedLine(text, f"A line of {COMMANDS} was not taken: {reason}{'' if reason.endswith('?') else '.'}")
+    return RejectedLine(text, f"A line of {COMMANDS} was ignored: {reason}{'' if reason.endswith('?') else '.'}")

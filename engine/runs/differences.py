@@ -1,25 +1,32 @@
-"""What tells the runs of one experiment apart: the settings in which they differ."""
+"""The settings of runs, and the settings in which runs of one experiment differ."""
 
 from __future__ import annotations
 
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from engine.runs.listing import RunSummary
+from typing import Any, Protocol
 
 Setting = str | int | float | bool
 
 _LAYERS = "model.layers"
 _PARAMETERS = "model.parameters"
 _NOT_COMPARED = ("name", "training.epochs")
-"""A list shows these in columns of their own."""
+"""A list of runs has separate columns for these."""
+
+
+class ComparedRun(Protocol):
+    """What `differences` reads of a run."""
+
+    @property
+    def experiment_name(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Setting]: ...
 
 
 def settings_of(experiment: Mapping[str, Any], parameters: int, overrides: Iterable[str] = ()) -> dict[str, Setting]:
-    """The settings of a run by their paths in the document. Layers are one setting: a checksum.
+    """The settings of a run by their paths in the document. The layers are one setting: a checksum.
 
     Args:
         experiment: the document as data.
@@ -39,8 +46,8 @@ def settings_of(experiment: Mapping[str, Any], parameters: int, overrides: Itera
     return found
 
 
-def differences(runs: Sequence[RunSummary]) -> list[str]:
-    """What differs in each run from the others of the same experiment: `SGD · lr 0.1`; empty where nothing does."""
+def differences(runs: Sequence[ComparedRun]) -> list[str]:
+    """For each run, how it differs from the others of its experiment: `SGD · lr 0.1`; empty where it does not."""
     paths: dict[str, list[str]] = {}
     for name in {run.experiment_name for run in runs}:
         alike = [run.settings for run in runs if run.experiment_name == name and run.settings]

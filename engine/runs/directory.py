@@ -1,24 +1,23 @@
 """A run's directory, as the session that trains writes it.
 
-    experiment.toml      what was asked, complete with defaults and seed
+    experiment.toml      the document, complete with defaults and seed
     environment.json     versions, device, command line, and the process that trains
     data.json            what was learned from the training part, see engine/data/kept.py
     split.safetensors    which samples are in which part
-    events.jsonl         what happened, one event a line
-    commands.jsonl       what viewers asked for, one command a line
+    events.jsonl         the events, one a line
+    commands.jsonl       the commands of viewers, one a line
     checkpoints/         see engine/training/checkpoint.py
-    resumes.jsonl        the times that it was gone on with, see engine/runs/resumes.py
-    lock                 held by the session that trains, see engine/runs/hold.py
-    console.log          what is for whoever looks for the cause of a failure: tracebacks, a detached session's output
+    resumes.jsonl        the resumes, see engine/runs/resumes.py
+    lock                 locked by the session that trains, see engine/runs/run_lock.py
+    console.log          tracebacks and the output of a detached session, to find the cause of a failure
 
-Files are the owner's alone: 0600 in a 0700 directory.
+Only the owner can read the files: 0600 in a 0700 directory.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import threading
 import time
@@ -29,210 +28,200 @@ from pathlib import Path
 from typing import Any
 
 from engine.experiment.mistakes import Mistake, Refused
-from engine.private_files import open_descriptor, read_file, replace_file
+from engine.private_files import open_descriptor, read_file, replace_file, write_new
 from engine.protocol.commands import Command
 from engine.protocol.events import Device, Event, Step
-from engine.runs.commands import COMMANDS, CommandReader, RejectedLine, send_command
-from engine.runs.hold import Hold
+from engine.runs.commands import CommandReader, RejectedLine, send_command
+from engine.runs.paths import (
+    CHECKPOINTS,
+    CHOOSE_ANOTHER_FOLDER,
+    COMMANDS,
+    CONSOLE_LOG,
+    ENVIRONMENT,
+    EVENTS,
+    EXPERIMENT,
+    NAME,
+)
 from engine.runs.process import this_process
-from engine.user_folders import expanded, home_problem
-
-EXPERIMENT = "experiment.toml"
-ENVIRONMENT = "environment.json"
-EVENTS = "events.jsonl"
-CHECKPOINTS = "checkpoints"
-CONSOLE_LOG = "console.log"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+from engine.runs.run_lock import RunLock
 
 _ENVIRONMENT_MAX_BYTES = 1 << 20
-_KEPT_LINES = 10_000
-_CHOOSE_ANOTHER = "Choose another folder with --runs-dir DIR or TORCHDECK_RUNS."
-
-
-def runs_dir(option: str | Path | None = None) -> Path:
-    """Where runs are kept: what `--runs-dir` says, else TORCHDECK_RUNS, else `./runs`. As an absolute path."""
-    chosen = option or os.environ.get("TORCHDECK_RUNS") or "runs"
-    if problem := home_problem(chosen):
-        raise Refused(Mistake(str(chosen), problem, "", _CHOOSE_ANOTHER))
-    return expanded(chosen).absolute()
+_MAX_WAITING_LINES = 10_000
 
 
 class RunDirectory:
-    """One run's directory, open for writing by the one session that trains it. Methods may be called by any thread."""
+    """A run's directory, open for writing by the session that trains it. Any thread may call its methods."""
 
-    def __init__(self, path: Path, hold: Hold, *, skip_commands: bool, commands_read: int | None = None) -> None:
+    def __init__(self, path: Path, lock: RunLock, *, skip_commands: bool, commands_read: int | None = None) -> None:
         self.path = path
-        self._hold = hold
+        self._run_lock = lock
         self.name = path.name
         self.failure: str | None = None
-        """Why events cannot be written at present, as a sentence; None while they can."""
-        self._lock = threading.Lock()
+        """Why events cannot be written at the moment, as a sentence; None while they can."""
+        self._writing = threading.Lock()
         self._descriptor: int | None = None
-        self._kept: deque[bytes] = deque(maxlen=_KEPT_LINES)
+        self._waiting: deque[bytes] = deque(maxlen=_MAX_WAITING_LINES)
         self._rest = b""
         self._commands = CommandReader(path / COMMANDS, skip_existing=skip_commands, read=commands_read)
 
     @classmethod
     def create(cls, runs_dir: Path, name: str, experiment_toml: str, environment: Mapping[str, Any]) -> RunDirectory:
-        """Make the directory of a new run, `2026-11-23T16-15-30-digits-cnn`; in the same second a second one gets `-2`.
+        """Create the directory of a new run, `2026-11-23T16-15-30-digits-cnn`; a second one in that second gets `-2`.
 
         Args:
-            runs_dir: The folder of all runs; made when it is missing.
-            name: The experiment's name.
-            environment: What `environment.json` says; the process is added to it.
+            runs_dir: the folder of runs; created if it is missing.
+            name: the experiment's name.
+            environment: the content of `environment.json`; the process is added to it.
 
         Raises:
-            Refused: the name cannot be a folder's, or nothing can be written there.
+            Refused: a folder cannot have the name, or the folder cannot be written to.
         """
         if not NAME.fullmatch(name):
             found = f"{name[:80]!r} cannot name a run"
-            fix = "Take letters, digits, '.', '-' and '_', at most 64, the first a letter or digit."
+            fix = "Use at most 64 letters, digits, '.', '-' and '_'; begin with a letter or digit."
             raise Refused(Mistake("name", found, "", fix))
         try:
             experiment_toml.encode()
         except UnicodeEncodeError as error:
-            found = f"{experiment_toml[error.start : error.end]!r} is no character that a file can hold"
-            raise Refused(Mistake(EXPERIMENT, found, "", "Take it out of the experiment.")) from error
-        path = hold = None
+            found = f"a text file cannot contain {experiment_toml[error.start : error.end]!r}"
+            raise Refused(Mistake(EXPERIMENT, found, "", "Remove it from the experiment.")) from error
+        path = lock = None
         try:
             runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = _make_folder(runs_dir, f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{name}")
-            hold = Hold(path)
+            lock = RunLock(path)
             (path / CHECKPOINTS).mkdir(mode=0o700)
-            write_new(path / EXPERIMENT, experiment_toml)
-            write_new(path / COMMANDS, "")
-            write_new(path / EVENTS, "")
-            # The last one: a folder that has it is complete.
-            write_new(path / ENVIRONMENT, _environment_text(environment))
+            write_new(path / EXPERIMENT, experiment_toml.encode())
+            write_new(path / COMMANDS, b"")
+            write_new(path / EVENTS, b"")
+            # The last one: a folder with this file is complete.
+            write_new(path / ENVIRONMENT, _environment_bytes(environment))
         except OSError as error:
-            if hold is not None:
-                hold.release()
+            if lock is not None:
+                lock.release()
             if path is not None:
                 shutil.rmtree(path, ignore_errors=True)
-            found = f"no run can be written there ({error.strerror or error})"
-            raise Refused(Mistake(str(runs_dir), found, "", _CHOOSE_ANOTHER)) from error
-        return cls(path, hold, skip_commands=False)
+            found = f"a run cannot be written there ({error.strerror or error})"
+            raise Refused(Mistake(str(runs_dir), found, "", CHOOSE_ANOTHER_FOLDER)) from error
+        return cls(path, lock, skip_commands=False)
 
     @classmethod
     def open(cls, path: Path, *, commands_read: int | None = None) -> RunDirectory:
-        """Take over a run that is there, to go on with it.
+        """Open the directory of a run, to resume it.
 
         Args:
-            commands_read: `commands_read` of the session that hands the run over; what was sent after those is done.
-                Left out, nothing is that was sent before.
+            commands_read: `commands_read` of the session that hands over the run, to obey the commands after those.
+                By default all earlier commands are skipped.
 
         Raises:
-            Refused: this is not a run's directory, it leads elsewhere, a session has it already, or nothing can be
-                written there.
+            Refused: this is not a run's directory, its checkpoints are a link, another session trains it, or the
+                directory cannot be written to.
         """
         if not (path / EXPERIMENT).is_file() and not (path / EVENTS).is_file():
-            raise Refused(Mistake(str(path), "this is not a run", f"a run holds {EVENTS}", "See `torchdeck runs`."))
+            raise Refused(Mistake(str(path), "this is not a run", f"a run has {EVENTS}", "See `torchdeck runs`."))
         if (path / CHECKPOINTS).is_symlink():
             found = f"{CHECKPOINTS} is a link to {os.readlink(path / CHECKPOINTS)!r}"
-            expected, fix = (
-                "checkpoints are written and removed in the run's own folder",
-                "Put the folder in its place.",
-            )
-            raise Refused(Mistake(str(path), found, expected, fix))
+            expected = "checkpoints are written and removed in the run's own folder"
+            raise Refused(Mistake(str(path), found, expected, "Replace the link by the folder."))
         try:
-            hold = Hold(path)
+            lock = RunLock(path)
         except OSError as error:
             raise _not_writable(path, error) from error
-        return cls(path, hold, skip_commands=True, commands_read=commands_read)
+        return cls(path, lock, skip_commands=True, commands_read=commands_read)
 
     def take_over(self, environment: Mapping[str, Any] | None = None) -> None:
-        """Let `environment.json` name this process as the one that trains.
+        """Write this process into `environment.json` as the one that trains.
 
         Args:
-            environment: Replaces what it says beside; left out, that is kept.
+            environment: replaces the rest of the content, which is otherwise unchanged.
 
         Raises:
             Refused: it cannot be written.
         """
         try:
-            text = _environment_text(self.environment if environment is None else environment)
-            replace_file(self.path / ENVIRONMENT, text.encode(), sync=True)
+            content = _environment_bytes(self.environment if environment is None else environment)
+            replace_file(self.path / ENVIRONMENT, content, sync=True)
         except OSError as error:
             raise _not_writable(self.path, error) from error
 
     def is_there(self) -> bool:
-        """Whether the folder is where it was; somebody may have deleted or moved it."""
-        return not self._hold.is_gone_from(self.path)
+        """Whether the directory is at its path. A person may delete or move it."""
+        return not self._run_lock.is_missing_from(self.path)
 
-    def remake(self, experiment_toml: str, environment: Mapping[str, Any]) -> None:
-        """Make the folder again that was deleted or moved, for events and checkpoints from now on.
+    def recreate(self, experiment_toml: str, environment: Mapping[str, Any]) -> None:
+        """Create the directory again after it was deleted or moved, for events and checkpoints from now on.
 
         Raises:
-            OSError: it cannot be made.
-            Refused: another session has it by now.
+            OSError: it cannot be created.
+            Refused: another session has the lock by now.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        hold = Hold(self.path)
-        self._hold.release()
-        self._hold = hold
+        lock = RunLock(self.path)
+        self._run_lock.release()
+        self._run_lock = lock
         self.checkpoints.mkdir(mode=0o700, exist_ok=True)
-        for name, text in (
-            (EXPERIMENT, experiment_toml),
-            (COMMANDS, ""),
-            (EVENTS, ""),
-            (ENVIRONMENT, _environment_text(environment)),
+        for name, content in (
+            (EXPERIMENT, experiment_toml.encode()),
+            (COMMANDS, b""),
+            (EVENTS, b""),
+            (ENVIRONMENT, _environment_bytes(environment)),
         ):
             with suppress(FileExistsError):
-                write_new(self.path / name, text)
-        with self._lock:
-            self._close()  # a file that was moved would be written to where it is now
+                write_new(self.path / name, content)
+        with self._writing:
+            self._close()  # else a moved file would be written to at its new path
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of the run's checkpoints."""
+        """The path of the folder of checkpoints."""
         return self.path / CHECKPOINTS
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What `environment.json` says."""
+        """The content of `environment.json`."""
         return read_environment(self.path)
 
     def append(self, event: Event) -> str | None:
-        """Write one event as one line. Never raises for what can go wrong with a disk.
+        """Write an event as one line. Never raises for an error of the disk.
 
-        While events cannot be written, they are kept to be written later, but for `step` and `device`, which only the
-        moment needs.
+        While events cannot be written, they are stored in memory and written later, except for `step` and `device`,
+        which would be out of date.
 
         Returns:
-            One sentence when this is the first event that could not be written; None otherwise.
+            A sentence, if this is the first event that could not be written; else None.
         """
         try:
             line = event.to_json().encode() + b"\n"
-        except ValueError as error:  # Text that UTF-8 cannot hold.
-            return f"An event of the kind {event.event!r} cannot be written: {error}."
-        with self._lock:
-            said_before = self.failure is not None
-            self._kept.append(line)
+        except ValueError as error:  # text that UTF-8 cannot encode
+            return f"A {event.event!r} event cannot be written: {error}."
+        with self._writing:
+            failed_before = self.failure is not None
+            self._waiting.append(line)
             try:
                 self._flush()
             except OSError as error:
                 self._close()
-                if isinstance(event, (Step, Device)) and self._kept and self._kept[-1] is line:
-                    self._kept.pop()
+                if isinstance(event, (Step, Device)) and self._waiting and self._waiting[-1] is line:
+                    self._waiting.pop()
                 self.failure = (
-                    f"Events cannot be written to {self.path / EVENTS}: {error.strerror or error}. Training goes on, "
-                    "and they are kept to be written as soon as it is possible."
+                    f"Events cannot be written to {self.path / EVENTS}: {error.strerror or error}. Training continues, "
+                    "and they will be written as soon as that is possible."
                 )
-                return None if said_before else self.failure
+                return None if failed_before else self.failure
             self.failure = None
             return None
 
     def new_commands(self) -> list[Command | RejectedLine]:
-        """What viewers asked for since the last call. Never raises. Some 10 µs when there is nothing new."""
+        """Read the commands of viewers since the last call. Never raises. Takes about 10 µs when there are none."""
         return self._commands.read()
 
     @property
     def commands_read(self) -> int:
-        """Bytes of commands that were read: where the next session begins that this one hands the run over to."""
+        """Bytes of commands that were read, where the session begins that this one hands over the run to."""
         return self._commands.bytes_read
 
     def send(self, command: Command) -> None:
-        """Ask something of this run, as any viewer would.
+        """Send a command to this run, as any viewer would.
 
         Raises:
             Refused: it cannot be written.
@@ -240,22 +229,19 @@ class RunDirectory:
         send_command(self.path / COMMANDS, command)
 
     def write_log(self, text: str) -> None:
-        """Append text for whoever looks for the cause of a failure. Never raises: there is nowhere to say it."""
+        """Append text to the console log, to find the cause of a failure. Never raises."""
         with suppress(OSError):
             descriptor = open_descriptor(self.path / CONSOLE_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text if text.endswith("\n") else f"{text}\n")
 
-    def ending(self) -> None:
-        """The next event is the last one: no heartbeat comes after it, by which a run is told that was gone on with."""
-        self._hold.still()
+    def stop_heartbeat(self) -> None:
+        """Stop the heartbeat before the last event: a later heartbeat would mean that the run was resumed."""
+        self._run_lock.stop_heartbeat()
 
     def close(self) -> bool:
-        """Put the events on the disk, with those that had to be kept, and let others have the run.
-
-        False when they could not be written.
-        """
-        with self._lock:
+        """Make sure that all events are on disk, and give up the lock; False if they could not be written."""
+        with self._writing:
             try:
                 self._flush()
                 if self._descriptor is not None:
@@ -264,24 +250,24 @@ class RunDirectory:
                 return False
             finally:
                 self._close()
-                self._hold.release()
+                self._run_lock.release()
             return True
 
     def _flush(self) -> None:
-        """Write what is kept, a line a write; what is left of a line that was cut off comes first."""
-        while self._rest or self._kept:
+        """Write the waiting events, one line a write; first the rest of a line that was written in part."""
+        while self._rest or self._waiting:
             descriptor = self._open()
             if self._rest:
                 self._rest = self._rest[os.write(descriptor, self._rest) :]
             else:
-                line = self._kept[0]
+                line = self._waiting[0]
                 written = os.write(descriptor, line)
-                self._kept.popleft()
+                self._waiting.popleft()
                 self._rest = line[written:]
 
     def _open(self) -> int:
         if self._descriptor is not None:
-            # When its last link is gone, nobody can read what is written to it.
+            # After its last link is removed, nobody can read what is written to it.
             if os.fstat(self._descriptor).st_nlink:
                 return self._descriptor
             self._close()
@@ -302,7 +288,7 @@ class RunDirectory:
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """What a run's `environment.json` says; empty when it is missing or damaged."""
+    """Read a run's `environment.json`; empty when it is missing or damaged."""
     try:
         environment = json.loads(read_file(path / ENVIRONMENT, _ENVIRONMENT_MAX_BYTES))
     except (OSError, ValueError, RecursionError):
@@ -310,8 +296,8 @@ def read_environment(path: Path) -> dict[str, Any]:
     return environment if isinstance(environment, dict) else {}
 
 
-def _environment_text(environment: Mapping[str, Any]) -> str:
-    return json.dumps({**environment, **this_process()}, indent=2, default=str) + "\n"
+def _environment_bytes(environment: Mapping[str, Any]) -> bytes:
+    return json.dumps({**environment, **this_process()}, indent=2, default=str).encode() + b"\n"
 
 
 def _not_writable(path: Path, error: OSError) -> Refused:
@@ -327,17 +313,4 @@ def _make_folder(runs_dir: Path, name: str) -> Path:
         except FileExistsError:
             continue
         return path
-    raise FileExistsError(f"{runs_dir / name} and 998 more of this name exist")
-
-
-def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet, the owner's alone, and put it on the disk.
-
-    Raises:
-        OSError: it is there, or cannot be written.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
+    raise FileExistsError(f"{runs_dir / name} and 998 more with this name exist")

@@ -1,4 +1,4 @@
-"""Which runs there are, what became of each, and which one is meant."""
+"""List runs with the state of each, and find the run that a name or path selects."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from typing import Any, cast
 
 from engine.experiment.mistakes import Mistake, Refused, nearest
 from engine.protocol.states import Reason, RunStatus
-from engine.runs.command_line import command_on
 from engine.runs.differences import Setting
-from engine.runs.directory import EVENTS, EXPERIMENT, read_environment
-from engine.runs.experiments import is_missing
-from engine.runs.facts import Facts, read_facts
-from engine.runs.hold import holder
+from engine.runs.directory import read_environment
+from engine.runs.experiments import lacks_experiment
+from engine.runs.paths import EVENTS, EXPERIMENT, command_for
 from engine.runs.process import is_alive, is_suspended
-from engine.runs.summaries import Summaries
+from engine.runs.run_lock import lock_holder
+from engine.runs.run_state import RunState, read_run_state
+from engine.runs.state_cache import StateCache
 
-# From a process that leaves a run to the one that goes on with it: torch is imported in between.
+# From the end of a session that detaches to the lock of the next one, which imports torch in between.
 _HANDOVER_S = 120.0
 _TIME_PREFIX = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-", re.ASCII)
-# What says that there is no such file, whereas any other error leaves it open.
+# Errors by which there is no such file. Any other error leaves that open.
 _IS_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
@@ -38,73 +38,74 @@ class RunSummary:
     name: str
     path: Path
     status: RunStatus
-    """How it ended; `live` while a process has it; `stale` when none has and the run has no end; `unreadable` when
-    this process cannot look."""
+    """See `RunStatus`."""
     paused: bool = False
-    """Whether it is live, and holds until it is told to go on."""
+    """Whether it is live, and paused until it gets the command to continue."""
     suspended: bool = False
     """Whether it is live, and its process is known to be stopped by a signal (SIGSTOP, Ctrl-Z)."""
     started: float = 0.0
-    """Seconds since the epoch; 0 where that is not known."""
+    """Seconds since the epoch; 0 where unknown."""
     experiment_name: str
     epoch: int = 0
     epochs: int = 0
-    """How many it has since it was last gone on with; 0 before its first one began."""
+    """The number of epochs, as of the last resume; 0 before the first one began."""
     best: float | None = None
     """The best value of `monitor`."""
     best_epoch: int | None = None
     monitor: str = "val_loss"
     metrics: dict[str, float] = field(default_factory=dict)
-    """What was measured in the best epoch, or in the last one where none is best; empty where that is not known."""
+    """The metrics of the best epoch, or of the last one where none is best; empty where they are not known."""
     settings: dict[str, Setting] = field(default_factory=dict)
     """The settings of its experiment by their paths, see differences."""
     seconds: float = 0.0
-    """How long its sessions trained, all together, pauses included."""
+    """How long its sessions trained in total, pauses included."""
     message: str = ""
-    """Why it ended, as a sentence; empty while it is going."""
+    """Why it ended, as a sentence; empty while it is active."""
     better_than_baseline: bool | None = None
-    """Whether its best epoch is better than predicting without a network; None where that is not known."""
+    """Whether its best epoch is better than a prediction without a network; None where unknown."""
     problem: str = ""
     """What is wrong with its folder, as a sentence; empty when nothing is."""
 
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
-    """Every run in a folder, the newest first. A folder that is not there holds none; what is no run is left out.
+    """List the runs in a folder, newest first. There are none in a missing folder; anything else in it is skipped.
 
     Raises:
-        Refused: the folder cannot be read. A run in it that cannot is in the list, and says so.
+        Refused: the folder cannot be read. A run that cannot be read is in the list as `unreadable`.
     """
     paths = _folders(runs_dir)
-    summaries = Summaries(runs_dir)
-    runs = [summary for path in paths if (summary := _summarize(path, summaries)) is not None]
-    summaries.write()
+    cache = StateCache(runs_dir)
+    runs = [summary for path in paths if (summary := _summarize(path, cache)) is not None]
+    cache.write()
     return sorted(runs, key=lambda run: (run.started, run.name), reverse=True)
 
 
 def find_run(runs_dir: Path, text: str | None, *, live: bool = False) -> Path:
-    """The run that is meant: by its name, a beginning of it, the experiment's name, or a path; the newest without one.
+    """Find a run by its name, the beginning of its name, its experiment's name, or its path.
 
     Args:
-        live: without a text, the newest of those that are going.
+        text: the name or path; None selects the newest run.
+        live: None selects the newest active run.
 
     Raises:
-        Refused: there is none, or several; names them. Or it, or the folder, cannot be read.
+        Refused: no run matches, or several do; or the run or the folder cannot be read.
     """
-    path = _meant(runs_dir, text, live=live)
+    path = _selected(runs_dir, text, live=live)
     try:
         _events_of(path)
-        read_facts(path)
+        read_run_state(path)
     except OSError as error:
         raise Refused(_unreadable(path, error)) from error
     return path
 
 
-def _meant(runs_dir: Path, text: str | None, *, live: bool) -> Path:
+def _selected(runs_dir: Path, text: str | None, *, live: bool) -> Path:
     if text is None:
         runs = [run for run in list_runs(runs_dir) if run.status != "unreadable"]
         if not runs:
             fix = (
-                "Train something: torchdeck train digits-cnn. Or say where runs are with --runs-dir or TORCHDECK_RUNS."
+                "Train one with `torchdeck train digits-cnn`, or name the folder of runs with --runs-dir or "
+                "TORCHDECK_RUNS."
             )
             raise Refused(Mistake(str(runs_dir), "there is no run", "", fix))
         if live:
@@ -121,82 +122,82 @@ def _meant(runs_dir: Path, text: str | None, *, live: bool) -> Path:
     names = [path.name for path in _folders(runs_dir) if _is_run(path)]
     if text in names:
         return runs_dir / text
-    meant = [name for name in names if name.startswith(text)] or [
+    matches = [name for name in names if name.startswith(text)] or [
         name for name in names if _TIME_PREFIX.sub("", name, count=1) == text
     ]
-    if len(meant) == 1:
-        return runs_dir / meant[0]
-    if meant:
-        shown = ", ".join(sorted(meant, reverse=True)[:5]) + (", …" if len(meant) > 5 else "")
-        raise Refused(Mistake(text, f"{len(meant)} runs match this name", shown, "Write more of the name."))
+    if len(matches) == 1:
+        return runs_dir / matches[0]
+    if matches:
+        shown = ", ".join(sorted(matches, reverse=True)[:5]) + (", …" if len(matches) > 5 else "")
+        raise Refused(Mistake(text, f"{len(matches)} runs match this name", shown, "Write more of the name."))
     near = nearest(text, names)
     fix = f"Did you mean {near}?" if near else "See `torchdeck runs`."
     raise Refused(Mistake(text, f"no run in {runs_dir} has this name", "", fix))
 
 
 def summarize(path: Path) -> RunSummary | None:
-    """What one run's directory says of it; None when it is not a run."""
+    """Read the state of one run; None when the path is not a run."""
     return _summarize(path, None)
 
 
-def _summarize(path: Path, summaries: Summaries | None) -> RunSummary | None:
+def _summarize(path: Path, cache: StateCache | None) -> RunSummary | None:
     try:
         events = _events_of(path)
         if events is None:
             return None
-        facts = summaries.get(path.name, events) if summaries is not None else None
-        if facts is None:
-            facts = read_facts(path)
-            if summaries is not None:
-                summaries.keep(path.name, events, facts)
-        missing = is_missing(path)
+        state = cache.get(path.name, events) if cache is not None else None
+        if state is None:
+            state = read_run_state(path)
+            if cache is not None:
+                cache.add(path.name, events, state)
+        missing = lacks_experiment(path)
     except OSError as error:
         problem = str(_unreadable(path, error))
         return RunSummary(name=path.name, path=path, status="unreadable", experiment_name=_named(path), problem=problem)
-    if missing and facts.started is None:
+    if missing and state.started is None:
         return None
-    return _summary(path, facts, str(_without_experiment(path)) if missing else "")
+    return _summary(path, state, str(_without_experiment(path)) if missing else "")
 
 
-def _summary(path: Path, facts: Facts, problem: str) -> RunSummary:
-    process = holder(path)
-    status = _status(facts, path, process)
+def _summary(path: Path, state: RunState, problem: str) -> RunSummary:
+    process = lock_holder(path)
+    status = _status(state, path, process)
     return RunSummary(
         name=path.name,
         path=path,
         status=status,
-        paused=status == "live" and facts.held,
+        paused=status == "live" and state.paused,
         suspended=status == "live" and process is not None and is_suspended(process),
-        started=facts.started or _modified(path / EXPERIMENT),
-        experiment_name=facts.experiment_name or _named(path),
-        epoch=facts.epoch,
-        epochs=facts.epochs,
-        best=facts.best,
-        best_epoch=facts.best_epoch,
-        monitor=facts.monitor,
-        metrics=facts.metrics,
-        settings=facts.settings,
-        seconds=facts.took(time.time() if status == "live" else None),
-        message=facts.message if status != "live" else "",
-        better_than_baseline=facts.better_than_baseline if status != "live" else None,
+        started=state.started or _modified(path / EXPERIMENT),
+        experiment_name=state.experiment_name or _named(path),
+        epoch=state.epoch,
+        epochs=state.epochs,
+        best=state.best,
+        best_epoch=state.best_epoch,
+        monitor=state.monitor,
+        metrics=state.metrics,
+        settings=state.settings,
+        seconds=state.duration_s(time.time() if status == "live" else None),
+        message=state.message if status != "live" else "",
+        better_than_baseline=state.better_than_baseline if status != "live" else None,
         problem=problem,
     )
 
 
-def _status(facts: Facts, path: Path, process: Mapping[str, Any] | None) -> RunStatus:
-    ended = facts.ended if facts.ended is not None else math.inf
-    if facts.reason is not None and facts.reason is not Reason.DETACHED:
-        # A session that goes on with a run has it from the first moment on, and says so when its model stands.
-        gone_on_with = process is not None and process["heartbeat"] > ended
-        return "live" if gone_on_with else cast(RunStatus, facts.reason.value)
-    if process is None and facts.reason is Reason.DETACHED:
-        # The process that leaves a run is there until the other one has it.
+def _status(state: RunState, path: Path, process: Mapping[str, Any] | None) -> RunStatus:
+    ended = state.ended if state.ended is not None else math.inf
+    if state.reason is not None and state.reason is not Reason.DETACHED:
+        # A session that resumes a run takes the lock first, and reports the start once its model is built.
+        resumed = process is not None and process["heartbeat"] > ended
+        return "live" if resumed else cast(RunStatus, state.reason.value)
+    if process is None and state.reason is Reason.DETACHED:
+        # The process that detaches from a run exists until the next one takes the lock.
         return "live" if time.time() - ended < _HANDOVER_S and is_alive(read_environment(path)) else "stale"
     return "live" if process is not None else "stale"
 
 
 def _folders(runs_dir: Path) -> list[Path]:
-    """What lies in the folder of all runs and may be one."""
+    """The entries of the folder of runs that may be runs."""
     try:
         with os.scandir(runs_dir) as entries:
             return [Path(entry.path) for entry in entries if not entry.name.startswith(".")]
@@ -204,33 +205,33 @@ def _folders(runs_dir: Path) -> list[Path]:
         return []
     except OSError as error:
         found = f"the folder of runs cannot be read ({error.strerror or error})"
-        fix = "Put that right, or name another folder with --runs-dir DIR or TORCHDECK_RUNS."
+        fix = "Correct that, or name another folder with --runs-dir DIR or TORCHDECK_RUNS."
         raise Refused(Mistake(str(runs_dir), found, "", fix)) from error
 
 
 def _is_run(path: Path) -> bool:
     try:
-        return _events_of(path) is not None and (not is_missing(path) or read_facts(path).started is not None)
+        return _events_of(path) is not None and (not lacks_experiment(path) or read_run_state(path).started is not None)
     except OSError:
-        return True  # which cannot be told, so that whoever names it hears why
+        return True  # unknown; a command that names it will report why
 
 
 def _events_of(path: Path) -> os.stat_result | None:
-    """How a run's events file looks; None where there is none.
+    """The status of a run's events file; None where there is none.
 
     Raises:
-        OSError: that cannot be told, or it is no file that a run writes.
+        OSError: the status cannot be read, or it is not a regular file.
     """
     try:
         events = os.stat(path / EVENTS, follow_symlinks=False)
-    except ValueError:  # a name that no file can have
+    except ValueError:  # no file can have this name
         return None
     except OSError as error:
         if error.errno in _IS_NOT_THERE:
             return None
         raise
     if not stat.S_ISREG(events.st_mode):
-        raise OSError(f"its {EVENTS} is no regular file")
+        raise OSError(f"its {EVENTS} is not a regular file")
     return events
 
 
@@ -240,12 +241,12 @@ def _unreadable(path: Path, error: OSError) -> Mistake:
 
 
 def _without_experiment(path: Path) -> Mistake:
-    fix = f"`{command_on(path, 'resume')}` writes it again."
-    return Mistake(str(path), f"its {EXPERIMENT} is missing", "its events still say what it was", fix)
+    fix = f"Write it again with `{command_for(path, 'resume')}`."
+    return Mistake(str(path), f"its {EXPERIMENT} is missing", "its events still have the experiment", fix)
 
 
 def _named(path: Path) -> str:
-    """The experiment's name, as a run's folder tells it."""
+    """The experiment's name, from the name of the run's folder."""
     return _TIME_PREFIX.sub("", path.name, count=1)
 
 

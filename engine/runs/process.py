@@ -1,4 +1,4 @@
-"""Which process a run belongs to, in terms that still hold when its process id was given to another process."""
+"""The process that trains a run, identified so that a reused process id is not mistaken for it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import psutil
 
-# The boot time that start times are counted from moves when the clock is set.
+# Start times are counted from the boot time, which changes when the clock is set.
 _TOLERANCE_S = 2.0
 
 
 def this_process() -> dict[str, Any]:
-    """What a run records of the process that trains it: pid, host, process table, start in seconds since the epoch."""
+    """The record of this process: pid, host, process table, and start in seconds since the epoch."""
     return {
         "pid": os.getpid(),
         "host": socket.gethostname(),
@@ -26,9 +26,9 @@ def this_process() -> dict[str, Any]:
 
 
 def is_visible(recorded: Mapping[str, Any]) -> bool:
-    """Whether the recorded process, while it runs, is in the process table that this process sees.
+    """Whether this process could see the recorded one in its process table, if it still runs.
 
-    Hosts may share a name, as cloned machines do, and a container has a process table of its own.
+    Cloned machines share a host name, and a container has its own process table.
     """
     table = recorded.get("process_table")  # versions up to 0.1.0 did not record it
     return recorded.get("host") == socket.gethostname() and table in (None, _process_table())
@@ -42,7 +42,7 @@ def is_alive(recorded: Mapping[str, Any]) -> bool | None:
 
 
 def is_suspended(recorded: Mapping[str, Any]) -> bool:
-    """Whether the recorded process is stopped by a signal (SIGSTOP, Ctrl-Z), as far as this process can see."""
+    """Whether the recorded process is known to be stopped by a signal (SIGSTOP, Ctrl-Z)."""
     process = _find(recorded) if is_visible(recorded) else None
     try:
         return process is not None and process.status() == psutil.STATUS_STOPPED
@@ -51,7 +51,7 @@ def is_suspended(recorded: Mapping[str, Any]) -> bool:
 
 
 def _find(recorded: Mapping[str, Any]) -> psutil.Process | None:
-    """The process with that id, if it also started when the record says."""
+    """The process with the recorded id, if it started at the recorded time."""
     pid, started = recorded.get("pid"), recorded.get("process_started")
     if not isinstance(pid, int) or not isinstance(started, (int, float)) or pid <= 0:
         return None
@@ -65,7 +65,7 @@ def _find(recorded: Mapping[str, Any]) -> psutil.Process | None:
 
 @functools.cache
 def _process_table() -> str:
-    """Tells this process table from others: the boot, and on Linux the namespace of process ids."""
+    """An identifier of this process table: the boot, and on Linux the namespace of process ids."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}:{os.stat('/proc/self/ns/pid').st_ino}"

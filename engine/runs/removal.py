@@ -1,4 +1,4 @@
-"""Removing a run for good, unless somebody trains it."""
+"""Removing a run permanently, unless a process trains it."""
 
 from __future__ import annotations
 
@@ -9,69 +9,69 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.experiment.mistakes import Mistake, Refused
-from engine.runs.hold import LOCK, Hold
+from engine.runs.run_lock import LOCK, RunLock
 
-_GOING = ".removing-"
+_PREFIX = ".removing-"
 
 
 def remove_run(run: Path) -> None:
     """Remove a run with its checkpoints.
 
     Raises:
-        Refused: it is going, or cannot be removed.
+        Refused: it is active, or cannot be removed.
     """
     if run.is_symlink():
         raise Refused(Mistake(str(run), "it cannot be removed", "it is a link", "Remove the link itself."))
-    # Renamed first, so that nobody goes on with a run of which half is gone.
-    going = run.with_name(f"{_GOING}{run.name}")
+    # Renamed first, so that no process resumes a run that is half removed.
+    removing = run.with_name(f"{_PREFIX}{run.name}")
     try:
-        hold = Hold(run)
+        lock = RunLock(run)
         try:
-            run.rename(going)
-            _delete(going)
+            run.rename(removing)
+            _delete(removing)
         finally:
-            hold.release()
+            lock.release()
     except OSError as error:
         with suppress(OSError):
-            going.rename(run)
+            removing.rename(run)
         found = f"it cannot be removed ({error.strerror or error})"
         raise Refused(Mistake(str(run), found, "", "Check that it is yours.")) from error
 
 
 def finish_removals(runs_dir: Path) -> list[str]:
-    """Remove what is left of runs whose removal was cut off, as by a kill; their names.
+    """Finish removals that were interrupted, for example by a kill; returns the names of the runs.
 
-    Never raises: what another process removes at this moment, or cannot be removed, stays as it is.
+    Never raises. A run that another process is removing, or that cannot be removed, is left as it is.
     """
     try:
         with os.scandir(runs_dir) as entries:
-            left = [Path(e.path) for e in entries if e.name.startswith(_GOING) and e.is_dir(follow_symlinks=False)]
+            left = [Path(e.path) for e in entries if e.name.startswith(_PREFIX) and e.is_dir(follow_symlinks=False)]
     except OSError:
         return []
     finished = []
-    for going in left:
+    for removing in left:
         with suppress(OSError, Refused):
-            hold = Hold(going)
+            lock = RunLock(removing)
             try:
-                _delete(going)
+                _delete(removing)
             finally:
-                hold.release()
-            finished.append(going.name.removeprefix(_GOING))
+                lock.release()
+            finished.append(removing.name.removeprefix(_PREFIX))
     return finished
 
 
-def _delete(going: Path) -> None:
-    # The lock is the last to go: while anything else is there, it is seen whether somebody is at it.
-    with os.scandir(going) as entries:
+def _delete(removing: Path) -> None:
+    # The lock is removed last: while there is anything else, others see that a process is at it.
+    with os.scandir(removing) as entries:
         inside = [entry for entry in entries if entry.name != LOCK]
     for entry in inside:
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
         else:
             os.unlink(entry.path)
-    (going / LOCK).unlink(missing_ok=True)
+    (removing / LOCK).unlink(missing_ok=True)
     try:
-        going.rmdir()
+        removing.rmdir()
     except OSError as error:
-        if error.errno != errno.ENOTEMPTY:  # else one who finishes removals came in after the lock went, and goes on
+        if error.errno != errno.ENOTEMPTY:  # else another process took the lock after this one removed it, and finishes
             raise

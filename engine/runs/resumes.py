@@ -1,7 +1,7 @@
-"""The times that a run was gone on with: `resumes.jsonl`, a line for each.
+"""The record of a run's resumes: `resumes.jsonl`, one line each.
 
-A line says from which checkpoint, what was changed of the experiment then (`path=value`, which holds from there on),
-what it ran with, and what a list of runs shows of it: the epochs that it has now, and how long it took before.
+A line has the checkpoint, what was changed of the experiment (`path=value`, in effect from there on), the runtime
+configuration, and what a list of runs shows: the number of epochs from then on, and how long the run took before.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MAX_BYTES = 1 << 20
 
 
 class Resume(BaseModel):
-    """One time that a run was gone on with."""
+    """One resume of a run."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
 
@@ -31,18 +31,19 @@ class Resume(BaseModel):
     overrides: tuple[str, ...]
     """What was changed, as `path=value`."""
     changes: tuple[str, ...] = ()
-    """What that came to, as `path: old → new`."""
+    """The same for people, as `path: old → new`."""
     ran_with: dict[str, Any] = {}
+    """The runtime configuration: device, precision, threads, …"""
     epochs: int | None = None
-    """How many the run has from here on."""
+    """The number of epochs from here on."""
     seconds_before: FiniteFloat = 0.0
-    """How long its earlier sessions took, all together."""
+    """How long the earlier sessions took in total."""
 
 
 def read_resumes(run: Path) -> list[Resume]:
-    """The times that a run was gone on with, oldest first. Never raises.
+    """The resumes of a run, oldest first. Never raises.
 
-    A line that is torn changed nothing, since the run did not begin.
+    A torn line is skipped: the session that wrote it never began.
     """
     resumes = []
     with suppress(OSError):
@@ -55,7 +56,7 @@ def read_resumes(run: Path) -> list[Resume]:
 
 
 def record_resume(run: Path, resume: Resume) -> None:
-    """Write down that a run is gone on with.
+    """Record that a run is resumed.
 
     Raises:
         OSError: it cannot be written.

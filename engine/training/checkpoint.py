@@ -25,7 +25,7 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from errno import EINVAL, ELOOP, ENOTSUP
+from errno import ELOOP
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,8 +35,8 @@ from torch import Tensor
 
 from engine.experiment.mistakes import Mistake, Refused
 from engine.json_numbers import json_number
-from engine.private_files import open_descriptor
-from engine.runs.command_line import command_anew
+from engine.private_files import open_descriptor, sync_folder, write_new
+from engine.runs.paths import retrain_command
 from engine.training.learner import Position
 
 Kind = Literal["last", "best"]
@@ -121,18 +121,18 @@ def save_checkpoint(folder: Path, saved: CheckpointState, *, best: bool = False)
     try:
         _write_tensors(writing / MODEL, saved.model)
         _write_tensors(writing / TRAINER, saved.trainer)
-        _write_bytes(writing / STATE, state_json)
+        write_new(writing / STATE, state_json)
         files = {name: _size_and_hash(writing / name) for name in (MODEL, TRAINER, STATE)}
-        _write_bytes(writing / MANIFEST, _manifest_bytes(files))
+        write_new(writing / MANIFEST, _manifest_bytes(files))
         if best:
-            _write_bytes(writing / BEST, b"")
-        _sync_folder(writing)
+            write_new(writing / BEST, b"")
+        sync_folder(writing)
         replaced = folder.with_name(folder.name + "~")
         if folder.exists():
             remove_checkpoint(replaced)
             folder.rename(replaced)
         writing.rename(folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
         remove_checkpoint(replaced)
     except BaseException:
         shutil.rmtree(writing, ignore_errors=True)
@@ -252,31 +252,10 @@ def _write_tensors(path: Path, tensors: Tensors) -> None:
         os.close(descriptor)
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[file.write(rest) :]
-        os.fsync(descriptor)
-
-
 def mark_best(folder: Path) -> None:
     """Mark a checkpoint on disk as the best so far."""
     os.close(open_descriptor(folder / BEST, os.O_WRONLY | os.O_CREAT))
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot sync a folder, and offer nothing else.
-        if error.errno not in (EINVAL, ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
+    sync_folder(folder)
 
 
 def _size_and_hash(path: Path) -> dict[str, Any]:
@@ -337,7 +316,7 @@ def _fix_without(folder: Path) -> str:
     before = [other for other in checkpoints_in(folder.parent) if sort_key(other.name) < sort_key(folder.name)]
     if before:
         return f"Delete the folder {folder.name}, then resume from {before[-1].name}."
-    return f"There is no earlier checkpoint; train again from the start: `{command_anew(folder.parent.parent)}`."
+    return f"There is no earlier checkpoint; train again from the start: `{retrain_command(folder.parent.parent)}`."
 
 
 def not_of_this_run(folder: Path, error: BaseException) -> DamagedCheckpoint:

@@ -16,11 +16,10 @@ from engine.experiment.mistakes import value_text
 from engine.plan import Plan, check
 from engine.protocol.events import Log
 from engine.runs import RunDirectory
-from engine.runs.command_line import command_anew
-from engine.runs.directory import EXPERIMENT
-from engine.runs.experiments import as_it_began, changed_places, in_its_file, restore_experiment
-from engine.runs.facts import read_facts
+from engine.runs.experiments import experiment_at_start, overridden_paths, restore_experiment, with_file_lines
+from engine.runs.paths import EXPERIMENT, retrain_command
 from engine.runs.resumes import RESUMES, Resume, read_resumes, record_resume
+from engine.runs.run_state import read_run_state
 from engine.training.checkpoint import newest_checkpoint, not_of_this_run, read_state
 from engine.training.learner import Position
 from engine.training.loop import Loop
@@ -107,20 +106,20 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     except (ValueError, TypeError, KeyError) as error:
         raise not_of_this_run(checkpoint, error) from error
     file, earlier = run.path / EXPERIMENT, [path for resume in read_resumes(run.path) for path in resume.overrides]
-    asked = changed_places(overrides)
-    elsewhere = asked | changed_places(earlier)  # what stands in no file
+    asked = overridden_paths(overrides)
+    elsewhere = asked | overridden_paths(earlier)  # what stands in no file
     ran = [f"training.device={ran_with.device}", f"training.threads={ran_with.threads}"]
     if "training.device" not in asked:  # what another device computes in is for the document to say
         ran.append(f"training.amp={ran_with.amp}")
     try:
         written, after = load(file, [*earlier, *ran]), load(file, [*earlier, *ran, *overrides])
     except Refused as refused:
-        raise Refused(in_its_file(run.path, refused.mistakes, but=elsewhere)) from refused
-    before = as_it_began(run.path, [*earlier, *ran]) or written
+        raise Refused(with_file_lines(run.path, refused.mistakes, but=elsewhere)) from refused
+    before = experiment_at_start(run.path, [*earlier, *ran]) or written
     recorded = kept.recorded(run.path)
     if before != written:
-        _require_whole(check(Draft(written), recorded), run.path, but=changed_places(earlier))
-    mistakes = list(in_its_file(run.path, _refused(before, after, run.path, asked), but=elsewhere))
+        _require_whole(check(Draft(written), recorded), run.path, but=overridden_paths(earlier))
+    mistakes = list(with_file_lines(run.path, _refused(before, after, run.path, asked), but=elsewhere))
     if "training.device" not in asked and (missing := _missing_device(ran_with, run.path)):
         mistakes.append(missing)
     if after.training.epochs < min(begun, before.training.epochs):
@@ -145,14 +144,14 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
 
 def _seconds_before(run: Path) -> float:
     try:
-        return read_facts(run).took()
+        return read_run_state(run).duration_s()
     except OSError:
         return 0.0
 
 
 def _nothing_whole(run: RunDirectory, damaged: Sequence[Mistake]) -> Iterator[Mistake]:
     """That there is nothing to go on from, and what is wrong with each checkpoint that there is."""
-    anew = command_anew(run.path)
+    anew = retrain_command(run.path)
     if not damaged:
         found = "it has no checkpoint to go on from, since it ended before the first was saved"
         yield Mistake(str(run.path), found, "", f"Train it anew: `{anew}`.")
@@ -179,14 +178,14 @@ def require_same_data(resumption: Resumption) -> None:
     except Exception:
         return  # The run meets it again, says what it is, and writes down where it came from.
     if different := kept.difference(dataset, run):
-        fix = f"Bring the data back as it was, or train the run anew: `{command_anew(run)}`."
+        fix = f"Bring the data back as it was, or train the run anew: `{retrain_command(run)}`."
         raise Refused(Mistake(str(run), different.removesuffix("."), "", fix))
 
 
 def _require_whole(plan: Plan, run: Path, but: Collection[str]) -> None:
     if not plan.ok:
         wrong = [mistake for mistake in plan.mistakes if mistake.severity == "error"]
-        raise Refused(in_its_file(run, wrong, but=but))
+        raise Refused(with_file_lines(run, wrong, but=but))
 
 
 def record(resumption: Resumption) -> Iterator[Log]:
@@ -256,7 +255,7 @@ def _refused(before: Experiment, after: Experiment, run: Path, asked: Collection
         found = f"found {value_text(new)}" if new is not None else "it is left out"
         expected = f"the run has {value_text(old)}" if old is not None else "the run has none"
         if not any(_is_in(path, one) or _is_in(one, path) for one in asked):
-            fix = f"Set it back, or train it as it is now: `{command_anew(run)}`."
+            fix = f"Set it back, or train it as it is now: `{retrain_command(run)}`."
         elif path.startswith("optimizer"):
             fix = "Change the rate while it runs (+ and - in the deck), or start a new run for another optimizer."
         else:

@@ -34,7 +34,7 @@ from engine.protocol.outcomes import (
     Paused,
 )
 from engine.runs import RunDirectory
-from engine.runs.measured import measured_in
+from engine.runs.run_state import epoch_metrics
 from engine.sizes import size_text
 from engine.training import resuming
 from engine.training.assemble import assemble
@@ -288,7 +288,7 @@ class Session:
             reason, message = Reason.FAILED, self._failed(error)
         if self._loop is not None:
             self._loop.batches.close()
-        self._run.ending()
+        self._run.stop_heartbeat()
         run = self._loop or self._rest
         self.finished = Finished(
             reason=reason,
@@ -481,7 +481,7 @@ class Session:
         if loop is not None and reason not in (Reason.INTERRUPTED, Reason.DETACHED):
             loop.network.load_state_dict(best.model if best is not None else loop.result.state_dict())
         kept: Kept = "best" if best is not None else "averaged" if run.averaged else "last"
-        measured = self._best_measured or measured_in(self.directory, run.stopping.best_epoch)
+        measured = self._best_measured or epoch_metrics(self.directory, run.stopping.best_epoch)
         compared, self._better = comparison(self._baselines, measured), is_better(self._baselines, measured)
         return how_it_ended(reason, run.position, run.stopping, kept=kept, compared=compared, saved=saved)
 
@@ -534,7 +534,7 @@ class Session:
             )
             self.emit(Log(level="warning", message=message))
         try:
-            self._run.remake(dumps(self.plan.experiment), describe_environment(self.plan))
+            self._run.recreate(dumps(self.plan.experiment), describe_environment(self.plan))
         except (OSError, Refused):
             return
         self._folder_is_missed = False

@@ -21,7 +21,7 @@ from engine.experiment import Refused, reads
 from engine.plan import check
 from engine.protocol.events import Log, Reason
 from engine.runs import Follower
-from engine.runs.measured import measured_in
+from engine.runs.run_state import epoch_metrics
 from engine.training.checkpoint import mark_best
 from engine.training.session import Session
 from tui.cli import app
@@ -213,7 +213,7 @@ def test_a_pipe_in_place_of_what_a_session_writes_is_never_waited_on(whole: Path
     assert any(name in e.message for e in session.drain() if isinstance(e, Log)) or name == "console.log"
 
 
-@pytest.mark.parametrize("door", [mark_best, lambda folder: measured_in(folder, 1)])
+@pytest.mark.parametrize("door", [mark_best, lambda folder: epoch_metrics(folder, 1)])
 def test_a_pipe_is_no_mark_and_no_events(tmp_path: Path, door: Callable[[Path], object]) -> None:
     for name in ("best", "events.jsonl"):
         os.mkfifo(tmp_path / name)

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.experiment import Draft, dumps
 from engine.protocol.events import Epoch
 from engine.runs import Follower, RunSummary, differences, experiment_of, list_runs, summarize
-from engine.runs.command_line import command_on
+from engine.runs.paths import command_for
 from tui.quantities import number_text, span_text
 from tui.rows.runs import began_text, best_text, epochs_text, metric_text
 from tui.run_status import NO_BETTER, NO_BETTER_MEANS, STALE, shown
@@ -31,7 +31,7 @@ def runs_as_text(runs_dir: Path, width: int | None = None) -> str:
     if not runs:
         return f"There are no runs in {runs_dir}. torchdeck train digits-cnn trains one."
     blocks = [_table(runs, width)]
-    if stale := [command_on(run.path, "resume") for run in runs if run.status == "stale"]:
+    if stale := [command_for(run.path, "resume") for run in runs if run.status == "stale"]:
         blocks.append(_lines(f"Stale: {STALE} Resume with", stale))
     if poor := [run.name for run in runs if shown(run) is NO_BETTER]:
         blocks.append(_lines(f"No better: {NO_BETTER_MEANS} Compare with: torchdeck runs show RUN", poor))
@@ -102,7 +102,7 @@ def run_as_json(path: Path) -> str:
 def _state(run: RunSummary) -> str:
     state = f"{shown(run).mark} {run.name}: {shown(run).word}"
     if run.status == "stale":
-        return f"{state}: {STALE} Resume it with: {command_on(run.path, 'resume')}"
+        return f"{state}: {STALE} Resume it with: {command_for(run.path, 'resume')}"
     return f"{state}. {run.message}".rstrip()
 
 

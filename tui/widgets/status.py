@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.cells import cell_len
 
 from engine.protocol.events import Reason
-from engine.runs.command_line import command_anew, command_on
+from engine.runs.paths import command_for, retrain_command
 from tui.feed import RunView
 from tui.plots.plot import Row
 from tui.plots.raster import Marker
@@ -109,7 +109,7 @@ class Ending(RowWidget):
         if not lies:
             return rows
         # What can be gone on with, is; what has come to its end, or would fail again, is trained anew.
-        name, command = ("resume", command_on(lies, "resume")) if view.resumable else ("again", command_anew(lies))
+        name, command = ("resume", command_for(lies, "resume")) if view.resumable else ("again", retrain_command(lies))
         place = "" if Path(lies).name in command else lies
         if best and place and cell_len(best) + cell_len(place) + 5 <= room:
             rows.append(((f" {best}", "best"), ("  ·  ", "quiet"), (place, "text")))

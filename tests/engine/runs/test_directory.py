@@ -114,7 +114,7 @@ def test_a_run_that_could_not_be_made_whole_leaves_no_folder(tmp_path: Path) -> 
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], capture_output=True, text=True, timeout=60
     )
-    assert done.stdout.startswith(f"{tmp_path}: no run can be written there (File too large)"), done.stderr
+    assert done.stdout.startswith(f"{tmp_path}: a run cannot be written there (File too large)"), done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,7 +165,7 @@ def test_a_deleted_folder_is_said_once_and_what_matters_is_kept(run: RunDirector
     run.append(log("before"))
     shutil.rmtree(run.path)
     said = run.append(log("one"))
-    assert said is not None and "events.jsonl" in said and "Training goes on" in said and run.failure == said
+    assert said is not None and "events.jsonl" in said and "Training continues" in said and run.failure == said
     assert run.append(Step(epoch=1, step=1, loss=1.0, lr=1.0, samples_per_s=1.0)) is None
     assert run.append(Device(memory_bytes=1, memory_total_bytes=2)) is None
     assert run.append(log("two")) is None

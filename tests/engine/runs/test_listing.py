@@ -382,7 +382,7 @@ def test_a_damaged_lock_makes_a_run_stale_and_no_process_of_it_live(tmp_path: Pa
 def test_a_run_that_is_gone_on_with_is_live_before_its_model_stands(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.append(started(run))
-    run.ending()
+    run.stop_heartbeat()
     run.append(finished(Reason.INTERRUPTED))
     assert [r.status for r in list_runs(tmp_path)] == ["interrupted"]  # Though the session has not let go of it yet.
     run.close()

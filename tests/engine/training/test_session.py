@@ -279,7 +279,7 @@ def test_a_run_that_stopped_early_has_nothing_left_to_go_on_with(tmp_path):
 def test_a_run_that_is_still_going_is_not_gone_on_with_a_second_time(tmp_path):
     session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false")
     until(session, Epoch, [])
-    with pytest.raises(Refused, match="the run is still going"):
+    with pytest.raises(Refused, match="the run is still active"):
         Session.resumed(session.directory)
     session.send(Simple(command="stop"))
     assert finished(session)[-1].reason is Reason.STOPPED

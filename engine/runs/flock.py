@@ -1,7 +1,7 @@
-"""`flock` with a time limit, and whether it excludes anybody here.
+"""`flock` with a time limit, and a check whether it excludes other processes here.
 
-A network file system may know no locks, grant every lock to everybody, or block in the kernel although it was asked
-not to. None of these may hang a list of runs or let two processes train one run.
+A network file system may have no locks, grant every lock, or block in the kernel although a call asks not to wait.
+In none of these cases may a list of runs hang, or two processes train one run.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ except ImportError:  # this system has no flock
     fcntl = None  # type: ignore[assignment]
 
 ANSWER_S = 2.0
-"""Seconds after which a lock that has not answered is taken for one that does not work."""
+"""Seconds after which a call that has not returned counts as a lock that does not work."""
 
 _silent_devices: set[int] = set()
-"""File systems (`st_dev`) whose locks did not answer. They are not asked again."""
+"""File systems (`st_dev`) whose locks did not answer in time. They are not tried again."""
 
 
 def try_exclusive(descriptor: int) -> bool | None:
-    """Lock a file for its descriptor alone, without waiting.
+    """Try to lock a file exclusively for a descriptor, without waiting.
 
     Returns:
-        True: locked. False: another descriptor has it. None: locks do not work here.
+        True: locked. False: another descriptor has the lock. None: locks do not work here.
     """
-    return _ask(descriptor, _lock)
+    return _call(descriptor, _lock)
 
 
 def is_free(descriptor: int) -> bool | None:
-    """Whether nobody has the file locked; None where locks do not work. Nothing stays locked by asking."""
-    return _ask(descriptor, _look)
+    """Whether a file is not locked; None where locks do not work. The file is not locked afterwards either."""
+    return _call(descriptor, _probe)
 
 
 def excludes(path: str | os.PathLike[str]) -> bool:
-    """Whether an exclusive lock that this process has on a file keeps a second descriptor out.
+    """Whether an exclusive lock of this process on a file excludes a second descriptor.
 
-    On a file system that grants every lock it does not.
+    It does not on a file system that grants every lock.
     """
     try:
         second = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -57,13 +57,13 @@ def _lock(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _look(descriptor: int) -> None:
+def _probe(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-class _Asker:
-    """A thread that calls `flock`, since only another thread can be left alone with a call that hangs."""
+class _Caller:
+    """A thread that calls `flock`, since only another thread can be abandoned in a call that hangs."""
 
     def __init__(self) -> None:
         self.requests: SimpleQueue[tuple[int, Callable[[int], None], SimpleQueue[bool | None]]] = SimpleQueue()
@@ -84,31 +84,31 @@ class _Asker:
             reply.put(answer)
 
 
-_asker: _Asker | None = None
+_caller: _Caller | None = None
 
 
-def _ask(descriptor: int, call: Callable[[int], None]) -> bool | None:
-    global _asker
+def _call(descriptor: int, call: Callable[[int], None]) -> bool | None:
+    global _caller
     if fcntl is None:
         return None
     device = os.fstat(descriptor).st_dev
     if device in _silent_devices:
         return None
     reply: SimpleQueue[bool | None] = SimpleQueue()
-    _asker = _asker or _Asker()
-    # A copy shares the lock, and cannot be closed and given to another file while a call hangs.
-    _asker.requests.put((os.dup(descriptor), call, reply))
+    _caller = _caller or _Caller()
+    # A copy shares the lock, and its number is not reused for another file while a call hangs.
+    _caller.requests.put((os.dup(descriptor), call, reply))
     try:
         return reply.get(timeout=ANSWER_S)
     except Empty:
         _silent_devices.add(device)
-        _asker = None
+        _caller = None
         return None
 
 
 def _forget_thread() -> None:
-    global _asker
-    _asker = None
+    global _caller
+    _caller = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,7 +9,7 @@ import pytest
 
 from engine.protocol.events import Finished, Reason, Step
 from engine.runs import RunDirectory, list_runs, summarize
-from engine.runs.summaries import SUMMARIES
+from engine.runs.state_cache import SUMMARIES
 
 RUNS = 40
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from engine.experiment.mistakes import Refused
-from engine.runs import Follower, RunDirectory, list_runs, locking, remove_run
-from engine.runs import hold as holding
-from engine.runs.hold import Hold, holder
+from engine.runs import Follower, RunDirectory, list_runs, remove_run
+from engine.runs import flock as flock
+from engine.runs import run_lock as run_lock
+from engine.runs.run_lock import RunLock, lock_holder
 from tui.feed import Feed
 from tui.run_status import shown
 from tui.widgets.status import state_words
@@ -44,10 +45,10 @@ def run(tmp_path: Path) -> RunDirectory:
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that knows no locks."""
 
-    def flock(descriptor: int, how: int) -> None:
+    def hanging(descriptor: int, how: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", hanging)
 
 
 @pytest.fixture
@@ -65,11 +66,11 @@ def other_process(runs: Path, *arguments: str) -> tuple[subprocess.Popen[str], P
 
 
 def test_a_run_that_a_session_has_is_refused_to_a_second_one_in_one_sentence(run: RunDirectory) -> None:
-    for take in (RunDirectory.open, Hold, remove_run):
+    for take in (RunDirectory.open, RunLock, remove_run):
         with pytest.raises(Refused) as refused:
             take(run.path)
         (mistake,) = refused.value.mistakes
-        assert "the run is still going" in mistake.found and f"in process {os.getpid()}" in mistake.expected
+        assert "the run is still active" in mistake.found and f"in process {os.getpid()}" in mistake.expected
         assert run.name in mistake.fix and "\n" not in str(mistake)
     run.close()
     again = RunDirectory.open(run.path)
@@ -103,7 +104,7 @@ def test_those_who_look_whether_a_run_is_live_keep_nobody_from_it(run: RunDirect
 
     def look() -> None:
         while not ended.is_set():
-            holder(run.path)
+            lock_holder(run.path)
 
     lookers = [threading.Thread(target=look) for _ in range(3)]
     for thread in lookers:
@@ -123,7 +124,7 @@ def test_a_run_whose_process_was_killed_can_be_had_at_once(tmp_path: Path) -> No
         RunDirectory.open(path)
     process.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert holder(path) is None
+    assert lock_holder(path) is None
     RunDirectory.open(path).close()
     process.wait()
 
@@ -141,7 +142,7 @@ def test_a_stopped_process_keeps_its_run(tmp_path: Path) -> None:
     an_hour_ago = time.time() - 3600
     os.utime(path / "lock", (an_hour_ago, an_hour_ago))
     assert [run.status for run in list_runs(tmp_path)] == ["live"]
-    with pytest.raises(Refused, match="still going"):
+    with pytest.raises(Refused, match="still active"):
         RunDirectory.open(path)
     process.kill()
     process.wait()
@@ -171,7 +172,7 @@ def test_a_suspended_process_is_shown_as_such_and_its_run_is_refused_with_the_wa
 def test_a_live_run_is_safe_where_every_lock_is_granted(tmp_path: Path) -> None:
     process, path = other_process(tmp_path)  # it has a lock that works and that this process does not see
     assert [run.status for run in list_runs(tmp_path)] == ["live"]
-    for take in (RunDirectory.open, Hold, remove_run):
+    for take in (RunDirectory.open, RunLock, remove_run):
         with pytest.raises(Refused, match=f"in process {process.pid}"):
             take(path)
     process.kill()
@@ -182,7 +183,7 @@ def test_a_live_run_is_safe_where_every_lock_is_granted(tmp_path: Path) -> None:
     an_hour_ago = time.time() - 3600
     os.utime(path / "lock", (an_hour_ago, an_hour_ago))  # one long step, or a heartbeat that cannot be written
     with pytest.raises(Refused, match=f"in process {os.getpid()}"):
-        Hold(path)
+        RunLock(path)
     again.close()
     remove_run(path)
 
@@ -194,25 +195,25 @@ def test_a_lock_of_an_earlier_version_on_a_mount_that_grants_every_lock_is_told_
     lock = run.path / "lock"
     recorded = json.loads(lock.read_text()) | {"flock": True}
     lock.write_text(json.dumps({key: value for key, value in recorded.items() if key != "process_table"}))
-    assert holder(run.path) is not None
+    assert lock_holder(run.path) is not None
     an_hour_ago = time.time() - 3600
     os.utime(lock, (an_hour_ago, an_hour_ago))
-    assert holder(run.path) is None
+    assert lock_holder(run.path) is None
 
 
 def test_a_lock_that_never_answers_does_not_hang_a_list(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         RunDirectory.create(run.path.parent, f"y{number}", "", {}).close()
     answered = threading.Event()
-    monkeypatch.setattr(locking, "ANSWER_S", 0.05)
-    monkeypatch.setattr(locking, "_silent_devices", set())
+    monkeypatch.setattr(flock, "ANSWER_S", 0.05)
+    monkeypatch.setattr(flock, "_silent_devices", set())
     calls: list[int] = []
 
-    def flock(descriptor: int, how: int) -> None:
+    def hanging(descriptor: int, how: int) -> None:
         calls.append(how)
         answered.wait(60)
 
-    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", hanging)
     began = time.monotonic()
     try:
         runs = list_runs(run.path.parent)
@@ -229,10 +230,10 @@ def test_a_process_in_another_container_or_boot_counts_by_its_heartbeat_and_not_
     request.getfixturevalue("every_lock_is_granted")
     lock = run.path / "lock"
     lock.write_text(json.dumps(json.loads(lock.read_text()) | other | {"pid": 2**22 + 1}))
-    assert holder(run.path) is not None
+    assert lock_holder(run.path) is not None
     an_hour_ago = time.time() - 3600
     os.utime(lock, (an_hour_ago, an_hour_ago))
-    assert holder(run.path) is None
+    assert lock_holder(run.path) is None
 
 
 def test_a_session_that_is_forgotten_lets_go_of_its_run(tmp_path: Path) -> None:
@@ -243,14 +244,14 @@ def test_a_session_that_is_forgotten_lets_go_of_its_run(tmp_path: Path) -> None:
 def test_the_heartbeat_goes_on_while_training_is_in_one_long_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "BEAT_S", 0.05)
+    monkeypatch.setattr(run_lock, "BEAT_S", 0.05)
     run = RunDirectory.create(tmp_path, "x", "", {})
     an_hour_ago = time.time() - 3600
     os.utime(run.path / "lock", (an_hour_ago, an_hour_ago))
     time.sleep(0.5)
     beat = (run.path / "lock").stat().st_mtime
     assert time.time() - beat < 5
-    run.ending()
+    run.stop_heartbeat()
     os.utime(run.path / "lock", (an_hour_ago, an_hour_ago))
     time.sleep(0.2)
     assert (run.path / "lock").stat().st_mtime == pytest.approx(an_hour_ago)
@@ -333,9 +334,9 @@ def test_a_lock_that_is_a_link_or_a_pipe_is_not_followed(run: RunDirectory, tmp_
     lock.symlink_to(precious)
     with pytest.raises(Refused, match="cannot be written to"):
         RunDirectory.open(run.path)
-    assert precious.read_text() == "mine" and holder(run.path) is None
+    assert precious.read_text() == "mine" and lock_holder(run.path) is None
     lock.unlink()
     os.mkfifo(lock)
     with pytest.raises(Refused, match="cannot be written to"):
         RunDirectory.open(run.path)
-    assert holder(run.path) is None
+    assert lock_holder(run.path) is None
