@@ -1,1 +1,1 @@
-"""Edit a document: its text, change by change, and the form that shows what can be changed."""
+"""Edit a document: change its text, and list the fields that can be changed."""

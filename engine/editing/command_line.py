@@ -1,4 +1,4 @@
-"""The command that starts just this document: a preset or file, and what differs from it as `--set`."""
+"""The command that trains a document: a preset or file, and the differences from it as `--set`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from engine.editing.text import inline
 
 
 def train_command(source: str, base: str, text: str) -> str:
-    """`torchdeck train SOURCE --set …`, by which the document `text` is trained.
+    """`torchdeck train SOURCE --set …` for the document `text`.
 
     Args:
         source: a preset or a file.
-        base: the text that stands there.
+        base: the text of the source.
     """
     before, after = tomllib.loads(base), tomllib.loads(text)
     words = ["torchdeck", "train", source]
     for path, value in _differences(before, after, ""):
-        words += ["--set", f"{path}={_flat(value)}"]
+        words += ["--set", f"{path}={_one_line(value)}"]
     return shlex.join(words)
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """The places that must be set so that `before` becomes `after`; a table that lost a key is set as a whole."""
+    """The paths and values that turn `before` into `after`; a table that lost a key is set as a whole."""
     for key, value in after.items():
         path = f"{prefix}{key}"
         old = before.get(key)
@@ -42,21 +42,21 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
             yield path, value
     for key, old in before.items():
         if key not in after:
-            yield f"{prefix}{key}", _empty(old)
+            yield f"{prefix}{key}", _removal(old)
 
 
-def _empty(old: Any) -> Any:
-    """What takes back a part that the document has no longer."""
+def _removal(old: Any) -> Any:
+    """The value that removes a part."""
     return {} if isinstance(old, dict) and "type" not in old else "none"
 
 
-def _flat(value: Any) -> str:
-    text = value if isinstance(value, str) and _is_text(value) else inline(value)
+def _one_line(value: Any) -> str:
+    text = value if isinstance(value, str) and _needs_no_quotes(value) else inline(value)
     return " ".join(line.strip() for line in text.splitlines())
 
 
-def _is_text(value: str) -> bool:
-    """Whether a value is read as this text without quotes."""
+def _needs_no_quotes(value: str) -> bool:
+    """Whether `--set` reads a text without quotes as this text."""
     try:
         tomllib.loads(f"value = {value}")
     except ValueError:

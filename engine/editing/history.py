@@ -1,4 +1,4 @@
-"""What a document was and may be again: undo and redo without limit."""
+"""Undo and redo without limit."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A state of the document, and what made it."""
+    """A state of the document, and the change that led to it."""
 
     text: str
     what: str = ""
     """The change in a few words: `out_features 128`."""
     group: str = ""
-    """Changes of one group that follow each other are one: the value that an arrow key runs through."""
+    """Successive changes of one group count as one, such as the values of a held arrow key."""
 
 
 class History:
-    """The states of a document in the order in which they were made."""
+    """The states of a document in order."""
 
     def __init__(self, text: str) -> None:
         self._steps = [Step(text)]
@@ -35,11 +35,11 @@ class History:
 
     @property
     def can_redo(self) -> bool:
-        """Whether a change was undone that nothing replaced."""
+        """Whether the last undone change can be redone."""
         return self._at + 1 < len(self._steps)
 
     def change(self, text: str, what: str, group: str = "") -> bool:
-        """Go to a new state; what was undone is forgotten. Whether there was a change at all."""
+        """Add a new state and forget undone ones; returns whether the text differs."""
         if text == self.text:
             return False
         if group and group == self._steps[self._at].group and not self.can_redo:
@@ -51,12 +51,12 @@ class History:
         return True
 
     def end_group(self) -> None:
-        """The next change is one of its own, whatever its group."""
+        """Let the next change count as a separate one, of the same group too."""
         here = self._steps[self._at]
         self._steps[self._at] = Step(here.text, here.what)
 
     def undo(self) -> str:
-        """Go back a state; what was undone, in a few words, or nothing where there was nothing to undo."""
+        """Go back one state; returns the change that was undone, or an empty string."""
         if not self.can_undo:
             return ""
         what = self._steps[self._at].what
@@ -64,7 +64,7 @@ class History:
         return what
 
     def redo(self) -> str:
-        """Go forward again; what was done again, or nothing."""
+        """Go forward one state; returns the change that was redone, or an empty string."""
         if not self.can_redo:
             return ""
         self._at += 1

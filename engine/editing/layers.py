@@ -1,4 +1,4 @@
-"""Changes of the model as a person makes them in a list: each with what it is called and where the cursor goes."""
+"""Changes of the list of layers: each with a name for undo and the next position of the cursor."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Edit:
 
     text: str
     what: str
-    """In a few words, for undo: `delete ReLU`."""
+    """The change in a few words, for undo: `delete ReLU`."""
     at: str = ""
-    """The path of the layer that the cursor goes to; empty for the input, which stands before all layers."""
+    """The path of the layer that the cursor moves to; empty for the input, which is before all layers."""
 
 
-def after(path: str) -> Span:
-    """The place behind a layer, or the first of the model behind the input (an empty path)."""
+def span_after(path: str) -> Span:
+    """The position after a layer, or after the input (an empty path)."""
     if not path:
         return Span(ROOT, 0, 0)
     span = Span.of(path)
@@ -32,7 +32,7 @@ def after(path: str) -> Span:
 
 
 def span_between(path: str, other: str) -> Span | None:
-    """The layers from one to the other, where both stand in the same list."""
+    """The layers from one to the other; None if they are in different lists."""
     one, two = Span.of(path), Span.of(other)
     if one.list != two.list:
         return None
@@ -40,37 +40,37 @@ def span_between(path: str, other: str) -> Span | None:
 
 
 def add(text: str, path: str, layers: Sequence[Any]) -> Edit:
-    """Put layers behind the one at `path`."""
-    place = after(path)
+    """Insert layers after the one at `path`."""
+    place = span_after(path)
     what = names(layers)
     return Edit(edit.insert(text, place, layers), f"add {what}", f"{place.list}[{place.start}]")
 
 
 def delete(text: str, span: Span) -> Edit:
-    """Take layers out; the cursor goes to what then stands there, or to what stood before."""
+    """Delete layers; the cursor moves to the layer after them, or before them."""
     what = names(edit.layers_of(text, span))
     new = edit.remove(text, span)
     size = len(edit.value_at(new, span.list, []))
-    around = "" if span.list == ROOT else holder(span.list)
-    at = f"{span.list}[{min(span.start, size - 1)}]" if size else around
+    container = "" if span.list == ROOT else container_of(span.list)
+    at = f"{span.list}[{min(span.start, size - 1)}]" if size else container
     return Edit(new, f"delete {what}", at)
 
 
 def duplicate(text: str, span: Span) -> Edit:
-    """Put a copy of layers behind them."""
+    """Insert a copy of layers after them."""
     what = names(edit.layers_of(text, span))
     return Edit(edit.duplicate(text, span), f"duplicate {what}", f"{span.list}[{span.stop}]")
 
 
 def move(text: str, span: Span, by: int) -> Edit:
-    """Move layers up or down among their like; beyond the ends of a container they leave it."""
+    """Move layers up or down in their list; beyond the ends of a container, they leave it."""
     what = names(edit.layers_of(text, span))
     new = edit.move(text, span, by)
     if new != text:
         return Edit(new, f"move {what}", f"{span.list}[{span.start + by}]")
     if span.list == ROOT:
         return Edit(text, "", f"{span.list}[{span.start}]")
-    outer = Span.of(holder(span.list))
+    outer = Span.of(container_of(span.list))
     layers = edit.layers_of(text, span)
     at = outer.start if by < 0 else outer.stop
     new = edit.insert(edit.remove(text, span), Span(outer.list, at, at), layers)
@@ -78,18 +78,18 @@ def move(text: str, span: Span, by: int) -> Edit:
 
 
 def wrap(text: str, span: Span, type: str) -> Edit:
-    """Put layers into a container."""
+    """Wrap layers in a container."""
     return Edit(edit.wrap(text, span, type), f"wrap in {type}", f"{span.list}[{span.start}]")
 
 
 def unwrap(text: str, path: str) -> Edit:
-    """Put what a container holds in its place."""
+    """Replace a container by its layers."""
     type = edit.value_at(text, f"{path}.type", "")
     return Edit(edit.unwrap(text, path), f"unwrap {type}", path)
 
 
-def take_model(text: str, template: str) -> Edit:
-    """The model of another document in place of this one's, with how its weights begin."""
+def replace_model(text: str, template: str) -> Edit:
+    """Replace the model by that of another document, initializers included."""
     model = edit.value_at(template, "model", {})
     for name in edit.value_at(text, "model", {}):
         if name not in model:
@@ -99,26 +99,24 @@ def take_model(text: str, template: str) -> Edit:
     return Edit(text, "take a template", f"{ROOT}[0]" if model.get("layers") else "")
 
 
-def holder(list_path: str) -> str:
-    """The container whose list of layers stands at a path: that of `model.layers[3].branches[0]` is `model.layers[3]`.
+def container_of(list_path: str) -> str:
+    """The path of the container of a list of layers.
 
-    >>> holder("model.layers[3].layers")
+    >>> container_of("model.layers[3].layers")
     'model.layers[3]'
     """
-    head, _, tail = list_path.rpartition(".")
-    assert tail.split("[")[0] in ("layers", "shortcut", "branches")
-    return head
+    return list_path.rpartition(".")[0]
 
 
 def names(layers: Sequence[Any]) -> str:
-    """`ReLU`, or `3 layers`."""
+    """The name of one layer, or the number of several: `ReLU`, `3 layers`."""
     if len(layers) != 1:
         return f"{len(layers)} layers"
     (layer,) = layers
     return str(layer.get("type", "a layer")) if isinstance(layer, dict) else str(layer)
 
 
-EMPTY = """\
+NEW_DOCUMENT = """\
 name = "experiment"
 
 [data]
@@ -134,4 +132,4 @@ lr = 1e-3
 [training]
 epochs = 10
 """
-"""The document that one begins with."""
+"""The text of a new document."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.editing.remedies import remedied
+from engine.editing.remedies import apply_fix
 from engine.experiment import is_file, read, reads
 from tui.tables.text import plain
 from tui.user_files import replace_text
@@ -55,7 +55,7 @@ def _fixed(text: str, seen: set[str]) -> tuple[Mistake, str] | None:
     from engine.plan import check
 
     for mistake in check(reads(text)).mistakes:
-        if mistake.severity != "error" or (new := remedied(text, mistake)) is None or new in seen:
+        if mistake.severity != "error" or (new := apply_fix(text, mistake)) is None or new in seen:
             continue
         if str(mistake) not in map(str, check(reads(new)).mistakes):
             return mistake, new

@@ -27,11 +27,11 @@ def mistakes_at(field: Field, mistakes: Sequence[Mistake]) -> list[Mistake]:
 
 
 def _row(field: Field, wrong: Sequence[Mistake], width: int) -> Content:
-    mark = "✗ " if any(m.severity == "error" for m in wrong) else "! " if wrong else "• " if field.given else "  "
+    mark = "✗ " if any(m.severity == "error" for m in wrong) else "! " if wrong else "• " if field.is_set else "  "
     name = "  " * field.depth + field.name
     value = shown(field)
     room = width - 2
-    style = WRONG if wrong else "bold" if field.given else MUTED
+    style = WRONG if wrong else "bold" if field.is_set else MUTED
     lines: list[Content | tuple[str, str] | str]
     if cell_len(name) + cell_len(value) + 2 <= room:
         lines = [(mark, WRONG if wrong else "$text-accent"), name, (right(value, room - cell_len(name)), style)]
@@ -55,7 +55,7 @@ def shown(field: Field) -> str:
         if field.required:
             return "required"
         return "inferred" if field.inferred else field.off or ("none" if field.value is not None else "")
-    if field.switch:
+    if field.is_switch:
         return "on" if field.value else "off"
     if field.inferred and isinstance(field.value, str) and field.value == "auto":
         return f"auto → {field.inferred}"
@@ -81,13 +81,13 @@ def _toml(value: Any) -> str:
 def field_about(field: Field, *, typing: bool = False) -> Content:
     """What a field is: its help, what it may hold, its default, and the keys that change it."""
     lines: list[Content] = [Content(field.help)] if field.help else []
-    if not field.names and not field.switch:
+    if not field.names and not field.is_switch:
         words = type_words(field.annotation)
         if words not in ("a value", "text"):
             lines.append(Content.styled(words[0].upper() + words[1:] + ".", MUTED))
     if field.inferred and field.name != "type":
         lines.append(Content.styled(f"Left out, it is inferred: {field.inferred}.", MUTED))
-    elif not field.required and field.given:
+    elif not field.required and field.is_set:
         default = value_text(field.default) if field.default not in (None, []) else field.off or "none"
         lines.append(Content.styled(f"Default: {default}.", MUTED))
     keys = "⏎ takes it, ↑↓ step, esc leaves it as it was." if typing else keys_of(field)
@@ -97,7 +97,7 @@ def field_about(field: Field, *, typing: bool = False) -> Content:
 
 def keys_of(field: Field) -> str:
     """The keys that change a field."""
-    keys = "space switches" if field.switch else "⏎ chooses, ←→ go through" if field.options else "⏎ edits"
-    if field.number and field.value is not None and not field.switch:
+    keys = "space switches" if field.is_switch else "⏎ chooses, ←→ go through" if field.options else "⏎ edits"
+    if field.is_number and field.value is not None and not field.is_switch:
         keys += ", ←→ step"
-    return f"{keys}{', ⌫ default' if field.given and not field.required else ''}."
+    return f"{keys}{', ⌫ default' if field.is_set and not field.required else ''}."

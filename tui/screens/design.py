@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from engine.editing import layers as editing
-from engine.editing.choosing import choose, switch
+from engine.editing.choices import choose, set_switch
 from engine.editing.text import set_value, unset, value_at
 from engine.experiment import preset_text, reads
 from tui.dialogs.picker import PickerScreen
@@ -169,8 +169,8 @@ class DesignScreen(LayerEditing):
             return unset(text, field.path)
         if field.names or (field.options and field.off):
             return choose(text, field, str(value), self.design.typed)
-        if field.switch:
-            return switch(text, field, bool(value))
+        if field.is_switch:
+            return set_switch(text, field, bool(value))
         return set_value(text, field.path, value)
 
     @on(FieldAsked)
@@ -218,7 +218,7 @@ class DesignScreen(LayerEditing):
         if not self._ready():
             return
         mistake = self._fixable()
-        text = self.services.producer.remedied(self.design.text, mistake) if mistake is not None else None
+        text = self.services.producer.apply_fix(self.design.text, mistake) if mistake is not None else None
         if mistake is None or text is None:
             self.notify("There is no mistake here that f can fix.", timeout=3, markup=False)
         else:
@@ -253,8 +253,8 @@ class DesignScreen(LayerEditing):
 
         def take(name: str | None) -> None:
             if name is not None:
-                text = editing.EMPTY if name == "empty" else preset_text(name)
-                self._edit(editing.take_model(self.design.text, text))
+                text = editing.NEW_DOCUMENT if name == "empty" else preset_text(name)
+                self._edit(editing.replace_model(self.design.text, text))
 
         self.app.push_screen(PickerScreen("Use the model of", items), take)
 

@@ -24,7 +24,7 @@ class LayerEditing(DesignView):
     def action_add(self) -> None:
         if not self._ready():
             return
-        at, draft, experiment = editing.after(self.path), self.draft, self.draft.experiment
+        at, draft, experiment = editing.span_after(self.path), self.draft, self.draft.experiment
         items = self.services.producer.items("layers")
         picker = self._picker("Add a layer", "layers", items)
 
@@ -35,12 +35,12 @@ class LayerEditing(DesignView):
 
         def add(name: str | None) -> None:
             if name is not None and self.draft is draft:
-                layer = self.services.producer.beginning("layers", name)
+                layer = self.services.producer.new_choice("layers", name)
                 self._edit(editing.add(self.design.text, self.path, [layer]))
 
         self.app.push_screen(picker, add)
         if experiment is not None:
-            self.services.plans.answer(lambda: self.services.producer.fitting(experiment, at), fit)
+            self.services.plans.answer(lambda: self.services.producer.insertion(experiment, at), fit)
 
     def _picker(self, title: str, kind: str, items: list[Item], at: str = "") -> PickerScreen:
         return PickerScreen(title, items, lambda name: entry_text(self.services.producer.explain(kind, name)), at=at)

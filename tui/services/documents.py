@@ -16,7 +16,7 @@ from textual.app import App, SuspendNotSupported
 from textual.signal import Signal
 
 from engine.editing.command_line import train_command
-from engine.editing.layers import EMPTY
+from engine.editing.layers import NEW_DOCUMENT
 from engine.experiment import preset_names, preset_text, reads
 from engine.user_folders import expanded, home_problem
 from tui.dialogs.ask import AskScreen
@@ -199,7 +199,7 @@ class Documents:
 
         def answered(name: str | None) -> None:
             if name is not None:
-                text = EMPTY if name == "empty" else preset_text(name)
+                text = NEW_DOCUMENT if name == "empty" else preset_text(name)
                 # A preset's name is kept as the source, so that the command that trains the document is short.
                 self.open(Design(reads(text), "" if name == "empty" else name))
 

@@ -141,23 +141,23 @@ class Producer:
         classes = plan.description.classes
         return tuple(replace(f, help=f"{f.help} {order_of_classes(f.name, classes)}".strip()) for f in fields)
 
-    def beginning(self, kind: str, name: str) -> Any:
-        """An entry of the catalog as it is put into a document."""
-        from engine.editing.beginnings import beginning
+    def new_choice(self, kind: str, name: str) -> Any:
+        """A new choice of the catalog for a document."""
+        from engine.editing.choices import new_choice
 
-        return beginning(kind, name)
+        return new_choice(kind, name)
 
-    def remedied(self, text: str, mistake: Mistake) -> str | None:
-        """The document with the fix of a mistake applied; None where it has none that can be."""
-        from engine.editing.remedies import remedied
+    def apply_fix(self, text: str, mistake: Mistake) -> str | None:
+        """The document with the fix of a mistake; None if there is no applicable fix."""
+        from engine.editing.remedies import apply_fix
 
-        return remedied(text, mistake)
+        return apply_fix(text, mistake)
 
-    def fitting(self, experiment: Experiment, at: Span) -> tuple[Mapping[str, str], str]:
-        """Every layer with why it cannot stand at a place, and what comes in there. Takes tens of milliseconds."""
-        from engine.editing.fitting import fitting, shape_before
+    def insertion(self, experiment: Experiment, at: Span) -> tuple[Mapping[str, str], str]:
+        """Why each layer cannot be inserted at a position, and the input there. Takes tens of milliseconds."""
+        from engine.editing.insertable import input_text, insertion_problems
 
-        return fitting(experiment, at), shape_before(experiment, at)
+        return insertion_problems(experiment, at), input_text(experiment, at)
 
     def findings(self, part: str, plan: Plan) -> Findings:
         """What the picture beside a part shows and the plan does not say. Takes up to seconds: call it on a thread."""

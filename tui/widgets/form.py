@@ -15,7 +15,7 @@ from textual.events import Click, Key
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
-from engine.editing.form import parsed, stepped, wrong
+from engine.editing.values import next_value, parse_input, value_problem
 from tui.rows.design import WRONG
 from tui.rows.form import field_about, form_rows, typed
 from tui.widgets.row_list import RowList
@@ -105,7 +105,7 @@ class FieldList(RowList):
         field = self.field
         if field is None:
             return
-        if field.switch:
+        if field.is_switch:
             self.action_switch()
         elif field.names or (field.options and len(field.options) > 3):
             self.post_message(FieldAsked(field))
@@ -114,17 +114,17 @@ class FieldList(RowList):
 
     def action_step(self, by: int) -> None:
         field = self.field
-        if field is not None and (value := stepped(field, by)) != field.value:
+        if field is not None and (value := next_value(field, by)) != field.value:
             self.post_message(FieldChanged(field, value, stepping=True))
 
     def action_switch(self) -> None:
         field = self.field
-        if field is not None and (field.switch or field.options):
-            self.post_message(FieldChanged(field, stepped(field, 1)))
+        if field is not None and (field.is_switch or field.options):
+            self.post_message(FieldChanged(field, next_value(field, 1)))
 
     def action_default(self) -> None:
         field = self.field
-        if field is not None and field.given and not field.required:
+        if field is not None and field.is_set and not field.required:
             self.post_message(FieldChanged(field, None))
 
     def on_click(self, event: Click) -> None:
@@ -134,7 +134,7 @@ class FieldList(RowList):
     def on_key(self, event: Key) -> None:
         field = self.field
         typed_key = event.character or ""
-        if field is not None and field.number and not field.options and typed_key and typed_key in "0123456789.-":
+        if field is not None and field.is_number and not field.options and typed_key and typed_key in "0123456789.-":
             event.stop()
             self.post_message(EditField(field, typed_key, begun=True))
 
@@ -165,7 +165,7 @@ class FieldInput(Input):
     @property
     def typed_value(self) -> Any:
         """The typed text as a value of the document; None for an empty line."""
-        return parsed(self.field, self.value) if self.field is not None and self.value.strip() else None
+        return parse_input(self.field, self.value) if self.field is not None and self.value.strip() else None
 
     @property
     def complaint(self) -> str:
@@ -175,11 +175,11 @@ class FieldInput(Input):
             return ""
         if value is None:
             return "a value is required" if self.field.required else ""
-        return wrong(self.field, value)
+        return value_problem(self.field, value)
 
     def action_step(self, by: int) -> None:
         if self.field is not None and not self.complaint and self.typed_value is not None:
-            new = replace(self.field, value=stepped(replace(self.field, value=self.typed_value), by))
+            new = replace(self.field, value=next_value(replace(self.field, value=self.typed_value), by))
             self.value = typed(new)
             self.cursor_position = len(self.value)
 
@@ -259,7 +259,7 @@ class FormPanel(Vertical):
         if self._untouched and self.rows.fields:
             self._untouched = False
             values = [i for i, field in enumerate(self.rows.fields) if field.name not in ("type", "source")]
-            given = [i for i in values if self.rows.fields[i].given]
+            given = [i for i in values if self.rows.fields[i].is_set]
             at = next(iter(given or values), 0)
         self.rows.focus()
         self.rows.highlighted = at

@@ -128,7 +128,7 @@ def test_an_entry_is_checked_as_every_other():
 def test_an_entry_has_a_form(part, name):
     draft = reads(dumps(read("mlp-diabetes", CHANGES).experiment))
     fields = {field.path: field for field in form(part, draft, check(draft).experiment)}
-    assert fields[f"{part}.{name}"].number
+    assert fields[f"{part}.{name}"].is_number
     chosen = fields[part] if part in fields else fields[f"{part}.type"]
     assert getattr(draft.experiment, part).type in chosen.options
 

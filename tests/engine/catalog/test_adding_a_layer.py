@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.catalog import catalog, find, register, unregister
 from engine.catalog.layers.spec import BEFORE, LayerSpec, shows
-from engine.editing.beginnings import beginning
-from engine.editing.fitting import fitting
+from engine.editing.choices import new_choice
 from engine.editing.form import form
+from engine.editing.insertable import insertion_problems
 from engine.editing.text import Span
 from engine.experiment import dumps, read, reads
 from engine.experiment.mistakes import Mistake, put
@@ -144,10 +144,10 @@ def test_a_layer_that_is_used_wrongly_is_reported_with_the_fix(layers, path, fou
 
 
 def test_a_layer_is_offered_where_it_fits_and_has_a_form():
-    assert beginning("layers", "Maxout") == {"type": "Maxout", "out_features": 64}
+    assert new_choice("layers", "Maxout") == {"type": "Maxout", "out_features": 64}
     draft = reads(dumps(read("digits-cnn", [LAYERS]).experiment))
-    assert fitting(draft.experiment, Span("model.layers", 1, 1))["Maxout"] == ""
-    assert "it needs a vector" in fitting(draft.experiment, Span("model.layers", 0, 0))["Maxout"]
+    assert insertion_problems(draft.experiment, Span("model.layers", 1, 1))["Maxout"] == ""
+    assert "it needs a vector" in insertion_problems(draft.experiment, Span("model.layers", 0, 0))["Maxout"]
     fields = {field.name: field for field in form("model.layers[1]", draft, check(draft).experiment)}
     assert {"in_features", "out_features", "pieces", "init", "bias_init"} <= set(fields)
     assert not {"recurrent_init", "forget_bias"} & set(fields)

@@ -1,4 +1,4 @@
-"""The form: every field of the declaration is in it, holds what it says, steps within its bounds, and can be set."""
+"""The form has every declared field; each has its value, steps within its bounds, and can be set."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.catalog import catalog
-from engine.editing.beginnings import beginning
-from engine.editing.choosing import choose, switch
-from engine.editing.form import Field, form, parsed, stepped, wrong
+from engine.editing.choices import choose, new_choice, set_switch
+from engine.editing.form import Field, form
 from engine.editing.text import set_value, unset, value_at
+from engine.editing.values import next_value, parse_input, value_problem
 from engine.experiment import preset_names, preset_text, reads
 from engine.experiment.document import Data, Experiment, Layer, Model, Optimizer, Regularization, Scheduler, Training
 from engine.experiment.tree import HELD, walk
@@ -53,45 +53,45 @@ def test_every_parameter_of_every_choice_is_in_its_form():
             shown = fields(text, place)
             assert {f"{place}.{p}" for p in entry.parameters} <= set(shown), name
     for name, entry in catalog("layers").items():
-        text = set_value(DIGITS, "model.layers[0]", beginning("layers", name))
+        text = set_value(DIGITS, "model.layers[0]", new_choice("layers", name))
         shown = fields(text, "model.layers[0]")
         assert {f"model.layers[0].{p}" for p in entry.parameters if p not in HELD} <= set(shown), name
 
 
 @pytest.mark.parametrize("name", sorted(catalog("layers")))
-def test_a_layer_that_is_put_in_has_all_that_it_must_be_given(name):
-    begun = beginning("layers", name)
-    given_ = {} if isinstance(begun, str) else begun
-    assert {p.name for p in catalog("layers")[name].parameters.values() if p.required} <= set(given_)
+def test_a_new_layer_has_all_required_parameters(name):
+    choice = new_choice("layers", name)
+    parameters = {} if isinstance(choice, str) else choice
+    assert {p.name for p in catalog("layers")[name].parameters.values() if p.required} <= set(parameters)
 
 
-def test_what_the_document_says_and_what_is_left_at_its_default_are_told_apart():
+def test_fields_that_the_document_sets_are_distinguished_from_defaults():
     optimizer = fields(DIGITS, "optimizer")
-    assert optimizer["optimizer.lr"].given and optimizer["optimizer.lr"].value == 3e-3
-    assert not optimizer["optimizer.eps"].given and optimizer["optimizer.eps"].value == 1e-8
+    assert optimizer["optimizer.lr"].is_set and optimizer["optimizer.lr"].value == 3e-3
+    assert not optimizer["optimizer.eps"].is_set and optimizer["optimizer.eps"].value == 1e-8
     assert fields(DIGITS, "model.layers[0]")["model.layers[0].in_channels"].inferred
     text = set_value(DIGITS, "loss", "auto")
     assert fields(text, "loss")["loss.type"].inferred == "CrossEntropyLoss"
     assert fields(unset(DIGITS, "scheduler"), "scheduler")["scheduler"].value == "none"
 
 
-def test_a_form_before_torch_is_there_shows_what_was_given():
+def test_a_form_without_torch_shows_the_set_fields():
     shown = {f.path: f for f in form("model.layers[0]", reads(DIGITS), parameters=False)}
     assert shown["model.layers[0].out_channels"].value == 32 and "model.layers[0].stride" not in shown
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_no_field_of_a_preset_complains_and_every_step_gives_a_value_that_fits(preset):
+def test_all_fields_of_a_preset_are_valid_and_so_is_every_step(preset):
     text = preset_text(preset)
     draft = reads(text)
     complete = check(draft).experiment
     assert draft.experiment is not None
     for place in (*PARTS, *(p.path for p in walk(draft.experiment.model.layers))):
         for field in form(place, draft, complete):
-            assert field.value is None or not wrong(field, field.value), field
+            assert field.value is None or not value_problem(field, field.value), field
             for by in (1, -1):
                 if not field.names:
-                    assert stepped(field, by) is None or not wrong(field, stepped(field, by)), field
+                    assert next_value(field, by) is None or not value_problem(field, next_value(field, by)), field
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_no_field_of_a_preset_complains_and_every_step_gives_a_value_that_fits(p
         ("data.validation", ".25", ".25"),
     ],
 )
-def test_what_is_typed_becomes_a_value_of_the_document(path, typed, value):
+def test_typed_text_becomes_a_value_of_the_document(path, typed, value):
     place = "device" if path.startswith("training.device") else path.rpartition(".")[0]
-    assert parsed(fields(DIGITS, place)[path], typed) == value
+    assert parse_input(fields(DIGITS, place)[path], typed) == value
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "says"),
+    ("path", "value", "problem"),
     [
         ("optimizer.lr", "fast", "expected a number"),
         ("model.layers[0].out_channels", 0, "expected a whole number of at least 1"),
@@ -125,9 +125,9 @@ def test_what_is_typed_becomes_a_value_of_the_document(path, typed, value):
         ("training.epochs", 0, "expected a whole number above 0"),
     ],
 )
-def test_a_field_says_what_it_expects(path, value, says):
+def test_a_field_describes_the_value_that_it_expects(path, value, problem):
     place = "device" if path == "training.amp" else path.rpartition(".")[0]
-    assert wrong(fields(DIGITS, place)[path], value).startswith(says)
+    assert value_problem(fields(DIGITS, place)[path], value).startswith(problem)
 
 
 @pytest.mark.parametrize(
@@ -141,12 +141,12 @@ def test_a_field_says_what_it_expects(path, value, says):
         ("bias", True, bool, False, False),
     ],
 )
-def test_steps_are_those_of_a_person(name, value, annotation, up, down):
+def test_steps_are_the_usual_ones(name, value, annotation, up, down):
     field = Field(path=name, name=name, annotation=annotation, value=value)
-    assert stepped(field, 1) == pytest.approx(up) and stepped(field, -1) == pytest.approx(down)
+    assert next_value(field, 1) == pytest.approx(up) and next_value(field, -1) == pytest.approx(down)
 
 
-def test_a_name_that_is_chosen_keeps_what_the_new_one_has_as_well():
+def test_a_new_choice_keeps_the_parameters_that_it_has_too():
     text = choose(DIGITS, fields(DIGITS, "optimizer")["optimizer.type"], "SGD")
     assert value_at(text, "optimizer") == {"type": "SGD", "lr": 0.1, "weight_decay": 0.01}
     layer = fields(DIGITS, "model.layers[0]")["model.layers[0].type"]
@@ -172,7 +172,7 @@ def test_a_name_that_is_chosen_keeps_what_the_new_one_has_as_well():
         ({"type": "AdamW", "lr": 3e-3}, "SGD", None, 0.1),
         ({"type": "AdamW"}, "SGD", None, 0.1),
         ({"type": "AdamW", "lr": 3e-3}, "SGD", 3e-3, 3e-3),
-        ({"type": "AdamW", "lr": 3e-3}, "SGD", 1e-2, 0.1),  # what was typed was undone since
+        ({"type": "AdamW", "lr": 3e-3}, "SGD", 1e-2, 0.1),  # the typed value was undone
         ({"type": "SGD", "lr": 0.1}, "AdamW", None, 1e-3),
         ({"type": "SGD"}, "AdamW", None, None),
         ({"type": "SGD", "lr": 0.1}, "Adadelta", None, 1.0),
@@ -182,7 +182,7 @@ def test_a_name_that_is_chosen_keeps_what_the_new_one_has_as_well():
         ({"type": "SGD", "lr": 0.5}, "SGD", None, 0.5),
     ],
 )
-def test_another_optimizer_has_its_usual_rate_unless_one_was_typed(old, new, typed, rate):
+def test_another_optimizer_gets_its_usual_rate_unless_one_was_typed(old, new, typed, rate):
     text = set_value(DIGITS, "optimizer", old)
     field = fields(text, "optimizer")["optimizer.type"]
     chosen = choose(text, field, new, {} if typed is None else {"optimizer.lr": typed})
@@ -190,33 +190,33 @@ def test_another_optimizer_has_its_usual_rate_unless_one_was_typed(old, new, typ
     assert not [m for m in check(reads(chosen)).mistakes if m.path == "optimizer.lr"]
 
 
-def test_the_optimizer_beside_muon_has_its_usual_rate_too():
+def test_the_second_optimizer_of_muon_gets_its_usual_rate_too():
     text = set_value(DIGITS, "optimizer", {"type": "Muon", "lr": 0.02, "others": {"type": "AdamW", "lr": 3e-3}})
     chosen = choose(text, fields(text, "optimizer")["optimizer.others"], "SGD")
     assert value_at(chosen, "optimizer.others.lr") == 0.1
     assert value_at(chosen, "optimizer.lr") == 0.02
 
 
-def test_a_part_that_can_be_left_out_is_switched_on_with_its_first_field():
+def test_an_optional_part_is_switched_on_with_its_first_field():
     field = fields(DIGITS, "training")["training.early_stopping"]
-    off = switch(DIGITS, field, False)
+    off = set_switch(DIGITS, field, False)
     assert value_at(off, "training.early_stopping") is None
-    assert value_at(switch(off, field, True), "training.early_stopping") == {"monitor": "val_loss"}
+    assert value_at(set_switch(off, field, True), "training.early_stopping") == {"monitor": "val_loss"}
     amsgrad = fields(DIGITS, "optimizer")["optimizer.amsgrad"]
-    assert value_at(switch(DIGITS, amsgrad, True), "optimizer.amsgrad") is True
+    assert value_at(set_switch(DIGITS, amsgrad, True), "optimizer.amsgrad") is True
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.sampled_from(preset_names()), st.data())
-def test_setting_any_field_to_its_next_value_changes_that_field_alone(preset, data):
+def test_setting_a_field_to_its_next_value_changes_only_that_field(preset, data):
     text = preset_text(preset)
     draft = reads(text)
     place = data.draw(st.sampled_from([p for p in PARTS if p != "model"]))
-    choices = [f for f in form(place, draft) if not f.names and not f.off and not f.options and f.number]
+    choices = [f for f in form(place, draft) if not f.names and not f.off and not f.options and f.is_number]
     if not choices:
         return
     field = data.draw(st.sampled_from(choices))
-    value = stepped(field, 1)
+    value = next_value(field, 1)
     if value == field.value:
         return
     new = reads(set_value(text, field.path, value))
@@ -226,7 +226,7 @@ def test_setting_any_field_to_its_next_value_changes_that_field_alone(preset, da
     assert {k for k in before if before[k] != after[k]} == {field.path.split(".")[0]}
 
 
-def test_the_schema_names_the_kinds_that_choices_are_of():
+def test_the_schema_names_the_kinds_of_its_choices():
     assert {n for n, f in Experiment.model_fields.items() if any(hasattr(m, "kind") for m in f.metadata)} == {
         "loss", "optimizer", "scheduler",
     }  # fmt: skip

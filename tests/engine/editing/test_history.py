@@ -20,7 +20,7 @@ EXAMPLES = 300 if os.environ.get("TORCHDECK_THOROUGH") else 20
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(st.text(max_size=3), min_size=1000, max_size=1000))
-def test_undo_to_the_start_and_redo_to_the_end_over_a_thousand_changes_give_every_state_again(texts):
+def test_undo_and_redo_over_a_thousand_changes_restore_every_state(texts):
     history, states = History("begin"), ["begin"]
     for number, text in enumerate(texts):
         if history.change(text, f"change {number}"):
@@ -37,7 +37,7 @@ def test_undo_to_the_start_and_redo_to_the_end_over_a_thousand_changes_give_ever
     assert forth == states
 
 
-def test_a_change_after_an_undo_forgets_what_was_undone():
+def test_a_change_after_an_undo_removes_the_undone_changes():
     history = History("a")
     history.change("b", "to b")
     assert history.undo() == "to b"
@@ -46,7 +46,7 @@ def test_a_change_after_an_undo_forgets_what_was_undone():
     assert history.undo() == "to c" and history.text == "a" and history.undo() == ""
 
 
-def test_steps_of_one_group_are_undone_at_once():
+def test_changes_of_one_group_are_undone_together():
     history = History("lr 1")
     for value in (2, 5, 10):
         history.change(f"lr {value}", f"lr {value}", group="optimizer.lr")
@@ -57,7 +57,7 @@ def test_steps_of_one_group_are_undone_at_once():
 
 
 def edited(text: str, random: Random) -> str:
-    """The document after one change such as a person makes."""
+    """The document after one typical change."""
     size = len(edit.value_at(text, "model.layers"))
     at = random.randrange(size)
     span = Span("model.layers", at, at + 1)
@@ -75,7 +75,7 @@ def edited(text: str, random: Random) -> str:
 
 
 @pytest.mark.parametrize("preset", ["digits-cnn", "mackey-glass-lstm"])
-def test_hundreds_of_edits_of_a_document_are_undone_and_redone_state_by_state(preset):
+def test_hundreds_of_edits_are_undone_and_redone_state_by_state(preset):
     random = Random(0)
     history = History(preset_text(preset))
     states = [history.text]

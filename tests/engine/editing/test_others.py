@@ -1,4 +1,4 @@
-"""The form of an optimizer offers another one beside it where there is place for one."""
+"""The form of Muon offers a second optimizer for the other weights."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def fields(type, more=""):
     return {field.path: field for field in form("optimizer", reads(TEXT.format(type) + more))}
 
 
-def test_only_muon_has_another_optimizer_beside_it():
+def test_only_muon_has_a_second_optimizer():
     assert [name for name in catalog("optimizers") if "optimizer.others" in fields(name)] == ["Muon"]
 
 
-def test_the_other_optimizer_is_chosen_and_set_like_the_first():
-    given = fields("Muon", 'others = {type = "SGD", momentum = 0.9}\n')
-    assert given["optimizer.others"].value == "SGD" and given["optimizer.others.momentum"].value == 0.9
-    assert "AdamW" in given["optimizer.others"].options
-    assert "optimizer.others" in fields("SGD", 'others = "AdamW"\n'), "what was given can be taken back"
+def test_the_second_optimizer_is_set_like_the_first():
+    shown = fields("Muon", 'others = {type = "SGD", momentum = 0.9}\n')
+    assert shown["optimizer.others"].value == "SGD" and shown["optimizer.others.momentum"].value == 0.9
+    assert "AdamW" in shown["optimizer.others"].options
+    assert "optimizer.others" in fields("SGD", 'others = "AdamW"\n'), "a set field can be removed"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.editing.remedies import remedied
+from engine.editing.remedies import apply_fix
 from engine.editing.text import set_value
 from engine.experiment import Mistake, preset_names, preset_text, reads
 from engine.experiment.mistakes import put
@@ -41,7 +41,7 @@ def test_the_fix_of_a_broken_document_removes_the_mistake(document):
         assert not with_fix
         return
     assert with_fix, mistakes
-    new = remedied(text, with_fix[0])
+    new = apply_fix(text, with_fix[0])
     assert new is not None and new != text
     after = [str(m) for m in check(reads(new)).mistakes]
     assert str(with_fix[0]) not in after
@@ -79,7 +79,7 @@ def test_a_wrong_value_is_fixed_at_its_field(text, path, value, fixed):
     wrong = set_value(text, path, value)
     plan = check(reads(wrong))
     fixes = [m for m in plan.mistakes if m.remedy is not None]
-    new = remedied(wrong, fixes[0]) if fixes else wrong
+    new = apply_fix(wrong, fixes[0]) if fixes else wrong
     assert new is not None
     assert value_at(new, path) == fixed, plan.mistakes
     assert not errors(new)
@@ -88,10 +88,10 @@ def test_a_wrong_value_is_fixed_at_its_field(text, path, value, fixed):
 def test_missing_layers_are_inserted():
     flat = CNN.replace('  "Flatten",\n', "")
     mistake = next(m for m in check(reads(flat)).mistakes if m.remedy is not None)
-    assert remedied(flat, mistake) == CNN
+    assert apply_fix(flat, mistake) == CNN
     image = CNN.partition('  "Flatten",')[0] + CNN[CNN.index("]\n\n[loss]") :]
     mistake = next(m for m in check(reads(image)).mistakes if m.remedy is not None)
-    new = remedied(image, mistake)
+    new = apply_fix(image, mistake)
     assert new is not None and not errors(new) and '  "Flatten",\n  {type = "Linear", out_features = "auto"},\n]' in new
 
 
@@ -115,7 +115,7 @@ def test_fixes_of_any_mutation_end_and_keep_the_document_readable(seed):
         text = set_value(text, path, chosen.choice([0, -1, 3, "Adam", "ReLU", "Flatten", True, [1, 2], 1e9]))
     for _ in range(30):
         fixes = [m for m in check(reads(text)).mistakes if m.severity == "error" and m.remedy is not None]
-        new = next((n for m in fixes if (n := remedied(text, m)) is not None and n != text), None)
+        new = next((n for m in fixes if (n := apply_fix(text, m)) is not None and n != text), None)
         if new is None:
             break
         assert reads(new).experiment is not None
@@ -127,20 +127,20 @@ def test_fixes_of_any_mutation_end_and_keep_the_document_readable(seed):
 def test_a_key_is_renamed_and_its_comment_stays():
     text = CNN.replace("lr = 3e-3", "lrr = 3e-3  # tuned by hand, not lrr = 1")
     mistake = next(m for m in check(reads(text)).mistakes if m.remedy is not None)
-    assert remedied(text, mistake) == CNN.replace("lr = 3e-3", "lr = 3e-3  # tuned by hand, not lrr = 1")
+    assert apply_fix(text, mistake) == CNN.replace("lr = 3e-3", "lr = 3e-3  # tuned by hand, not lrr = 1")
     section = CNN.replace("[optimizer]", "[optimiser]  # British")
     mistake = next(m for m in check(reads(section)).mistakes if m.remedy is not None)
-    assert remedied(section, mistake) == CNN.replace("[optimizer]", "[optimizer]  # British")
+    assert apply_fix(section, mistake) == CNN.replace("[optimizer]", "[optimizer]  # British")
 
 
 def test_another_type_keeps_only_its_own_parameters():
     wrong = set_value(set_value(CNN, "optimizer", {"type": "SGD"}), "optimizer.momentum", 0.9)
     mistake = Mistake("optimizer.type", "found SGD", "expected AdamW", "Use AdamW.", remedy=put("AdamW"))
-    new = remedied(wrong, mistake)
+    new = apply_fix(wrong, mistake)
     assert new is not None and not errors(new) and "momentum" not in new
 
 
 def test_a_wrong_key_next_to_the_right_one_is_not_fixed():
     both = CNN.replace("lr = 3e-3", "lr = 3e-3\nlrr = 1.0")
     mistake = next(m for m in check(reads(both)).mistakes if "lrr" in m.path)
-    assert remedied(both, mistake) is None
+    assert apply_fix(both, mistake) is None

@@ -1,4 +1,4 @@
-"""Changes of a document's text: the meaning is held against plain values, the layout against the lines that changed."""
+"""Changes of the text of a document: the result is compared with plain values, the layout with the changed lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def comments(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip().startswith("#")]
 
 
-def test_a_field_changes_its_line_alone():
+def test_a_field_changes_only_its_line():
     assert changed_lines(DIGITS, edit.set_value(DIGITS, "optimizer.lr", 1e-3)) == ["- lr = 3e-3", "+ lr = 0.001"]
     assert changed_lines(RESNET, edit.set_value(RESNET, "model.layers[5].layers[0].stride", 1)) == [
         '-     {type = "Conv2d", out_channels = 32, kernel_size = 3, stride = 2, padding = 1, bias = false},',
@@ -38,13 +38,13 @@ def test_a_field_changes_its_line_alone():
     ]
 
 
-def test_a_bare_name_becomes_the_table_of_its_type_and_is_a_name_again_when_nothing_else_is_left():
+def test_a_bare_name_becomes_a_table_and_a_name_again():
     widened = edit.set_value(DIGITS, "model.layers[1].eps", 1e-3)
     assert changed_lines(DIGITS, widened) == ['-   "BatchNorm2d",', '+   {type = "BatchNorm2d", eps = 0.001},']
     assert edit.unset(widened, "model.layers[1].eps") == DIGITS
 
 
-def test_a_part_that_is_not_there_becomes_a_section():
+def test_a_new_part_becomes_a_section():
     new = edit.set_value(RESNET, "regularization.l1", 1e-4)
     assert changed_lines(RESNET, new) == ["+ ", "+ [regularization]", "+ l1 = 0.0001"]
     assert changed_lines(DIGITS, edit.set_value(DIGITS, "training.early_stopping.min_delta", 0.1)) == [
@@ -53,7 +53,7 @@ def test_a_part_that_is_not_there_becomes_a_section():
     ]
 
 
-def test_another_type_keeps_what_it_is_told_to_keep():
+def test_another_type_keeps_only_the_named_parameters():
     new = edit.change_type(DIGITS, "optimizer", "SGD", {"lr": 3e-3})
     assert changed_lines(DIGITS, new) == ['- type = "AdamW"', '+ type = "SGD"', "- weight_decay = 0.01"]
     new = edit.change_type(DIGITS, "model.layers[3]", "AvgPool2d", {"kernel_size": 2})
@@ -61,7 +61,7 @@ def test_another_type_keeps_what_it_is_told_to_keep():
     assert edit.value_at(edit.change_type(DIGITS, "model.layers[3]", "ReLU"), "model.layers[3].type") == "ReLU"
 
 
-def test_layers_are_put_in_and_taken_out_a_line_each_and_comments_stay():
+def test_layers_are_inserted_and_removed_a_line_each_and_comments_stay():
     new = edit.insert(RESNET, Span("model.layers", 5, 5), ["Tanh"])
     assert changed_lines(RESNET, new) == ['+   "Tanh",']
     assert edit.remove(new, Span("model.layers", 5, 6)) == RESNET
@@ -70,7 +70,7 @@ def test_layers_are_put_in_and_taken_out_a_line_each_and_comments_stay():
     assert comments(edit.move(RESNET, Span("model.layers", 4, 5), 1)) == comments(RESNET)
 
 
-def test_the_first_layer_of_an_empty_model_stands_on_a_line_of_its_own():
+def test_the_first_layer_of_an_empty_model_gets_a_separate_line():
     empty = 'name = "mine"\n\n[data]\nsource = "digits"\n\n[model]\nlayers = []  # begin here\n'
     new = edit.insert(empty, Span("model.layers", 0, 0), ["Flatten"])
     assert new == empty.replace("[]  # begin", '[\n  "Flatten",\n]  # begin')
@@ -80,7 +80,7 @@ def test_the_first_layer_of_an_empty_model_stands_on_a_line_of_its_own():
     assert edit.value_at(edit.insert(without, Span("model.layers", 0, 0), ["Tanh"]), "model.layers") == ["Tanh"]
 
 
-def test_wrapping_and_unwrapping_leave_the_same_layers():
+def test_wrapping_and_unwrapping_restore_the_layers():
     span = Span("model.layers", 4, 7)
     for type in ("Residual", "Repeat", "Sequential", "Concat"):
         wrapped = edit.wrap(DIGITS, span, type)
@@ -100,16 +100,16 @@ def test_wrapping_and_unwrapping_leave_the_same_layers():
         '[model]\nlayers = ["Flatten", "ReLU",]\n[optimizer]\n[model.init]\ntype = "ones_"\n[data]\nsource = "digits"',
     ],
 )
-def test_any_layout_bears_every_change(unusual):
-    meant = tomllib.loads(unusual)
-    size = len(meant["model"]["layers"])
+def test_any_layout_supports_every_change(unusual):
+    before = tomllib.loads(unusual)
+    size = len(before["model"]["layers"])
     assert tomllib.loads(edit.set_value(unusual, "optimizer.lr", 0.5))["optimizer"]["lr"] == 0.5
-    assert tomllib.loads(edit.set_value(unusual, "seed", 3)) == {**meant, "seed": 3}
-    layers = [*meant["model"]["layers"][: size - 1], "Tanh", *meant["model"]["layers"][size - 1 :]]
+    assert tomllib.loads(edit.set_value(unusual, "seed", 3)) == {**before, "seed": 3}
+    layers = [*before["model"]["layers"][: size - 1], "Tanh", *before["model"]["layers"][size - 1 :]]
     assert edit.value_at(edit.insert(unusual, Span("model.layers", size - 1, size), ["Tanh"]), "model.layers") == layers
     for index in range(size):
         removed = edit.value_at(edit.remove(unusual, Span("model.layers", index, index + 1)), "model.layers")
-        assert removed == meant["model"]["layers"][:index] + meant["model"]["layers"][index + 1 :]
+        assert removed == before["model"]["layers"][:index] + before["model"]["layers"][index + 1 :]
     wrapped = edit.wrap(unusual, Span("model.layers", 0, 2), "Sequential")
     assert len(edit.value_at(wrapped, "model.layers[0].layers")) == 2
 
@@ -137,14 +137,14 @@ def lists_of(layers: list[Any], path: str = "model.layers") -> dict[str, list[An
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.sampled_from(sorted(PRESETS)), st.data())
-def test_a_series_of_changes_means_what_the_same_changes_of_plain_lists_mean(name, data):
+def test_changes_of_the_text_equal_changes_of_plain_lists(name, data):
     text = PRESETS[name]
     for _ in range(data.draw(st.integers(1, 6))):
         document = tomllib.loads(text)
-        meant = copy.deepcopy(document)
-        places = lists_of(meant["model"]["layers"])
-        path = data.draw(st.sampled_from(sorted(places)))
-        inside = places[path]
+        expected = copy.deepcopy(document)
+        lists = lists_of(expected["model"]["layers"])
+        path = data.draw(st.sampled_from(sorted(lists)))
+        inside = lists[path]
         start = data.draw(st.integers(0, len(inside)))
         stop = data.draw(st.integers(start, len(inside)))
         span = Span(path, start, stop)
@@ -175,11 +175,11 @@ def test_a_series_of_changes_means_what_the_same_changes_of_plain_lists_mean(nam
                     {"type": layer, "init": "zeros_"} if isinstance(layer, str) else {**layer, "init": "zeros_"}
                 )
                 text = edit.set_value(text, f"{path}[{start}].init", "zeros_")
-        assert tomllib.loads(text) == meant
+        assert tomllib.loads(text) == expected
         assert comments(text)[:2] == comments(PRESETS[name])[:2]
 
 
-def test_text_written_anew_is_the_same_document():
+def test_a_rewritten_text_is_the_same_document():
     for text in PRESETS.values():
         document = tomllib.loads(text)
         assert tomllib.loads(edit.dumps(document)) == document

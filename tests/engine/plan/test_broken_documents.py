@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.editing.remedies import remedied
+from engine.editing.remedies import apply_fix
 from engine.experiment import preset_names, read, reads
 from engine.plan import check
 from engine.plan.rules import precision, registry, resources
@@ -65,5 +65,5 @@ def test_a_model_without_a_layer_is_offered_one_that_suits_the_data(data, layers
     text = f'data = {{source = "{data}"}}\n[model]\nlayers = []\n'
     (mistake,) = check(reads(text)).mistakes
     assert str(mistake).endswith(f"Add layers, for example {layers}.")
-    mended = check(reads(remedied(text, mistake)))
+    mended = check(reads(apply_fix(text, mistake)))
     assert mended.ok and mended.parameters > 0, mended.mistakes

@@ -1,4 +1,4 @@
-"""Which layers can stand at a place of a model."""
+"""Which layers can be inserted into a model, and the input at a position."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.catalog.layers import layer_specs
 from engine.catalog.layers.signal import DataFacts, Signal
-from engine.editing.beginnings import beginning
+from engine.editing.choices import new_choice
 from engine.editing.text import Span
 from engine.experiment.document import Experiment, Layer
 from engine.experiment.overrides import parse_path
@@ -15,31 +15,31 @@ from engine.model.trace_tree import chain, everything
 from engine.plan import known_facts
 
 
-def fitting(experiment: Experiment, at: Span) -> Mapping[str, str]:
-    """Every layer of the catalog by its name, with why it cannot stand before `at.start`; empty where it can.
+def insertion_problems(experiment: Experiment, at: Span) -> Mapping[str, str]:
+    """For each layer of the catalog by name, why it cannot be inserted before `at.start`; empty if it can.
 
-    A layer is tried with what it begins with. Where it is not known what comes in, every layer can stand.
+    A layer is tried with its first parameters (`new_choice`). With an unknown input, every layer can be inserted.
     """
     signal, facts = known_facts(experiment)
     signal = _signal_before(experiment, signal, facts, at)
-    found: dict[str, str] = {}
+    problems: dict[str, str] = {}
     for name in layer_specs():
-        layer = Layer.model_validate(beginning("layers", name))
+        layer = Layer.model_validate(new_choice("layers", name))
         (traced,) = chain([layer], signal, facts, ())
         wrong = [m for each in everything([traced]) for m in each.mistakes if m.severity == "error"]
-        found[name] = ", ".join(filter(None, (wrong[0].found, wrong[0].expected))) if wrong and signal else ""
-    return found
+        problems[name] = "; ".join(filter(None, (wrong[0].found, wrong[0].expected))) if wrong and signal else ""
+    return problems
 
 
-def shape_before(experiment: Experiment, at: Span) -> str:
-    """What comes in there, in words: `images of 16×8×8`; empty where that is not known."""
+def input_text(experiment: Experiment, at: Span) -> str:
+    """The input at a position, in words: `images of 16×8×8`; empty if it is unknown."""
     signal, facts = known_facts(experiment)
     before = _signal_before(experiment, signal, facts, at)
     return str(before) if before is not None else ""
 
 
 def _signal_before(experiment: Experiment, signal: Signal | None, facts: DataFacts, at: Span) -> Signal | None:
-    """What the layer at a place gets, from the layers before it and around it."""
+    """The input at a position, traced through the layers before it and around it."""
     steps = parse_path(at.list) or []
     layers = experiment.model.layers
     rest = steps[2:]
