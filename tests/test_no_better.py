@@ -12,8 +12,8 @@ from engine.protocol.events import Reason
 from engine.runs import summarize
 from engine.runs.run_state import epoch_metrics
 from tests import warm_torchdeck
-from tui.feed import RunView
 from tui.run_status import shown
+from tui.run_view import RunView
 from tui.widgets.status import state_words
 
 ARGUMENTS = ("--headless", "--set", "training.epochs=2", "--set", "training.threads=1")

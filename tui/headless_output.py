@@ -13,8 +13,8 @@ from engine.protocol.events import Checkpoint, CommandDone, Epoch, Event, Finish
 from tui.answers import answer_text
 from tui.detach import StartReport
 from tui.exit_messages import folder_lines, resume_lines
-from tui.feed import RunView
 from tui.quantities import left, number_text, span_text
+from tui.run_view import RunView
 from tui.tables.text import bar, plain, plain_json
 from tui.terminal.patient_output import PatientOutput, errors, tell
 

@@ -113,10 +113,10 @@ def test_paused_is_what_the_run_says_and_not_what_was_asked() -> None:
     run, feed = played(run_started(), step(1))
     run.send = lambda command: run.sent.append(command)  # type: ignore[method-assign]
     feed.send(Simple(command="pause"))
-    assert (feed.view.state, feed.view.asked) == ("training", ("pause",))
+    assert (feed.view.state, feed.view.unanswered) == ("training", ("pause",))
     run.say(CommandDone(time=1, command="pause", epoch=1, step=1, outcome="paused"))
     feed.pull()
-    assert (feed.view.state, feed.view.asked) == ("paused", ())
+    assert (feed.view.state, feed.view.unanswered) == ("paused", ())
     run.say(step(2))
     feed.pull()
     assert feed.view.state == "training"
@@ -127,13 +127,13 @@ def test_a_learning_rate_is_asked_until_the_run_answers_and_marked_where_it_was_
     run.send = lambda command: run.sent.append(command)  # type: ignore[method-assign]
     feed.send(SetLR(value=2e-3))
     feed.send(SetLR(value=3e-3))
-    assert feed.view.asked_lr == 3e-3
+    assert feed.view.requested_lr == 3e-3
     run.say(lr_was_set(1e-3, 2e-3, at_step=12))
     feed.pull()
-    assert feed.view.asked_lr == 3e-3, "the answer to the first press leaves the second one asked"
+    assert feed.view.requested_lr == 3e-3, "the answer to the first press leaves the second one asked"
     run.say(lr_was_set(2e-3, 3e-3, at_step=12))
     feed.pull()
-    assert feed.view.asked_lr is None
+    assert feed.view.requested_lr is None
     assert [(change.step, change.value) for change in feed.view.lr_changes] == [(12, 2e-3), (12, 3e-3)]
 
 

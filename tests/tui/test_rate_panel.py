@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.feed import Curve, LRChange, RunView
+from tui.run_view import Curve, LRChange, RunView
 from tui.series import Series
 from tui.widgets.curves import planned_from_here
 

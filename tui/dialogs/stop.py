@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.feed import RunView
+from tui.run_view import RunView
 from tui.widgets.footer import Footer, KeyLine
 from tui.widgets.status import best_words
 

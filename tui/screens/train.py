@@ -16,9 +16,10 @@ from textual.widgets import Static
 
 from engine.protocol.commands import Command, SetLR, Simple
 from tui.dialogs.stop import StopScreen
-from tui.feed import Feed, RunView, Source
+from tui.feed import Feed, Source
 from tui.plots.raster import Marker
 from tui.quantities import span_text
+from tui.run_view import RunView
 from tui.services.deck_services import DeckServices
 from tui.services.design import Design
 from tui.services.requested_run import RequestedRun
@@ -179,7 +180,11 @@ class TrainScreen(Screen[None]):
             self.query_one(StatusLine).wait_for(self._waits_for)
         if view is self._shown and not self._dirty:
             return
-        turned = (view.state, view.asked, view.reason) != (self._shown.state, self._shown.asked, self._shown.reason)
+        turned = (view.state, view.unanswered, view.reason) != (
+            self._shown.state,
+            self._shown.unanswered,
+            self._shown.reason,
+        )
         if view.started is not self._shown.started:
             self._budget.begin(time.monotonic())
         written = self.app.written_bytes if isinstance(self.app, TerminalApp) else 0
@@ -260,13 +265,13 @@ class TrainScreen(Screen[None]):
             case "pause":
                 return view.state == "training"
             case "release":
-                return view.going and view.pause_mode != "release"
+                return view.active and view.pause_mode != "release"
             case "go_on":
                 return view.state == "paused"
             case "stop":
-                return view.going or (self.requested is not None and not self._is_over)
+                return view.active or (self.requested is not None and not self._is_over)
             case "checkpoint" | "scale_rate" | "detach":
-                return view.going
+                return view.active
             case "again" | "edit":
                 return self._is_over and self._services is not None and self._is_known
             case "resume":
@@ -352,7 +357,7 @@ class TrainScreen(Screen[None]):
         await self.run_action("app.design" if self.design is not None and self.design is current else "app.runs")
 
     def action_scale_rate(self, factor: float) -> None:
-        rate = self.view.asked_lr or self.view.lr_now
+        rate = self.view.requested_lr or self.view.lr_now
         if rate:
             self._send(SetLR(value=rate * factor))
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import ClassVar
 
-from tui.feed import SMOOTHINGS, Curve, RunView
 from tui.plots.plot import Mark, Row, Scene, broken, canvas_size, draw, sample
 from tui.plots.raster import Layer, Marker
 from tui.plots.scale import Axis, clipped, step_axis, value_axis
 from tui.quantities import number_text, rate_text
+from tui.run_view import SMOOTHINGS, Curve, RunView
 from tui.series import Bucket
 from tui.widgets.panel import Panel, first_that_fits
 
@@ -197,11 +197,11 @@ class MetricPanel(CurvePanel):
     waiting = "after the first epoch"
 
     def depends_on(self, view: RunView) -> object:
-        return view.epochs_seen, id(view.started), view.best_epoch
+        return view.epoch_curves, id(view.started), view.best_epoch
 
     def ahead(self) -> float:
         # Between epochs nothing is measured, so the axis waits for the next one; it counts epochs from the first on.
-        last = [buckets[-1].last_x for _, curve in self.view.epochs_seen if (buckets := curve.buckets)]
+        last = [buckets[-1].last_x for _, curve in self.view.epoch_curves if (buckets := curve.buckets)]
         return max([2.0 * self.view.steps_per_epoch, *last])
 
     metric: str | None = None
@@ -301,8 +301,8 @@ class RatePanel(CurvePanel):
         words: Row = (("learning rate", "title"),)
         if view.lr_now is not None:
             words += ((f" {rate_text(view.lr_now)}", "text"),)
-        if view.asked_lr is not None:
-            words += ((f" → {rate_text(view.asked_lr)} asked", "hand"),)
+        if view.requested_lr is not None:
+            words += ((f" → {rate_text(view.requested_lr)} asked", "hand"),)
         return words
 
     def footnote(self) -> Row:

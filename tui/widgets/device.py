@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tui.feed import Curve, RunView
 from tui.plots.plot import Row
 from tui.plots.raster import Marker
 from tui.quantities import scaled_text
+from tui.run_view import Curve, RunView
 from tui.widgets.panel import Panel
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -48,7 +48,7 @@ class DevicePanel(Panel):
         facts = list(_facts(view, width))
         rows: list[Row] = []
         if view.memory.last is None:
-            rows += [(("load and memory: every two seconds", "quiet"),)] if view.going else []
+            rows += [(("load and memory: every two seconds", "quiet"),)] if view.active else []
         else:
             deep = 1 if height < 6 else 2
             if view.load.last is not None:

@@ -10,8 +10,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from tui.feed import LogLine, RunView
 from tui.plots.plot import Row
+from tui.run_view import LogLine, RunView
 from tui.widgets.panel import Panel
 
 WHEEL = 3

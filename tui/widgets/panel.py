@@ -16,9 +16,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.feed import RunView
 from tui.plots.plot import Row, runs
 from tui.plots.raster import Run
+from tui.run_view import RunView
 
 TONES = (
     "border",

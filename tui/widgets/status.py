@@ -10,10 +10,10 @@ from rich.cells import cell_len
 
 from engine.protocol.events import Reason
 from engine.runs.paths import command_for, retrain_command
-from tui.feed import RunView
 from tui.plots.plot import Row
 from tui.plots.raster import Marker
 from tui.quantities import number_text, span_text
+from tui.run_view import RunView
 from tui.widgets.panel import RowWidget, first_that_fits
 
 _BAR = 20
@@ -137,7 +137,7 @@ def state_words(view: RunView) -> Row:
     if view.suspended:
         return (("‖ suspended", "warning"), ("  its process was stopped by a signal", "quiet"))
     for command, words in _ASKED.items():
-        if command in view.asked and view.going:
+        if command in view.unanswered and view.active:
             return ((words, "warning"),)
     match view.state:
         case "none":
