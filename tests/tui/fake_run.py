@@ -1,4 +1,4 @@
-"""A run that is played back instead of trained: the events that digits-cnn says, without an engine."""
+"""A run that is played back instead of trained: the events of digits-cnn, without an engine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def planned_lr(step: int, steps: int) -> float:
 def run_started(epochs: int = EPOCHS, steps_per_epoch: int = STEPS_PER_EPOCH, **fields: object) -> RunStarted:
     steps = epochs * steps_per_epoch
     corners = sorted({round(1 + index * (steps - 1) / 127) for index in range(128)})
-    given: dict[str, object] = {
+    defaults: dict[str, object] = {
         "time": START,
         "run": "2026-11-23T16-15-30-digits-cnn",
         "directory": DIRECTORY,
@@ -59,7 +59,7 @@ def run_started(epochs: int = EPOCHS, steps_per_epoch: int = STEPS_PER_EPOCH, **
         "epochs": epochs,
         "lr_plan": tuple((step, planned_lr(step, steps)) for step in corners),
     }
-    return RunStarted.model_validate(given | fields)
+    return RunStarted.model_validate(defaults | fields)
 
 
 def script(
@@ -73,16 +73,16 @@ def script(
     finish: bool = True,
     seed: int = 0,
 ) -> Iterator[Event]:
-    """What a run of digits-cnn says, in order, with the times at which it says it.
+    """The events of a run of digits-cnn, in the order of a session, with their times.
 
-    `nan_at` is the step where the loss stops being finite, which fails the run; `patience` ends it early.
+    `nan_at` is the step at which the loss becomes NaN, which fails the run; `patience` ends it early.
     """
     chance = random.Random(seed)
     steps = epochs * steps_per_epoch
     yield Log(time=START - 2, message="digits: 1,797 images of 1×8×8, 10 classes; 1,438 to train on, 359 to validate")
     yield Log(time=START - 1, message="Naive baseline: always the largest class, accuracy 0.102")
     yield run_started(epochs, steps_per_epoch)
-    best, best_epoch, device_said = math.inf, 0, START
+    best, best_epoch, last_device_time = math.inf, 0, START
     for step in range(1, steps + 1):
         epoch, time = (step - 1) // steps_per_epoch + 1, START + step * seconds_per_step
         if nan_at == step:
@@ -98,23 +98,26 @@ def script(
                 message=f"The loss is NaN at step {step}. Lower optimizer.lr, or set regularization.clip_grad_norm.",
             )
             return
-        if step % steps_per_event == 0 or step == 1:
+        ends_epoch = step % steps_per_epoch == 0
+        is_due = step == 1 or step % steps_per_event == 0
+        if is_due or ends_epoch:
+            dice = chance if is_due else random.Random(step)
             falling = 2.0 * math.exp(-step / 60) + 0.34 * math.exp(-step / 400)
             yield Step(
                 time=time,
                 epoch=epoch,
                 step=step,
-                loss=0.3 * (1 + 0.12 * chance.gauss(0, 1)) * (0.4 + 0.6 * falling) + 0.9 * falling,
+                loss=0.3 * (1 + 0.12 * dice.gauss(0, 1)) * (0.4 + 0.6 * falling) + 0.9 * falling,
                 lr=planned_lr(step, steps),
-                grad_norm=0.4 + 2 * math.exp(-step / 90) * chance.random(),
-                samples_per_s=24_310 + 400 * chance.gauss(0, 1),
+                grad_norm=0.4 + 2 * math.exp(-step / 90) * dice.random(),
+                samples_per_s=24_310 + 400 * dice.gauss(0, 1),
             )
-        if time - device_said >= 2:
-            device_said = time
+        if time - last_device_time >= 2:
+            last_device_time = time
             memory = 412_000_000 + int(1e6 * (time - START))
             load = min(1.0, 0.9 + 0.08 * chance.random())
             yield Device(time=time, memory_bytes=memory, memory_total_bytes=25_000_000_000, load=load)
-        if step % steps_per_epoch == 0:
+        if ends_epoch:
             fall = math.exp(-epoch / 4)
             val_loss = 0.40 + 1.3 * fall + 0.02 * chance.random() + max(0, epoch - 16) * 0.012
             if val_loss < best:
@@ -161,16 +164,16 @@ def script(
 
 
 class FakeRun:
-    """A source that hands out a script: all that is due each time it is drained, answering commands as a session does.
+    """A source that plays a script: each `drain` returns the events that are due. It answers as a session does.
 
-    Without a clock everything is due at once; `play` and `until` hand out parts.
+    With a clock, events are due by their times; without one, `play`, `play_until` and `emit` make them due.
     """
 
     def __init__(self, events: Iterator[Event] | Sequence[Event], clock: Callable[[], float] | None = None) -> None:
         self._events = iter(events)
         self._clock = clock
-        self._began: float | None = None
-        self._said_at: float | None = None
+        self._started_at: float | None = None
+        self._first_time: float | None = None
         self._next: Event | None = None
         self._due: list[Event] = []
         self._step = (0, 0)
@@ -189,14 +192,14 @@ class FakeRun:
                 return
             self._due.append(event)
 
-    def play_until(self, wanted: Callable[[Event], bool]) -> None:
-        """Make everything due up to the first event that is wanted, that one too."""
+    def play_until(self, is_last: Callable[[Event], bool]) -> None:
+        """Make the events due up to and including the first that `is_last` accepts."""
         for event in self._events:
             self._due.append(event)
-            if wanted(event):
+            if is_last(event):
                 return
 
-    def say(self, *events: Event) -> None:
+    def emit(self, *events: Event) -> None:
         """Make these due now."""
         self._due.extend(events)
 
@@ -218,10 +221,10 @@ class FakeRun:
                 self._next = next(self._events, None)
                 if self._next is None:
                     return
-                if self._began is None:
-                    self._began, self._said_at = now, self._next.time
-            assert self._began is not None and self._said_at is not None
-            if self._next.time - self._said_at > now - self._began:
+                if self._started_at is None:
+                    self._started_at, self._first_time = now, self._next.time
+            assert self._started_at is not None and self._first_time is not None
+            if self._next.time - self._first_time > now - self._started_at:
                 return
             self._due.append(self._next)
             self._next = None
@@ -238,8 +241,8 @@ class FakeRun:
         elif command.command in PAUSE_MODES:
             self._paused_at, outcome = now, MemoryReleased(device="cpu") if command.command == "release" else Paused()
         elif command.command == "continue":
-            if self._paused_at is not None and self._began is not None:
-                self._began += now - self._paused_at
+            if self._paused_at is not None and self._started_at is not None:
+                self._started_at += now - self._paused_at
             self._paused_at, outcome = None, Continued()
         elif command.command == "checkpoint":
             outcome = CheckpointStarted()
@@ -252,7 +255,7 @@ class FakeRun:
         )
         if command.command == "stop":
             self._events, self._next = iter(()), None
-            message = f"Stopped at step {step} as asked; the model is kept."
+            message = f"Stopped at step {step} by a command; the model is saved."
             self._due.append(
                 Finished(
                     time=START + step * 0.02,

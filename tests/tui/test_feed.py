@@ -8,12 +8,13 @@ from fake_run import LR, STEPS_PER_EPOCH, FakeRun, planned_lr, run_started, scri
 
 from engine.protocol.commands import SetLR, Simple
 from engine.protocol.events import CommandDone, Device, Epoch, Event, Finished, Log, Reason, RunStarted, Step
+from engine.protocol.outcomes import Continued, LRChanged, Paused, Text
 from tui.feed import Feed
 
 
 def played(*events: Event) -> tuple[FakeRun, Feed]:
     run = FakeRun(())
-    run.say(*events)
+    run.emit(*events)
     feed = Feed(run)
     feed.pull()
     return run, feed
@@ -31,7 +32,7 @@ def step(number: int, loss: float = 1.0, time: float | None = None) -> Step:
 
 
 def lr_was_set(before: float, value: float, at_step: int) -> CommandDone:
-    outcome = f"learning rate {before:g} → {value:g}"
+    outcome = LRChanged(before=before, after=value)
     return CommandDone(time=1, command="set_lr", value=value, epoch=1, step=at_step, outcome=outcome)
 
 
@@ -99,9 +100,9 @@ def test_the_time_left_is_the_pace_of_the_last_seconds_times_the_steps_that_are_
 def test_a_pause_does_not_count_as_time_that_steps_take() -> None:
     run, feed = played(run_started(), *(step(n) for n in range(1, 51)))
     before = feed.view.seconds_left
-    run.say(
-        CommandDone(time=150, command="pause", epoch=1, step=50, outcome="paused"),
-        CommandDone(time=9000, command="continue", epoch=1, step=50, outcome="going on"),
+    run.emit(
+        CommandDone(time=150, command="pause", epoch=1, step=50, outcome=Paused()),
+        CommandDone(time=9000, command="continue", epoch=1, step=50, outcome=Continued()),
         step(51, time=9001),
         step(52, time=9002),
     )
@@ -114,10 +115,10 @@ def test_paused_is_what_the_run_says_and_not_what_was_asked() -> None:
     run.send = lambda command: run.sent.append(command)  # type: ignore[method-assign]
     feed.send(Simple(command="pause"))
     assert (feed.view.state, feed.view.unanswered) == ("training", ("pause",))
-    run.say(CommandDone(time=1, command="pause", epoch=1, step=1, outcome="paused"))
+    run.emit(CommandDone(time=1, command="pause", epoch=1, step=1, outcome=Paused()))
     feed.pull()
     assert (feed.view.state, feed.view.unanswered) == ("paused", ())
-    run.say(step(2))
+    run.emit(step(2))
     feed.pull()
     assert feed.view.state == "training"
 
@@ -128,10 +129,10 @@ def test_a_learning_rate_is_asked_until_the_run_answers_and_marked_where_it_was_
     feed.send(SetLR(value=2e-3))
     feed.send(SetLR(value=3e-3))
     assert feed.view.requested_lr == 3e-3
-    run.say(lr_was_set(1e-3, 2e-3, at_step=12))
+    run.emit(lr_was_set(1e-3, 2e-3, at_step=12))
     feed.pull()
     assert feed.view.requested_lr == 3e-3, "the answer to the first press leaves the second one asked"
-    run.say(lr_was_set(2e-3, 3e-3, at_step=12))
+    run.emit(lr_was_set(2e-3, 3e-3, at_step=12))
     feed.pull()
     assert feed.view.requested_lr is None
     assert [(change.step, change.value) for change in feed.view.lr_changes] == [(12, 2e-3), (12, 3e-3)]
@@ -139,7 +140,7 @@ def test_a_learning_rate_is_asked_until_the_run_answers_and_marked_where_it_was_
 
 def test_a_learning_rate_that_was_refused_is_not_marked() -> None:
     run, feed = played(run_started(), step(10))
-    run.say(CommandDone(time=1, command="set_lr", value=5.0, epoch=1, step=10, outcome="the run has ended"))
+    run.emit(CommandDone(time=1, command="set_lr", value=5.0, epoch=1, step=10, outcome=Text(text="the run has ended")))
     feed.pull()
     assert feed.view.lr_changes == ()
     assert feed.view.log[-1].text == "The run has ended."
@@ -155,7 +156,7 @@ def test_the_plan_of_the_learning_rate_is_straight_between_its_corners() -> None
 def test_a_resumed_run_takes_its_steps_again_from_the_checkpoint_on() -> None:
     started = run_started()
     run, feed = played(started, *(step(n, loss=1.0) for n in range(1, 101)))
-    run.say(
+    run.emit(
         started.model_copy(update={"resumed_from": "checkpoints/epoch-2"}), *(step(n, loss=2.0) for n in range(47, 61))
     )
     feed.pull()
@@ -168,7 +169,7 @@ def test_a_resumed_run_takes_its_steps_again_from_the_checkpoint_on() -> None:
 
 def test_another_run_begins_with_empty_curves() -> None:
     run, feed = played(run_started(), *(step(n) for n in range(1, 30)))
-    run.say(run_started(run="another"))
+    run.emit(run_started(run="another"))
     feed.pull()
     assert feed.view.train_loss.buckets == ()
     assert (feed.view.step, feed.view.state) == (0, "training")
@@ -201,11 +202,11 @@ def test_a_run_without_early_stopping_has_no_patience() -> None:
 def test_an_hour_of_events_costs_what_a_minute_costs() -> None:
     started = run_started(epochs=1000, steps_per_epoch=1000)
     run, feed = played(started)
-    run.say(*(step(n, loss=1 / n) for n in range(1, 36_001)))
+    run.emit(*(step(n, loss=1 / n) for n in range(1, 36_001)))
     feed.pull()
     assert len(feed.view.train_loss.buckets) <= 320
     assert len(feed.view.lr.buckets) <= 320
-    run.say(*(step(n) for n in range(36_001, 36_011)))
+    run.emit(*(step(n) for n in range(36_001, 36_011)))
     began = time.thread_time()
     feed.pull()
     assert isinstance(feed.view.started, RunStarted)

@@ -103,7 +103,7 @@ def test_whatever_is_said_the_curves_hold_what_is_true(
     source = FakeRun(())
     feed = Feed(source)
     for first in range(0, len(run.events), pulls):
-        source.say(*run.events[first : first + pulls])
+        source.emit(*run.events[first : first + pulls])
         feed.pull()
     losses, validated = feed.view.train_loss.buckets, feed.view.curve("val_loss").buckets
     assert [bucket.last_x for bucket in validated] == sorted(run.val_losses)
@@ -124,7 +124,7 @@ def test_a_run_of_an_earlier_version_keeps_its_last_epoch(epochs: int, steps_per
     end = Finished(reason=Reason.COMPLETED, epoch=epochs, step=late.step, seconds=1.0, message="Done.")
     for events in (run.events, [*run.events, end]):
         source = FakeRun(())
-        source.say(*events)
+        source.emit(*events)
         feed = Feed(source)
         feed.pull()
         assert (feed.view.epoch, feed.view.step) == (epochs, epochs * steps_per_epoch)

@@ -10,6 +10,7 @@ import pytest
 from fake_run import START, FakeRun, run_started
 
 from engine.protocol.events import CommandDone, Device, Epoch, Step
+from engine.protocol.outcomes import Paused
 from tui.feed import Feed
 from tui.headless_output import Lines, Progress
 from tui.terminal import patient_output
@@ -40,7 +41,7 @@ class LongRun:
     def emit(self, *events: object) -> None:
         for event in events:
             self.lines.show(event)  # type: ignore[arg-type]
-            self.run.say(event)  # type: ignore[arg-type]
+            self.run.emit(event)  # type: ignore[arg-type]
 
     def refresh(self) -> None:
         self.feed.pull()
@@ -104,7 +105,7 @@ def test_a_long_validation_is_shown_and_counts_towards_the_remaining_time(capsys
 def test_a_paused_run_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     run = LongRun()
     run.train(10)
-    run.emit(CommandDone(time=START + 10, command="pause", epoch=1, step=10, outcome="paused"))
+    run.emit(CommandDone(time=START + 10, command="pause", epoch=1, step=10, outcome=Paused()))
     run.validate(7200)
     assert lines_within_epochs(capsys.readouterr().err) == []
 

@@ -24,7 +24,7 @@ async def to_log_and_back(app: TrainApp, pilot: Pilot[None]) -> None:
 
 def run_with(*events: Event) -> FakeRun:
     run = FakeRun(())
-    run.say(run_started(), *events)
+    run.emit(run_started(), *events)
     return run
 
 

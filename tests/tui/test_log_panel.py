@@ -16,7 +16,7 @@ def talking(lines: int = 60) -> FakeRun:
     run = FakeRun(script())
     run.play_until(lambda event: event.event == "step")
     for number in range(lines):
-        run.say(Log(time=1.8e9 + number, level="info", message=f"sentence {number}."))
+        run.emit(Log(time=1.8e9 + number, level="info", message=f"sentence {number}."))
     return run
 
 
@@ -75,7 +75,7 @@ def test_what_is_read_stays_where_it_is_when_more_is_said() -> None:
         await pilot.press("up", "up", "up", "up")
         await drawn(app, pilot)
         before = body(app).split("\n")[1:-1]
-        run.say(Log(time=1.9e9, level="info", message="one more."))
+        run.emit(Log(time=1.9e9, level="info", message="one more."))
         await drawn(app, pilot)
         assert body(app).split("\n")[1:-1] == before
         await pilot.press("end")

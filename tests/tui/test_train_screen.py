@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from engine.protocol.commands import SetLR, Simple
 from engine.protocol.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
+from engine.protocol.outcomes import MemoryReleased, Paused
 from tui.dialogs.stop import StopScreen
 from tui.feed import Source
 from tui.plots.raster import Marker
@@ -113,14 +114,14 @@ def training() -> FakeRun:
 
 def paused() -> FakeRun:
     run = up_to_step(276)
-    run.say(CommandDone(time=1_795_450_543.0, command="pause", epoch=12, step=276, outcome="paused"))
+    run.emit(CommandDone(time=1_795_450_543.0, command="pause", epoch=12, step=276, outcome=Paused()))
     return run
 
 
 def released() -> FakeRun:
     run = up_to_step(276)
-    outcome = "paused; cuda:0 is free for other processes"
-    run.say(
+    outcome = MemoryReleased(device="cuda:0")
+    run.emit(
         CommandDone(time=1_795_450_543.0, command="release", epoch=12, step=276, outcome=outcome),
         Log(time=1_795_450_543.2, message="Paused at step 276: 1.23 GB of cuda:0 are given back."),
     )
@@ -129,7 +130,7 @@ def released() -> FakeRun:
 
 def moving() -> FakeRun:
     run = up_to_step(276)
-    run.say(
+    run.emit(
         Finished(
             time=1_795_450_543.0, reason=Reason.DETACHED, epoch=12, step=276, seconds=5.5, message="Left at step 276."
         )
@@ -192,7 +193,7 @@ def test_the_screen_shows_the_runs_own_experiment() -> None:
     run = FakeRun(())
     started = next(event for event in script() if event.event == "run_started")
     document = {"name": "what-really-runs", "optimizer": {"type": "RMSprop", "lr": 0.5}}
-    run.say(started.model_copy(update={"experiment": document, "device": "cuda:1", "precision": "bfloat16"}))
+    run.emit(started.model_copy(update={"experiment": document, "device": "cuda:1", "precision": "bfloat16"}))
     text = deck(run, rename)
     assert "torchdeck ─ what-really-runs" in text
     assert "cuda:1 · bfloat16" in text
@@ -224,7 +225,7 @@ def test_the_metric_that_decides_is_shown_first() -> None:
         document = {"name": "x", "training": {"early_stopping": {"monitor": monitor, "patience": 3}}}
         numbers = {"val_mae": 0.1, "val_rmse": 0.2, "val_r2": 0.9}
         epoch = {"epoch": 1, "step": 23, "train_loss": 0.1, "lr": 1e-3, "seconds": 1.0, "samples_per_s": 9.0} | numbers
-        run.say(started.model_copy(update={"experiment": document}), Epoch.model_validate(epoch))
+        run.emit(started.model_copy(update={"experiment": document}), Epoch.model_validate(epoch))
         return run
 
     assert "╭─ rmse" in deck(measured("val_loss"), nothing)
@@ -283,7 +284,7 @@ def test_pause_is_shown_as_asked_and_then_as_the_run_answers() -> None:
     async def press(app: TrainApp, pilot: Pilot[None]) -> None:
         await pilot.press("p")
         assert "‖ pausing …" in screen_text(app)
-        run.say(CommandDone(time=1, command="pause", epoch=2, step=40, outcome="paused"))
+        run.emit(CommandDone(time=1, command="pause", epoch=2, step=40, outcome=Paused()))
         await drawn(app, pilot)
         assert "‖ paused" in screen_text(app)
         await pilot.press("p")
@@ -499,7 +500,7 @@ def test_an_event_costs_the_deck_well_under_a_millisecond() -> None:
     events: list[Event] = [e for e in script(epochs=200, patience=None) if isinstance(e, Step | Epoch)]
     started = next(event for event in script(epochs=200) if event.event == "run_started")
     run = FakeRun(())
-    run.say(started, *events)
+    run.emit(started, *events)
     screen = TrainScreen(run)
     began = time.thread_time()
     screen.feed.pull()

@@ -15,6 +15,7 @@ import pytest
 
 from engine.experiment.mistakes import Refused
 from engine.protocol.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted, Step
+from engine.protocol.outcomes import MemoryReleased, Paused
 from engine.runs import RunDirectory, find_run, list_runs, summarize
 from engine.runs.resumes import Resume, record_resume
 
@@ -103,7 +104,7 @@ def test_a_run_that_was_left_is_live_until_it_is_clear_that_nobody_goes_on_with_
 
 def test_a_paused_run_is_told_from_one_that_trains(tmp_path: Path) -> None:
     run = make(tmp_path)
-    asked = {"epoch": 1, "step": 5, "outcome": "paused"}
+    asked = {"epoch": 1, "step": 5, "outcome": Paused()}
     for event, paused in (
         (started(run), False),
         (step(5), False),
@@ -246,7 +247,7 @@ def test_the_best_value_of_an_epoch_that_ended_hours_ago_is_known_by_the_checkpo
 def test_a_run_that_is_saved_while_it_is_paused_is_paused(tmp_path: Path) -> None:
     run = make(tmp_path)
     saved = Checkpoint(kind="last", epoch=1, step=24, path="x", best=0.75, best_epoch=1)
-    asked = CommandDone(command="pause", epoch=2, step=24, outcome="paused")
+    asked = CommandDone(command="pause", epoch=2, step=24, outcome=Paused())
     for event in (started(run), epoch(1), step(24), asked, step(24), *[saved] * 200):
         run.append(event)
     (summary,) = list_runs(tmp_path)
@@ -260,7 +261,7 @@ def test_a_run_that_is_saved_while_it_is_paused_is_paused(tmp_path: Path) -> Non
 def test_a_run_that_was_handed_over_while_it_was_released_is_where_it_was_saved(tmp_path: Path) -> None:
     run = make(tmp_path, name="released")
     saved = Checkpoint(kind="last", epoch=3, step=54, path="x", best=0.75, best_epoch=2)
-    released = CommandDone(command="release", epoch=3, step=54, outcome="paused; cuda:0 is free for other processes")
+    released = CommandDone(command="release", epoch=3, step=54, outcome=MemoryReleased(device="cuda:0"))
     for event in (started(run), epoch(2), step(54), saved, finished(Reason.DETACHED), started(run), released):
         run.append(event)
     summary = summarize(run.path)
@@ -297,7 +298,7 @@ JUNK = (
     b'{"event": "of a later version", "time": 5}\n',
     b'{"event": "step"}\n{"event": "run_started"}\n{"event": "command", "command": "pause"}\n',
     b'{"event": "step", "epoch": 1, "step": 3, "loss": 1, "lr": 1, "samples_per_s": 1}\n',
-    b'{"event": "command", "command": "pause", "epoch": 1, "step": 999, "outcome": "paused"}\n',
+    b'{"event": "command", "command": "pause", "epoch": 1, "step": 999, "outcome": Paused()}\n',
     b'{"event": "finished", "reason": "failed"}\n{"event": "finished", "reason": "abducted", "epoch": 1, "step": 1}\n',
     b"x" * 100_000 + b"\n",
     b"\n" * 100_000,
