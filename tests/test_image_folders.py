@@ -86,7 +86,7 @@ def test_losses_have_the_same_bits_from_kept_pixels_a_thread_and_processes(here)
         events = [json.loads(line) for line in result.stdout.splitlines()]
         losses[way] = [(e["train_loss"], e["val_loss"]) for e in events if e["event"] == "epoch"]
         said = " ".join(e["message"] for e in events if e["event"] == "log")
-        by = {"cache=true": "lie on cpu", "workers=0": "a thread", "workers=1": "a process", "workers=2": "2 processes"}
+        by = {"cache=true": "are on cpu", "workers=0": "a thread", "workers=1": "a process", "workers=2": "2 processes"}
         assert by[way] in said
     assert len(losses["cache=true"]) == 3 and len(set(map(str, losses.values()))) == 1
 

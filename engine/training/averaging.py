@@ -1,4 +1,4 @@
-"""Averaged weights: EMA and SWA. What is averaged is validated, saved and kept; what is trained goes on beside it."""
+"""Averaged weights: EMA and SWA. They are validated and saved; the trained weights continue separately."""
 
 from __future__ import annotations
 
@@ -16,56 +16,64 @@ from engine.training.batches import Batch
 
 
 class Average(Protocol):
-    """A second set of weights, made of those that training went through."""
+    """A second set of weights: a mean of the weights during training."""
 
     network: nn.Module
-    """The network with the averaged weights; those that it was built with until `begun`."""
+    """The network with the averaged weights; those that it was built with while `count` is 0."""
     count: int
-    """How many sets of weights have gone into the average."""
+    """Number of sets of weights in the average."""
 
     def step_done(self, epoch: int) -> None:
-        """The optimizer has stepped, in that epoch."""
+        """Update the average after a step of the optimizer in that epoch."""
 
     def epoch_done(self, epoch: int) -> None:
-        """That epoch's steps are taken. Said again for an epoch whose validation was given up, it changes nothing."""
+        """Update the average after the last step of that epoch. A second call for the same epoch changes nothing."""
 
     @property
     def needs_statistics(self) -> bool:
-        """Whether the statistics of BatchNorm must be measured anew before the network is validated."""
+        """Whether BatchNorm statistics must be measured before each validation."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs beside the averaged weights, as JSON can hold it."""
+        """Return what a resumed run needs in addition to the averaged weights, as JSON values."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict()`; the averaged weights are put back by themselves."""
+        """Restore `state_dict()`. The averaged weights are restored separately."""
 
 
 class EMAverage:
     """Exponential moving average after every step: average ← decay · average + (1 - decay) · weights.
 
-    It begins as a copy of the weights after the first step of `start_epoch`. Buffers that are numbers, as the running
-    statistics of BatchNorm, are averaged in the same way; its counts of batches are copied.
+    It starts as a copy of the weights after the first step of `start_epoch`. Floating-point buffers, such as the
+    running statistics of BatchNorm, are averaged in the same way; integer buffers, its counts of batches, are copied.
 
-    One kernel a step over all weights, and nothing that waits for the device. Polyak and Juditsky, 1992; the result is
-    that of torch.optim.swa_utils.AveragedModel with get_ema_multi_avg_fn(decay) and use_buffers.
+    A step costs one kernel over all weights and does not wait for the device. The result equals that of
+    torch.optim.swa_utils.AveragedModel with get_ema_multi_avg_fn(decay) and use_buffers.
+
+    Source: Polyak and Juditsky, 1992
     """
 
     needs_statistics = False
 
     def __init__(self, settings: EMA, network: nn.Module) -> None:
-        self.network = _twin(network)
+        self.network = _frozen_copy(network)
         self.count = 0
         self._start_epoch = settings.start_epoch
         self._weight = 1 - settings.decay
         pairs = list(zip(_tensors(self.network), _tensors(network), strict=True))
-        blended = [(ours, theirs) for ours, theirs in pairs if ours.is_floating_point() or ours.is_complex()]
-        self._averaged = [ours for ours, _ in blended]
-        self._trained = [theirs for _, theirs in blended]
-        self._counts = [(ours, theirs) for ours, theirs in pairs if not (ours.is_floating_point() or ours.is_complex())]
+        blended = [
+            (averaged, trained) for averaged, trained in pairs if averaged.is_floating_point() or averaged.is_complex()
+        ]
+        self._averaged = [averaged for averaged, _ in blended]
+        self._trained = [trained for _, trained in blended]
+        self._counts = [
+            (averaged, trained)
+            for averaged, trained in pairs
+            if not (averaged.is_floating_point() or averaged.is_complex())
+        ]
 
     @torch.no_grad()
     def step_done(self, epoch: int) -> None:
-        """Move the average."""
+        """See Average."""
         if epoch < self._start_epoch:
             return
         if self.count:
@@ -76,10 +84,10 @@ class EMAverage:
 
     @torch.no_grad()
     def epoch_done(self, epoch: int) -> None:
-        """Copy what is counted and not averaged."""
+        """Copy the integer buffers."""
         if self.count:
-            for ours, theirs in self._counts:
-                ours.copy_(theirs)
+            for averaged, trained in self._counts:
+                averaged.copy_(trained)
 
     def state_dict(self) -> dict[str, Any]:
         """See Average."""
@@ -93,51 +101,51 @@ class EMAverage:
 class SWAverage:
     """Stochastic weight averaging: the mean of the weights at the end of every epoch after `start` of the run.
 
-    The running statistics of BatchNorm are those of no averaged network, so they are measured anew on the training
-    samples before each validation; other buffers are copied.
+    The running statistics of BatchNorm do not belong to the averaged weights. They are measured on the training samples
+    before each validation. Other buffers are copied.
 
     Source: Izmailov et al., 2018, https://arxiv.org/abs/1803.05407
     """
 
     def __init__(self, settings: SWA, network: nn.Module, *, epochs: int) -> None:
-        self.network = _twin(network)
+        self.network = _frozen_copy(network)
         self.count = 0
         self._after = int(settings.start * epochs)
-        self._taken = 0
-        """The last epoch that went in."""
+        self._last_epoch = 0
+        """The last epoch in the mean."""
         self._trained = network
 
     @property
     def needs_statistics(self) -> bool:
-        """Whether there is a BatchNorm with running statistics."""
+        """Whether a BatchNorm layer has running statistics."""
         return bool(BatchNormStatistics(self.network).layers)
 
     def step_done(self, epoch: int) -> None:
-        """Nothing: epochs count."""
+        """Do nothing: only ends of epochs count."""
 
     @torch.no_grad()
     def epoch_done(self, epoch: int) -> None:
-        """Take the weights of the epoch's end into the mean."""
-        if epoch <= max(self._after, self._taken):
+        """Add the weights at the end of the epoch to the mean."""
+        if epoch <= max(self._after, self._last_epoch):
             return
         self.count += 1
-        self._taken = epoch
-        for ours, theirs in zip(self.network.parameters(), self._trained.parameters(), strict=True):
-            ours.lerp_(theirs, 1 / self.count)
-        for buffer, trained in zip(self.network.buffers(), self._trained.buffers(), strict=True):
-            buffer.copy_(trained)
+        self._last_epoch = epoch
+        for averaged, trained in zip(self.network.parameters(), self._trained.parameters(), strict=True):
+            averaged.lerp_(trained, 1 / self.count)
+        for ours, theirs in zip(self.network.buffers(), self._trained.buffers(), strict=True):
+            ours.copy_(theirs)
 
     def state_dict(self) -> dict[str, Any]:
         """See Average."""
-        return {"count": self.count, "taken": self._taken}
+        return {"count": self.count, "taken": self._last_epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See Average."""
-        self.count, self._taken = state["count"], state.get("taken", 0)
+        self.count, self._last_epoch = state["count"], state.get("taken", 0)
 
 
 def average_of(settings: Regularization, network: nn.Module, *, epochs: int) -> Average | None:
-    """The average that is asked for, over a network that is on its device."""
+    """Build the requested average of a network that is on its device."""
     if isinstance(settings.average, EMA):
         return EMAverage(settings.average, network)
     if isinstance(settings.average, SWA):
@@ -146,11 +154,10 @@ def average_of(settings: Regularization, network: nn.Module, *, epochs: int) -> 
 
 
 class BatchNormStatistics:
-    """Measures what BatchNorm layers see: running mean and variance as plain means over batches.
+    """A context that measures BatchNorm's running mean and variance, as plain means over batches.
 
-    Only those layers are in training mode meanwhile, so that dropout is off and draws nothing from torch's generator.
-    The norms of a frozen backbone keep what they have.
-    What torch.optim.swa_utils.update_bn does, but for that.
+    Only BatchNorm layers are in training mode, so that dropout is off and draws nothing from torch's generator. The
+    layers of a frozen backbone keep their statistics. Otherwise this does what torch.optim.swa_utils.update_bn does.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -169,11 +176,11 @@ class BatchNormStatistics:
         return self
 
     def add(self, batch: Batch) -> None:
-        """Take a batch into account."""
+        """Add a batch to the statistics."""
         self.network(*batch.inputs)
 
     def restore(self) -> None:
-        """Go back to the statistics of before: those of a part of the samples are worse."""
+        """Restore the statistics as they were: those of only some samples are worse."""
         for layer, (_momentum, buffers) in zip(self.layers, self._before, strict=True):
             for name, buffer in layer.named_buffers():
                 buffer.copy_(buffers[name])
@@ -184,14 +191,14 @@ class BatchNormStatistics:
             layer.eval()
 
 
-def _twin(network: nn.Module) -> nn.Module:
-    twin = deepcopy(network).eval()
-    for parameter in twin.parameters():
+def _frozen_copy(network: nn.Module) -> nn.Module:
+    copy = deepcopy(network).eval()
+    for parameter in copy.parameters():
         parameter.requires_grad_(False)
-    for module in twin.modules():
+    for module in copy.modules():
         if isinstance(module, nn.RNNBase):
-            module.flatten_parameters()  # cuDNN wants them in one piece, which a copy is not
-    return twin
+            module.flatten_parameters()  # cuDNN needs them contiguous, and a copy is not
+    return copy
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

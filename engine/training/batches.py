@@ -1,4 +1,4 @@
-"""From a data set to batches on the device: gathered there by index where the samples lie there, else read ahead.
+"""Batches of a dataset on the device: gathered there by index if the samples are there, otherwise read ahead.
 
 N batch, C channels, H W, T time, F features.
 """
@@ -23,41 +23,45 @@ from engine.training.order import order_of
 from engine.training.placement import Placement, place
 
 TIMED_S = 0.05
-"""How long it is looked how fast batches alone come."""
+"""Seconds for which the speed of loading alone is measured."""
 
 SLOW = 0.2
-"""Share of an epoch that the device may wait for data before it is said."""
+"""Share of an epoch that the device may wait for data before the run warns of it."""
 
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
-"""From outputs and targets to the loss."""
+"""Outputs (N, …) and targets (N, …) to the loss, ()."""
 
 Denominator = Callable[[Tensor], Tensor]
-"""From targets to what the mean loss over them is divided by, see engine.catalog.denominators."""
+"""Targets (N, …) to what their mean loss is divided by, (); see engine.catalog.denominators."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`inputs` is what the network is called with: (x,) or (x, lengths). `target` is (N,) or (N, outputs)."""
+    """Samples that a network sees together.
+
+    `inputs` are the arguments of the network: (x,) or (x, lengths), with x (N, …) and lengths (N,). `target` is (N,) or
+    (N, outputs).
+    """
 
     inputs: tuple[Tensor, ...]
     target: Tensor
     size: int
 
     def loss(self, criterion: Criterion, output: Tensor) -> Tensor:
-        """The loss of the network's output for this batch: its mean, or its sum if `criterion` gives that."""
+        """Return the loss of the network's output (N, …), (): a mean, or a sum if `criterion` returns sums."""
         return criterion(output, self.target)
 
     def weight(self, denominator: Denominator | None) -> Tensor | float:
-        """What the mean loss is divided by; 0 where no sample counts."""
+        """Return what the mean loss is divided by; 0 where no sample counts."""
         return float(self.size) if denominator is None else denominator(self.target)
 
 
 class Batches:
-    """One data set on the device, and the batches of its parts.
+    """The batches of a dataset's parts, on the device.
 
-    Images may be kept with their channels last (N, H, W, C) in memory; a batch then has the shape (N, C, H, W) that
-    torch expects and the strides that its convolutions are fastest on, without a copy.
+    Images may be stored channels last, (N, H, W, C). A batch then has the shape (N, C, H, W) that torch expects and the
+    strides that make its convolutions fastest, without a copy.
     """
 
     def __init__(self, dataset: Dataset, device: str, data: Data, *, channels_last: bool = False) -> None:
@@ -71,28 +75,28 @@ class Batches:
         self._lengths = None if dataset.lengths is None else dataset.lengths.to(device)
         self._loader: Loader | None = None
         self._x: Samples | None = None
-        self._lies_last = False
+        self._stored_channels_last = False
         if self.placement.resident:
-            # Images that lie with their channels last stay so: another order of all of them would be a copy of all.
-            self._lies_last = self.channels_last or _lies_channels_last(dataset.x)
-            self._x = _laid_out(dataset.x, self._lies_last).to(device)
+            # Images that are stored channels last stay so: to change the order would copy all of them.
+            self._stored_channels_last = self.channels_last or _is_channels_last(dataset.x)
+            self._x = _laid_out(dataset.x, self._stored_channels_last).to(device)
         else:
             bytes_ = dataset.x.nbytes // max(1, len(dataset.x)) * data.batch_size * VALIDATION_BATCHES
             pin = device.startswith("cuda")
             self._loader = Loader(dataset.x, workers=self.placement.workers, pin=pin, batch_bytes=bytes_)
-        self._reading_is_said = False
+        self._reading_reported = False
 
     def training(self, batch_size: int, seed: int, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch in their order, without the first `skip`."""
+        """Yield the batches of one epoch in their order, without the first `skip`."""
         order = self._order(seed, epoch, batch_size)
         return self._batches(order, batch_size, skip, draws=lambda batch: draws_of(seed, epoch, batch))
 
     def validation(self, batch_size: int) -> Iterator[Batch]:
-        """The batches of the validation part, in the data's own order."""
+        """Yield the batches of the validation part, in the order of the data."""
         return self._batches(self.dataset.validation, batch_size, 0)
 
     def alone(self, batch_size: int, seed: int) -> str:
-        """A sentence on how fast batches come that lie on the device, gathered and augmented and not trained on."""
+        """Measure how fast batches load without training. Returns a sentence; empty if they are read ahead."""
         if self._loader is not None:
             return ""
         began, samples = perf_counter(), 0
@@ -105,31 +109,30 @@ class Batches:
         return f"Loading alone reaches {_rounded(samples / max(perf_counter() - began, 1e-9))} samples/s."
 
     def reading(self, seconds: float) -> Log | None:
-        """How fast reading alone is, after an epoch of `seconds`; a warning with what to change, where it was waited
-        for. Said once a run."""
+        """Describe the speed of reading after an epoch of `seconds`, once a run; a warning if the device waited."""
         loader = self._loader
-        if loader is None or self._reading_is_said or not loader.read_s or seconds <= 0:
+        if loader is None or self._reading_reported or not loader.read_s or seconds <= 0:
             return None
-        self._reading_is_said = True
+        self._reading_reported = True
         alone = f"reading alone gives {_rounded(loader.samples_per_s)} samples/s"
         if (share := loader.waited_s / seconds) < SLOW:
-            return Log(message=f"{alone.capitalize()}; the device waited for it in {share:.0%} of the epoch.")
+            return Log(message=f"{alone.capitalize()}; the device waited for data in {share:.0%} of the epoch.")
         if not loader.workers:
-            fix = "Raise data.memory_share if there is room on the device, or take smaller samples."
+            fix = "Raise data.memory_share if there is room on the device, or use smaller samples."
         else:
-            fix = f"Raise data.workers from {loader.workers}, take smaller samples, or move the files to a faster disk."
+            fix = f"Raise data.workers from {loader.workers}, use smaller samples, or move the files to a faster disk."
         said = f"The device waited for data in {share:.0%} of the epoch: {alone}. {fix}"
         return Log(level="warning", message=said)
 
     def close(self) -> None:
-        """Let go of what reads ahead."""
+        """Stop reading ahead."""
         if self._loader is not None:
             self._loader.close()
 
     def _batches(
         self, order: Tensor, batch_size: int, skip: int, draws: Callable[[int], torch.Generator] | None = None
     ) -> Iterator[Batch]:
-        """`draws`: what the batch of a number is augmented by; None where none is."""
+        """`draws`: number of a batch to the generator of its augmentation; None without augmentation."""
         parts = order.split(batch_size)[skip:] if len(order) else ()
         longest = self._longest(parts)
         if self._loader is not None:
@@ -149,7 +152,7 @@ class Batches:
             yield self._batch(x, indices, draws(skip + i) if draws else None)
 
     def _longest(self, parts: tuple[Tensor, ...]) -> list[int] | None:
-        """Length of each batch's longest sequence, to cut what is only padding; known on the host: nothing syncs."""
+        """Return the length of each batch's longest sequence, to cut padding. Known on the host, it syncs nothing."""
         if self.dataset.lengths is None:
             return None
         return [int(self.dataset.lengths[part].max()) for part in parts]
@@ -158,7 +161,7 @@ class Batches:
         assert self._x is not None
         if longest is None:
             x = take(self._x, indices)
-            return x.permute(0, 3, 1, 2).contiguous(memory_format=self._format) if self._lies_last else x
+            return x.permute(0, 3, 1, 2).contiguous(memory_format=self._format) if self._stored_channels_last else x
         if isinstance(self._x, Ragged):
             return self._x.padded(indices, longest)
         assert isinstance(self._x, Tensor)
@@ -174,8 +177,8 @@ class Batches:
         return Batch((x, self._lengths.index_select(0, indices)), target, len(indices))
 
 
-def _lies_channels_last(x: Samples) -> bool:
-    """Whether images (N, C, H, W) lie as (N, H, W, C) and in no other order: of one channel, both are the same."""
+def _is_channels_last(x: Samples) -> bool:
+    """Return whether images (N, C, H, W) are stored as (N, H, W, C) only: one channel has both orders."""
     return (
         isinstance(x, Tensor)
         and x.ndim == 4
@@ -185,12 +188,12 @@ def _lies_channels_last(x: Samples) -> bool:
 
 
 def _laid_out(x: Samples, channels_last: bool) -> Samples:
-    """Images (N, C, H, W) as (N, H, W, C) where channels come last: a copy only where they did not lie so already."""
+    """Return images (N, C, H, W) as (N, H, W, C) if `channels_last`; copied only where they are stored otherwise."""
     if channels_last and isinstance(x, Tensor):
         return x.permute(0, 2, 3, 1).contiguous()
     return x.contiguous() if isinstance(x, Tensor) else x
 
 
 def _rounded(rate: float) -> str:
-    """To two digits: it is measured in passing."""
+    """Round to two digits, since the measurement is rough."""
     return f"{float(f'{rate:.2g}'):,.0f}"

@@ -1,4 +1,4 @@
-"""What a language model writes, after each epoch: text to see by eye what the loss means.
+"""Text generation: text that a language model writes after each epoch, to see what its loss means.
 
 T time, V tokens in the vocabulary.
 """
@@ -13,17 +13,19 @@ from engine.data.text import MARKS, spelled
 from engine.training.evaluation import evaluating
 
 TOKENS = 160
+"""Number of tokens to generate."""
+
 _CONTEXT = 64
-"""Tokens that are looked back on, at most: more would make the writing dearer than the epoch of a small text."""
+"""Most tokens that the network sees of the text so far. With more, generating would cost more than a short epoch."""
 
 
 class TextGenerator:
-    """Draws text from a network, one token after the other.
+    """Generates text with a network, one token after the other.
 
-    It draws from a generator of its own, made anew from seed and epoch: the run's is not touched.
+    Random numbers come from a separate generator that follows from seed and epoch; the run's generator is not used.
 
     Args:
-        temperature: what scores are divided by before they become probabilities; at 0 the likeliest token is taken.
+        temperature: divides the logits before they become probabilities; with 0 the most likely token is chosen.
     """
 
     def __init__(self, dataset: Dataset, device: str, seed: int, temperature: float) -> None:
@@ -38,7 +40,7 @@ class TextGenerator:
         self.longest = dataset.description.input_shape[0]
 
     def generate(self, network: nn.Module, epoch: int) -> str:
-        """What the network goes on with after the first text that is held back."""
+        """Continue the first validation text with `TOKENS` tokens."""
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**32)
         tokens = list(self.begin)
         with evaluating(network):
@@ -46,10 +48,10 @@ class TextGenerator:
                 seen = torch.tensor([tokens[-min(_CONTEXT, self.longest) :]], device=self.device)
                 scores = network(seen)[0, -1].float().cpu()
                 scores[: len(MARKS)] = -torch.inf
-                tokens.append(self._drawn(scores, generator))
+                tokens.append(self._sample(scores, generator))
         return spelled((self.vocabulary[token] for token in tokens[len(self.begin) :]), self.token)
 
-    def _drawn(self, scores: Tensor, generator: torch.Generator) -> int:
+    def _sample(self, scores: Tensor, generator: torch.Generator) -> int:
         if self.temperature == 0 or not bool(scores[len(MARKS) :].isfinite().all()):
             return int(scores.argmax())
         probabilities = torch.softmax(scores / self.temperature, 0)

@@ -1,6 +1,6 @@
-"""Samples that do not lie on the device: read ahead of the steps, by processes or by a thread.
+"""Reads samples that are not on the device ahead of the steps, in processes or in a thread.
 
-Only inputs come this way; targets are small, and lie on the device.
+Only inputs are read so; targets are small and stay on the device.
 """
 
 from __future__ import annotations
@@ -24,50 +24,51 @@ from engine.experiment.mistakes import Refused
 from engine.machine import machine
 
 AHEAD = 2
-"""Batches that are read ahead, by each process."""
+"""Batches that each process reads ahead."""
 
 PRELOADED = ("torch", "engine.training.loader")
 
 
 class CannotRead(Exception):
-    """Samples that were there when the run began cannot be read any more; says which and why."""
+    """A sample that existed when the run started cannot be read; the message says which and why."""
 
 
 class Loader:
-    """Reads batches ahead. One epoch at a time: an iterator that is begun ends the one before.
+    """Reads batches ahead, one epoch at a time: a new iterator ends the previous one.
 
     Args:
-        samples: what is read; it goes to the processes by pickle between processes of one program, never from a file.
-        workers: processes; 0 is a thread of this one.
-        pin: whether batches are put where a GPU can fetch them from while it computes.
+        samples: what to read. Pickle passes it between processes of this program, never from a file.
+        workers: number of processes; 0 uses a thread of this process.
+        pin: whether batches go to pinned memory, which a GPU can copy from while it computes.
+        batch_bytes: size of the largest batch.
     """
 
     def __init__(self, samples: Samples, *, workers: int, pin: bool, batch_bytes: int) -> None:
         self.samples = samples
         self.pin = pin
-        # A batch on its way lies in shared memory, which a container may have little of: half of it is left alone.
+        # A batch passes through shared memory, which a container may have little of: use at most half of it.
         fit = machine().shared_memory_room() // 2 // max(1, batch_bytes * (AHEAD + 1))
         self.workers = min(workers, fit)
         self.waited_s = 0.0
-        """Time that whoever iterates has waited for batches."""
+        """Seconds that the consumer waited for batches."""
         self.read_s = 0.0
-        """Time that reading took, of all processes together."""
+        """Seconds that all processes together spent reading."""
         self.read = 0
-        """Samples that were read."""
+        """Number of samples that were read."""
         self._plan = _Plan()
         self._loader: DataLoader[Any] | None = None
         self._closing: list[threading.Event] = []
 
     @property
     def samples_per_s(self) -> float:
-        """What the data alone could give: the samples that all processes together read in a second."""
+        """Samples a second that all processes together can read."""
         return self.read / self.read_s * max(1, self.workers) if self.read_s else 0.0
 
     def batches(self, indices: Iterator[Tensor] | list[Tensor]) -> Iterator[Tensor]:
-        """The samples of these batches of indices, in their order.
+        """Yield the samples (N, …) of these batches of indices (N,), in their order.
 
         Raises:
-            CannotRead: a file is gone, or is not what it was.
+            CannotRead: a file is missing, or was changed.
         """
         self._plan.batches = [some.tolist() for some in indices]
         source = self._by_processes() if self.workers else self._by_thread()
@@ -85,7 +86,7 @@ class Loader:
             yield x
 
     def close(self) -> None:
-        """Let the processes go."""
+        """End the processes and threads."""
         self._loader = None
         for closing in self._closing:
             closing.set()
@@ -108,12 +109,12 @@ class Loader:
             pin_memory=self.pin,
             multiprocessing_context="forkserver",
             worker_init_fn=_begin,
-            # Its own, so that nothing is drawn from the run's generator.
+            # A separate generator, so that nothing is drawn from the run's.
             generator=torch.Generator().manual_seed(0),
         )
 
     def _by_thread(self) -> Iterator[tuple[Tensor | str, float]]:
-        """A thread that is a few batches ahead. It ends with its iterator, however that ends."""
+        """Read in a thread that is a few batches ahead. The thread ends with its iterator, however that ends."""
         ready: queue.Queue[tuple[Tensor | str, float] | None] = queue.Queue(AHEAD)
         over = threading.Event()
         self._closing = [event for event in self._closing if not event.is_set()] + [over]
@@ -147,7 +148,7 @@ class Loader:
 
 
 class _Plan:
-    """Which indices each batch of the epoch under way has; what a DataLoader calls a sampler."""
+    """The indices of each batch of the current epoch; a DataLoader calls this a sampler."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -160,7 +161,7 @@ class _Plan:
 
 
 class _Reader(Dataset[Any]):
-    """Reads a whole batch at once; what went wrong comes back as a sentence, not as an exception of another process."""
+    """Reads a whole batch at a time. An error is returned as a sentence, not raised in another process."""
 
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
@@ -176,11 +177,11 @@ class _Reader(Dataset[Any]):
 
 
 _FOR_THE_TRAINER = {signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU}
-"""Signals that a terminal or a scheduler sends to all processes of a job; the one that trains acts on them."""
+"""Signals that a terminal or a job scheduler sends to all processes; only the process that trains handles them."""
 
 
 def _begin(_worker: int) -> None:
-    """Called in each process before it reads; the process that trains ends this one."""
+    """Set up a process before it reads. The process that trains ends it."""
     for number in _FOR_THE_TRAINER:
         signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(1)
@@ -188,11 +189,11 @@ def _begin(_worker: int) -> None:
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """Start processes so that they outlive the terminal, and where standard error is no file.
+    """Start processes so that they survive the terminal, also where standard error is not a file.
 
-    The server that they are forked from inherits which signals are blocked: an interrupt or a hang-up of the terminal
-    must not take it from a run that goes on. Python hands standard error on to it, which in a full-screen app is an
-    object without a descriptor (https://github.com/Textualize/textual/issues/3593).
+    The server that they are forked from inherits the blocked signals: an interrupt or hang-up of the terminal must not
+    end it while the run continues. Python passes standard error to it, which in a full-screen app is an object without
+    a file descriptor (https://github.com/Textualize/textual/issues/3593).
     """
     import multiprocessing
 

@@ -1,6 +1,6 @@
-"""Mixup and CutMix: batches of blended samples, on the device. Training batches only; validation sees whole samples.
+"""Mixup and CutMix: batches of blended samples, on the device. Only for training; validation uses samples as they are.
 
-N batch, C channels, H W, T time, F features, K classes. λ is the share of a sample that stays its own.
+N batch, C channels, H W, T time, F features, K classes. λ is the share of a sample in its blend.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from engine.training.batches import Batch, Criterion, Denominator
 
 @dataclass(frozen=True, slots=True)
 class MixedBatch(Batch):
-    """A batch of samples of which each holds a share of another one's.
+    """A batch in which each sample is blended with another one.
 
-    `target` is the one of the larger share: what training metrics count.
+    `target` is that of the sample with the larger share; training metrics use it.
     """
 
     partner: Tensor
-    """The target of the smaller share, of the same shape."""
+    """The target of the sample with the smaller share, of the same shape as `target`."""
     share: float
-    """How much `target` counts: from 0.5 to 1."""
+    """λ of `target`: from 0.5 to 1."""
 
     def weight(self, denominator: Denominator | None) -> Tensor | float:
-        """What the mean loss is divided by: as much of both targets as their shares say."""
+        """Return what the mean loss is divided by: the weights of both targets, by their shares."""
         if denominator is None:
             return float(self.size)
         own, other = denominator(self.target), denominator(self.partner)
-        return own + (1 - self.share) * (other - own)  # exactly `own` where both are the same, as in a whole batch
+        return own + (1 - self.share) * (other - own)  # exactly `own` where both are equal, as in a whole batch
 
     def loss(self, criterion: Criterion, output: Tensor) -> Tensor:
-        """The loss against both targets, each by its share: the expected loss, of whatever kind the loss is."""
+        """Return the loss against both targets, weighted by their shares, ()."""
         return self.share * criterion(output, self.target) + (1 - self.share) * criterion(output, self.partner)
 
 
 class Mixing:
-    """Blends each sample of a batch with the one before it, which the epoch's random order has put there.
+    """Blends each sample of a batch with the one before it; the order of the epoch is random.
 
-    One λ is drawn for a batch, from torch's generator on the CPU: a run that is resumed draws what it would have drawn.
-    Where both kinds are asked for, a coin decides for each batch. Of classes the loss is λ·loss(y_a) + (1-λ)·loss(y_b);
-    targets that are numbers are blended themselves.
+    One λ is drawn for each batch, from torch's generator on the CPU, so that a resumed run draws the same ones. With
+    both mixup and CutMix, a coin flip chooses one for each batch. For classes the loss is λ·loss(y_a) +
+    (1-λ)·loss(y_b); numeric targets are blended themselves.
 
     Sources: mixup, Zhang et al., 2018, https://arxiv.org/abs/1710.09412; CutMix, Yun et al., 2019,
     https://arxiv.org/abs/1905.04899
@@ -54,11 +54,11 @@ class Mixing:
         self.mixup = settings.mixup
         self.cutmix = settings.cutmix
         self.numbers = numbers
-        """Whether targets are numbers, which can be blended."""
+        """Whether targets are numeric and can be blended."""
         self._shares = {alpha: _beta(alpha) for alpha in (settings.mixup, settings.cutmix) if alpha}
 
     def __call__(self, batch: Batch) -> Batch:
-        """The batch with its samples blended. Its tensors are the batch's own to change: it was gathered for it."""
+        """Return the batch with its samples blended. May change the tensors of `batch`, which were gathered for it."""
         cut = bool(self.cutmix) and (not self.mixup or torch.rand(()).item() < 0.5)
         alpha = self.cutmix if cut else self.mixup
         share = float(self._shares[alpha].sample())
@@ -78,14 +78,14 @@ class Mixing:
 
 
 def _beta(alpha: float) -> torch.distributions.Beta:
-    """Beta(alpha, alpha), in double precision: in single the draws of a small alpha underflow to a share of a half."""
+    """Return Beta(alpha, alpha) in float64: in float32, draws for a small alpha underflow to a share of a half."""
     return torch.distributions.Beta(*torch.full((2,), alpha, dtype=torch.float64))
 
 
 def _cut(x: Tensor, share: float) -> float:
-    """Put a rectangle of each image's neighbour into images x (N, C, H, W); the share of the area that stays.
+    """Paste a rectangle of each image's neighbour into images x (N, C, H, W). Returns the share of the area that stays.
 
-    The rectangle has the image's proportions and an area of 1 - share, before what reaches over the edge is cut off.
+    The rectangle has the image's proportions and an area of 1 - share, before it is clipped at the edges.
     """
     height, width = x.shape[-2:]
     side = math.sqrt(1 - share)

@@ -81,12 +81,16 @@ class Guard:
         gradients = [p.grad for p in self.parameters if p.grad is not None and not p.grad.is_sparse]
         if not gradients:
             return True
-        self._found.zero_()
+        if not self.waits:
+            self._found.zero_()
         # What a GradScaler calls: one pass over all gradients, which are multiplied by 1.
         torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found, self._one)
-        if self.waits:
-            return not self._found.item()
-        torch.maximum(self._seen, self._found, out=self._seen)
+        if not self.waits:
+            torch.maximum(self._seen, self._found, out=self._seen)
+            return True
+        if self._found.item():
+            self._found.zero_()
+            return False
         return True
 
     def fetch(self) -> bool:
@@ -144,9 +148,7 @@ def nonfinite_samples(
     bad = (~finite).nonzero().flatten().tolist()
     if not bad:  # each loss is finite, their sum is not
         samples = f"validation samples {begin + 1} to {begin + batch.size}"
-        return NonFiniteSamples(
-            samples, f"val_loss is not finite: the losses of {samples} add up to more than a float."
-        )
+        return NonFiniteSamples(samples, f"val_loss is not finite: the losses of {samples} overflow when added up.")
     named = ", ".join(str(begin + i + 1) for i in bad[:_NAMED_SAMPLES])
     more = f" and {len(bad) - _NAMED_SAMPLES:,} more" if len(bad) > _NAMED_SAMPLES else ""
     samples = f"validation sample{'s' * (len(bad) > 1)} {named}{more}"
@@ -164,7 +166,7 @@ def _input_sentence(x: Tensor, description: Description) -> str:
     at = int(flat.abs().argmax())
     names = description.features
     name = f" in {names[at % len(names)]}" if names and flat.numel() % len(names) == 0 else ""
-    return f" Its input, as the network gets it, reaches {float(flat[at]):.3g}{name}."
+    return f" Its input to the network reaches {float(flat[at]):.3g}{name}."
 
 
 def first_nonfinite(

@@ -1,4 +1,4 @@
-"""The optimizer of a run, over the parameters of its network: one of torch's, or two of them that step as one."""
+"""The optimizer of a run: one of torch's, or two of them that step together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.model.parameter_groups import groups_of, parameter_groups
 
 
 def optimizer_of(choice: document.Optimizer, network: nn.Module, *, fused: bool) -> Optimizer:
-    """The optimizer of a network that is on its device; Muon with the optimizer of what is no hidden matrix."""
+    """Build the optimizer of a network that is on its device; Muon is combined with one for the other parameters."""
     if choice.type not in HIDDEN_ONLY:
         return build_optimizer(choice, parameter_groups(choice, network), fused=fused)
     groups = groups_of(choice, network)
@@ -32,10 +32,10 @@ def optimizer_of(choice: document.Optimizer, network: nn.Module, *, fused: bool)
 
 
 class CombinedOptimizer(Optimizer):
-    """Several optimizers as one: their groups in a row, their states side by side, a step of each at every step.
+    """Several optimizers as one, with the parameter groups and states of all; a step is a step of each.
 
-    Schedulers, gradient scaling and checkpoints see one of torch's optimizers, whose groups are of different kinds. Its
-    `defaults` are those of the first.
+    Schedulers, gradient scaling and checkpoints see one torch optimizer whose groups have different options. Its
+    `defaults` are those of the first part.
     """
 
     def __init__(self, parts: Sequence[Optimizer]) -> None:
@@ -47,17 +47,17 @@ class CombinedOptimizer(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step of each."""
+        """Take one step of each part."""
         for step in self._steps:
             step()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a `state_dict()`."""
+        """Restore a `state_dict()`."""
         super().load_state_dict(state_dict)
         self._share()
 
     def _share(self) -> None:
-        """Let the parts work on the groups and the state that are seen from outside."""
+        """Let the parts work on this optimizer's groups and state."""
         groups = iter(self.param_groups)
         for part in self.parts:
             part.param_groups = list(islice(groups, len(part.param_groups)))

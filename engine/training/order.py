@@ -1,4 +1,4 @@
-"""The order of an epoch's training samples: a pure function of seed and epoch, so that there is none to restore."""
+"""The order of an epoch's training samples: a pure function of seed and epoch, so that no checkpoint must store it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from engine.data import Dataset
 from engine.experiment.document import Data
 
 Order = Callable[[int, int, int], Tensor]
-"""(seed, epoch, batch_size) to the indices of an epoch's samples, (M,) int64."""
+"""(seed, epoch, batch_size) to the indices of the epoch's samples, (M,) int64."""
 
-NEIGHBOURS = 50
-"""Batches among whose samples those of like length are put together: enough for little padding, and few enough that
-which samples meet in a batch still changes from epoch to epoch."""
+POOLED_BATCHES = 50
+"""Batches whose samples are sorted by length together: enough for little padding, few enough that batches still have
+different samples in every epoch."""
 
 
 def epoch_order(samples: int, seed: int, epoch: int) -> Tensor:
-    """A permutation of `samples` numbers, (samples,) int64."""
+    """Return a random permutation, (samples,) int64."""
     return torch.randperm(samples, generator=_generator(seed, epoch))
 
 
 def order_of(dataset: Dataset, data: Data) -> Order:
-    """The order that the document asks for, as a function of seed, epoch and batch size."""
+    """Return the order that the document requests, as a function of seed, epoch and batch size."""
     train = dataset.train
     if data.sampler == "balanced" and dataset.description.task == "classification":
         labels = dataset.y[train]
@@ -44,9 +44,10 @@ def order_of(dataset: Dataset, data: Data) -> Order:
 
 
 def drawn_by_class(labels: Tensor, seed: int, epoch: int) -> Tensor:
-    """As many draws as there are labels (N,): first a class, then one of its samples, each with equal chances.
+    """Draw as many samples as there are labels (N,): first a class, then one of its samples, all equally likely.
 
-    With replacement: a sample of a rare class comes several times in an epoch, one of a large class perhaps not at all.
+    Draws are with replacement: a sample of a rare class occurs several times in an epoch, one of a large class perhaps
+    never. Returns indices, (N,) int64.
     """
     generator = _generator(seed, epoch)
     by_class = labels.argsort(stable=True)
@@ -54,21 +55,21 @@ def drawn_by_class(labels: Tensor, seed: int, epoch: int) -> Tensor:
     present = counts.nonzero().flatten()
     first = counts.cumsum(0) - counts
     chosen = present[torch.randint(len(present), (len(labels),), generator=generator)]
-    # In double precision: below 2^53 samples every place can be reached.
+    # In float64, so that every sample can be drawn, up to 2^53 of them.
     within = (torch.rand(len(labels), generator=generator, dtype=torch.float64) * counts[chosen]).long()
     return by_class[first[chosen] + within]
 
 
 def by_like_length(lengths: Tensor, batch_size: int, seed: int, epoch: int) -> Tensor:
-    """A permutation in which the samples of a batch are of like length, and batches come in random order.
+    """Return a permutation with samples of similar length (N,) in a batch, and batches in random order, (N,) int64.
 
-    The last batch of all stays the last one: only it may be smaller than the others.
+    The last batch stays last: only it may be smaller than the others.
     """
     generator = _generator(seed, epoch)
     order = torch.randperm(len(lengths), generator=generator)
-    for begin in range(0, len(order), NEIGHBOURS * batch_size):
-        pool = order[begin : begin + NEIGHBOURS * batch_size]
-        order[begin : begin + NEIGHBOURS * batch_size] = pool[lengths[pool].argsort(stable=True)]
+    for begin in range(0, len(order), POOLED_BATCHES * batch_size):
+        pool = order[begin : begin + POOLED_BATCHES * batch_size]
+        order[begin : begin + POOLED_BATCHES * batch_size] = pool[lengths[pool].argsort(stable=True)]
     whole = len(order) // batch_size
     batches = order[: whole * batch_size].view(whole, batch_size)
     shuffled = batches[torch.randperm(whole, generator=generator)].flatten()

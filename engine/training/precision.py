@@ -1,4 +1,4 @@
-"""Automatic mixed precision: what the forward pass computes in, and the scaling that float16 gradients need."""
+"""Automatic mixed precision: the type that the forward pass computes in, and the scaling of float16 gradients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.devices import Precision, scales_gradients
 
 
 class MixedPrecision:
-    """Autocast and gradient scaling behind one face; with float32 it adds nothing to a step.
+    """Autocast and gradient scaling in one object; with float32 it adds nothing to a step.
 
     Source: https://docs.pytorch.org/docs/stable/notes/amp_examples.html
     """
@@ -31,22 +31,22 @@ class MixedPrecision:
         self._off: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
-        """The context that the forward pass and the loss run in."""
+        """Return the context in which the forward pass and the loss run."""
         return self._off if self._dtype is None else torch.autocast(self.device_type, self._dtype)
 
     def backward(self, objective: Tensor) -> None:
-        """Gradients of `objective`, scaled up where float16 would lose the small ones."""
+        """Compute gradients of `objective`, (), scaled up where float16 would lose small ones."""
         (objective if self.scaler is None else self.scaler.scale(objective)).backward()
 
     def unscale(self) -> None:
-        """Bring the gradients back to their true size, before anything looks at them."""
+        """Scale the gradients back to their true size, before anything reads them."""
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
 
     def step(self, *closure: Callable[[], Tensor]) -> None:
-        """Let the optimizer step; the scaler leaves out a step whose gradients overflowed, and lowers its scale.
+        """Let the optimizer step. The scaler skips a step whose gradients overflowed, and lowers its scale.
 
-        LBFGS steps with a closure, which gives it loss and gradients; a scaler takes none.
+        LBFGS steps with a closure that computes loss and gradients; a scaler supports none.
         """
         self.stepping = not closure
         if self.scaler is None:
@@ -57,12 +57,12 @@ class MixedPrecision:
         self.stepping = False
 
     def state_dict(self) -> dict[str, Any]:
-        """The scaler's state; empty without one."""
+        """Return the scaler's state; empty without a scaler."""
         return {} if self.scaler is None else self.scaler.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`."""
+        """Restore `state_dict()`."""
         if self.scaler is not None:
-            # A scaler that has not scaled yet has no scale tensor to load into, and would start over at 65,536.
+            # A scaler that has not scaled yet has no scale tensor to load into, and would start again at 65,536.
             self.scaler._lazy_init_scale_growth_tracker(torch.device(self.device_type))
             self.scaler.load_state_dict(state)

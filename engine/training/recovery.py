@@ -1,6 +1,6 @@
-"""What becomes of a run when a step cannot be taken: out of memory, or not finite. It goes on, or ends in a sentence.
+"""Recovers a run from a step that failed: out of memory, or not finite.
 
-Everything here runs outside of the `except` block that caught the fault, whose traceback holds the step's tensors.
+Call it outside the `except` block that caught the error: its traceback keeps the tensors of the step alive.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from engine.training.nonfinite import NotFinite, first_nonfinite
 
 
 class OutOfMemory(Exception):
-    """A step does not fit into memory; the sentence says what would."""
+    """A step does not fit into memory; the message says what would fit."""
 
 
 class Recovery:
-    """Decides for one run, by its `training.on_out_of_memory` and `training.on_not_finite`.
+    """Recovers one run as its `training.on_out_of_memory` and `training.on_not_finite` request.
 
     Args:
-        rewind: puts the run back to its newest whole checkpoint and returns that one's name; None where there is none.
+        rewind: returns the run to its newest intact checkpoint and returns its name; None without a checkpoint.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Recovery:
         self._loop = loop
         self._rewind = rewind
         self._emit = emit
-        self._lean = False
+        self._released_freed_memory = False
 
     def after_not_finite(self, error: NotFinite) -> None:
-        """Go back to the last good checkpoint with half the rate, where that is asked for and not too often.
+        """Return to the newest intact checkpoint with half the rate, if requested, at most `max_rewinds` times.
 
         Raises:
-            NotFinite: it is not; the layer where it began is named by then.
+            NotFinite: the run does not return; the error now names the layer where it began.
         """
         loop, most = self._loop, self._settings.max_rewinds
         error.began = first_nonfinite(
@@ -60,35 +60,37 @@ class Recovery:
         if self._settings.on_not_finite != "rewind":
             raise error
         if loop.rewinds >= most:
-            error.remedy += f"; the run went back {most} time{'s' * (most > 1)} and halved the rate each time"
+            error.remedy += (
+                f"; the run returned to a checkpoint {most} time{'s' * (most > 1)} and halved the rate each time"
+            )
             raise error
         times = loop.rewinds + 1
         name = self._rewind()
         if name is None:
             raise error
-        # The checkpoint may be older than the last time.
+        # The checkpoint may be older than the last rewind.
         loop.rate.scale(0.5 ** (times - loop.rewinds))
         loop.rewinds = times
         self._emit(
             Log(
                 level="warning",
-                message=f"{str(error).partition('. ')[0]}. Gone back to {name}, with half the rate: the next step has "
-                f"{loop.rate.lr:.3g} ({times} of {most}).",
+                message=f"{str(error).partition('. ')[0]}. The run returned to {name} with half the rate, "
+                f"{loop.rate.lr:.3g} for the next step ({times} of {most}).",
             )
         )
 
     def after_out_of_memory(self) -> None:
-        """Go on with smaller pieces of a batch, where that is asked for; a validation is repeated with smaller batches.
+        """Continue with smaller parts of each batch, if requested; repeat a validation with smaller batches.
 
         Raises:
-            OutOfMemory: it cannot go on so.
+            OutOfMemory: the run cannot continue so.
         """
         loop = self._loop
         loop.optimizer.zero_grad()
         empty_caches(self._plan.device)
-        if not self._lean:
-            # What fails may be room in one piece, and not memory: the step is taken once more without what was kept.
-            self._lean = True
+        if not self._released_freed_memory:
+            # Kept memory may be too fragmented although enough is free: repeat the step without it.
+            self._released_freed_memory = True
             if release_freed_memory():
                 return
         if loop.position.step_in_epoch >= self._plan.steps_per_epoch:
@@ -98,8 +100,8 @@ class Recovery:
         size, at = max(batch.size for batch in batches), loop.position.step + 1
         if loop.precision.stepping:
             raise OutOfMemory(
-                f"There is no memory for what {type(loop.optimizer).__name__} keeps of each weight (step {at}). A "
-                "smaller batch does not help: make the model smaller, or take an optimizer that keeps less, such as SGD"
+                f"There is no memory for the state of {type(loop.optimizer).__name__} (step {at}). A smaller batch "
+                "does not help: make the model smaller, or use an optimizer with less state, such as SGD"
             )
         fitting = self._largest_that_fits(batches)
         if fitting is None:
@@ -108,8 +110,8 @@ class Recovery:
         if self._settings.on_out_of_memory == "accumulate" and not mixes_samples(loop.network):
             loop.micro_batches = parts
             message = (
-                f"Out of memory at step {at} with a batch of {size}: from here on it is taken in {parts} parts of at "
-                f"most {fitting}, whose gradients add up to the same step."
+                f"Out of memory at step {at} with a batch of {size}. From now on each batch is split into {parts} "
+                f"parts of at most {fitting}; their gradients add up to the same step."
             )
             self._emit(Log(level="warning", message=message))
             return
@@ -121,18 +123,18 @@ class Recovery:
         )
 
     def _largest_that_fits(self, batches: list[Batch]) -> int | None:
-        """Tried out: forward and backward of a half, of a quarter, … of the largest batch; None if one sample fails."""
+        """Try forward and backward passes with a half, a quarter, … of the largest batch. None if one sample fails."""
         loop = self._loop
         largest = max(batches, key=lambda batch: batch.size)
         parts = max(2, 2 * loop.micro_batches)
         while True:
-            piece = split([largest], parts)[0]
-            fits = _fits(loop, piece)
+            part = split([largest], parts)[0]
+            fits = _fits(loop, part)
             loop.optimizer.zero_grad()
             empty_caches(self._plan.device)
             if fits:
-                return piece.size
-            if piece.size == 1:
+                return part.size
+            if part.size == 1:
                 return None
             parts *= 2
 
@@ -141,14 +143,14 @@ class Recovery:
         if loop.validation_size == 1:
             raise OutOfMemory("There is no memory even to validate one sample. Make the model smaller")
         loop.validation_size = max(1, loop.validation_size // 4)
-        message = f"Out of memory while validating: done again, {loop.validation_size} samples at a time from here on."
+        message = f"Out of memory while validating. It is repeated with {loop.validation_size} samples at a time."
         self._emit(Log(level="warning", message=message))
 
 
-def _fits(loop: Loop, piece: Batch) -> bool:
+def _fits(loop: Loop, batch: Batch) -> bool:
     try:
-        for _ in range(2):  # the second time beside the gradients of the first
-            Accumulation(loop, [piece], micro_batches=1).add_gradients()
+        for _ in range(2):  # the second time together with the gradients of the first
+            Accumulation(loop, [batch], micro_batches=1).add_gradients()
     except Exception as error:
         if not is_out_of_memory(error):
             raise

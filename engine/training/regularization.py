@@ -1,4 +1,4 @@
-"""What keeps weights small and steps bounded. Decoupled weight decay is the optimizer's own."""
+"""Penalties that keep weights small, and clipping of gradients. Decoupled weight decay is part of the optimizer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from engine.model.selection import modules_named
 
 
 class Regularizer:
-    """Penalties on the weights (L1, L2, both: the elastic net), and clipping of the gradients.
+    """Penalties on the weights (L1, L2; with both, the elastic net), and clipping of the gradients.
 
-    The penalties count weight matrices and kernels, not biases nor the scales of norms: pushing those to zero does not
-    make a network simpler. Where layers are named, all that is a weight in them counts, the scales of a norm too.
+    The penalties apply to weight matrices and kernels, not to biases or the scales of norms: pushing those to zero does
+    not make a network simpler. Where layers are named, every weight in them counts, also the scales of a norm.
 
     Source of the elastic net: Zou and Hastie, 2005, https://doi.org/10.1111/j.1467-9868.2005.00503.x
     """
@@ -33,10 +33,10 @@ class Regularizer:
         self.weights = _penalized(settings, network)
 
     def objective(self, loss: Tensor, share: float = 1.0) -> Tensor:
-        """What the gradients are taken of: the loss plus `l1 · Σ|w| + l2 · Σw²`. The reported loss stays the loss.
+        """Return what is differentiated, (): the loss () plus `l1 · Σ|w| + l2 · Σw²`. The reported loss excludes them.
 
         Args:
-            share: how much of the penalties is added: those of a batch that is taken in parts come to one.
+            share: factor of the penalties; the shares of the parts of one step add up to 1.
         """
         if self.l1 and self.weights:
             loss = loss + share * self.l1 * torch.stack([w.abs().sum() for w in self.weights]).sum()
@@ -58,7 +58,7 @@ class Regularizer:
         return norm if self.max_norm is None else nn.utils.clip_grad_norm_(self.parameters, self.max_norm)
 
     def grad_norm(self) -> Tensor:
-        """The norm of all gradients together, for the record."""
+        """Return the norm of all gradients together, ()."""
         return nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
 
 
@@ -76,18 +76,18 @@ def _penalized(settings: Regularization, network: nn.Module) -> list[nn.Paramete
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Penalties:
-    """What is added to the loss for the weights that the network starts with."""
+    """What the penalties add to the loss for the initial weights."""
 
     weights: int
-    """How many numbers the penalties count."""
+    """Number of weights that the penalties count."""
     l1: float
     l2: float
 
 
 def penalties_at_start(experiment: Experiment, description: Description) -> Penalties | None:
-    """Build the network on the CPU with the experiment's seed, as a run does, and measure. None without a penalty.
+    """Measure the penalties on the network that a run would build. None if the document has no penalty.
 
-    Torch's generator is left as it was.
+    Builds it on the CPU with the experiment's seed. Leaves torch's generator as it was.
 
     Raises:
         Refused: the layers do not fit each other or the data.
@@ -102,15 +102,15 @@ def penalties_at_start(experiment: Experiment, description: Description) -> Pena
 
 @lru_cache(maxsize=4)
 def _penalties(parts: str, description: Description) -> Penalties:
-    """Remembered: what is changed elsewhere in a document changes nothing of it."""
+    """Cached: changes elsewhere in a document do not affect it."""
     experiment = Experiment.model_validate(json.loads(parts))
     settings = experiment.regularization
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(experiment.seed)
         network = build(experiment, description)
-        nothing = torch.zeros(())
+        zero = torch.zeros(())
         added = {
-            name: float(Regularizer(settings.model_copy(update={other: 0.0}), network).objective(nothing))
+            name: float(Regularizer(settings.model_copy(update={other: 0.0}), network).objective(zero))
             for name, other in (("l1", "l2"), ("l2", "l1"))
         }
         weights = sum(weight.numel() for weight in Regularizer(settings, network).weights)

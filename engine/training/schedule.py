@@ -1,4 +1,4 @@
-"""The learning rate of every step: warm-up, then torch's scheduler, then what the person at the keys made of it."""
+"""The learning rate of every step: warm-up, times torch's scheduler, times the changes that viewers made."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class LearningRate:
-    """Drives the learning rate of an optimizer, for every parameter group alike.
+    """Sets the learning rate of every parameter group of an optimizer.
 
-    The rate that is set is `scheduled × warm-up × factor`. The scheduler is torch's own and only ever sees the rate
-    that it set itself, so it behaves as if driven by hand; during the warm-up (a straight line from 0, reached at the
-    first step after it) it waits; `factor` is 1 until a person changes the rate.
+    The rate is `scheduled × warm-up × factor`. The scheduler is torch's and sees only the rates that it set itself, so
+    it behaves as in a loop written by hand. It waits during the warm-up, which rises linearly from 0 to the full rate
+    at the first step after it. `factor` is 1 until a viewer changes the rate.
 
     Args:
-        epochs, steps_per_epoch: length of the run, from which T_max, total_steps and the like are inferred.
+        epochs, steps_per_epoch: length of the run; T_max, total_steps and similar parameters follow from it.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class LearningRate:
         self.warmup_steps = warmup_steps(choice, steps_per_epoch)
         self.steps = 0
         self.moves = 0
-        """How often the scheduler has moved."""
+        """Number of steps of the scheduler."""
         self.scheduler: Any = None
         self.by_step = False
         self.monitor: str | None = choice.parameters.get("monitor") if choice else None
@@ -51,16 +51,16 @@ class LearningRate:
 
     @property
     def lr(self) -> float:
-        """The rate that the next step takes."""
+        """The rate of the next step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     @property
     def last(self) -> float:
-        """The rate that the last step took."""
+        """The rate of the last step."""
         return self._last
 
     def step_done(self) -> None:
-        """Move on after a step of the optimizer."""
+        """Advance after a step of the optimizer."""
         self._last = self.lr
         self.steps += 1
         if self.steps <= self.warmup_steps:
@@ -69,13 +69,13 @@ class LearningRate:
             self._advance()
 
     def epoch_done(self, measured: Mapping[str, float] = _NOTHING) -> None:
-        """Move on after an epoch; ReduceLROnPlateau looks at the metric that it monitors among those `measured`."""
-        # An epoch that the warm-up takes up whole is not one of the scheduler's: it would end a move too far.
+        """Advance after an epoch. ReduceLROnPlateau reads its monitored metric from `measured`, values by name."""
+        # An epoch that is all warm-up does not count for the scheduler: it would end one step too far.
         if self.scheduler is None or self.by_step or self.steps <= self.warmup_steps:
             return
         if isinstance(self.scheduler, ReduceLROnPlateau):
             validated = any(name.startswith("val_") for name in measured)
-            # Where no sample of the validation part counts there is no val_loss, and nothing to go by.
+            # Without a validation sample that counts there is no val_loss, and the scheduler stays.
             value = measured.get(self.monitor or ("val_loss" if validated else "train_loss"))
             if value is not None:
                 self._advance(value)
@@ -83,7 +83,7 @@ class LearningRate:
             self._advance()
 
     def set(self, value: float) -> None:
-        """Scale the schedule so that the next step takes the rate `value`."""
+        """Scale the schedule so that the next step has the rate `value`."""
         now = self.lr / self.factor
         self.factor = value / now if now > 0 else self.factor
         self._apply()
@@ -94,7 +94,7 @@ class LearningRate:
         self._apply()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs, as JSON can hold it; what is a table (milestones) follows from the choice."""
+        """Return what a resumed run needs, as JSON values. Tables such as milestones follow from the document."""
         state = _plain(self.scheduler.state_dict()) if self.scheduler else None
         return {
             "epochs": self.epochs,
@@ -107,14 +107,14 @@ class LearningRate:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`; the optimizer's own state is loaded by then.
+        """Restore `state_dict()`. Restore the optimizer's own state first.
 
-        Where the run is of another length now, a schedule that stretches with it stands where it would stand in a run
-        of this length after as many moves, as it is planned, and not where the old one did.
+        If the run now has another length, a schedule that depends on the length continues as in a run of the new length
+        after the same number of scheduler steps.
         """
         self.factor, self.steps, self._last = state["factor"], state["steps"], state["last"]
         if self.scheduler is not None:
-            # The steps before it were taken in another process; torch would warn that there were none.
+            # The steps before were taken in another process; torch would warn that there were none.
             self.optimizer._opt_called = True  # type: ignore[attr-defined]
         planned = self.scheduler is not None and not isinstance(self.scheduler, ReduceLROnPlateau)
         if planned and state["epochs"] != self.epochs:
@@ -141,7 +141,7 @@ class LearningRate:
 
 
 def _plain(value: Any) -> Any:
-    """A scheduler's state without its tables, whose keys JSON would turn into texts."""
+    """Return a scheduler's state without its tables, whose keys JSON would turn into strings."""
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items() if _is_plain(item)}
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,4 @@
-"""Which epoch is the best one, and when there is no point in going on."""
+"""Early stopping: which epoch is the best, and when to end the run."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from engine.experiment.document import EarlyStopping
 
 
 def direction(monitor: str, mode: str = "auto") -> str:
-    """Whether less ("min") or more ("max") is better, of a loss or of a metric as the catalog has it."""
+    """Return whether a lower ("min") or a higher ("max") value of a loss or metric is better."""
     return goal(monitor) if mode == "auto" else mode
 
 
 class Stopping:
-    """Follows the monitored metric. Without early stopping it only knows the best epoch, by validation loss.
+    """Follows the monitored metric. Without early stopping it only finds the best epoch, by validation loss.
 
-    A value that is not finite is never a best one. An epoch in which the metric was not measured (no sample of the
-    validation part counts in the loss) says nothing: it is no best one, and takes no patience.
+    A value that is not finite is never the best. An epoch without the metric (no sample of the validation part counts
+    in the loss) is neither the best nor uses patience.
     """
 
     def __init__(self, settings: EarlyStopping | None, *, has_validation: bool = True) -> None:
@@ -33,14 +33,14 @@ class Stopping:
         self.best_epoch: int | None = None
         self.patience_used = 0
         self.reached: float | None = None
-        """The value that met the threshold."""
+        """The value that reached the threshold."""
         self.missing = False
         """Whether the metric was not measured in the last epoch."""
         self.not_finite_on = ""
-        """The samples on which the metric is not finite, where they are known: `validation sample 5`."""
+        """The samples whose loss is not finite, where they are known: `validation sample 5`."""
 
     def update(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Take note of an epoch, which may be the best so far."""
+        """Update with the metrics of an epoch, values by name."""
         value = metrics.get(self.monitor)
         self.missing = value is None
         if value is None:
@@ -50,9 +50,9 @@ class Stopping:
             return
         if self.threshold is not None and self._gain(value, self.threshold) >= 0:
             self.reached = value
-        # What reaches the threshold is what was asked for, by however little it is better than the last best.
-        least = self.min_delta if self.reached is None else 0.0
-        if self.best is None or self._gain(value, self.best) > least:
+        # A value that reaches the threshold is the best, however small the gain.
+        min_gain = self.min_delta if self.reached is None else 0.0
+        if self.best is None or self._gain(value, self.best) > min_gain:
             self.best, self.best_epoch, self.patience_used = value, epoch, 0
         else:
             self.patience_used += 1
@@ -64,7 +64,7 @@ class Stopping:
 
     @property
     def why(self) -> str:
-        """Why it is over, as a clause: `no better val_loss for 5 epochs`."""
+        """Why the run stops, as a clause: `no better val_loss for 5 epochs`."""
         if self.reached is not None:
             return f"{self.monitor} is {self.reached:.4g}, which reaches the threshold of {self.threshold:.4g}"
         epochs = f"{self.patience_used} epoch{'s' * (self.patience_used > 1)}"
@@ -72,7 +72,7 @@ class Stopping:
 
     @property
     def without_best(self) -> str:
-        """Why there is no best epoch, as a clause: `val_loss was not finite in 3 epochs`; empty where there is one."""
+        """Why there is no best epoch, as a clause: `val_loss was not finite in 3 epochs`; empty if there is one."""
         if self.best is not None:
             return ""
         if self.missing:
@@ -86,7 +86,7 @@ class Stopping:
         return best - value if self.mode == "min" else value - best
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to judge as if it had never stopped."""
+        """Return what a resumed run needs to decide as if it had never ended, as JSON values."""
         return {
             "best": self.best,
             "best_epoch": self.best_epoch,
@@ -95,9 +95,9 @@ class Stopping:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state_dict()`."""
+        """Restore `state_dict()`."""
         self.best, self.best_epoch, self.patience_used = state["best"], state["best_epoch"], state["patience_used"]
         reached = state["reached"]
-        # The threshold may be another one now, which the value of then does not meet.
+        # The threshold may have changed, so that the old value does not reach it.
         met = reached is not None and self.threshold is not None and self._gain(reached, self.threshold) >= 0
         self.reached = reached if met else None

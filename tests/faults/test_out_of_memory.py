@@ -128,7 +128,9 @@ def test_with_accumulate_it_goes_on_in_parts_to_the_weights_of_whole_batches(tmp
     status, events = run(tmp_path / "parts", 400, "training.on_out_of_memory=accumulate")
     assert status == 0, events[-1]
     said, *_ = [e["message"] for e in events if e["event"] == "log" and "Out of memory" in e["message"]]
-    assert re.search(r"Out of memory at step 1 with a batch of 512: from here on it is taken in \d+ parts", said)
+    assert re.search(
+        r"Out of memory at step 1 with a batch of 512. From now on each batch is split into \d+ parts", said
+    )
     weights, losses = [], []
     for name in ("whole", "parts"):
         (path,) = (tmp_path / name / "runs").iterdir()
@@ -146,7 +148,7 @@ def test_a_validation_that_does_not_fit_is_done_in_smaller_batches(tmp_path: Pat
     status, events = run(tmp_path, 300, "data.batch_size=128", "data.validation=0.5", where="everywhere")
     assert status == 0, str([e["message"] for e in events if "message" in e][-3:])
     (said,) = [e["message"] for e in events if e["event"] == "log" and "Out of memory" in e["message"]]
-    assert "Out of memory while validating: done again, 128 samples at a time" in said
+    assert "Out of memory while validating. It is repeated with 128 samples at a time" in said
 
 
 def test_a_model_that_leaves_no_room_for_one_sample_is_said_so(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_without_double_precision_r2_has_as_many_digits_as_its_targets():
 
 
 def test_what_is_kept_in_the_middle_of_an_epoch_goes_on_to_the_same_bits(monkeypatch):
-    monkeypatch.setattr(metrics, "_HELD_ELEMENTS", 64)
+    monkeypatch.setattr(metrics, "_WAITING_ELEMENTS", 64)
     random = np.random.default_rng(6)
     batches = [tuple(torch.from_numpy(random.standard_normal((9, 2))) for _ in range(2)) for _ in range(20)]
     whole, first, second = (RegressionMetrics("cpu", targets=("a", "b")) for _ in range(3))

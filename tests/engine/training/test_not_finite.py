@@ -169,9 +169,9 @@ def test_a_run_goes_back_to_its_last_checkpoint_with_half_the_rate_and_reaches_i
     session._rewind = gone_back
     events = ended(session)
     assert events[-1].reason is Reason.COMPLETED
-    (said,) = [e.message for e in events if isinstance(e, Log) and "Gone back to" in e.message]
+    (said,) = [e.message for e in events if isinstance(e, Log) and "The run returned to" in e.message]
     assert "A gradient stopped being finite at step 60, in epoch 3" in said and "model.layers[1] Linear" in said
-    assert "Gone back to epoch-0002-step-000046, with half the rate: the next step has 0.05 (1 of 3)." in said
+    assert "The run returned to epoch-0002-step-000046 with half the rate, 0.05 for the next step (1 of 3)." in said
     rates = {e.epoch: e.lr for e in events if isinstance(e, Epoch)}
     assert rates == {1: 0.1, 2: 0.1, 3: 0.05, 4: 0.05}
     state = load_checkpoint(checkpoints_in(session.directory / "checkpoints")[-1]).state
@@ -191,10 +191,14 @@ def test_a_run_goes_back_so_often_and_no_more(tmp_path):
     session._rewind = gone_back
     events = ended(session)
     assert (
-        events[-1].reason is Reason.FAILED and "went back 2 times and halved the rate each time" in events[-1].message
+        events[-1].reason is Reason.FAILED
+        and "returned to a checkpoint 2 times and halved the rate each time" in events[-1].message
     )
-    said = [e.message for e in events if isinstance(e, Log) and "Gone back to" in e.message]
-    assert [s.rpartition("next step has ")[2] for s in said] == ["0.05 (1 of 2).", "0.025 (2 of 2)."]
+    said = [e.message for e in events if isinstance(e, Log) and "The run returned to" in e.message]
+    assert [s.rpartition("half the rate, ")[2] for s in said] == [
+        "0.05 for the next step (1 of 2).",
+        "0.025 for the next step (2 of 2).",
+    ]
     assert all("The loss stopped being finite at step 30" in s for s in said)
 
 
@@ -205,7 +209,7 @@ def test_a_rate_that_was_set_by_hand_is_halved_and_not_that_of_the_schedule(tmp_
         pass
     session.send(SetLR(value=1e36))
     events = []
-    while not (said := [e.message for e in events if isinstance(e, Log) and "Gone back to" in e.message]):
+    while not (said := [e.message for e in events if isinstance(e, Log) and "The run returned to" in e.message]):
         events += session.drain()
         assert session.alive
     session.interrupt()

@@ -108,7 +108,7 @@ def test_bytes_stay_bytes_and_images_with_channels_last_are_not_copied(images):
 
 def test_a_run_has_the_same_bits_from_either_way_and_says_which_it_took(tmp_path):
     losses = {}
-    for share, says in ((0.5, "lie on cpu"), (1e-9, "copied to it ahead")):
+    for share, says in ((0.5, "are on cpu"), (1e-9, "copied to it ahead")):
         events = started(tmp_path, f"data.memory_share={share}", 'data.augment=["RandomErasing"]').drain()
         losses[share] = [(e.train_loss, e.val_loss) for e in events if isinstance(e, Epoch)]
         assert any(says in e.message for e in events if isinstance(e, Log))
