@@ -1,4 +1,4 @@
-"""What there is to train on, and what "auto" comes to there. Imports torch when first asked."""
+"""The devices that torch can train on here, and what "auto" selects on them. Imports torch when it is first needed."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from engine.machine import machine
 Precision = Literal["float32", "bfloat16", "float16"]
 
 STEP_FLOPS_PER_THREAD = 0.5e9
-"""Work of one training step, in floating-point operations, that each CPU thread should have.
+"""The floating-point operations of one training step that each CPU thread should have.
 
-With less, waking the threads for each operation costs what they gain; and one thread is immune to a busy neighbour,
-which slows a step of two threads a hundredfold. See tests/benchmarks/training_speed.py at --threads 1 and 2. It is a
-rule, not a measurement at the start of each run, so that two runs with one seed give the same bits.
+With fewer, waking the threads for each operation takes as long as they save. And other busy processes can slow a step
+of two threads a hundredfold, but not a step of one. See tests/benchmarks/training_speed.py at --threads 1 and 2. It is
+a rule, not a measurement at the start of each run, so that two runs with one seed are equal bit for bit.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceInfo:
-    """One device: its torch name, what it is called, memory in bytes (free: None where it cannot be told), precisions
-    that autocast can compute in there."""
+    """One device: its name in torch, its name for people, its memory in bytes (free: None where unknown), and the
+    precisions in which autocast can compute there."""
 
     device: str
     name: str
@@ -33,7 +33,7 @@ class DeviceInfo:
 
 
 def devices() -> tuple[DeviceInfo, ...]:
-    """Every device that torch can train on here, the one that "auto" takes first."""
+    """List the devices that torch can train on here, the one that "auto" selects first."""
     here = machine()
     found = []
     for i in range(here.gpus()):
@@ -73,16 +73,16 @@ def devices() -> tuple[DeviceInfo, ...]:
     return tuple(found)
 
 
-def resolve_device(wanted: str) -> str:
-    """The device that `training.device` means here: "auto" takes CUDA before MPS before the CPU.
+def resolve_device(requested: str) -> str:
+    """The device that `training.device` selects here: "auto" prefers CUDA to MPS, and MPS to the CPU.
 
     Raises:
         Refused: there is no such device.
     """
     cuda, mps = machine().gpus(), machine().has_mps()
-    if wanted == "auto":
+    if requested == "auto":
         return "cuda:0" if cuda else "mps" if mps else "cpu"
-    kind, _, index = wanted.partition(":")
+    kind, _, index = requested.partition(":")
     there = {"cpu": True, "mps": mps, "cuda": int(index or 0) < cuda}[kind]
     if there:
         return f"cuda:{int(index or 0)}" if kind == "cuda" else kind
@@ -90,21 +90,21 @@ def resolve_device(wanted: str) -> str:
     raise Refused(
         Mistake(
             "training.device",
-            f"there is no {wanted} that torch can use here",
-            f"there is {', '.join(have)}",
-            "Write auto, or see torchdeck devices.",
+            f"torch cannot use a device {requested} here",
+            f"it can use {', '.join(have)}",
+            'Write "auto", or run `torchdeck devices`.',
             remedy=put("auto"),
         )
     )
 
 
 def resolve_precision(amp: str, device: str) -> Precision:
-    """The type that the forward pass computes in for `training.amp` on `device` (a name as `resolve_device` gives it).
+    """The type in which the forward pass computes for `training.amp` on `device`, a result of `resolve_device`.
 
-    "auto" is bfloat16 on a GPU that has it in hardware, float16 on an older one, float32 on a CPU and on MPS.
+    "auto" is bfloat16 on a GPU that has it in hardware, float16 on an older one, and float32 on a CPU and on MPS.
 
     Raises:
-        Refused: the device cannot compute in what was asked for.
+        Refused: the device does not support the requested type.
     """
     if amp == "off":
         return "float32"
@@ -118,9 +118,9 @@ def resolve_precision(amp: str, device: str) -> Precision:
         raise Refused(
             Mistake(
                 "training.amp",
-                "float16 was asked for on the cpu",
-                "there it overflows and is slower than float32",
-                'Write amp = "bfloat16", or "off".',
+                "float16 is not supported on the cpu",
+                "it overflows there, and is slower than float32",
+                'Use "bfloat16" or "off".',
                 remedy=put("bfloat16"),
             )
         )
@@ -128,7 +128,7 @@ def resolve_precision(amp: str, device: str) -> Precision:
 
 
 def in_hardware(precision: Precision, device: str) -> bool:
-    """Whether a device multiplies matrices of that type itself, and so gains by it; else they are emulated."""
+    """Whether a device has hardware to multiply matrices of that type; else it emulates them, which is not faster."""
     if precision == "float32" or device == "mps":
         return True
     if device.startswith("cuda"):
@@ -137,27 +137,27 @@ def in_hardware(precision: Precision, device: str) -> bool:
 
 
 def scales_gradients(precision: Precision) -> bool:
-    """Whether a GradScaler is needed: the small gradients of float16 would be lost."""
+    """Whether training needs a GradScaler, since small gradients would become 0 in float16."""
     return precision == "float16"
 
 
-def resolve_threads(wanted: int | str, step_flops: float) -> int:
-    """CPU threads inside an operation for `training.threads`.
+def resolve_threads(requested: int | str, step_flops: float) -> int:
+    """The number of CPU threads within an operation for `training.threads`.
 
     Args:
-        step_flops: work of one training step (forward and backward, a whole batch), in floating-point operations.
+        step_flops: floating-point operations of one training step: forward and backward of a whole batch.
     """
-    if isinstance(wanted, int):
-        return max(1, wanted)
+    if isinstance(requested, int):
+        return max(1, requested)
     threads = int(step_flops / STEP_FLOPS_PER_THREAD)
     return max(1, min(available_cores(), threads)) if threads > 1 else 1
 
 
 def available_cores() -> int:
-    """Physical cores that this process may run on."""
+    """The number of physical cores that this process may use."""
     return machine().cores()
 
 
 def gpu_index(device: str) -> int:
-    """The number of a CUDA device in its torch name; "cuda" is the first."""
+    """The index of a CUDA device by its name in torch; "cuda" is the first."""
     return int(device.partition(":")[2] or 0)

@@ -1,4 +1,4 @@
-"""How much memory of the machine, or of the container, is free."""
+"""The free memory of the machine or the container."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from engine.machine import machine
 
 
 def free_host_memory() -> int:
-    """Bytes that are free for samples; in a container no more than its limit leaves."""
+    """Bytes of memory that are free for samples, within the limit of a container."""
     here = machine()
     return min(here.memory().free, here.left_in_container())

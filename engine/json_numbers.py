@@ -1,4 +1,4 @@
-"""Numbers as JSON can hold them."""
+"""Numbers that are not finite, in JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def json_number(value: float) -> float | str:
-    """`value`, or as a string where it is not finite: "NaN", "Infinity", "-Infinity", as events have it."""
+    """`value` if it is finite, else "NaN", "Infinity" or "-Infinity", as in events."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

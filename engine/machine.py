@@ -1,7 +1,7 @@
-"""The machine that this process runs on: its CPU, cores, memory and GPUs. The one place that asks for them.
+"""The machine that this process runs on: its CPU, cores, memory and GPUs.
 
-What the rest of the program shows or decides by the machine, it takes from `machine()`. So a test describes a machine,
-and what it sees is the same wherever it runs.
+Everything that the program shows or decides by the machine comes from `machine()`. So a test can describe a machine,
+and its result is the same on every one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A CUDA device: its name, compute capability, and whether torch computes in bfloat16 there."""
+    """A CUDA device: its name, its compute capability, and whether torch computes in bfloat16 there."""
 
     name: str
     capability: tuple[int, int]
@@ -25,25 +25,25 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Bytes of a memory: all of it, and what is free."""
+    """The size of a memory in bytes: total and free."""
 
     total: int
     free: int
 
 
 class Machine:
-    """The machine as it is. Methods about GPUs import torch."""
+    """The real machine. The methods about GPUs import torch."""
 
     def cpu_name(self) -> str:
-        """What the CPU is called."""
+        """The name of the CPU."""
         return _cpu_info("model name") or platform.processor() or platform.machine()
 
     def cpu_flags(self) -> frozenset[str]:
-        """What the CPU says that it can do; nothing where it does not say so, as outside of Linux."""
+        """The features of the CPU; empty where unknown, as on other systems than Linux."""
         return frozenset((_cpu_info("flags") or _cpu_info("Features")).split())
 
     def cores(self) -> int:
-        """Physical cores that this process may run on; the machine's, less what its affinity mask leaves out."""
+        """The number of physical cores that this process may use by its affinity mask."""
         import psutil
 
         try:
@@ -60,7 +60,7 @@ class Machine:
         return Memory(total=found.total, free=found.available)
 
     def left_in_container(self) -> int:
-        """Bytes below the memory limit of this process's control group; very many where there is none."""
+        """Bytes left below the memory limit of this process's control group; a huge number where there is no limit."""
         try:
             with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
                 return max(0, int(limit.read()) - int(used.read()))
@@ -68,7 +68,7 @@ class Machine:
             return 1 << 62
 
     def shared_memory_room(self) -> int:
-        """Bytes free where processes pass batches to one another; very many where that is no file system."""
+        """Bytes free in the shared memory by which processes pass batches; a huge number where it has no limit."""
         try:
             status = os.statvfs("/dev/shm")
         except OSError:
@@ -76,21 +76,21 @@ class Machine:
         return status.f_bavail * status.f_frsize
 
     def free_disk(self, folder: Path) -> int:
-        """Bytes free on the disk that a folder lies on.
+        """Bytes free on the disk of a folder.
 
         Raises:
-            OSError: there is no such folder.
+            OSError: the folder does not exist.
         """
         return shutil.disk_usage(folder).free
 
     def gpus(self) -> int:
-        """How many CUDA devices torch can use."""
+        """The number of CUDA devices that torch can use."""
         import torch
 
         return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
     def gpu(self, index: int) -> Gpu:
-        """One of the CUDA devices."""
+        """The properties of a CUDA device."""
         import torch
 
         return Gpu(
@@ -100,14 +100,14 @@ class Machine:
         )
 
     def gpu_memory(self, index: int) -> Memory:
-        """The memory of a CUDA device. Creates a context there."""
+        """The memory of a CUDA device. This creates a context there."""
         import torch
 
         free, total = torch.cuda.mem_get_info(index)
         return Memory(total=total, free=free)
 
     def has_mps(self) -> bool:
-        """Whether there is an Apple GPU that torch can use."""
+        """Whether torch can use an Apple GPU."""
         import torch
 
         return torch.backends.mps.is_available()
@@ -123,7 +123,7 @@ def machine() -> Machine:
 
 @lru_cache(maxsize=8)
 def _cpu_info(name: str) -> str:
-    """What Linux says about the first CPU under that name."""
+    """The value of a name for the first CPU in Linux's /proc/cpuinfo."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
             for line in cpuinfo:

@@ -1,4 +1,4 @@
-"""Names and texts of strangers as they can stand in a sentence: nothing in them moves the cursor or breaks the line."""
+"""Names and texts from outside, made safe for a sentence: they neither move the cursor nor break the line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _TAGS = range(0xE0020, 0xE0080)
 
 
 def is_printable(text: str) -> bool:
-    """Whether a terminal shows the text as it is, in one line."""
+    """Whether a terminal shows the text unchanged in one line."""
     return all(c.isprintable() or c in _JOINERS or ord(c) in _TAGS for c in text)
 
 
 def printable(text: str) -> str:
-    r"""The text with everything else escaped, as in Python: a line break is `\n`, a byte that is no text `\udcff`."""
+    r"""Escape everything else in the text as in Python: a line break is `\n`, an invalid byte `\udcff`."""
     if text.isprintable():
         return text
     return "".join(c if is_printable(c) else c.encode("unicode_escape").decode() for c in text)

@@ -1,8 +1,8 @@
-"""Amounts in words: memory, and shares of a whole."""
+"""Amounts as text: bytes and shares."""
 
 
 def size_text(bytes_: float) -> str:
-    """Bytes to three digits, in the largest unit that leaves at least one before the point: `1.23 MB`."""
+    """Bytes with three digits, in the largest unit that gives at least 1: `1.23 MB`."""
     for unit in ("B", "kB", "MB"):
         if bytes_ < 1000:
             return f"{bytes_:.3g} {unit}"
@@ -11,7 +11,7 @@ def size_text(bytes_: float) -> str:
 
 
 def share_text(share: float) -> str:
-    """A share in percent to two digits, never rounded to none or to all.
+    """A share in percent with two digits, rounded neither to 0 % nor to 100 %.
 
     >>> share_text(0.0), share_text(0.00001), share_text(0.374), share_text(0.9999), share_text(1.0)
     ('0 %', '0.01 %', '37 %', '99.99 %', '100 %')

@@ -1,7 +1,7 @@
-"""The folders of the user: what `~` stands for, and where settings, state and caches lie, decided in one place.
+"""The folders of the user: the home folder, and those of settings, state and caches.
 
-A user may have no home folder: a container that runs under a number of its own sets no HOME and lists no such user.
-Then there is no folder, and what would lie in it is done without.
+A user may have no home folder: a container with an arbitrary user id has no HOME and does not list the user. Then there
+are no folders, and the program works without the files in them.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NO_HOME = "HOME is not set, and this user has no home folder"
-"""Why there is no folder, as a clause."""
+"""Why there is no home folder, as a clause."""
 
 
 def home(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """HOME, else the home folder that the system lists for this user; None where there is neither."""
-    given = environ.get("HOME", "")
-    return Path(given) if os.path.isabs(given) else _listed(None)
+    """HOME, or else the home folder that the system lists for this user; None where there is neither."""
+    folder = environ.get("HOME", "")
+    return Path(folder) if os.path.isabs(folder) else _listed(None)
 
 
 def _listed(name: str | None) -> Path | None:
-    """The home folder that the system lists for a user, or for the one of this process."""
+    """The home folder that the system lists for a user, by default for the one of this process."""
     try:
         import pwd
 
         folder = (pwd.getpwuid(os.getuid()) if name is None else pwd.getpwnam(name)).pw_dir
-    except (ImportError, KeyError):  # a system without such a list, or without this user in it
+    except (ImportError, KeyError):  # the system has no such list, or this user is not in it
         return None
     return Path(folder) if os.path.isabs(folder) else None
 
 
 def expanded(path: str | Path) -> Path:
-    """`path` with a leading `~` or `~user` as the home folder; as it stands where that is not known."""
+    """Replace a leading `~` or `~user` by the home folder, if there is one."""
     text = str(path)
     if not text.startswith("~"):
         return Path(text)
@@ -42,7 +42,7 @@ def expanded(path: str | Path) -> Path:
 
 
 def home_problem(path: str | Path) -> str:
-    """Why a leading `~` or `~user` of a path stands for no folder, as a clause; empty where it does, or is not there.
+    """Why a leading `~` or `~user` of a path has no home folder, as a clause; empty if it has, or if there is no `~`.
 
     >>> home_problem("/tmp/~")
     ''
@@ -71,7 +71,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
 
 def _own(variable: str, below_home: str, environ: Mapping[str, str]) -> Path | None:
     base = environ.get(variable, "")
-    if os.path.isabs(base):  # the XDG specification has relative paths ignored
+    if os.path.isabs(base):  # by the XDG specification, relative paths are ignored
         return Path(base) / "torchdeck"
     folder = home(environ)
     return None if folder is None else folder / below_home / "torchdeck"

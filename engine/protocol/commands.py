@@ -1,4 +1,4 @@
-"""What a viewer may ask of a running session. One command is one line of `commands.jsonl`."""
+"""Commands that a viewer sends to the session that trains. One command is one line of `commands.jsonl`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ class _Command(BaseModel):
 
 
 class Simple(_Command):
-    """`pause` holds at the next step; `release` does so and gives back what the run has on its device; `continue`
-    goes on; `stop` ends the run and keeps the model; `checkpoint` saves now; `detach` saves and ends this process's
-    part of the run, to be gone on with in another."""
+    """A command without a value.
+
+    `pause` pauses before the next step. `release` also frees the memory of the run on its device. `continue` trains
+    again. `stop` ends the run and saves the model. `checkpoint` saves a checkpoint now. `detach` saves one and ends
+    this session, so that another process can resume the run.
+    """
 
     command: Literal["pause", "release", "continue", "stop", "checkpoint", "detach"]
 
 
 class SetLR(_Command):
-    """Scale the schedule so that the learning rate is `value` now."""
+    """Scale the schedule so that the learning rate of the next step is `value`."""
 
     command: Literal["set_lr"] = "set_lr"
     value: float = Field(gt=0, allow_inf_nan=False)
@@ -41,7 +44,7 @@ NAMES: tuple[str, ...] = (
     *get_args(Simple.model_fields["command"].annotation),
     *get_args(SetLR.model_fields["command"].annotation),
 )
-"""What every command is called."""
+"""The names of all commands."""
 
 _COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 

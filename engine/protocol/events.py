@@ -1,20 +1,21 @@
-"""What a session says: small frozen records, the same in memory, as a line of `events.jsonl`, and under `--json`.
+"""Events that a session emits: frozen records, the same in memory, as a line of `events.jsonl`, and with `--json`.
 
 A metric that is not finite is written as the string "NaN", "Infinity" or "-Infinity", so that every line is JSON.
 Epochs and steps count from 1. Times are seconds since the Unix epoch, UTC.
 
-    run_started   once, when the model stands on its device and the first step is about to be taken
+    run_started   once a session, when the model is on its device, before the first step
     step          at most ten a second, however fast the steps are; and the last step of each epoch and of each session
     epoch         after the validation of each epoch
-    checkpoint    when a checkpoint lies whole on the disk
-    command       what a viewer asked for, and what came of it
-    device        memory and load, every two seconds; ever more rarely while the run is held
+    checkpoint    when a complete checkpoint is on disk
+    command       a command of a viewer with its outcome: a code and values, see outcomes
+    device        memory and load, every two seconds; less and less often while the run is paused
     log           a sentence for the person who watches
-    finished      once, the last one
+    finished      once a session, as the last event
 
-The steps of an epoch are said before the epoch is: a `step` event after the `epoch` event of epoch N is of epoch N + 1.
-A `step` or `epoch` event whose step is not later than one before it comes from a run that went back to a checkpoint.
-Earlier versions said the last step of an epoch after the epoch, as the first one of epoch N + 1.
+The `step` events of an epoch come before its `epoch` event, so a `step` after the `epoch` event of epoch N belongs to
+epoch N + 1. If the step of a `step` or `epoch` event is not later than an earlier one, the run went back to a
+checkpoint. Earlier versions emitted the last step of an epoch after its `epoch` event, as the first of epoch N + 1, and
+wrote the outcome of a command as a sentence.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class RunStarted(_Event):
     steps_per_epoch: int
     epochs: int
     lr_plan: tuple[tuple[int, float], ...] = ()
-    """(step, learning rate) at the corners of the planned curve; straight lines between them, at most 256 of them."""
+    """At most 256 corners (step, learning rate) of the planned curve, which is straight between them."""
     resumed_from: str | None = None
 
 
@@ -68,7 +69,7 @@ class Step(_Event):
 
 
 class Epoch(_Event):
-    """Metrics of the task stand beside the losses, as `train_accuracy`, `val_accuracy`, …"""
+    """An epoch with its losses and, as extra fields, the metrics of the task: `train_accuracy`, `val_accuracy`, …"""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, float]
@@ -88,7 +89,7 @@ class Epoch(_Event):
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Every measured number of this epoch by its name, the losses among them."""
+        """All metrics of this epoch by name, losses included."""
         losses = {"train_loss": self.train_loss} | ({} if self.val_loss is None else {"val_loss": self.val_loss})
         return losses | (self.__pydantic_extra__ or {})
 
@@ -100,7 +101,7 @@ class Checkpoint(_Event):
     step: int
     path: str
     best: float | None = None
-    """The best value of the monitored metric so far: the epoch that says so may be hours back."""
+    """The best value of the monitored metric so far. Its `epoch` event may be hours old."""
     best_epoch: int | None = None
 
 
@@ -119,7 +120,7 @@ class Device(_Event):
     memory_bytes: int
     memory_total_bytes: int
     load: float | None = None
-    """Share of the device that this process keeps busy, 0 to 1."""
+    """The share of the device that this process uses, 0 to 1."""
 
 
 class Log(_Event):
@@ -136,12 +137,12 @@ class Finished(_Event):
     best_epoch: int | None = None
     best: float | None = None
     metrics: dict[str, float] = {}
-    """What was measured in the best epoch, or in the last one where none is best; empty where this session did not
+    """The metrics of the best epoch, or of the last one where none is best; empty where this session did not
     measure it."""
     seconds: FiniteFloat
-    """How long the run took, its sessions together: from when the data was loaded, pauses included."""
+    """How long all sessions of the run took, each from when the data was loaded, pauses included."""
     better_than_baseline: bool | None = None
-    """Whether the best epoch is better than predicting without a network; None where that is not known."""
+    """Whether the best epoch is better than a prediction without a network; None where unknown."""
     message: str
 
 

@@ -57,7 +57,7 @@ PRECISIONS = (
         precision="bfloat16",
         says="the forward pass in bfloat16: faster where layers are large",
     ),
-    PrecisionChoice(amp="float16", chosen=False, precision=None, says="refused: float16 was asked for on the cpu"),
+    PrecisionChoice(amp="float16", chosen=False, precision=None, says="refused: float16 overflows on the cpu"),
 )
 
 

@@ -84,7 +84,7 @@ class OtherSize(Broken):
     """An image that is whole, but not of the size that the others have."""
 
     def __init__(self, size: Size, expected: Size) -> None:
-        super().__init__(f"it has {size_text(size)} pixels", f"expected {size_text(expected)}")
+        super().__init__(f"it has {pixels_text(size)} pixels", f"expected {pixels_text(expected)}")
         self.size = size
 
 
@@ -126,7 +126,7 @@ def decode(file: str, wanted: Wanted, *, must_be: Size | None = None) -> Decoded
         raise Broken(f"it is damaged ({_reason(error)})", "") from None
 
 
-def size_text(size: Size) -> str:
+def pixels_text(size: Size) -> str:
     """Height × width, as in `480×640`."""
     return f"{size[0]:,}×{size[1]:,}"
 
@@ -139,9 +139,9 @@ def _reason(error: Exception) -> str:
 def _decoded(image: Image.Image, wanted: Wanted, must_be: Size | None, again: Callable[[], Image.Image]) -> Decoded:
     size = (image.height, image.width)
     if max(size) > LARGEST_SIDE:
-        raise Broken(f"it has {size_text(size)} pixels", f"expected at most {LARGEST_SIDE:,} on a side")
+        raise Broken(f"it has {pixels_text(size)} pixels", f"expected at most {LARGEST_SIDE:,} on a side")
     if size[0] * size[1] > LARGEST_PIXELS:
-        raise Broken(f"it has {size_text(size)} pixels", f"expected at most {LARGEST_PIXELS:,} in all")
+        raise Broken(f"it has {pixels_text(size)} pixels", f"expected at most {LARGEST_PIXELS:,} in all")
     # Cameras put a second picture, for a preview, behind the first one: that is no animation.
     frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
     if frames > 1:

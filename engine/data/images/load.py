@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.data.dataset import Dataset, dataset
-from engine.data.images.decoding import Wanted, size_text
+from engine.data.images.decoding import Wanted, pixels_text
 from engine.data.images.folder import NAMED, TEST, VALIDATION, WHERE, Folder, left_out_notes, listed, shown
 from engine.data.images.ranges import range_note, range_warnings, used_range
 from engine.data.images.reading import Found, fingerprint, look_at, mapped, size_of
@@ -163,8 +163,8 @@ def _sizes_differ(folder: Folder, found: Found) -> Mistake:
     total = sum(count for count, _ in found.sizes.values())
     return Mistake(
         "data.size",
-        f"{shown(folder.names[first])} has {size_text(size)} pixels, as {many:,} of {total:,} images have, "
-        f"{shown(folder.names[second])} has {size_text(other_size)}",
+        f"{shown(folder.names[first])} has {pixels_text(size)} pixels, as {many:,} of {total:,} images have, "
+        f"{shown(folder.names[second])} has {pixels_text(other_size)}",
         "expected one size",
         f"Set data.size = {list(size)}, and all are brought to it.",
         remedy=put(list(size)),

@@ -128,7 +128,7 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
         (["data.validation=0.0"], "val_loss cannot be measured", "watch train_loss."),
         (["data.source=digit"], "data.source", "Did you mean digits?"),
         (["training.amp=float16"], "training.amp", 'Write amp = "bfloat16"'),
-        (["training.device=cuda:97"], "training.device", "Write auto"),
+        (["training.device=cuda:97"], "training.device", 'Write "auto"'),
         (["model.layers[9].out_features=100000000000"], "model.layers: a training step needs about", "smaller."),
     ],
 )
