@@ -127,7 +127,7 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
         (["training.early_stopping.monitor=val_acc"], "training.early_stopping.monitor", "Did you mean val_accuracy?"),
         (["data.validation=0.0"], "val_loss cannot be measured", "watch train_loss."),
         (["data.source=digit"], "data.source", "Did you mean digits?"),
-        (["training.amp=float16"], "training.amp", 'Write amp = "bfloat16"'),
+        (["training.amp=float16"], "training.amp", 'Use "bfloat16" or "off".'),
         (["training.device=cuda:97"], "training.device", 'Write "auto"'),
         (["model.layers[9].out_features=100000000000"], "model.layers: a training step needs about", "smaller."),
     ],
