@@ -1,4 +1,4 @@
-"""`torchdeck runs`, `runs show` and `runs rm`, as a person types them."""
+"""`torchdeck runs`, `runs show` and `runs rm` on the command line."""
 
 import ctypes
 import json
@@ -42,13 +42,13 @@ def ended(runs: Path, name: str) -> Path:
 
 
 def of(result):
-    """What a command printed that did what it was asked."""
+    """The output of a command that succeeded."""
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
     return result.stdout
 
 
-def test_a_run_that_was_given_more_epochs_shows_them_and_took_as_long_as_its_sessions(tmp_path):
+def test_a_run_resumed_for_more_epochs_shows_them_and_the_duration_of_all_sessions(tmp_path):
     few = ["--headless", "--set", "training.threads=1", "--set"]
     of(torchdeck("train", "digits-cnn", *few, "training.epochs=2", cwd=tmp_path))
     of(torchdeck("resume", "--headless", "--set", "training.epochs=4", cwd=tmp_path))
@@ -65,7 +65,7 @@ def test_a_run_that_was_given_more_epochs_shows_them_and_took_as_long_as_its_ses
     assert json.loads(of(torchdeck("runs", "show", "--json", cwd=tmp_path)))["experiment"]["training"]["epochs"] == 5
 
 
-def test_a_killed_session_counts_until_its_last_word(tmp_path):
+def test_a_killed_session_counts_until_its_last_event(tmp_path):
     arguments = ["train", "digits-cnn", "--headless", "--runs-dir", "runs", "--set", "training.epochs=100000"]
     process = subprocess.Popen(
         [*COMMAND, *arguments, "--set", "training.early_stopping=false"], cwd=tmp_path, stderr=subprocess.PIPE
@@ -99,7 +99,7 @@ def test_runs_show_shows_the_epochs_of_a_long_run_too(tmp_path):
     assert row.split()[0] == "77"
 
 
-def test_a_best_value_that_is_not_finite_is_json_all_the_same(tmp_path):
+def test_a_best_value_that_is_not_finite_is_valid_json(tmp_path):
     path = ended(tmp_path / "runs", "wild")
     epoch = Epoch(epoch=1, step=9, train_loss=0.25, lr=1e-3, seconds=1, samples_per_s=1, best=float("inf"))
     lines = (path / "events.jsonl").read_text().splitlines(keepends=True)
@@ -134,7 +134,7 @@ def too_long(at: Path) -> Path:
 
 
 @pytest.mark.parametrize("place", [no_folder, below_a_file, a_loop, too_long])
-def test_a_folder_of_runs_that_cannot_be_read_is_one_sentence_and_no_empty_list(place, tmp_path):
+def test_a_folder_of_runs_that_cannot_be_read_is_reported_and_not_shown_as_empty(place, tmp_path):
     folder = place(tmp_path / "it")
     for arguments in (["runs"], ["runs", "--json"], ["runs", "--runs-dir", str(folder), "show"], ["resume"], ["stop"]):
         (line,) = refused(torchdeck(*arguments, cwd=tmp_path, env={"TORCHDECK_RUNS": str(folder)}))
@@ -143,7 +143,7 @@ def test_a_folder_of_runs_that_cannot_be_read_is_one_sentence_and_no_empty_list(
     assert "no runs in" in of(torchdeck("runs", cwd=tmp_path, env={"TORCHDECK_RUNS": str(nothing)}))
 
 
-def test_a_run_that_cannot_be_read_hides_no_other_and_says_why(tmp_path):
+def test_a_run_that_cannot_be_read_is_listed_with_the_reason_and_hides_no_other(tmp_path):
     good, linked, odd = (ended(tmp_path / "runs", name) for name in ("good", "linked", "odd"))
     (linked / "events.jsonl").rename(tmp_path / "kept")
     (linked / "events.jsonl").symlink_to(tmp_path / "kept")
@@ -159,11 +159,11 @@ def test_a_run_that_cannot_be_read_hides_no_other_and_says_why(tmp_path):
         for command in (["runs", "show"], ["resume", "--headless"], ["attach", "--headless"], ["stop"]):
             (line,) = refused(torchdeck(*command, name, cwd=tmp_path))
             assert "cannot be read" in line and name in line
-    assert good.name in of(torchdeck("runs", "show", cwd=tmp_path))  # the newest that can be
+    assert good.name in of(torchdeck("runs", "show", cwd=tmp_path))  # the newest that can be read
 
 
 def under_permissions() -> None:
-    """Let a child that root starts be bound by permissions, as everybody else is."""
+    """Make permissions apply to a child that root starts, as to any other user."""
     if os.geteuid() == 0:
         drop_from_bounding_set, dac_override, dac_read_search = 24, 1, 2
         for capability in (dac_override, dac_read_search):
@@ -171,7 +171,7 @@ def under_permissions() -> None:
                 raise OSError("capabilities cannot be dropped here")
 
 
-def test_a_run_without_permission_hides_no_other_and_a_folder_without_is_no_empty_list(tmp_path):
+def test_a_run_without_permission_hides_no_other_and_such_a_folder_is_not_shown_as_empty(tmp_path):
     mine, theirs, file = (ended(tmp_path / "runs", name) for name in ("mine", "theirs", "file"))
     theirs.chmod(0)
     (file / "events.jsonl").chmod(0)
@@ -190,7 +190,7 @@ def test_a_run_without_permission_hides_no_other_and_a_folder_without_is_no_empt
         theirs.chmod(0o700)
 
 
-def test_a_run_without_its_experiment_is_shown_and_gone_on_with(tmp_path):
+def test_a_run_without_its_experiment_can_be_shown_and_resumed(tmp_path):
     trained = ["train", "digits-cnn", "--headless", "--set", "training.threads=1", "--set", "training.epochs=1"]
     of(torchdeck(*trained, cwd=tmp_path))
     (run,) = (tmp_path / "runs").iterdir()
@@ -207,7 +207,7 @@ def test_a_run_without_its_experiment_is_shown_and_gone_on_with(tmp_path):
     assert "missing" not in of(torchdeck("runs", cwd=tmp_path))
 
 
-def test_a_run_that_nowhere_says_what_it_was_is_not_gone_on_with(tmp_path):
+def test_a_run_without_its_experiment_in_file_and_events_is_not_resumed(tmp_path):
     trained = ["train", "digits-cnn", "--headless", "--set", "training.threads=1", "--set", "training.epochs=1"]
     of(torchdeck(*trained, cwd=tmp_path))
     (run,) = (tmp_path / "runs").iterdir()
@@ -220,7 +220,7 @@ def test_a_run_that_nowhere_says_what_it_was_is_not_gone_on_with(tmp_path):
     assert not (run / "experiment.toml").exists()
 
 
-def test_a_removal_that_was_killed_is_finished_by_the_next_look(tmp_path):
+def test_a_killed_removal_is_finished_by_the_next_command(tmp_path):
     killed = """
         import os, signal, sys
         from pathlib import Path
@@ -231,15 +231,15 @@ def test_a_removal_that_was_killed_is_finished_by_the_next_look(tmp_path):
     for command in (["runs"], ["runs", "rm", "--yes", "other"]):
         other, run = ended(tmp_path / "runs", "other"), ended(tmp_path / "runs", "gone")
         process = subprocess.run([sys.executable, "-c", textwrap.dedent(killed), str(run)], timeout=60, check=False)
-        going = run.with_name(f".removing-{run.name}")
-        assert process.returncode == -signal.SIGKILL and going.is_dir() and not run.exists()
-        lock = RunLock(going)  # as a process that is at it
+        removing = run.with_name(f".removing-{run.name}")
+        assert process.returncode == -signal.SIGKILL and removing.is_dir() and not run.exists()
+        lock = RunLock(removing)  # as another process that removes it
         of(torchdeck("runs", cwd=tmp_path))
-        assert going.is_dir()
+        assert removing.is_dir()
         lock.release()
         result = torchdeck(*command, cwd=tmp_path)
         assert "gone" not in of(result) and f"{run.name}: its removal was interrupted" in result.stderr
-        assert not going.exists() and other.exists() is (command == ["runs"])
+        assert not removing.exists() and other.exists() is (command == ["runs"])
         if other.exists():
             of(torchdeck("runs", "rm", "--yes", "other", cwd=tmp_path))
 
@@ -247,15 +247,15 @@ def test_a_removal_that_was_killed_is_finished_by_the_next_look(tmp_path):
 def test_finishing_a_removal_follows_no_link(tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("mine")
-    going = tmp_path / "runs" / ".removing-x"
-    going.mkdir(parents=True)
-    (going / "checkpoints").symlink_to(tmp_path / "precious")
+    removing = tmp_path / "runs" / ".removing-x"
+    removing.mkdir(parents=True)
+    (removing / "checkpoints").symlink_to(tmp_path / "precious")
     (tmp_path / "runs" / ".removing-y").symlink_to(tmp_path / "precious")
     of(torchdeck("runs", cwd=tmp_path))
-    assert not going.exists() and (tmp_path / "precious" / "file").read_text() == "mine"
+    assert not removing.exists() and (tmp_path / "precious" / "file").read_text() == "mine"
 
 
-def test_where_nobody_can_be_asked_removing_names_the_way_and_removes_nothing(tmp_path):
+def test_without_a_terminal_removing_names_the_option_and_removes_nothing(tmp_path):
     run = ended(tmp_path / "runs", "mine")
     (line,) = refused(torchdeck("runs", "rm", "mine", cwd=tmp_path))
     assert "--yes" in line and run.name in line and run.exists()
@@ -274,7 +274,7 @@ def test_a_terminal_asks_before_a_run_is_removed(answer, is_gone, tmp_path):
     assert process.returncode == (0 if is_gone else 1) and run.exists() is not is_gone
 
 
-def test_every_sentence_about_a_stale_run_begins_as_a_sentence_does(tmp_path):
+def test_every_sentence_about_a_stale_run_begins_with_a_capital(tmp_path):
     path = ended(tmp_path / "runs", "left")
     lines = (path / "events.jsonl").read_text().splitlines(keepends=True)
     (path / "events.jsonl").write_text(lines[0])

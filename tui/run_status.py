@@ -1,4 +1,4 @@
-"""What a run's status is called and marked with, in tables and on screens. Told apart without colour."""
+"""The word and the mark of each run status, in tables and on screens. They are distinct without colour."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class Shown(NamedTuple):
-    """How one status is shown."""
+    """How a status is shown."""
 
     mark: str
     colour: str
-    """A variable of the theme."""
+    """The name of a variable of the theme."""
     word: str
 
 
@@ -29,16 +29,16 @@ STATUS = {
 }
 STALE = "its process exited unexpectedly."
 RESUMABLE = frozenset({"stopped", "interrupted", "stale"})
-"""Runs that have come to no end of their own, and can be gone on with."""
+"""States of runs that ended early, and can be resumed."""
 PAUSED = Shown("‖", "$text-warning", "paused")
 SUSPENDED = Shown("‖", "$text-warning", "suspended")
 NO_BETTER = Shown("≈", "$text-warning", "no better")
-"""It came to its end, and learned nothing that its baseline does not know."""
+"""It completed, but its best epoch is not better than its baseline."""
 NO_BETTER_MEANS = "no better than its baseline, which predicts without a network."
 
 
 def shown(run: RunSummary) -> Shown:
-    """How the state of a run is shown."""
+    """How the status of a run is shown."""
     if run.suspended:
         return SUSPENDED
     if run.status in ("completed", "early_stopped") and run.better_than_baseline is False:

@@ -1,4 +1,4 @@
-"""Numbers over steps, kept in bounded room: after an hour a curve costs what it cost after a minute."""
+"""Curves over steps in bounded memory: after an hour a curve takes no more than after a minute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CAPACITY = 320
 
 
 class Bucket(NamedTuple):
-    """Neighbouring points of a curve, summed up. `low`, `high` and `mean` are NaN where no value was finite."""
+    """A summary of neighbouring points of a curve. `low`, `high` and `mean` are NaN if no value was finite."""
 
     first_x: float
     last_x: float
@@ -17,9 +17,9 @@ class Bucket(NamedTuple):
     high: float
     mean: float
     points: int
-    """Finite points in it."""
+    """The number of finite points."""
     broken_x: float | None = None
-    """Where its first value stood that was not finite."""
+    """The position of the first value that was not finite."""
     broken_value: float = math.nan
     """That value: NaN or an infinity."""
 
@@ -31,8 +31,8 @@ class Bucket(NamedTuple):
 class Series:
     """A curve that grows at its right end, in at most `CAPACITY` buckets.
 
-    When they are full, neighbours are merged in pairs, so that every bucket holds twice as many points; minimum and
-    maximum are kept, so that a spike stays visible however long the run goes on.
+    When all are full, neighbours are merged in pairs, so that every bucket has twice as many points. Minimum and
+    maximum are kept, so that a spike stays visible however long the run is.
     """
 
     __slots__ = ("_buckets", "_capacity", "_in_last", "_per_bucket", "_snapshot", "last", "version")
@@ -49,7 +49,7 @@ class Series:
         """The newest value, finite or not."""
 
     def append(self, x: float, value: float) -> None:
-        """Add a point at the right end. Points at and right of `x` that were there before are forgotten."""
+        """Add a point at the right end. Earlier points at and right of `x` are removed."""
         if self._buckets and x <= self._buckets[-1].last_x:
             self.cut(x)
         point = _point(x, value)
@@ -68,7 +68,7 @@ class Series:
         self._snapshot = None
 
     def cut(self, x: float) -> None:
-        """Forget what lies at `x` and right of it: a resumed run takes these steps again."""
+        """Remove the points at and right of `x`: a resumed run takes these steps again."""
         while self._buckets and self._buckets[-1].first_x >= x:
             self._buckets.pop()
         if self._buckets and self._buckets[-1].last_x >= x:
@@ -81,7 +81,7 @@ class Series:
         self._snapshot = None
 
     def snapshot(self) -> tuple[Bucket, ...]:
-        """The curve as it is now; it will not change."""
+        """The curve as it is now, which will not change."""
         if self._snapshot is None:
             self._snapshot = tuple(self._buckets)
         return self._snapshot
@@ -91,10 +91,10 @@ class Series:
 
 
 class Smoothing:
-    """Exponential moving average with bias correction, TensorBoard's, for points that are not evenly far apart.
+    """TensorBoard's exponential moving average with bias correction, for points at uneven distances.
 
-    `weight` is what TensorBoard's slider says: the share of the old average that a point leaves, where points are
-    `stride` steps apart. https://github.com/tensorflow/tensorboard (line-chart smoothing)
+    `weight` is that of TensorBoard's slider: the share of the old average that remains after a point, for points that
+    are `stride` steps apart. https://github.com/tensorflow/tensorboard (line-chart smoothing)
     """
 
     __slots__ = ("_average", "_last_x", "_share", "_stride", "_weight")
@@ -107,7 +107,7 @@ class Smoothing:
         self._last_x: float | None = None
 
     def __call__(self, x: float, value: float) -> float:
-        """The average at `x`; a value that is not finite is given back as it is, and not averaged."""
+        """The average at `x`; a value that is not finite is returned unchanged, and not averaged."""
         if not math.isfinite(value):
             return value
         distance = self._stride if self._last_x is None else max(x - self._last_x, 0.0)
@@ -119,15 +119,15 @@ class Smoothing:
 
 
 def merge(left: Bucket, right: Bucket) -> Bucket:
-    """Two neighbours as one."""
+    """Merge two neighbours."""
     broken = left if left.broken_x is not None else right
     points = left.points + right.points
     if not left.points or not right.points:
-        whole = left if left.points else right
-        low, high, mean = whole.low, whole.high, whole.mean
+        only = left if left.points else right
+        low, high, mean = only.low, only.high, only.mean
     else:
         low, high = min(left.low, right.low), max(left.high, right.high)
-        # Weighed before it is added, since the sum of two large numbers may overflow.
+        # Weighted before the addition, since the sum of two large numbers may overflow.
         mean = left.mean * (left.points / points) + right.mean * (right.points / points)
     return Bucket(left.first_x, right.last_x, low, high, mean, points, broken.broken_x, broken.broken_value)
 

@@ -42,7 +42,7 @@ def test_without_a_source_there_is_no_run() -> None:
     assert feed.view.state == "none"
 
 
-def test_a_run_goes_from_waiting_by_loading_to_training_to_finished() -> None:
+def test_the_states_of_a_run_are_waiting_loading_training_and_finished() -> None:
     run = FakeRun(script())
     feed = Feed(run)
     states = [feed.view.state]
@@ -56,7 +56,7 @@ def test_a_run_goes_from_waiting_by_loading_to_training_to_finished() -> None:
     assert f"best at epoch {feed.view.best_epoch}" in feed.view.message
 
 
-def test_nothing_new_leaves_the_snapshot_the_same_object() -> None:
+def test_without_a_change_the_view_is_the_same_object() -> None:
     run = FakeRun(script())
     run.play(20)
     feed = Feed(run)
@@ -69,7 +69,7 @@ def test_nothing_new_leaves_the_snapshot_the_same_object() -> None:
     assert feed.view is not view
 
 
-def test_a_snapshot_holds_what_the_events_said() -> None:
+def test_a_view_shows_the_values_of_the_events() -> None:
     run = FakeRun(script(patience=None))
     run.play()
     feed = Feed(run)
@@ -89,7 +89,7 @@ def test_a_snapshot_holds_what_the_events_said() -> None:
     assert view.memory.last == [event for event in events if isinstance(event, Device)][-1].memory_bytes
 
 
-def test_the_time_left_is_the_pace_of_the_last_seconds_times_the_steps_that_are_left() -> None:
+def test_the_time_left_is_the_recent_time_of_a_step_times_the_steps_left() -> None:
     run = FakeRun(script(seconds_per_step=0.5, patience=None))
     run.play_until(lambda event: isinstance(event, Step) and event.step == 300)
     feed = Feed(run)
@@ -97,7 +97,7 @@ def test_the_time_left_is_the_pace_of_the_last_seconds_times_the_steps_that_are_
     assert feed.view.seconds_left == pytest.approx(390 * 0.5, rel=0.05)
 
 
-def test_a_pause_does_not_count_as_time_that_steps_take() -> None:
+def test_a_pause_does_not_count_as_time_of_steps() -> None:
     run, feed = played(run_started(), *(step(n) for n in range(1, 51)))
     before = feed.view.seconds_left
     run.emit(
@@ -110,7 +110,7 @@ def test_a_pause_does_not_count_as_time_that_steps_take() -> None:
     assert before is not None and feed.view.seconds_left == pytest.approx(before - 2, rel=0.05)
 
 
-def test_paused_is_what_the_run_says_and_not_what_was_asked() -> None:
+def test_a_run_is_paused_when_it_reports_so_and_not_when_the_command_is_sent() -> None:
     run, feed = played(run_started(), step(1))
     run.send = lambda command: run.sent.append(command)  # type: ignore[method-assign]
     feed.send(Simple(command="pause"))
@@ -123,7 +123,7 @@ def test_paused_is_what_the_run_says_and_not_what_was_asked() -> None:
     assert feed.view.state == "training"
 
 
-def test_a_learning_rate_is_asked_until_the_run_answers_and_marked_where_it_was_set() -> None:
+def test_a_learning_rate_is_requested_until_the_run_answers_and_marked_at_its_step() -> None:
     run, feed = played(run_started(), step(10))
     run.send = lambda command: run.sent.append(command)  # type: ignore[method-assign]
     feed.send(SetLR(value=2e-3))
@@ -131,14 +131,14 @@ def test_a_learning_rate_is_asked_until_the_run_answers_and_marked_where_it_was_
     assert feed.view.requested_lr == 3e-3
     run.emit(lr_was_set(1e-3, 2e-3, at_step=12))
     feed.pull()
-    assert feed.view.requested_lr == 3e-3, "the answer to the first press leaves the second one asked"
+    assert feed.view.requested_lr == 3e-3, "the answer to the first command leaves the second one unanswered"
     run.emit(lr_was_set(2e-3, 3e-3, at_step=12))
     feed.pull()
     assert feed.view.requested_lr is None
     assert [(change.step, change.value) for change in feed.view.lr_changes] == [(12, 2e-3), (12, 3e-3)]
 
 
-def test_a_learning_rate_that_was_refused_is_not_marked() -> None:
+def test_a_refused_learning_rate_is_not_marked() -> None:
     run, feed = played(run_started(), step(10))
     run.emit(CommandDone(time=1, command="set_lr", value=5.0, epoch=1, step=10, outcome=Text(text="the run has ended")))
     feed.pull()
@@ -146,14 +146,14 @@ def test_a_learning_rate_that_was_refused_is_not_marked() -> None:
     assert feed.view.log[-1].text == "The run has ended."
 
 
-def test_the_plan_of_the_learning_rate_is_straight_between_its_corners() -> None:
+def test_the_planned_learning_rate_is_straight_between_its_corners() -> None:
     _, feed = played(run_started())
-    for wanted in (1, 17, 345, 690):
-        assert feed.view.planned_lr(wanted) == pytest.approx(planned_lr(wanted, 690), rel=1e-3)
+    for at in (1, 17, 345, 690):
+        assert feed.view.planned_lr(at) == pytest.approx(planned_lr(at, 690), rel=1e-3)
     assert feed.view.planned_lr(0) == pytest.approx(LR)
 
 
-def test_a_resumed_run_takes_its_steps_again_from_the_checkpoint_on() -> None:
+def test_a_resumed_run_replaces_its_steps_after_the_checkpoint() -> None:
     started = run_started()
     run, feed = played(started, *(step(n, loss=1.0) for n in range(1, 101)))
     run.emit(
@@ -167,7 +167,7 @@ def test_a_resumed_run_takes_its_steps_again_from_the_checkpoint_on() -> None:
     assert buckets[-1].last_x == 60
 
 
-def test_another_run_begins_with_empty_curves() -> None:
+def test_a_new_run_begins_with_empty_curves() -> None:
     run, feed = played(run_started(), *(step(n) for n in range(1, 30)))
     run.emit(run_started(run="another"))
     feed.pull()
@@ -175,7 +175,7 @@ def test_another_run_begins_with_empty_curves() -> None:
     assert (feed.view.step, feed.view.state) == (0, "training")
 
 
-def test_a_failed_run_keeps_its_best_epoch_and_says_its_sentence() -> None:
+def test_a_failed_run_shows_its_best_epoch_and_its_message() -> None:
     run = FakeRun(script(nan_at=260))
     run.play()
     feed = Feed(run)
@@ -188,7 +188,7 @@ def test_a_failed_run_keeps_its_best_epoch_and_says_its_sentence() -> None:
     assert view.log[-1].level == "error"
 
 
-def test_a_run_that_fails_before_it_begins_says_why() -> None:
+def test_a_run_that_fails_before_its_start_shows_why() -> None:
     failed = Finished(reason=Reason.FAILED, epoch=0, step=0, seconds=0, message="The disk is full.")
     _, feed = played(Log(time=1, message="loading"), failed)
     assert (feed.view.state, feed.view.message, feed.view.started) == ("finished", "The disk is full.", None)
@@ -199,7 +199,7 @@ def test_a_run_without_early_stopping_has_no_patience() -> None:
     assert feed.view.patience is None
 
 
-def test_an_hour_of_events_costs_what_a_minute_costs() -> None:
+def test_an_hour_of_events_takes_no_more_time_and_memory_than_a_minute() -> None:
     started = run_started(epochs=1000, steps_per_epoch=1000)
     run, feed = played(started)
     run.emit(*(step(n, loss=1 / n) for n in range(1, 36_001)))

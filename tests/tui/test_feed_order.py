@@ -1,4 +1,4 @@
-"""What the feed makes of the order of events: whole curves from whatever a run says, that of earlier versions too."""
+"""The feed and the order of events: complete curves from every order that a run emits, earlier versions included."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ EXAMPLES = 1000 if os.environ.get("TORCHDECK_THOROUGH") else 60
 
 
 @dataclass
-class ARun:
-    """A run that says its events as a session does, and what is true of it at each moment.
+class ScriptedRun:
+    """A run that emits its events as a session does, and its true values at each moment.
 
     Args:
-        late: whether the last step of an epoch may be said after the epoch, as earlier versions did.
+        late: whether the last step of an epoch may come after the epoch, as in earlier versions.
     """
 
     steps_per_epoch: int
@@ -36,21 +36,21 @@ class ARun:
 
     @property
     def epoch(self) -> int:
-        """The epoch that the last step was of."""
+        """The epoch of the last step."""
         return max(1, -(-self.step // self.steps_per_epoch))
 
-    def take(self, said: bool) -> None:
-        """Take a step, and validate after the last one of an epoch."""
+    def take(self, reported: bool) -> None:
+        """Take a step, and validate after the last step of an epoch."""
         self.step += 1
         over = self.step % self.steps_per_epoch == 0
-        said = said or (over and not self.late)
-        if said:
-            self.say_step(self.epoch)
+        reported = reported or (over and not self.late)
+        if reported:
+            self.emit_step(self.epoch)
         if over:
-            self._validate(is_late=not said)
+            self._validate(is_late=not reported)
 
-    def say_step(self, epoch: int) -> None:
-        """Say the step taken last as one of `epoch`."""
+    def emit_step(self, epoch: int) -> None:
+        """Emit the last step as one of `epoch`."""
         loss = len(self.events) + 0.5
         self.events.append(
             Step(time=float(len(self.events)), epoch=epoch, step=self.step, loss=loss, lr=1e-3, samples_per_s=1.0)
@@ -72,14 +72,14 @@ class ARun:
                 samples_per_s=1.0,
             )
         )
-        kept = {step: loss for step, loss in self.val_losses.items() if step < self.step}
+        earlier = {step: loss for step, loss in self.val_losses.items() if step < self.step}
         self.losses = {step: loss for step, loss in self.losses.items() if step < self.step or not is_late}
         if is_late:
-            self.say_step(self.epoch + 1)
-        self.val_losses = kept | {self.step: number}
+            self.emit_step(self.epoch + 1)
+        self.val_losses = earlier | {self.step: number}
 
     def go_back(self, to: int, *, in_another_process: bool) -> None:
-        """Go on from a checkpoint at step `to`."""
+        """Resume from a checkpoint at step `to`."""
         self.step = min(self.step, to)
         if in_another_process:
             began = run_started(epochs=50, steps_per_epoch=self.steps_per_epoch, resumed_from="a checkpoint")
@@ -91,15 +91,15 @@ ACTIONS = st.lists(st.one_of(st.booleans(), st.tuples(st.integers(0, 40), st.boo
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(steps_per_epoch=st.integers(1, 7), late=st.booleans(), actions=ACTIONS, pulls=st.integers(1, 9))
-def test_whatever_is_said_the_curves_hold_what_is_true(
+def test_the_curves_have_the_true_values_in_every_order_of_events(
     steps_per_epoch: int, late: bool, actions: list[bool | tuple[int, bool]], pulls: int
 ) -> None:
-    run = ARun(steps_per_epoch, late)
+    run = ScriptedRun(steps_per_epoch, late)
     for action in actions:
         if isinstance(action, tuple):
             run.go_back(action[0], in_another_process=action[1])
         else:
-            run.take(said=action)
+            run.take(reported=action)
     source = FakeRun(())
     feed = Feed(source)
     for first in range(0, len(run.events), pulls):
@@ -115,10 +115,10 @@ def test_whatever_is_said_the_curves_hold_what_is_true(
 
 
 @pytest.mark.parametrize(("epochs", "steps_per_epoch"), [(1, 1), (1, 23), (25, 3), (60, 23)])
-def test_a_run_of_an_earlier_version_keeps_its_last_epoch(epochs: int, steps_per_epoch: int) -> None:
-    run = ARun(steps_per_epoch, late=True)
+def test_a_run_of_an_earlier_version_shows_its_last_epoch(epochs: int, steps_per_epoch: int) -> None:
+    run = ScriptedRun(steps_per_epoch, late=True)
     for step in range(1, epochs * steps_per_epoch + 1):
-        run.take(said=step % steps_per_epoch != 0)
+        run.take(reported=step % steps_per_epoch != 0)
     late = run.events[-1]
     assert isinstance(late, Step) and (late.epoch, late.step) == (epochs + 1, epochs * steps_per_epoch)
     end = Finished(reason=Reason.COMPLETED, epoch=epochs, step=late.step, seconds=1.0, message="Done.")

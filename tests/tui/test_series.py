@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tui.series import CAPACITY, Series, Smoothing
 
 
-def test_a_series_stays_bounded_however_long_a_run_goes_on() -> None:
+def test_a_series_stays_bounded_however_long_a_run_is() -> None:
     series = Series()
     for step in range(1, 100_001):
         series.append(step, 1 / step)
@@ -50,7 +50,7 @@ def test_a_value_that_is_not_finite_is_marked_and_not_averaged() -> None:
 
 
 @given(st.lists(st.floats(), min_size=1, max_size=60))
-def test_a_bucket_reaches_from_the_least_to_the_greatest_of_its_finite_points(values: list[float]) -> None:
+def test_a_bucket_has_the_minimum_and_maximum_of_its_finite_points(values: list[float]) -> None:
     series = Series(capacity=4)
     for step, value in enumerate(values):
         series.append(step, value)
@@ -62,7 +62,7 @@ def test_a_bucket_reaches_from_the_least_to_the_greatest_of_its_finite_points(va
             assert bucket.broken_x is None or not math.isfinite(values[int(bucket.broken_x)])
 
 
-def test_steps_that_are_taken_again_replace_those_that_were_there() -> None:
+def test_repeated_steps_replace_the_earlier_ones() -> None:
     series = Series()
     for step in range(1, 101):
         series.append(step, 1.0)
@@ -83,30 +83,30 @@ def test_a_snapshot_does_not_change_when_the_series_grows() -> None:
     assert series.snapshot() is series.snapshot()
 
 
-def test_smoothing_is_tensorboards_where_points_are_one_stride_apart() -> None:
+def test_smoothing_equals_tensorboards_for_points_one_stride_apart() -> None:
     values = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
     smoothing = Smoothing(0.6)
-    got = [smoothing(step, value) for step, value in enumerate(values)]
+    averages = [smoothing(step, value) for step, value in enumerate(values)]
     # TensorBoard: last = last * w + (1 - w) * y, divided by 1 - w ** n.
     last, expected = 0.0, []
     for count, value in enumerate(values, 1):
         last = last * 0.6 + 0.4 * value
         expected.append(last / (1 - 0.6**count))
-    assert got == pytest.approx(expected)
+    assert averages == pytest.approx(expected)
 
 
-def test_smoothing_depends_on_steps_and_not_on_how_often_events_come() -> None:
-    often, seldom = Smoothing(0.9), Smoothing(0.9)
+def test_smoothing_depends_on_steps_and_not_on_the_rate_of_events() -> None:
+    dense, sparse = Smoothing(0.9), Smoothing(0.9)
     for step in range(1, 1001):
         value = 1.0 if step <= 500 else 0.0
-        a = often(step, value)
+        a = dense(step, value)
         if step % 10 == 0:
-            b = seldom(step, value)
+            b = sparse(step, value)
             if step > 100:
                 assert a == pytest.approx(b, abs=0.05)
 
 
-def test_smoothing_leaves_out_what_is_not_finite() -> None:
+def test_smoothing_ignores_values_that_are_not_finite() -> None:
     smoothing = Smoothing(0.9)
     smoothing(1, 2.0)
     assert math.isnan(smoothing(2, math.nan))

@@ -1,4 +1,4 @@
-"""Steering a run through its directory, by viewers that may be wrong, cut off, or not be trusted."""
+"""Commands in a run directory, from viewers that may be wrong, interrupted or untrusted."""
 
 import json
 import os
@@ -30,11 +30,11 @@ def write(run: RunDirectory, content: bytes) -> None:
 
 
 def reasons(found: list[Command | RejectedLine]) -> list[str]:
-    assert all(isinstance(answer, RejectedLine) for answer in found), found
-    return [answer.reason for answer in found if isinstance(answer, RejectedLine)]
+    assert all(isinstance(item, RejectedLine) for item in found), found
+    return [item.reason for item in found if isinstance(item, RejectedLine)]
 
 
-def test_what_viewers_send_arrives_once_and_in_order(run: RunDirectory) -> None:
+def test_commands_arrive_once_and_in_order(run: RunDirectory) -> None:
     sent: list[Command] = [PAUSE, SetLR(value=1e-4), Simple(command="continue"), STOP]
     assert run.new_commands() == []
     for command in sent[:3]:
@@ -45,14 +45,14 @@ def test_what_viewers_send_arrives_once_and_in_order(run: RunDirectory) -> None:
     assert run.new_commands() == [STOP]
 
 
-def test_a_command_is_a_line_that_a_shell_can_write(run: RunDirectory) -> None:
+def test_a_shell_can_write_a_command(run: RunDirectory) -> None:
     subprocess.run(
         ["sh", "-c", """echo '{"command": "set_lr", "value": 3e-4}' >> commands.jsonl"""], cwd=run.path, check=True
     )
     assert run.new_commands() == [SetLR(value=3e-4)]
 
 
-def test_a_torn_line_waits_for_its_end(run: RunDirectory) -> None:
+def test_an_incomplete_line_is_read_when_it_is_complete(run: RunDirectory) -> None:
     write(run, b'{"command": "pau')
     assert run.new_commands() == []
     write(run, b'se"}\n{"comm')
@@ -86,7 +86,7 @@ def test_a_command_after_a_torn_line_is_not_lost(run: RunDirectory) -> None:
         (b'{"command": "stop", "x": "' + b"y" * 5000 + b'"}', "it is longer than 4,096 bytes"),
     ],
 )
-def test_a_line_that_is_no_command_is_answered_with_the_reason(run: RunDirectory, line: bytes, reason: str) -> None:
+def test_a_line_that_is_not_a_command_is_rejected_with_the_reason(run: RunDirectory, line: bytes, reason: str) -> None:
     write(run, line + b"\n\n" + STOP.to_json().encode() + b"\n")
     rejected, stop = run.new_commands()
     assert stop == STOP
@@ -95,39 +95,39 @@ def test_a_line_that_is_no_command_is_answered_with_the_reason(run: RunDirectory
     assert "\n" not in rejected.reason and len(rejected.line) <= 120
 
 
-def test_a_line_without_an_end_is_given_up_once_and_takes_no_memory(run: RunDirectory) -> None:
+def test_an_endless_line_is_rejected_once_and_takes_no_memory(run: RunDirectory) -> None:
     write(run, b"x" * 1_000_000)
-    answers = [answer for _ in range(40) for answer in run.new_commands()]
-    assert len(answers) == 1 and "longer" in reasons(answers)[0]
+    found = [item for _ in range(40) for item in run.new_commands()]
+    assert len(found) == 1 and "longer" in reasons(found)[0]
     write(run, b"still the same line\n")
     run.send(STOP)
     assert run.new_commands() == [STOP]
 
 
-def test_a_flood_is_worked_off_a_bite_at_a_time(run: RunDirectory) -> None:
+def test_many_commands_are_read_in_parts(run: RunDirectory) -> None:
     write(run, b'{"command": "pause"}\n' * 10_000)
     first = run.new_commands()
     assert 0 < len(first) < 5_000
-    rest = [answer for _ in range(20) for answer in run.new_commands()]
+    rest = [item for _ in range(20) for item in run.new_commands()]
     assert first + rest == [PAUSE] * 10_000
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))
-def test_no_bytes_make_reading_raise(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
+def test_reading_never_raises_whatever_the_bytes(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
     path = tmp_path_factory.mktemp("commands") / "commands.jsonl"
     reader = CommandReader(path, skip_existing=False)
     assert reader.read() == []
     for piece in pieces:
         with path.open("ab") as file:
             file.write(piece)
-        for answer in reader.read():
-            assert isinstance(answer, (Simple, SetLR, RejectedLine))
+        for item in reader.read():
+            assert isinstance(item, (Simple, SetLR, RejectedLine))
     with path.open("ab") as file:
         file.write(b"\n" + STOP.to_json().encode() + b"\n")
     assert reader.read()[-1:] == [STOP]
 
 
-def test_a_run_that_is_gone_on_with_ignores_what_was_asked_of_it_before(run: RunDirectory) -> None:
+def test_a_resumed_run_ignores_earlier_commands(run: RunDirectory) -> None:
     run.send(STOP)
     run.close()
     again = RunDirectory.open(run.path)
@@ -136,7 +136,7 @@ def test_a_run_that_is_gone_on_with_ignores_what_was_asked_of_it_before(run: Run
     assert again.new_commands() == [PAUSE]
 
 
-def test_a_file_that_was_emptied_is_read_from_its_beginning(run: RunDirectory) -> None:
+def test_an_emptied_file_is_read_from_its_beginning(run: RunDirectory) -> None:
     run.send(STOP)
     run.send(PAUSE)
     assert run.new_commands() == [STOP, PAUSE]
@@ -146,7 +146,7 @@ def test_a_file_that_was_emptied_is_read_from_its_beginning(run: RunDirectory) -
     assert run.new_commands() == [PAUSE]
 
 
-def test_a_missing_file_is_no_command_and_sending_makes_it(run: RunDirectory) -> None:
+def test_a_missing_file_has_no_commands_and_sending_creates_it(run: RunDirectory) -> None:
     (run.path / "commands.jsonl").unlink()
     assert run.new_commands() == []
     run.send(STOP)
@@ -154,7 +154,7 @@ def test_a_missing_file_is_no_command_and_sending_makes_it(run: RunDirectory) ->
     assert (run.path / "commands.jsonl").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_linked_commands_file_is_refused_and_that_is_said_once(run: RunDirectory, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_commands_file_is_refused_and_reported_once(run: RunDirectory, tmp_path: Path) -> None:
     other = tmp_path / "other.jsonl"
     other.write_text(STOP.to_json() + "\n")
     commands = run.path / "commands.jsonl"
@@ -168,7 +168,7 @@ def test_a_linked_commands_file_is_refused_and_that_is_said_once(run: RunDirecto
     assert other.read_text() == STOP.to_json() + "\n"
 
 
-def test_a_pipe_in_place_of_the_commands_file_holds_nobody_up(run: RunDirectory) -> None:
+def test_a_pipe_in_place_of_the_commands_file_is_not_waited_for(run: RunDirectory) -> None:
     commands = run.path / "commands.jsonl"
     commands.unlink()
     os.mkfifo(commands)
@@ -186,7 +186,7 @@ def test_a_commands_file_of_another_user_is_refused(run: RunDirectory) -> None:
     assert "not a file of this user" in reason
 
 
-def test_sending_to_a_run_that_is_gone_is_refused_in_one_sentence(tmp_path: Path) -> None:
+def test_sending_to_a_missing_run_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="'stop' cannot be sent") as refused:
         Follower(tmp_path / "gone").send(STOP)
     assert "\n" not in str(refused.value)
@@ -215,6 +215,6 @@ def test_viewers_in_several_processes_never_mix_their_lines(run: RunDirectory) -
         assert [v for v in values if v // 1000 == viewer] == [viewer * 1000 + n for n in range(1, 301)]
 
 
-def test_what_is_sent_is_json_on_the_disk(run: RunDirectory) -> None:
+def test_a_command_on_disk_is_json(run: RunDirectory) -> None:
     run.send(SetLR(value=0.5))
     assert json.loads((run.path / "commands.jsonl").read_text()) == {"command": "set_lr", "value": 0.5}

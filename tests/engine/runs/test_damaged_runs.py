@@ -1,6 +1,6 @@
-"""Runs changed at random are listed, watched and gone on with: sentences, never a traceback, nothing touched outside.
+"""Runs changed at random are listed, watched and resumed without a traceback, and nothing outside them changes.
 
-`TORCHDECK_MUTATIONS=5000` changes as many; `make mutations` does.
+`TORCHDECK_MUTATIONS=5000` makes 5000 changed runs, as `make mutations` does.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mutate(content: bytes, dice: random.Random) -> bytes:
-    """One change: bits, pieces taken away, doubled, put in, or cut off; a value of a line replaced."""
+    """Change one thing: flip a bit; remove, repeat, insert or cut off a piece; replace a value of a line."""
     at, until = sorted((dice.randrange(len(content) + 1), dice.randrange(len(content) + 1)))
     until = min(until, at + dice.choice((1, 8, 200)))
     match dice.randrange(6):
@@ -64,7 +64,7 @@ def mutate(content: bytes, dice: random.Random) -> bytes:
 
 
 def damage(run: Path, dice: random.Random) -> None:
-    """Change one file of a run; sometimes let the manifest vouch for it, as a stranger would."""
+    """Change one file of a run; sometimes write a manifest that matches it, as an attacker would."""
     files = sorted(path for path in run.rglob("*") if path.is_file() and not path.is_symlink() and path.stat().st_size)
     kinds = (
         "events.jsonl",
@@ -91,28 +91,28 @@ def damage(run: Path, dice: random.Random) -> None:
         manifest.write_text(f"{text}\n")
 
 
-def look(run: Path) -> str:
-    """Everything that is shown of a run without going on with it."""
+def show(run: Path) -> str:
+    """Everything that is shown of a run without resuming it."""
     follower = Follower(run)
     feed = Feed(follower)
     while feed.pull() or not follower.caught_up:
         feed.view  # noqa: B018
-    said = [runs_as_text(run.parent), runs_as_json(run.parent)]
+    shown = [runs_as_text(run.parent), runs_as_json(run.parent)]
     if list_runs(run.parent):
-        said += [run_as_text(run), run_as_json(run)]
+        shown += [run_as_text(run), run_as_json(run)]
     for answer in CommandReader(run / "commands.jsonl", skip_existing=False).read():
-        said.append(answer.reason if isinstance(answer, RejectedLine) else answer.to_json())
-    return "\n".join(said)
+        shown.append(answer.reason if isinstance(answer, RejectedLine) else answer.to_json())
+    return "\n".join(shown)
 
 
 @pytest.mark.timeout(max(600, 3 * MUTATIONS))
-def test_runs_changed_at_random_are_opened_without_a_traceback_and_nothing_outside_is_touched(
+def test_runs_changed_at_random_open_without_a_traceback_and_change_nothing_outside(
     trained: Path, tmp_path: Path
 ) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("mine")
-    refused = gone_on = 0
+    refused = resumed = 0
     for seed in range(MUTATIONS):
         dice = random.Random(seed)
         run = tmp_path / "runs" / trained.name
@@ -121,7 +121,7 @@ def test_runs_changed_at_random_are_opened_without_a_traceback_and_nothing_outsi
         for _ in range(dice.choice((1, 1, 2, 4))):
             damage(run, dice)
         try:
-            assert "\x1b" not in look(run), seed
+            assert "\x1b" not in show(run), seed
             session = Session.resumed(run)
         except Refused:
             refused += 1
@@ -132,7 +132,7 @@ def test_runs_changed_at_random_are_opened_without_a_traceback_and_nothing_outsi
             session.start()
             assert session.join(120), seed
             assert session.finished is not None and session.finished.message, seed
-            gone_on += 1
+            resumed += 1
         assert [p.name for p in outside.iterdir()] == ["file"] and (outside / "file").read_text() == "mine", seed
         assert sorted(p.name for p in tmp_path.iterdir()) == ["outside", "runs"], seed
-    assert refused and gone_on
+    assert refused and resumed

@@ -1,4 +1,4 @@
-"""Watching a run from another process: everything once, in order, whatever the file looks like at the moment."""
+"""Watching a run from another process: every event once, in order, whatever the state of the file."""
 
 import os
 from itertools import pairwise
@@ -35,7 +35,7 @@ def test_events_arrive_once_and_in_order(tmp_path: Path) -> None:
     assert follower.caught_up
 
 
-def test_a_run_that_has_said_nothing_yet_is_waited_for(tmp_path: Path) -> None:
+def test_a_run_without_events_is_waited_for(tmp_path: Path) -> None:
     follower = Follower(tmp_path / "soon")
     assert follower.drain() == [] and follower.caught_up
     (tmp_path / "soon").mkdir()
@@ -45,7 +45,7 @@ def test_a_run_that_has_said_nothing_yet_is_waited_for(tmp_path: Path) -> None:
 
 
 @given(cuts=st.lists(st.integers(0, 10_000), max_size=30))
-def test_wherever_writes_are_cut_every_event_arrives_once(
+def test_every_event_arrives_once_wherever_writes_are_cut(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int]
 ) -> None:
     path = tmp_path_factory.mktemp("run")
@@ -71,7 +71,7 @@ def test_wherever_writes_are_cut_every_event_arrives_once(
         b"[" * 100_000 + b"\n",
     ],
 )
-def test_lines_that_are_no_event_are_passed_over_and_counted(tmp_path: Path, garbage: bytes) -> None:
+def test_lines_that_are_not_events_are_skipped_and_counted(tmp_path: Path, garbage: bytes) -> None:
     write(tmp_path, lines("a") + garbage + b"\n\n" + lines("b"))
     follower = Follower(tmp_path)
     assert texts(follower.drain()) == ["a", "b"]
@@ -87,7 +87,7 @@ def test_a_file_that_became_shorter_is_read_from_its_beginning(tmp_path: Path) -
     assert follower.skipped_lines == 0
 
 
-def test_a_long_run_is_caught_up_with_in_steps(tmp_path: Path) -> None:
+def test_a_long_run_is_read_in_parts(tmp_path: Path) -> None:
     names = [f"{number} " + "x" * 200 for number in range(20_000)]
     write(tmp_path, lines(*names))
     follower = Follower(tmp_path)
@@ -100,7 +100,7 @@ def test_a_long_run_is_caught_up_with_in_steps(tmp_path: Path) -> None:
     assert found == names and calls < 10
 
 
-def test_a_line_longer_than_any_event_is_passed_over_without_being_kept(tmp_path: Path) -> None:
+def test_a_line_longer_than_any_event_is_skipped_and_takes_no_memory(tmp_path: Path) -> None:
     write(tmp_path, lines("a"))
     follower = Follower(tmp_path)
     follower.drain()
@@ -112,7 +112,7 @@ def test_a_line_longer_than_any_event_is_passed_over_without_being_kept(tmp_path
     assert follower.skipped_lines == 1
 
 
-def test_a_link_a_pipe_or_a_folder_has_no_events_and_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_link_a_pipe_or_a_folder_has_no_events_and_is_not_waited_for(tmp_path: Path) -> None:
     for name in ("link", "pipe", "folder"):
         (tmp_path / name).mkdir()
     write(tmp_path / "folder", b"")

@@ -1,4 +1,4 @@
-"""Which runs there are and what became of them, whatever state their folders are in."""
+"""The list of runs with the state of each, whatever the condition of their folders."""
 
 import json
 import os
@@ -67,13 +67,13 @@ def make(runs: Path, *events: Event, name: str = "digits-cnn") -> RunDirectory:
 
 
 def disown(run: RunDirectory, **named: Any) -> None:
-    """Make the run look as if another process had held it, without a lock that can be seen from here."""
+    """Make the run look as if another process had trained it, with a lock that cannot be seen from here."""
     process = json.loads((run.path / "lock").read_text()) | {"flock": False} | named
     run.close()
     (run.path / "lock").write_text(json.dumps(process))
 
 
-def test_a_run_that_ended_says_how(tmp_path: Path) -> None:
+def test_an_ended_run_shows_how_it_ended(tmp_path: Path) -> None:
     for reason in set(Reason) - {Reason.DETACHED}:
         run = make(tmp_path)
         for event in (started(run, "val_accuracy", time=1000.0), epoch(1), step(24), epoch(2), finished(reason)):
@@ -88,12 +88,12 @@ def test_a_run_that_ended_says_how(tmp_path: Path) -> None:
         assert summary.message == "Trained."
 
 
-def test_a_run_that_was_left_is_live_until_it_is_clear_that_nobody_goes_on_with_it(tmp_path: Path) -> None:
+def test_a_detached_run_is_live_until_it_is_clear_that_no_process_resumes_it(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.append(started(run))
     run.append(finished(Reason.DETACHED))
     run.close()
-    assert [run.status for run in list_runs(tmp_path)] == ["live"]  # This process may begin the other one.
+    assert [run.status for run in list_runs(tmp_path)] == ["live"]  # this process may start the other one
     environment = run.environment
     (run.path / "environment.json").write_text(json.dumps(environment | {"pid": 2**22 - 1}))
     assert [run.status for run in list_runs(tmp_path)] == ["stale"]
@@ -102,7 +102,7 @@ def test_a_run_that_was_left_is_live_until_it_is_clear_that_nobody_goes_on_with_
     assert [run.status for run in list_runs(tmp_path)] == ["stale"]
 
 
-def test_a_paused_run_is_told_from_one_that_trains(tmp_path: Path) -> None:
+def test_a_paused_run_is_distinguished_from_one_that_trains(tmp_path: Path) -> None:
     run = make(tmp_path)
     asked = {"epoch": 1, "step": 5, "outcome": Paused()}
     for event, paused in (
@@ -120,7 +120,7 @@ def test_a_paused_run_is_told_from_one_that_trains(tmp_path: Path) -> None:
         assert summary is not None and summary.paused is paused, event
 
 
-def test_a_run_of_this_process_is_live_from_its_first_moment(tmp_path: Path) -> None:
+def test_a_run_of_this_process_is_live_from_its_creation(tmp_path: Path) -> None:
     run = make(tmp_path)
     summary = summarize(run.path)
     assert summary is not None
@@ -153,18 +153,18 @@ def test_a_run_whose_process_was_killed_is_stale(tmp_path: Path) -> None:
     assert [run.status for run in list_runs(tmp_path)] == ["live"]
     process.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert [run.status for run in list_runs(tmp_path)] == ["stale"]  # Dead, though nobody has reaped it yet.
+    assert [run.status for run in list_runs(tmp_path)] == ["stale"]  # a zombie, which its parent did not wait for yet
     process.wait()
     assert [run.status for run in list_runs(tmp_path)] == ["stale"]
 
 
-def test_a_pid_that_another_process_has_now_does_not_make_a_run_live(tmp_path: Path) -> None:
+def test_a_reused_process_id_does_not_make_a_run_live(tmp_path: Path) -> None:
     run = make(tmp_path)
     disown(run, process_started=0.0)
     assert [r.status for r in list_runs(tmp_path)] == ["stale"]
 
 
-def test_a_run_on_another_host_is_live_while_it_says_something(tmp_path: Path) -> None:
+def test_a_run_on_another_host_is_live_while_it_has_a_heartbeat(tmp_path: Path) -> None:
     run = make(tmp_path, Log(message="hello"))
     disown(run, host="gpu-box-7", pid=1)
     assert [r.status for r in list_runs(tmp_path)] == ["live"]
@@ -173,7 +173,7 @@ def test_a_run_on_another_host_is_live_while_it_says_something(tmp_path: Path) -
     assert [r.status for r in list_runs(tmp_path)] == ["stale"]
 
 
-def test_a_run_that_was_gone_on_with_after_its_end_is_live_again(tmp_path: Path) -> None:
+def test_a_run_resumed_after_its_end_is_live_again(tmp_path: Path) -> None:
     run = make(tmp_path)
     for event in (started(run, time=1000.0), epoch(5), finished(Reason.INTERRUPTED), started(run, resumed_from="x")):
         run.append(event)
@@ -196,7 +196,7 @@ def test_the_last_epoch_is_found_behind_an_hour_of_steps(tmp_path: Path) -> None
     assert summary.best == 0.75 and summary.epoch == (19_999 - 1) // 23 + 1
 
 
-def test_a_killed_run_of_an_earlier_version_is_in_its_last_epoch_and_not_beyond(tmp_path: Path) -> None:
+def test_a_killed_run_of_an_earlier_version_is_in_its_last_epoch_and_not_in_the_next(tmp_path: Path) -> None:
     late = step(690).model_copy(update={"epoch": 31})
     for events, shown in (((epoch(30), late), 30), ((epoch(29), step(690)), 30), ((epoch(30), late, step(40)), 2)):
         run = make(tmp_path / str(len(events)) / str(shown) / events[0].event)
@@ -207,7 +207,7 @@ def test_a_killed_run_of_an_earlier_version_is_in_its_last_epoch_and_not_beyond(
         assert summary is not None and (summary.status, summary.epoch) == ("stale", shown)
 
 
-def test_values_that_are_not_finite_are_numbers_again(tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_read_as_numbers(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.append(started(run))
     run.append(epoch(1, best=float("inf")))
@@ -215,7 +215,7 @@ def test_values_that_are_not_finite_are_numbers_again(tmp_path: Path) -> None:
     assert summary.best == float("inf")
 
 
-def test_the_epochs_are_those_since_the_run_was_last_gone_on_with_however_long_ago_that_was(tmp_path: Path) -> None:
+def test_the_number_of_epochs_is_that_of_the_last_resume_however_long_ago(tmp_path: Path) -> None:
     run = make(tmp_path)
     for event in (started(run, epochs=2), epoch(1), epoch(2), finished(epoch=2, step=46)):
         run.append(event)
@@ -229,7 +229,7 @@ def test_the_epochs_are_those_since_the_run_was_last_gone_on_with_however_long_a
     assert summary.epochs == 5
 
 
-def test_the_best_value_of_an_epoch_that_ended_hours_ago_is_known_by_the_checkpoints_since(tmp_path: Path) -> None:
+def test_checkpoints_have_the_best_value_of_an_epoch_that_ended_hours_ago(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.append(started(run))
     run.append(epoch(1, best=0.75, best_epoch=1))
@@ -244,7 +244,7 @@ def test_the_best_value_of_an_epoch_that_ended_hours_ago_is_known_by_the_checkpo
     assert (summary.best, summary.best_epoch) == (0.75, 1)
 
 
-def test_a_run_that_is_saved_while_it_is_paused_is_paused(tmp_path: Path) -> None:
+def test_a_run_that_saves_a_checkpoint_while_paused_is_paused(tmp_path: Path) -> None:
     run = make(tmp_path)
     saved = Checkpoint(kind="last", epoch=1, step=24, path="x", best=0.75, best_epoch=1)
     asked = CommandDone(command="pause", epoch=2, step=24, outcome=Paused())
@@ -258,7 +258,7 @@ def test_a_run_that_is_saved_while_it_is_paused_is_paused(tmp_path: Path) -> Non
     assert not summary.paused
 
 
-def test_a_run_that_was_handed_over_while_it_was_released_is_where_it_was_saved(tmp_path: Path) -> None:
+def test_a_run_handed_over_with_its_memory_released_is_at_its_checkpoint(tmp_path: Path) -> None:
     run = make(tmp_path, name="released")
     saved = Checkpoint(kind="last", epoch=3, step=54, path="x", best=0.75, best_epoch=2)
     released = CommandDone(command="release", epoch=3, step=54, outcome=MemoryReleased(device="cuda:0"))
@@ -269,7 +269,7 @@ def test_a_run_that_was_handed_over_while_it_was_released_is_where_it_was_saved(
     assert (summary.best, summary.best_epoch) == (0.75, 2)
 
 
-def test_where_a_run_had_come_to_is_shown_before_its_next_session_takes_a_step(tmp_path: Path) -> None:
+def test_the_position_of_a_run_is_shown_before_its_next_session_takes_a_step(tmp_path: Path) -> None:
     run = make(tmp_path)
     for event in (started(run), epoch(3, best=0.75), finished(Reason.INTERRUPTED), started(run, resumed_from="x")):
         run.append(event)
@@ -277,7 +277,7 @@ def test_where_a_run_had_come_to_is_shown_before_its_next_session_takes_a_step(t
     assert (summary.status, summary.epoch, summary.best, summary.message) == ("live", 3, 0.75, "")
 
 
-def test_a_run_took_as_long_as_all_of_its_sessions(tmp_path: Path) -> None:
+def test_the_duration_of_a_run_is_that_of_all_its_sessions(tmp_path: Path) -> None:
     now = time.time()
     run = make(tmp_path)
     run.append(started(run, time=now - 5000))
@@ -308,9 +308,7 @@ JUNK = (
 
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("best", [0.125, None])
-def test_junk_behind_its_end_does_not_change_what_became_of_a_run(
-    tmp_path: Path, junk: bytes, best: float | None
-) -> None:
+def test_junk_after_its_end_does_not_change_the_state_of_a_run(tmp_path: Path, junk: bytes, best: float | None) -> None:
     run = make(tmp_path)
     for event in (started(run), epoch(30, best=None), step(690), finished(best=best)):
         run.append(event)
@@ -325,7 +323,7 @@ def test_junk_behind_its_end_does_not_change_what_became_of_a_run(
     assert [r.status for r in list_runs(tmp_path)] == ["stale"]
 
 
-def test_a_run_without_its_experiment_is_listed_and_found_and_says_so(tmp_path: Path) -> None:
+def test_a_run_without_its_experiment_is_listed_and_found_with_a_note(tmp_path: Path) -> None:
     run = make(tmp_path, name="mine")
     for event in (started(run), epoch(1), finished()):
         run.append(event)
@@ -338,7 +336,7 @@ def test_a_run_without_its_experiment_is_listed_and_found_and_says_so(tmp_path: 
 
 
 @pytest.mark.parametrize("events", [None, "", '{"event": "deployed"}\n'])
-def test_a_folder_of_somebody_elses_is_no_run(tmp_path: Path, events: str | None) -> None:
+def test_a_folder_of_another_program_is_not_a_run(tmp_path: Path, events: str | None) -> None:
     (tmp_path / "mine").mkdir()
     if events is None:
         (tmp_path / "mine" / "experiment.toml").write_text('name = "mine"')
@@ -363,7 +361,7 @@ def test_a_folder_of_somebody_elses_is_no_run(tmp_path: Path, events: str | None
         b'{"event": "finished", "reason": "completed"',
     ],
 )
-def test_damaged_events_never_keep_a_list_from_showing(tmp_path: Path, content: bytes) -> None:
+def test_damaged_events_never_prevent_the_list(tmp_path: Path, content: bytes) -> None:
     run = make(tmp_path)
     (run.path / "events.jsonl").write_bytes(content)
     run.close()
@@ -371,7 +369,7 @@ def test_damaged_events_never_keep_a_list_from_showing(tmp_path: Path, content: 
     assert summary.status == "stale" and summary.experiment_name == "digits-cnn"
 
 
-def test_a_damaged_lock_makes_a_run_stale_and_no_process_of_it_live(tmp_path: Path) -> None:
+def test_a_run_with_a_damaged_lock_is_stale(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.close()
     here = socket.gethostname()
@@ -380,12 +378,12 @@ def test_a_damaged_lock_makes_a_run_stale_and_no_process_of_it_live(tmp_path: Pa
         assert [r.status for r in list_runs(tmp_path)] == ["stale"]
 
 
-def test_a_run_that_is_gone_on_with_is_live_before_its_model_stands(tmp_path: Path) -> None:
+def test_a_resumed_run_is_live_before_its_model_is_built(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.append(started(run))
     run.stop_heartbeat()
     run.append(finished(Reason.INTERRUPTED))
-    assert [r.status for r in list_runs(tmp_path)] == ["interrupted"]  # Though the session has not let go of it yet.
+    assert [r.status for r in list_runs(tmp_path)] == ["interrupted"]  # although the session still has its lock
     run.close()
     time.sleep(0.05)
     again = RunDirectory.open(run.path)
@@ -394,7 +392,7 @@ def test_a_run_that_is_gone_on_with_is_live_before_its_model_stands(tmp_path: Pa
     assert [r.status for r in list_runs(tmp_path)] == ["interrupted"]
 
 
-def test_what_is_no_run_is_left_out(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_not_listed(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
@@ -414,14 +412,14 @@ def test_the_newest_run_comes_first(tmp_path: Path) -> None:
     assert find_run(tmp_path, None).name == names[0]
 
 
-def test_a_run_is_found_by_name_by_its_beginning_by_its_experiment_and_by_path(
+def test_a_run_is_found_by_name_by_its_beginning_by_experiment_and_by_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.strftime", lambda form: "2026-11-23T16-15-30")
     cnn, lstm = make(tmp_path, name="digits-cnn").path, make(tmp_path, name="digits-lstm").path
     second = make(tmp_path, name="digits-lstm").path
     assert find_run(tmp_path, cnn.name) == cnn
-    assert find_run(tmp_path, lstm.name) == lstm  # Though the name of the second begins with it.
+    assert find_run(tmp_path, lstm.name) == lstm  # although the name of the second run begins with it
     assert find_run(tmp_path, second.name) == second
     assert find_run(tmp_path, "2026-11-23T16-15-30-digits-c") == cnn
     assert find_run(tmp_path, "digits-cnn") == cnn
@@ -430,7 +428,7 @@ def test_a_run_is_found_by_name_by_its_beginning_by_its_experiment_and_by_path(
     assert find_run(tmp_path / "elsewhere", f"./{cnn.name}/") == cnn
 
 
-def test_a_name_that_is_not_clear_or_not_there_is_refused_with_what_could_be_meant(
+def test_an_ambiguous_or_unknown_name_is_refused_with_similar_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.strftime", lambda form: "2026-11-23T16-15-30")
@@ -447,7 +445,7 @@ def test_a_name_that_is_not_clear_or_not_there_is_refused_with_what_could_be_mea
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "../outside", "inside/../../outside", "/etc", "x\0y", "a/\0", "~root/x"]
 )
-def test_a_name_never_leads_out_of_the_runs_folder_to_what_is_no_run(tmp_path: Path, name: str) -> None:
+def test_a_name_never_selects_a_folder_outside_the_runs_that_is_not_a_run(tmp_path: Path, name: str) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "experiment.toml").write_text("")
     make(tmp_path / "runs")
@@ -455,7 +453,7 @@ def test_a_name_never_leads_out_of_the_runs_folder_to_what_is_no_run(tmp_path: P
         find_run(tmp_path / "runs", name)
 
 
-def test_a_thousand_runs_are_listed_in_a_moment(tmp_path: Path) -> None:
+def test_a_thousand_runs_are_listed_within_seconds(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.append(started(run, "val_loss", lr_plan=[(n, n / 256) for n in range(256)]))
     for number in range(1, 400):
@@ -475,9 +473,9 @@ def test_a_thousand_runs_are_listed_in_a_moment(tmp_path: Path) -> None:
     runs = list_runs(tmp_path)
     took_s = time.process_time() - began
     assert len(runs) == 1000 and {r.status for r in runs} == {"completed"}
-    assert took_s < 3.0, took_s  # several times what it takes; tests/benchmarks/list_runs.py measures
+    assert took_s < 3.0, took_s  # several times the usual time, which tests/benchmarks/list_runs.py measures
 
 
-def test_a_name_that_no_folder_can_have_is_no_run(tmp_path):
+def test_a_name_that_no_folder_can_have_is_not_a_run(tmp_path):
     with pytest.raises(Refused, match="this is not a run"):
         find_run(tmp_path, f"{'a' * 300}/x")

@@ -1,4 +1,4 @@
-"""A run belongs to one session at a time, wherever it lies and however the one before it ended."""
+"""One session at a time has a run, on any file system, and however the session before it ended."""
 
 import errno
 import fcntl
@@ -15,9 +15,7 @@ from pathlib import Path
 import pytest
 
 from engine.experiment.mistakes import Refused
-from engine.runs import Follower, RunDirectory, list_runs, remove_run
-from engine.runs import flock as flock
-from engine.runs import run_lock as run_lock
+from engine.runs import Follower, RunDirectory, flock, list_runs, remove_run, run_lock
 from engine.runs.run_lock import RunLock, lock_holder
 from tui.feed import Feed
 from tui.run_status import shown
@@ -43,7 +41,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 @pytest.fixture
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that knows no locks."""
+    """A file system without locks."""
 
     def hanging(descriptor: int, how: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
@@ -53,7 +51,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def every_lock_is_granted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that grants every lock to everybody, as some network mounts do."""
+    """A file system that grants every lock, as some network mounts do."""
     monkeypatch.setattr(fcntl, "flock", lambda descriptor, how: None)
 
 
@@ -65,7 +63,7 @@ def other_process(runs: Path, *arguments: str) -> tuple[subprocess.Popen[str], P
     return process, Path(process.stdout.readline().strip())
 
 
-def test_a_run_that_a_session_has_is_refused_to_a_second_one_in_one_sentence(run: RunDirectory) -> None:
+def test_a_second_session_of_an_active_run_is_refused_in_one_sentence(run: RunDirectory) -> None:
     for take in (RunDirectory.open, RunLock, remove_run):
         with pytest.raises(Refused) as refused:
             take(run.path)
@@ -79,7 +77,7 @@ def test_a_run_that_a_session_has_is_refused_to_a_second_one_in_one_sentence(run
     assert list(run.path.parent.iterdir()) == []
 
 
-def test_of_many_that_want_a_run_at_once_one_gets_it(run: RunDirectory) -> None:
+def test_one_of_many_sessions_that_open_a_run_at_the_same_time_gets_it(run: RunDirectory) -> None:
     run.close()
     got: list[RunDirectory] = []
     refused: list[Refused] = []
@@ -98,27 +96,27 @@ def test_of_many_that_want_a_run_at_once_one_gets_it(run: RunDirectory) -> None:
     assert len(got) == 1 and len(refused) == 11
 
 
-def test_those_who_look_whether_a_run_is_live_keep_nobody_from_it(run: RunDirectory) -> None:
+def test_checking_whether_a_run_is_live_prevents_no_session_from_opening_it(run: RunDirectory) -> None:
     run.close()
     ended = threading.Event()
 
-    def look() -> None:
+    def check() -> None:
         while not ended.is_set():
             lock_holder(run.path)
 
-    lookers = [threading.Thread(target=look) for _ in range(3)]
-    for thread in lookers:
+    checkers = [threading.Thread(target=check) for _ in range(3)]
+    for thread in checkers:
         thread.start()
     try:
         for _ in range(20):
             RunDirectory.open(run.path).close()
     finally:
         ended.set()
-        for thread in lookers:
+        for thread in checkers:
             thread.join()
 
 
-def test_a_run_whose_process_was_killed_can_be_had_at_once(tmp_path: Path) -> None:
+def test_a_run_whose_process_was_killed_can_be_opened_immediately(tmp_path: Path) -> None:
     process, path = other_process(tmp_path)
     with pytest.raises(Refused, match=f"in process {process.pid}"):
         RunDirectory.open(path)
@@ -129,14 +127,14 @@ def test_a_run_whose_process_was_killed_can_be_had_at_once(tmp_path: Path) -> No
     process.wait()
 
 
-def test_a_worker_that_outlives_the_session_does_not_hold_its_run(tmp_path: Path) -> None:
+def test_a_worker_that_outlives_its_session_does_not_keep_the_lock(tmp_path: Path) -> None:
     process, path = other_process(tmp_path, "fork")
     process.send_signal(signal.SIGKILL)
     process.wait()
     RunDirectory.open(path).close()
 
 
-def test_a_stopped_process_keeps_its_run(tmp_path: Path) -> None:
+def test_a_suspended_process_keeps_the_lock_of_its_run(tmp_path: Path) -> None:
     process, path = other_process(tmp_path)
     process.send_signal(signal.SIGSTOP)
     an_hour_ago = time.time() - 3600
@@ -148,7 +146,7 @@ def test_a_stopped_process_keeps_its_run(tmp_path: Path) -> None:
     process.wait()
 
 
-def test_a_suspended_process_is_shown_as_such_and_its_run_is_refused_with_the_way_to_continue(tmp_path: Path) -> None:
+def test_a_suspended_process_is_shown_and_its_run_is_refused_with_the_command_to_continue(tmp_path: Path) -> None:
     process, path = other_process(tmp_path)
     assert [run.suspended for run in list_runs(tmp_path)] == [False]
     process.send_signal(signal.SIGSTOP)
@@ -169,8 +167,8 @@ def test_a_suspended_process_is_shown_as_such_and_its_run_is_refused_with_the_wa
 
 
 @pytest.mark.usefixtures("every_lock_is_granted")
-def test_a_live_run_is_safe_where_every_lock_is_granted(tmp_path: Path) -> None:
-    process, path = other_process(tmp_path)  # it has a lock that works and that this process does not see
+def test_a_live_run_is_safe_on_a_file_system_that_grants_every_lock(tmp_path: Path) -> None:
+    process, path = other_process(tmp_path)  # its lock works, and this process does not see it
     assert [run.status for run in list_runs(tmp_path)] == ["live"]
     for take in (RunDirectory.open, RunLock, remove_run):
         with pytest.raises(Refused, match=f"in process {process.pid}"):
@@ -188,7 +186,7 @@ def test_a_live_run_is_safe_where_every_lock_is_granted(tmp_path: Path) -> None:
     remove_run(path)
 
 
-def test_a_lock_of_an_earlier_version_on_a_mount_that_grants_every_lock_is_told_by_its_process_and_heartbeat(
+def test_a_lock_of_an_earlier_version_counts_by_process_and_heartbeat_where_every_lock_is_granted(
     run: RunDirectory, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue("every_lock_is_granted")
@@ -201,7 +199,9 @@ def test_a_lock_of_an_earlier_version_on_a_mount_that_grants_every_lock_is_told_
     assert lock_holder(run.path) is None
 
 
-def test_a_lock_that_never_answers_does_not_hang_a_list(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_never_answers_does_not_hang_the_list_of_runs(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(5):
         RunDirectory.create(run.path.parent, f"y{number}", "", {}).close()
     answered = threading.Event()
@@ -219,12 +219,12 @@ def test_a_lock_that_never_answers_does_not_hang_a_list(run: RunDirectory, monke
         runs = list_runs(run.path.parent)
     finally:
         answered.set()
-    assert time.monotonic() - began < 30 and len(calls) == 1  # that file system is not asked a second time
+    assert time.monotonic() - began < 30 and len(calls) == 1  # that file system is not tried again
     assert sorted((r.status, r.name == run.name) for r in runs) == [("live", True), *[("stale", False)] * 5]
 
 
 @pytest.mark.parametrize("other", [{"process_table": "another boot:1"}, {"host": "gpu-box-7"}])
-def test_a_process_in_another_container_or_boot_counts_by_its_heartbeat_and_not_by_its_number_here(
+def test_a_process_of_another_container_or_boot_counts_by_its_heartbeat_and_not_by_its_id(
     run: RunDirectory, other: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue("every_lock_is_granted")
@@ -236,14 +236,12 @@ def test_a_process_in_another_container_or_boot_counts_by_its_heartbeat_and_not_
     assert lock_holder(run.path) is None
 
 
-def test_a_session_that_is_forgotten_lets_go_of_its_run(tmp_path: Path) -> None:
+def test_a_session_that_is_garbage_collected_releases_its_lock(tmp_path: Path) -> None:
     path = RunDirectory.create(tmp_path, "x", "", {}).path
     RunDirectory.open(path).close()
 
 
-def test_the_heartbeat_goes_on_while_training_is_in_one_long_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_heartbeat_continues_during_a_long_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_lock, "BEAT_S", 0.05)
     run = RunDirectory.create(tmp_path, "x", "", {})
     an_hour_ago = time.time() - 3600
@@ -258,7 +256,7 @@ def test_the_heartbeat_goes_on_while_training_is_in_one_long_step(
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_without_locks_the_process_that_is_named_decides(tmp_path: Path) -> None:
+def test_without_locks_the_recorded_process_decides(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path, "x", "", {})
     with pytest.raises(Refused, match=f"in process {os.getpid()}"):
         RunDirectory.open(run.path)
@@ -267,12 +265,12 @@ def test_without_locks_the_process_that_is_named_decides(tmp_path: Path) -> None
     assert process["flock"] is False
     run.close()
     assert [r.status for r in list_runs(tmp_path)] == ["stale"]
-    (run.path / "lock").write_text(json.dumps(process | {"pid": 2**22 + 1}))  # a process that is gone
+    (run.path / "lock").write_text(json.dumps(process | {"pid": 2**22 + 1}))  # a process that does not exist
     assert [r.status for r in list_runs(tmp_path)] == ["stale"]
     RunDirectory.open(run.path).close()
 
 
-def test_without_locks_one_of_two_processes_that_begin_at_once_gets_the_run(tmp_path: Path) -> None:
+def test_without_locks_one_of_two_processes_that_start_at_the_same_time_gets_the_run(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path, "x", "", {})
     run.close()
     code = """
@@ -298,7 +296,7 @@ def test_without_locks_one_of_two_processes_that_begin_at_once_gets_the_run(tmp_
 
 
 @pytest.mark.parametrize("locks_work", [True, False])
-def test_a_run_of_another_host_is_had_only_when_its_heartbeat_has_stopped(
+def test_a_run_of_another_host_can_be_opened_only_after_its_heartbeat_stopped(
     run: RunDirectory, locks_work: bool, request: pytest.FixtureRequest
 ) -> None:
     run.close()
@@ -313,7 +311,7 @@ def test_a_run_of_another_host_is_had_only_when_its_heartbeat_has_stopped(
     RunDirectory.open(run.path).close()
 
 
-def test_a_run_is_removed_from_a_full_disk(run: RunDirectory) -> None:
+def test_a_run_on_a_full_disk_can_be_removed(run: RunDirectory) -> None:
     run.close()
     code = """
         import resource, sys

@@ -1,4 +1,4 @@
-"""A long list of runs is not read anew each time, and is never wrong for it."""
+"""A long list of runs is not read again each time, and is always correct."""
 
 import json
 import os
@@ -29,26 +29,26 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read_anew(runs: Path) -> list[object]:
+def read_again(runs: Path) -> list[object]:
     return sorted((summarize(p) for p in runs.iterdir() if p.is_dir()), key=lambda r: (r.started, r.name), reverse=True)
 
 
-def test_what_is_kept_is_what_is_read(runs: Path) -> None:
-    assert list_runs(runs) == read_anew(runs)
+def test_the_cached_states_are_those_of_the_events(runs: Path) -> None:
+    assert list_runs(runs) == read_again(runs)
     assert (runs / SUMMARIES).stat().st_mode & 0o777 == 0o600
-    kept = json.loads((runs / SUMMARIES).read_text())["runs"]
-    assert len(kept) == RUNS
-    assert list_runs(runs) == read_anew(runs)
+    cached = json.loads((runs / SUMMARIES).read_text())["runs"]
+    assert len(cached) == RUNS
+    assert list_runs(runs) == read_again(runs)
 
 
-def test_the_list_is_made_from_what_is_kept_while_events_are_the_same(runs: Path) -> None:
+def test_the_list_comes_from_the_cache_while_events_are_the_same(runs: Path) -> None:
     list_runs(runs)
     text = (runs / SUMMARIES).read_text()
-    (runs / SUMMARIES).write_text(text.replace("Trained.", "Kept."))
-    assert {run.message for run in list_runs(runs)} == {"Kept."}
+    (runs / SUMMARIES).write_text(text.replace("Trained.", "Cached."))
+    assert {run.message for run in list_runs(runs)} == {"Cached."}
 
 
-def test_a_run_that_goes_on_is_read_again_and_one_that_is_removed_is_gone(runs: Path) -> None:
+def test_a_changed_run_is_read_again_and_a_removed_one_is_not_listed(runs: Path) -> None:
     first, second = list_runs(runs)[:2]
     with (first.path / "events.jsonl").open("a") as file:
         file.write(Finished(reason=Reason.FAILED, epoch=1, step=6, seconds=1.0, message="It broke.").to_json() + "\n")
@@ -60,7 +60,7 @@ def test_a_run_that_goes_on_is_read_again_and_one_that_is_removed_is_gone(runs: 
     assert next(run for run in again if run.name == first.name).status == "failed"
 
 
-def test_events_that_are_as_long_as_before_are_read_again(runs: Path) -> None:
+def test_changed_events_of_the_same_length_are_read_again(runs: Path) -> None:
     path = list_runs(runs)[0].path / "events.jsonl"
     text = path.read_text()
     time.sleep(0.01)
@@ -69,8 +69,8 @@ def test_events_that_are_as_long_as_before_are_read_again(runs: Path) -> None:
     assert [run.status for run in list_runs(runs)].count("stopped") == 1
 
 
-def test_whether_a_run_is_live_is_never_kept(runs: Path) -> None:
-    run = RunDirectory.create(runs, "going", 'name = "x"\n', {})
+def test_whether_a_run_is_live_is_never_cached(runs: Path) -> None:
+    run = RunDirectory.create(runs, "active", 'name = "x"\n', {})
     run.append(Step(epoch=1, step=5, loss=1.0, lr=1e-3, samples_per_s=1.0))
     assert [r.status for r in list_runs(runs) if r.path == run.path] == ["live"]
     run.close()
@@ -84,17 +84,17 @@ def test_whether_a_run_is_live_is_never_kept(runs: Path) -> None:
         b"\xff\x00",
         b"[]",
         b'{"format": 3, "runs": {}}',
-        b'{"format": 2, "runs": []}',
+        b'{"format": 4, "runs": []}',
         b"[" * 100_000,
-        b'{"format": 2, "runs": {"NAME": 3}}',
-        b'{"format": 2, "runs": {"NAME": {"stamp": STAMP, "facts": 3}}}',
-        b'{"format": 2, "runs": {"NAME": {"stamp": STAMP, "facts": {"started": "soon", "epoch": NaN}}}}',
-        b'{"format": 2, "runs": {"NAME": {"stamp": STAMP, "facts": {"started": Infinity}}}}',
-        b'{"format": 2, "runs": {"NAME": {"stamp": STAMP, "facts": {"ends": {"epoch": 4}}}}}',
-        b'{"format": 2, "runs": {"../../elsewhere": {"stamp": [1, 2, 3], "facts": {}}}}',
+        b'{"format": 4, "runs": {"NAME": 3}}',
+        b'{"format": 4, "runs": {"NAME": {"stamp": STAMP, "state": 3}}}',
+        b'{"format": 4, "runs": {"NAME": {"stamp": STAMP, "state": {"started": "soon", "epoch": NaN}}}}',
+        b'{"format": 4, "runs": {"NAME": {"stamp": STAMP, "state": {"started": Infinity}}}}',
+        b'{"format": 4, "runs": {"NAME": {"stamp": STAMP, "state": {"ends": {"epoch": 4}}}}}',
+        b'{"format": 4, "runs": {"../../elsewhere": {"stamp": [1, 2, 3], "state": {}}}}',
     ],
 )
-def test_nonsense_in_its_place_is_no_traceback(runs: Path, content: bytes) -> None:
+def test_a_damaged_cache_is_ignored(runs: Path, content: bytes) -> None:
     run = list_runs(runs)[0]
     events = (run.path / "events.jsonl").stat()
     stamp = json.dumps([events.st_ino, events.st_size, events.st_mtime_ns]).encode()
@@ -102,8 +102,8 @@ def test_nonsense_in_its_place_is_no_traceback(runs: Path, content: bytes) -> No
     assert {r.name for r in list_runs(runs)} == {p.name for p in runs.iterdir() if p.is_dir()}
 
 
-def test_a_link_in_its_place_leads_nowhere(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    elsewhere = tmp_path_factory.mktemp("elsewhere") / "kept"
+def test_a_link_in_place_of_the_cache_is_not_followed(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "file"
     elsewhere.write_text("mine")
     os.symlink(elsewhere, runs / SUMMARIES)
     assert len(list_runs(runs)) == RUNS
