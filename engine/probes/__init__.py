@@ -1,4 +1,4 @@
-"""Looking before training: a learning rate, the gradients, one batch. A probe works on a model of its own.
+"""Checks before training: find a learning rate, check gradients, memorise one batch. Each uses its own model.
 
 Names are imported when they are first used: `import engine.probes` loads nothing of torch.
 """

@@ -1,4 +1,4 @@
-"""Whether every layer's backward pass is the derivative of its forward pass: autograd against numerical differences."""
+"""Checks that every layer's backward pass is the derivative of its forward pass: autograd against differences."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from torch.nn.modules.dropout import _DropoutNd
 from engine.model.containers import CONTAINERS
 from engine.model.selection import modules_at
 from engine.plan import Plan
-from engine.probes.aside import Aside
-from engine.probes.differences import NUDGE, Argument, Function, Stop, Stopped, Verdict, compare
+from engine.probes.isolation import Isolated
+from engine.probes.numerical_gradients import NUDGE, Argument, Function, Stop, Stopped, Verdict, compare
 from engine.probes.records import GradientsChecked, LayerChecked
-from engine.probes.trial import Trial, needs_whole_plan
+from engine.probes.trial import Trial, require_plan_without_mistakes
 from engine.training.batches import Batches
 
 SAMPLES = 3
-"""Samples in the batch: as few as batch norm has statistics of that are no constants."""
+"""Samples in the batch: the fewest for which batch norm statistics are not constant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something to check: a layer, the loss, the whole model."""
+    """A layer to check, with its number and label."""
 
     number: str
     label: str
@@ -37,27 +37,27 @@ class Part:
 def check_gradients(plan: Plan, *, stop: Stop = lambda: False) -> Iterator[LayerChecked | GradientsChecked]:
     """Run torch.autograd.gradcheck on every layer of the built model in turn, on its loss, and on both together.
 
-    All is in float64, on the CPU, with one thread: numerical differences drown in the rounding of float32. Each layer
-    gets the input that reaches it from the first samples of the run, and is checked for that input and its parameters.
-    What is random (dropout, drop path) is off, since two passes must give the same; batch norm normalises by the batch,
-    as it does in training: by its running statistics it would be another function than the one that is trained.
+    It runs in float64 on the CPU with one thread: float32 would round numerical differences away. Each layer is checked
+    for its parameters and for the input that reaches it from the first samples of the run. Dropout and drop path are
+    off, since two passes must agree. Batch norm uses batch statistics as in training: with its running statistics it
+    would be another function.
 
-    Up to `AT_MOST` numbers are checked each by itself; of larger layers all together, along random directions
-    (gradcheck's fast mode). The padding row of an embedding is left out, whose gradient torch sets to zero.
+    Up to `AT_MOST` elements are checked one by one; more are checked together, along random directions (gradcheck's
+    fast mode). The padding row of an embedding is not checked: torch sets its gradient to zero.
 
     Args:
-        stop: asked at every evaluation of a layer; the check ends there without a last record.
+        stop: called at every evaluation of a layer; if it returns True, the check ends without a last record.
 
     Raises:
         Refused: the plan has mistakes.
     """
-    needs_whole_plan(plan)
+    require_plan_without_mistakes(plan)
     return _check(plan, stop)
 
 
 def _check(plan: Plan, stop: Stop) -> Iterator[LayerChecked | GradientsChecked]:
-    aside = Aside()
-    with aside:
+    isolated = Isolated()
+    with isolated:
         trial = Trial(replace(plan, device="cpu", precision="float32", threads=1))
         batches = Batches(trial.dataset, "cpu", plan.experiment.data)
         batch = next(batches.training(SAMPLES, plan.experiment.seed, 1))
@@ -73,7 +73,7 @@ def _check(plan: Plan, stop: Stop) -> Iterator[LayerChecked | GradientsChecked]:
         )
     while True:
         try:
-            with aside:
+            with isolated:
                 record = next(steps)
         except (StopIteration, Stopped):
             return
@@ -89,10 +89,11 @@ def check_parts(
     loss_name: str,
     stop: Stop = lambda: False,
 ) -> Iterator[LayerChecked | GradientsChecked]:
-    """Check parts of a network on a batch: each by itself, then the loss, then the loss of the whole network.
+    """Check parts of a network on a batch one by one, then the loss, then the loss of the whole network.
 
     Args:
-        inputs: what the network is called with: (x,) or (x, lengths).
+        inputs: the arguments of the network: (x,) or (x, lengths), with x (N, …) and lengths (N,).
+        target: (N,) or (N, outputs).
     """
     _make_checkable(network, criterion)
     inputs = tuple(_double(tensor) for tensor in inputs)
@@ -114,14 +115,14 @@ def check_parts(
     generator = torch.Generator().manual_seed(0)
     outcomes = []
     for index, check in enumerate(checks, start=1):
-        told = _look(check, generator, stop)
-        outcomes.append(told["outcome"])
-        yield LayerChecked(index=index, checks=len(checks), number=check.number, label=check.label, **told)
+        result = _result_of(check, generator, stop)
+        outcomes.append(result["outcome"])
+        yield LayerChecked(index=index, checks=len(checks), number=check.number, label=check.label, **result)
     yield _summary(outcomes)
 
 
 Run = Callable[[dict[str, Tensor], tuple[Any, ...]], Tensor]
-"""A module as a function of its parameters, by name, and of what it is called with."""
+"""A module as a function of its parameters by name, and of its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,25 +131,25 @@ class _Check:
     label: str
     module: nn.Module
     call: tuple[Any, ...] | None
-    """What it is called with; None where nothing reaches it."""
+    """Its arguments; None where no input reaches it."""
     run: Run
 
 
-def _look(check: _Check, generator: torch.Generator, stop: Stop) -> dict[str, Any]:
-    """What came of one check, as the fields of its record."""
+def _result_of(check: _Check, generator: torch.Generator, stop: Stop) -> dict[str, Any]:
+    """Run one check. Returns the fields of its record."""
     if isinstance(check.module, _DropoutNd):
-        return _skipped("It is random, so it is off here: two passes must give the same.")
+        return _skipped("It is random, so it is off here: two passes must agree.")
     if check.call is None:
         return _skipped("No input reaches it.")
     arguments, function = _arguments(check.module, check.call, check.run)
     if not arguments:
-        return _skipped("It reads whole numbers and has no parameters that learn: there is no gradient to check.")
+        return _skipped("It reads integers and has no trainable parameters: there is no gradient to check.")
     try:
         verdict = compare(function, arguments, generator, stop)
     except RuntimeError as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return _skipped(f"torch cannot check it in float64: {said}")
-    return _told(verdict, check.call)
+        message = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return _skipped(f"torch cannot check it in float64: {message}")
+    return _fields(verdict, check.call)
 
 
 def _skipped(reason: str) -> dict[str, Any]:
@@ -170,13 +171,13 @@ def _double(tensor: Tensor) -> Tensor:
 def _calls(
     network: nn.Module, parts: Sequence[Part], inputs: tuple[Tensor, ...]
 ) -> tuple[dict[int, tuple[Any, ...]], Tensor]:
-    """What each part is called with while the network sees the batch, and what the network gives."""
+    """Run the network on a batch. Returns the arguments of each part by its id, and the network's output (N, …)."""
     calls: dict[int, tuple[Any, ...]] = {}
 
-    def note(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+    def record(module: nn.Module, arguments: tuple[Any, ...]) -> None:
         calls[id(module)] = tuple(a.detach().clone() if isinstance(a, Tensor) else a for a in arguments)
 
-    handles = [part.module.register_forward_pre_hook(note) for part in parts]
+    handles = [part.module.register_forward_pre_hook(record) for part in parts]
     with torch.no_grad():
         output: Tensor = network(*(tensor.clone() for tensor in inputs))
     for handle in handles:
@@ -186,7 +187,7 @@ def _calls(
 
 def _run(module: nn.Module) -> Run:
     def run(parameters: dict[str, Tensor], arguments: tuple[Any, ...]) -> Tensor:
-        # A copy, because a layer that works in place may not write into what it is differentiated by.
+        # A copy, because a layer that works in place may not write into a leaf tensor.
         first = arguments[0].clone()
         output: Tensor = functional_call(module, parameters, (first, *arguments[1:]))
         return output
@@ -195,7 +196,7 @@ def _run(module: nn.Module) -> Run:
 
 
 def _arguments(module: nn.Module, call: tuple[Any, ...], run: Run) -> tuple[list[Argument], Function]:
-    """What gradients are checked for, and the function of it: the first input where it is no number, and parameters."""
+    """Return the arguments to check, and their function: the first input if it is floating-point, the parameters."""
     names = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
     learned = dict(module.named_parameters())
     padding = _padding_rows(module)
@@ -230,42 +231,42 @@ def _without_row(parameter: Tensor, row: int | None) -> Tensor | None:
     return every[(every // width) != row]
 
 
-def _told(verdict: Verdict, call: tuple[Any, ...]) -> dict[str, Any]:
-    """A verdict as a person should read it."""
-    told: dict[str, Any] = {"elements": verdict.elements, "fast": verdict.fast, "difference": verdict.difference}
+def _fields(verdict: Verdict, call: tuple[Any, ...]) -> dict[str, Any]:
+    """Return the fields of a record for a verdict."""
+    fields: dict[str, Any] = {"elements": verdict.elements, "fast": verdict.fast, "difference": verdict.difference}
     reads_numbers = isinstance(call[0], Tensor) and not call[0].is_floating_point()
     if verdict.passed:
-        note = "Its inputs are whole numbers: for its parameters only." if reads_numbers else ""
-        return told | {"outcome": "passed", "message": note}
+        note = "Its inputs are integers, so only its parameters were checked." if reads_numbers else ""
+        return fields | {"outcome": "passed", "message": note}
     left, right, analytic = verdict.slopes
-    if verdict.beside:
-        where = "It differs at this very place"
+    if verdict.passes_nearby:
+        where = "The two gradients differ at this point"
         if verdict.kinks:
             many = f"{verdict.kinks} values lie" if verdict.kinks > 1 else "A value lies"
             where = (
-                f"{many} at a kink, as ReLU has at zero and MaxPool where two inputs tie: the slope is {left:.3g} to "
-                f"the left and {right:.3g} to the right, autograd gives {analytic:.3g}"
+                f"{many} at a kink, as ReLU has at zero and MaxPool where two inputs tie. The slope is {left:.3g} to "
+                f"the left and {right:.3g} to the right; autograd returns {analytic:.3g}"
             )
-        return told | {"outcome": "kink", "message": f"{where}. Moved away from it by {NUDGE:g}, it passes."}
+        return fields | {"outcome": "kink", "message": f"{where}. Moved away from it by {NUDGE:g}, it passes."}
     if verdict.difference is None:
-        message = f"gradcheck fails ({verdict.said}), though no element does that was looked at by itself."
+        message = f"gradcheck fails ({verdict.torch_message}), but no single element that was checked does."
     else:
         message = (
             f"The numerical gradient is {(left + right) / 2:.6g}, autograd's is {analytic:.6g}: the backward pass is "
             "not the derivative of the forward pass."
         )
-    return told | {"outcome": "failed", "message": message}
+    return fields | {"outcome": "failed", "message": message}
 
 
 def _summary(outcomes: Sequence[str]) -> GradientsChecked:
     counts = {name: outcomes.count(name) for name in ("passed", "kink", "failed", "skipped")}
-    said = [f"{counts['passed']} passed"]
-    said += [f"{counts['kink']} passed beside a kink"] if counts["kink"] else []
-    said += [f"{counts['skipped']} skipped"] if counts["skipped"] else []
+    parts = [f"{counts['passed']} passed"]
+    parts += [f"{counts['kink']} passed near a kink"] if counts["kink"] else []
+    parts += [f"{counts['skipped']} skipped"] if counts["skipped"] else []
     if counts["failed"]:
-        message = f"{counts['failed']} of {len(outcomes)} checks failed; {', '.join(said)}."
+        message = f"{counts['failed']} of {len(outcomes)} checks failed; {', '.join(parts)}."
     else:
-        message = f"Every gradient is right: {', '.join(said)}."
+        message = f"Every gradient is correct: {', '.join(parts)}."
     return GradientsChecked(
         passed=counts["passed"],
         kinks=counts["kink"],

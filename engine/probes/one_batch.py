@@ -1,7 +1,7 @@
-"""Can this model memorise one batch? One that cannot will not learn a data set either, and the reason is easier to see.
+"""The one-batch test. A model that cannot memorise one batch cannot learn a dataset, and the reason is easier to see.
 
 Source: Karpathy, "A recipe for training neural networks", 2019, https://karpathy.github.io/2019/04/25/recipe/
-N samples, K classes.
+N batch, K classes.
 """
 
 from __future__ import annotations
@@ -18,53 +18,54 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from engine.catalog.losses import OF_CLASSES
 from engine.data.samples import take
 from engine.plan import Plan
-from engine.probes.aside import Aside
-from engine.probes.obstacles import obstacles
+from engine.probes.failure_reasons import failure_reasons
+from engine.probes.isolation import Isolated
 from engine.probes.records import BatchDone, BatchStep
-from engine.probes.trial import Trial, needs_whole_plan
+from engine.probes.trial import Trial, require_plan_without_mistakes
 from engine.training.batches import Batch
 from engine.training.metrics import LanguageMetrics, metrics_for
 
 STEPS = 300
+"""Most steps by default."""
 
 EXPLAINED = 0.99
-"""Of the variance of targets that are numbers: from here on they count as memorised."""
+"""Share of the variance of numeric targets from which they count as memorised."""
 
 NEAR = 0.02
-"""A loss within this share of that of a guess is the guess's."""
+"""A loss within this share of the loss of a guess counts as that of the guess."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """An answer that does not look at the sample, and its loss."""
+    """An answer that ignores the sample, and its loss."""
 
     loss: float
     name: str
 
 
 def memorise_batch(plan: Plan, *, steps: int = STEPS) -> Iterator[BatchStep | BatchDone]:
-    """Train a model of its own on the first batch of the run, over and over, until every answer is right.
+    """Train a separate model on the first batch of the run, again and again, until every answer is correct.
 
-    The first batch is the first of which a sample counts in the loss; answers on the others do not count.
+    It uses the first batch with a sample that counts in the loss, and ignores answers that do not count.
 
-    The model, the loss, the penalties and the optimizer are the document's, with its constant rate: no scheduler, no
-    mixup, no CutMix. Dropout stays on; where it alone is in the way, a last look without it says so. Classes are
-    memorised when every answer is right, numbers when 99 % of the variance of the training targets is explained.
-    Between two records the process is as it was before, see `Aside`.
+    The model, loss, penalties and optimizer are those of the document, with a constant rate: no scheduler, no mixup, no
+    CutMix. Dropout stays on; if only dropout prevents success, an evaluation without it shows that. Classes are
+    memorised when every answer is correct, numbers when 99 % of the variance of the training targets is explained.
+    Between two records the process is in its previous state, see `Isolated`.
 
     Args:
-        steps: how many there are at most.
+        steps: most steps to take.
 
     Raises:
         Refused: the plan has mistakes.
     """
-    needs_whole_plan(plan)
+    require_plan_without_mistakes(plan)
     return _memorise(plan, steps)
 
 
 def _memorise(plan: Plan, steps: int) -> Iterator[BatchStep | BatchDone]:
-    aside = Aside(plan.device)
-    with aside:
+    isolated = Isolated(plan.device)
+    with isolated:
         trial = Trial(plan, mixing=False)
         batch = next(batch for window in trial.windows() for batch in window if trial.counts(batch))
         begin = [parameter.detach().clone() for parameter in trial.network.parameters()]
@@ -72,23 +73,23 @@ def _memorise(plan: Plan, steps: int) -> Iterator[BatchStep | BatchDone]:
         trial.measure(score_of)
     taken: list[BatchStep] = []
     for step in range(1, steps + 1):
-        with aside:
+        with isolated:
             one = trial.step([batch])
             score = one.metrics["score"]
         taken.append(BatchStep(step=step, steps=steps, loss=one.loss, score=score))
         yield taken[-1]
         if score >= score_of.enough or not math.isfinite(one.loss):
             break
-    with aside:
+    with isolated:
         done = _verdict(plan, trial, batch, taken, begin, score_of)
     yield done
 
 
 class _Score:
-    """How much of a batch is answered right: 1 is all of it. What does not count in the loss does not count here.
+    """The share of a batch with correct answers. A sample that does not count in the loss does not count here.
 
-    Of targets that are numbers it is the share of the variance that is explained: of each output by itself, since what
-    tells two outputs from each other need not be learned; and their mean.
+    For numeric targets it is the explained share of the variance, as the mean over outputs: what distinguishes two
+    outputs need not be learned.
     """
 
     def __init__(self, plan: Plan, trial: Trial) -> None:
@@ -109,7 +110,7 @@ class _Score:
         return self.compute()["score"]
 
     def add(self, output: Tensor, target: Tensor) -> None:
-        """Take the batch."""
+        """Add the batch: output (N, …), target (N, …)."""
         if self.classes:
             if self._counted is not None:
                 counted = self._counted(target)
@@ -122,23 +123,23 @@ class _Score:
             self._explained = float((1 - errors / self._variance).mean())
 
     def compute(self) -> dict[str, float]:
-        """The score."""
+        """Return the score."""
         return {"score": self._metrics.compute()["accuracy"] if self.classes else self._explained}
 
     def reset(self) -> None:
-        """Forget the batch."""
+        """Remove the batch."""
         self._metrics.reset()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Nothing of a probe is kept."""
+        """Do nothing: a probe saves no state."""
         return {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Nothing of a probe is kept."""
+        """Do nothing: a probe saves no state."""
 
-    def words(self, score: float) -> str:
-        """A score for a person to read."""
-        what = "of the answers are right" if self.classes else "of the variance is explained"
+    def text(self, score: float) -> str:
+        """Return a score as text."""
+        what = "of the answers are correct" if self.classes else "of the variance is explained"
         return f"{100 * score:.{0 if self.classes else 1}f} % {what}"
 
 
@@ -151,17 +152,17 @@ def _verdict(
     left_out = 0 if trial.counted is None else int((~trial.counted(batch.target)).sum())
     samples = f"{size} sample{'s' if size != 1 else ''}"
     if left_out:
-        samples += f" ({left_out:,} answers of which do not count in the loss)"
+        samples += f" ({left_out:,} of their answers do not count in the loss)"
     if last.score >= score_of.enough:
         message = (
-            f"Memorised in {last.step} step{'s' if last.step > 1 else ''}: {score_of.words(last.score)} on the same "
-            f"{samples}, the loss is {last.loss:.3g}."
+            f"Memorised in {last.step} step{'s' if last.step > 1 else ''}: {score_of.text(last.score)} on the same "
+            f"{samples}; the loss is {last.loss:.3g}."
         )
         return BatchDone(**record, memorised=True, message=message)
     if (calm := _without_dropout(trial, batch, score_of)) is not None and calm >= score_of.enough:
         message = (
-            f"Memorised in {last.step} steps, with dropout off: {score_of.words(calm)} then, and "
-            f"{score_of.words(last.score)} while it is on. That is what dropout is for."
+            f"Memorised in {last.step} steps: {score_of.text(calm)} with dropout off, and {score_of.text(last.score)} "
+            "with dropout on. That is the purpose of dropout."
         )
         return BatchDone(**record | {"score": calm}, memorised=True, message=message)
     near = [guess for guess in guesses if abs(last.loss - guess.loss) <= NEAR * max(abs(guess.loss), 1e-12)]
@@ -170,14 +171,14 @@ def _verdict(
         stays = f"the loss stays at {last.loss:.3g}, {near[0].name}"
     elif not math.isfinite(last.loss):
         stays = "the loss is not finite"
-    message = f"Did not memorise {samples} in {last.step} steps: {stays}; {score_of.words(last.score)}."
+    message = f"Did not memorise {samples} in {last.step} steps: {stays}; {score_of.text(last.score)}."
     return BatchDone(
-        **record, memorised=False, message=message, advice=tuple(obstacles(plan, trial, batch, taken, begin))
+        **record, memorised=False, message=message, advice=tuple(failure_reasons(plan, trial, batch, taken, begin))
     )
 
 
 def _without_dropout(trial: Trial, batch: Batch, score_of: _Score) -> float | None:
-    """The score with all that is random off and batch norm as in training; None where the outputs are not finite."""
+    """Return the score without dropout, with batch norm as in training; None if the outputs are not finite."""
     network = trial.network.eval()
     for module in network.modules():
         if isinstance(module, _BatchNorm):
@@ -189,7 +190,7 @@ def _without_dropout(trial: Trial, batch: Batch, score_of: _Score) -> float | No
 
 
 def _guesses(plan: Plan, trial: Trial, batch: Batch) -> list[Guess]:
-    """Answers that do not look at the sample; first the one without any knowledge of the batch."""
+    """Return answers that ignore the sample, first the one without any knowledge of the batch."""
     with torch.no_grad():
         like = trial.network.eval()(*batch.inputs)
         trial.network.train()

@@ -1,11 +1,11 @@
-"""What probes say: small frozen records, the same in memory and as a line of JSON.
+"""The records of probes: small, frozen, the same in memory and as a line of JSON.
 
     rate_step          one step of the learning-rate finder
     rate_found         its suggestion, the last record
     layer_checked      the gradients of one layer, of the loss, or of the whole model
     gradients_checked  how many passed, the last record
     batch_step         one step of the one-batch test
-    batch_done         its verdict, the last record
+    batch_done         its result, the last record
 
 Steps count from 1. A number that is not finite is written as the string "NaN", "Infinity" or "-Infinity".
 """
@@ -20,7 +20,7 @@ Outcome = Literal["passed", "kink", "failed", "skipped"]
 
 
 class Record(BaseModel):
-    """Something that a probe found out."""
+    """A result of a probe."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings", extra="forbid")
 
@@ -33,25 +33,25 @@ class RateStep(Record):
     event: Literal["rate_step"] = "rate_step"
     step: int
     steps: int
-    """Steps that are taken at most."""
+    """Most steps that the probe takes."""
     lr: float
     loss: float
     smoothed: float
-    """Exponential moving average of the losses so far, corrected for its beginning at 0."""
+    """Exponential moving average of the losses so far, corrected for its start at 0."""
 
 
 class RateFound(Record):
     event: Literal["rate_found"] = "rate_found"
     lr: float | None
-    """The suggestion: where the smoothed loss falls most steeply; None where it does not fall."""
+    """The suggestion: where the smoothed loss falls most steeply; None if it does not fall."""
     field: str = "optimizer.lr"
-    """The field of the document that sets the rate, and that the suggestion is for."""
+    """The field of the document that sets the rate, for which the suggestion is."""
     loss: float | None = None
-    """The smoothed loss there."""
+    """The smoothed loss at that rate."""
     lr_at_minimum: float | None = None
-    """Where the smoothed loss is lowest, which is too high to train with."""
+    """The rate with the lowest smoothed loss; too high to train with."""
     tenth_of_minimum: float | None = None
-    """A tenth of that: another common choice."""
+    """A tenth of `lr_at_minimum`: another common choice."""
     ended: Literal["diverged", "not_finite", "completed"]
     message: str
     notes: tuple[str, ...] = ()
@@ -63,16 +63,16 @@ class LayerChecked(Record):
     """From 1 to `checks`."""
     checks: int
     number: str
-    """The layer's place: `4`, in a container `4.0`; empty for the loss and for the whole model."""
+    """The layer's number: `4`, in a container `4.0`; empty for the loss and for the whole model."""
     label: str
     outcome: Outcome
-    """`kink`: there is no one gradient at this place, and beside it the check passes."""
+    """`kink`: the function has no unique gradient at this point, and the check passes nearby."""
     elements: int = 0
-    """Numbers whose gradient was checked, of inputs and parameters."""
+    """Number of elements of inputs and parameters whose gradient was checked."""
     fast: bool = False
-    """Whether all were checked together along one random direction, and not each by itself."""
+    """Whether all were checked together along one random direction, not one by one."""
     difference: float | None = None
-    """The largest found between the gradient of autograd and the numerical one, where they differ."""
+    """The largest difference between autograd's gradient and the numerical one, where they differ."""
     message: str = ""
 
 
@@ -89,11 +89,11 @@ class BatchStep(Record):
     event: Literal["batch_step"] = "batch_step"
     step: int
     steps: int
-    """Steps that are taken at most."""
+    """Most steps that the probe takes."""
     loss: float
-    """Before the step."""
+    """The loss before the step."""
     score: float
-    """The share of right answers; where numbers are predicted, the share of their variance that is explained."""
+    """The share of correct answers; for numeric targets, the explained share of their variance."""
 
 
 class BatchDone(Record):
@@ -103,7 +103,7 @@ class BatchDone(Record):
     loss: float
     score: float
     guess: float
-    """The loss of an answer that does not look at the sample."""
+    """The loss of an answer that ignores the sample."""
     message: str
     advice: tuple[str, ...] = ()
-    """What was found to stand in the way, the likeliest first."""
+    """Reasons why the batch was not memorised, the most likely first."""

@@ -67,7 +67,7 @@ def rate_records(*, falls: bool = True, field: str = "optimizer.lr") -> list[Rec
         wobble = 0.12 * math.sin(2.7 * i) * (loss / 2.3)
         records.append(RateStep(step=i + 1, steps=160, lr=10**log, loss=loss + wobble, smoothed=loss))
     if not falls:
-        message = "No suggestion: between 1e-07 and 0.5 the loss never falls by more than it scatters (0.08)."
+        message = "No suggestion: between 1e-07 and 0.5 the loss never falls by more than it varies (0.08)."
         return [*records, RateFound(lr=None, ended="diverged", message=message)]
     return [
         *records,
@@ -118,7 +118,7 @@ def gradient_records() -> list[Record]:
         )
         for index, (number, label, outcome, elements, fast, difference, message) in enumerate(said, start=1)
     ]
-    message = "1 of 7 checks failed; 4 passed, 1 passed beside a kink, 1 skipped."
+    message = "1 of 7 checks failed; 4 passed, 1 passed near a kink, 1 skipped."
     return [*layers, GradientsChecked(passed=4, kinks=1, failed=1, skipped=1, message=message)]
 
 
@@ -131,7 +131,7 @@ def batch_records(*, memorised: bool) -> list[Record]:
         for i, loss in enumerate(losses)
     ]
     if memorised:
-        message = "Memorised in 40 steps: 100 % of the answers are right on the same 64 samples, the loss is 0.0892."
+        message = "Memorised in 40 steps: 100 % of the answers are correct on the same 64 samples; the loss is 0.0892."
         advice: tuple[str, ...] = ()
     else:
         message = (

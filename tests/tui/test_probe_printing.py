@@ -38,7 +38,7 @@ def test_a_batch_that_is_not_memorized_is_status_1_with_the_reason() -> None:
 def test_gradients_that_are_right_are_status_0() -> None:
     result = probe("gradients", "mlp-diabetes")
     assert result.exit_code == 0
-    assert "Every gradient is right" in result.stdout
+    assert "Every gradient is correct" in result.stdout
 
 
 @pytest.mark.parametrize(

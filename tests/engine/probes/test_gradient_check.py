@@ -47,7 +47,7 @@ def _seed():
 
 
 @pytest.mark.parametrize("width", [4, 400], ids=["each element", "fast"])
-def test_a_backward_pass_that_is_not_the_derivative_is_caught_at_its_layer(width):
+def test_a_wrong_backward_pass_is_found_at_its_layer(width):
     network = nn.Sequential(nn.Linear(5, width), WrongTanh(), nn.Linear(width, 2))
     layers, last = checked(network, torch.randn(3, 5), torch.randn(3, 2))
     assert [layer.outcome for layer in layers] == ["passed", "failed", "passed", "passed", "failed"]
@@ -59,7 +59,7 @@ def test_a_backward_pass_that_is_not_the_derivative_is_caught_at_its_layer(width
 
 
 @pytest.mark.parametrize("width", [6, 600], ids=["each element", "fast"])
-def test_a_relu_at_zero_has_a_kink_and_passes_beside_it(width):
+def test_a_relu_at_zero_has_a_kink_and_passes_near_it(width):
     network = nn.Sequential(nn.ReLU(), nn.Linear(width, 2))
     x = torch.randn(3, width)
     x[0, 0] = x[2, 3] = 0.0
@@ -80,7 +80,7 @@ def test_a_relu_at_zero_has_a_kink_and_passes_beside_it(width):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_every_kink_is_told_from_a_mistake(layer, x):
+def test_every_kink_is_distinguished_from_a_wrong_gradient(layer, x):
     (one, *_), _ = checked(nn.Sequential(layer), x, torch.ones_like(layer(x)))
     assert one.outcome == "kink"
 
@@ -97,20 +97,20 @@ def test_layers_that_work_in_place_are_checked():
     assert [layer.outcome for layer in layers] == ["passed"] * 4
 
 
-def test_an_embedding_is_checked_for_its_parameters_but_not_for_the_row_of_the_padding():
+def test_an_embedding_is_checked_for_its_parameters_except_the_padding_row():
     network = nn.Sequential(nn.Embedding(7, 3, padding_idx=0), nn.Flatten(), nn.Linear(12, 2))
     tokens = torch.tensor([[1, 2, 0, 0], [3, 3, 4, 0], [6, 5, 4, 1]])
     layers, _ = checked(network, tokens, torch.randn(3, 2))
     assert [layer.outcome for layer in layers] == ["passed"] * 5
     assert layers[0].elements == 6 * 3
-    assert layers[0].message == "Its inputs are whole numbers: for its parameters only."
+    assert layers[0].message == "Its inputs are integers, so only its parameters were checked."
     frozen = nn.Sequential(nn.Embedding.from_pretrained(torch.randn(7, 3)), nn.Flatten(), nn.Linear(12, 2))
     layers, _ = checked(frozen, tokens, torch.randn(3, 2))
     assert layers[0].outcome == "skipped" and "no gradient to check" in layers[0].message
 
 
 @pytest.mark.parametrize("preset", ["digits-cnn", "digits-lstm", "transformer-text", "resnet-digits", "mlp-diabetes"])
-def test_every_layer_of_a_preset_passes_or_says_why_not(preset):
+def test_every_layer_of_a_preset_passes_or_has_a_reason(preset):
     plan = check(read(preset))
     *layers, last = check_gradients(plan)
     assert last.failed == 0
@@ -123,7 +123,7 @@ def test_every_layer_of_a_preset_passes_or_says_why_not(preset):
             assert by_number[leaf.number].outcome == "skipped" and "random" in by_number[leaf.number].message
 
 
-def test_copies_of_a_repeated_layer_are_checked_each():
+def test_each_copy_of_a_repeated_layer_is_checked():
     plan = check(
         reads(
             'data = {source = "wine"}\nmodel = {layers = [{type = "Repeat", times = 2, layers = [{type = "Residual", '
@@ -137,7 +137,7 @@ def test_copies_of_a_repeated_layer_are_checked_each():
     assert {layer.outcome for layer in layers} == {"passed"}
 
 
-def test_it_stops_in_the_middle_of_a_layer_when_it_is_told_to_and_leaves_nothing_behind():
+def test_a_check_can_stop_within_a_layer_and_leaves_no_trace():
     asked = []
 
     def stop():

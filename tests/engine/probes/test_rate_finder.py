@@ -153,7 +153,7 @@ def test_the_smoothed_loss_is_the_average_corrected_for_its_beginning():
 
 
 @pytest.mark.parametrize("preset", ["digits-cnn", "digits-lstm"])
-def test_a_preset_gets_a_rate_between_where_nothing_moves_and_where_it_diverges(preset):
+def test_the_rate_of_a_preset_trains_and_does_not_diverge(preset):
     *taken, last = find_rate(check(read(preset)))
     assert last.lr is not None and 1e-4 < last.lr < last.lr_at_minimum < taken[-1].lr
     assert last.ended == "diverged" and len(taken) < taken[0].steps
@@ -168,7 +168,7 @@ def test_a_preset_gets_a_rate_between_where_nothing_moves_and_where_it_diverges(
         "'SGD'",
     ],
 )
-def test_every_kind_of_optimizer_is_driven(optimizer):
+def test_the_finder_works_with_every_kind_of_optimizer(optimizer):
     text = (
         'data = {source = "wine", batch_size = 32}\nmodel = {layers = [{type = "Linear", out_features = 16}, "Tanh", '
     )
@@ -196,7 +196,7 @@ model = {layers = [{type = "Linear", out_features = 16}, "Tanh", {type = "Linear
         ("{type='SequentialLR', schedulers=['LinearLR', 'StepLR']}", "optimizer.lr"),
     ],
 )
-def test_what_is_varied_and_offered_is_the_number_that_sets_the_rate(scheduler, field):
+def test_the_finder_varies_and_suggests_the_field_that_sets_the_rate(scheduler, field):
     groups = "groups=[{layers=[2], lr=0.02}]"
     given = [f"scheduler={scheduler}", f"optimizer={{type='SGD', lr=0.2, {groups}}}"]
     *taken, last = find_rate(check(reads(WINE, given)), lowest=1e-4, highest=10.0, steps=60)
@@ -208,7 +208,7 @@ def test_what_is_varied_and_offered_is_the_number_that_sets_the_rate(scheduler, 
     assert ("stay in proportion" in note) == (field == "scheduler.max_lr")
 
 
-def test_a_rate_is_offered_that_a_run_takes():
+def test_a_run_accepts_the_suggested_rate():
     given = ["scheduler={type='OneCycleLR', max_lr=0.3}", "optimizer={type='SGD', lr=0.2}"]
     *_, last = find_rate(check(reads(WINE, given)), lowest=1e-4, highest=10.0, steps=60)
     assert last.field == "scheduler.max_lr"
@@ -216,7 +216,7 @@ def test_a_rate_is_offered_that_a_run_takes():
     assert check(reads(WINE, [*given, f"optimizer.lr={last.lr}"])).highest_lr == pytest.approx(0.3)
 
 
-def test_a_lowest_rate_above_the_suggestion_is_said():
+def test_a_lowest_rate_above_the_suggestion_has_a_note():
     given = ["scheduler={type='CyclicLR', base_lr=0.9, max_lr=0.99}", "optimizer={type='Adam', lr=0.2}"]
     *_, last = find_rate(check(reads(WINE, given)), steps=80)
     assert last.lr < 0.9 and "scheduler.base_lr = 0.9 is not below it" in last.notes[0]
@@ -247,7 +247,7 @@ def test_the_suggestion_is_where_the_curve_falls_most_steeply_before_its_minimum
         [1.0] * 5 + [math.inf],
     ],
 )
-def test_a_loss_that_does_not_fall_gets_no_suggestion_but_a_sentence(losses):
+def test_a_loss_that_does_not_fall_gives_a_sentence_and_no_suggestion(losses):
     none = suggestion(curve(losses), "completed")
     assert none.lr is None
     assert none.message.startswith("No suggestion: ") and none.message.endswith(".")
@@ -283,7 +283,7 @@ def globals_now():
     )
 
 
-def test_between_any_two_records_the_process_is_as_it_was():
+def test_between_two_records_the_global_state_is_unchanged():
     torch.manual_seed(77)
     plan = check(reads(CNN, ["training.threads=2"]))
     before = globals_now()
@@ -299,7 +299,7 @@ def trained(text, tmp_path):
     return [(e.train_loss, e.val_loss) for e in session.drain() if isinstance(e, Epoch)]
 
 
-def test_training_after_a_look_is_bit_equal_to_training_without_one(tmp_path):
+def test_training_after_a_probe_has_the_same_bits_as_without_it(tmp_path):
     without = trained(CNN, tmp_path)
     for _ in find_rate(check(reads(CNN)), steps=30):
         pass

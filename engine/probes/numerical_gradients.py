@@ -1,4 +1,4 @@
-"""torch.autograd.gradcheck on a function of a few tensors, and where and why its two gradients differ.
+"""torch.autograd.gradcheck for a function of a few tensors: where and why its two gradients differ.
 
 Source: https://docs.pytorch.org/docs/stable/notes/gradcheck.html
 """
@@ -17,23 +17,23 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError, gradcheck
 
 EPS, ATOL, RTOL = 1e-6, 1e-5, 1e-3
-"""Half the distance of a numerical difference and the tolerances, as gradcheck has them by default."""
+"""gradcheck's defaults: the step of a numerical difference to each side, and the tolerances."""
 
 AT_MOST = 512
-"""Elements that are checked each by itself; beyond it all are checked together along a random direction, and as many
-are looked at one by one where that fails."""
+"""Most elements that are checked one by one. More are checked together along a random direction; if that fails, this
+many are checked one by one."""
 
 OUTPUTS = 64
-"""Outputs that each have a row of the Jacobian; more are weighed by random numbers into two."""
+"""Most outputs that have their own row of the Jacobian; more are combined into two with random weights."""
 
 NUDGE = 1e-3
-"""How far values are moved away from a kink, before they are checked again."""
+"""Distance by which values are moved away from a kink before they are checked again."""
 
 FAST_CALLS = 200
-"""A fast check takes a handful of evaluations; this many mean that it failed and goes through every element."""
+"""A fast check takes a few evaluations; this many mean that it failed and evaluates every element."""
 
-LOOK_S = 10.0
-"""Elements of a large model are looked at one by one for no longer than this, in seconds."""
+EXPLAIN_S = 10.0
+"""Most seconds for which elements are checked one by one."""
 
 Function = Callable[[Sequence[Tensor]], Tensor]
 Stop = Callable[[], bool]
@@ -41,61 +41,60 @@ Stop = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A float64 tensor that gradients are checked for; `free` are the elements that may move, all of them if None."""
+    """A float64 tensor to check gradients for; `free` are the indices of its free elements, (M,); None means all."""
 
     value: Tensor
     free: Tensor | None = None
 
     @property
     def elements(self) -> int:
-        """How many of its elements are checked."""
+        """Number of its elements that are checked."""
         return self.value.numel() if self.free is None else self.free.numel()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a check."""
+    """The result of a check."""
 
     passed: bool
     elements: int
     fast: bool
     difference: float | None = None
-    """The largest of the elements that were looked at one by one; None where none of them differs."""
+    """The largest difference of the elements that were checked one by one; None if none of them differs."""
     kinks: int = 0
-    """How many of those have another slope to the left than to the right."""
+    """How many of them have different slopes to the left and to the right."""
     slopes: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Of the element with the largest difference, before all others one at a kink: to its left, to its right, and by
-    autograd."""
-    beside: bool = False
-    """Whether it passes when every value is moved a little."""
-    said: str = ""
-    """What torch says of it."""
+    """Slopes of the element with the largest difference, one at a kink first: left, right, and by autograd."""
+    passes_nearby: bool = False
+    """Whether the check passes when every value is moved a little."""
+    torch_message: str = ""
+    """What torch reports."""
 
 
 class Stopped(Exception):
-    """The check was told to stop."""
+    """The check was stopped."""
 
 
 def compare(function: Function, arguments: Sequence[Argument], generator: torch.Generator, stop: Stop) -> Verdict:
     """Check the gradients of `function` for its arguments; where they differ, find out whether that is a kink.
 
-    A kink is a place at which the slope to the left is not the slope to the right: ReLU at zero, a tie in MaxPool. What
-    autograd gives there is one of many right answers, and a central difference is another; moved away from the kink
-    both agree, which a wrong backward pass does not.
+    At a kink the slope to the left differs from the slope to the right: ReLU at zero, a tie in MaxPool. There autograd
+    returns one of many correct values, and a central difference another. Away from the kink both agree, unless the
+    backward pass is wrong.
 
     Raises:
-        Stopped: `stop` said so.
+        Stopped: `stop` returned True.
     """
-    weighed = _Weighed(function, arguments, generator, stop)
-    start = weighed.start()
+    reduced = _ReducedFunction(function, arguments, generator, stop)
+    start = reduced.start()
     elements = sum(argument.elements for argument in arguments)
     fast = elements > AT_MOST
-    said = _gradcheck(weighed, start, fast)
-    if said is None:
+    torch_message = _gradcheck(reduced, start, fast)
+    if torch_message is None:
         return Verdict(True, elements, fast)
-    found = _explain(weighed, start)
-    beside = _passes_beside(weighed, start, generator, fast)
-    worst = max(found, default=None, key=lambda one: (beside and one.kink, one.difference))
+    found = _explain(reduced, start)
+    passes_nearby = _passes_nearby(reduced, start, generator, fast)
+    worst = max(found, default=None, key=lambda one: (passes_nearby and one.kink, one.difference))
     return Verdict(
         False,
         elements,
@@ -103,21 +102,21 @@ def compare(function: Function, arguments: Sequence[Argument], generator: torch.
         difference=max((one.difference for one in found), default=None),
         kinks=sum(one.kink for one in found),
         slopes=worst.slopes if worst is not None else (0.0, 0.0, 0.0),
-        beside=beside,
-        said=said,
+        passes_nearby=passes_nearby,
+        torch_message=torch_message,
     )
 
 
 class _Element(NamedTuple):
-    """A number whose two gradients differ; its slopes are those to the left, to the right, and by autograd."""
+    """An element whose two gradients differ; its slopes are left, right, and by autograd."""
 
     difference: float
     kink: bool
     slopes: tuple[float, float, float]
 
 
-class _Weighed:
-    """The function of the free elements alone, with few outputs."""
+class _ReducedFunction:
+    """The function of the free elements only, with few outputs."""
 
     def __init__(
         self, function: Function, arguments: Sequence[Argument], generator: torch.Generator, stop: Stop
@@ -130,16 +129,16 @@ class _Weighed:
         if outputs > OUTPUTS:
             self._weights = torch.randn(2, outputs, dtype=torch.float64, generator=generator)
         self.one = torch.randn(outputs if self._weights is None else 2, dtype=torch.float64, generator=generator)
-        """Weights that make one number of the outputs."""
+        """Weights that combine the outputs into one number."""
         self.calls, self.most_calls = 0, math.inf
 
     def start(self) -> Tensor:
-        """The free elements of every argument, one after the other."""
+        """Return the free elements of every argument, concatenated, (M,)."""
         return torch.cat([_free(argument).detach() for argument in self._arguments]).requires_grad_()
 
     @property
-    def stretches(self) -> list[range]:
-        """Where the elements of each argument stand."""
+    def ranges(self) -> list[range]:
+        """The indices of each argument's elements in `start()`."""
         ends = list(accumulate((argument.elements for argument in self._arguments), initial=0))
         return [range(begin, end) for begin, end in pairwise(ends)]
 
@@ -148,15 +147,15 @@ class _Weighed:
         if self._stop():
             raise Stopped
         if self.calls > self.most_calls:
-            raise _Differs
+            raise _FastCheckFailed
         parts = free.split([argument.elements for argument in self._arguments])
         whole = [_whole(argument, elements) for argument, elements in zip(self._arguments, parts, strict=True)]
         output = self._function(whole).flatten()
         return output if self._weights is None else self._weights @ output
 
 
-class _Differs(Exception):
-    """A fast check has failed, and gradcheck is about to compute every entry of the Jacobian to say so."""
+class _FastCheckFailed(Exception):
+    """A fast check failed, and gradcheck is about to compute the whole Jacobian for its message."""
 
 
 def _free(argument: Argument) -> Tensor:
@@ -170,34 +169,34 @@ def _whole(argument: Argument, elements: Tensor) -> Tensor:
     return argument.value.flatten().index_put((argument.free,), elements).view(argument.value.shape)
 
 
-def _gradcheck(weighed: _Weighed, at: Tensor, fast: bool) -> str | None:
-    """None where it passes; else what it says, in a line."""
-    weighed.calls, weighed.most_calls = 0, FAST_CALLS if fast else math.inf
+def _gradcheck(reduced: _ReducedFunction, at: Tensor, fast: bool) -> str | None:
+    """Return None if gradcheck passes, otherwise the first line of its message."""
+    reduced.calls, reduced.most_calls = 0, FAST_CALLS if fast else math.inf
     try:
-        gradcheck(weighed, (at,), eps=EPS, atol=ATOL, rtol=RTOL, fast_mode=fast)
-    except _Differs:
+        gradcheck(reduced, (at,), eps=EPS, atol=ATOL, rtol=RTOL, fast_mode=fast)
+    except _FastCheckFailed:
         return "the gradient along a random direction differs"
     except GradcheckError as error:
         return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".,:;")
     finally:
-        weighed.most_calls = math.inf
+        reduced.most_calls = math.inf
     return None
 
 
-def _explain(weighed: _Weighed, start: Tensor) -> list[_Element]:
-    """The elements that differ, of those looked at."""
-    (by_autograd,) = torch.autograd.grad(weighed(start) @ weighed.one, start)
+def _explain(reduced: _ReducedFunction, start: Tensor) -> list[_Element]:
+    """Check elements one by one. Returns those that differ."""
+    (by_autograd,) = torch.autograd.grad(reduced(start) @ reduced.one, start)
     found = []
-    until = monotonic() + LOOK_S
+    until = monotonic() + EXPLAIN_S
     with torch.no_grad():
         moved = start.detach().clone()
-        here = float(weighed(moved) @ weighed.one)
-        for element in _to_look_at(weighed, moved):
+        here = float(reduced(moved) @ reduced.one)
+        for element in _elements_to_explain(reduced, moved):
             value = float(moved[element])
             moved[element] = value + EPS
-            right = (float(weighed(moved) @ weighed.one) - here) / EPS
+            right = (float(reduced(moved) @ reduced.one) - here) / EPS
             moved[element] = value - EPS
-            left = (here - float(weighed(moved) @ weighed.one)) / EPS
+            left = (here - float(reduced(moved) @ reduced.one)) / EPS
             moved[element] = value
             analytic = float(by_autograd[element])
             difference = abs(analytic - (left + right) / 2)
@@ -209,22 +208,21 @@ def _explain(weighed: _Weighed, start: Tensor) -> list[_Element]:
     return found
 
 
-def _to_look_at(weighed: _Weighed, at: Tensor) -> list[int]:
-    """A bounded number of elements of every argument: kinks lie at zero more often than anywhere else, so those first
-    that are nearest to it."""
-    room = max(1, AT_MOST // len(weighed.stretches))
+def _elements_to_explain(reduced: _ReducedFunction, at: Tensor) -> list[int]:
+    """Return a limited number of elements of every argument, those closest to zero first: most kinks are at zero."""
+    room = max(1, AT_MOST // len(reduced.ranges))
     return [
-        stretch.start + element
-        for stretch in weighed.stretches
-        for element in at[stretch.start : stretch.stop].abs().argsort()[:room].tolist()
+        range_.start + element
+        for range_ in reduced.ranges
+        for element in at[range_.start : range_.stop].abs().argsort()[:room].tolist()
     ]
 
 
-def _passes_beside(weighed: _Weighed, start: Tensor, generator: torch.Generator, fast: bool) -> bool:
-    """Whether the gradients agree when every element is moved a little; in three tries, since one may hit a kink."""
+def _passes_nearby(reduced: _ReducedFunction, start: Tensor, generator: torch.Generator, fast: bool) -> bool:
+    """Return whether the gradients agree when every element is moved a little. Tries three times."""
     for _ in range(3):
         by = torch.rand(start.shape, dtype=torch.float64, generator=generator) - 0.5
-        beside = (start.detach() + NUDGE * (by + 0.5 * by.sign())).requires_grad_()
-        if _gradcheck(weighed, beside, fast) is None:
+        moved = (start.detach() + NUDGE * (by + 0.5 * by.sign())).requires_grad_()
+        if _gradcheck(reduced, moved, fast) is None:
             return True
     return False
