@@ -1,12 +1,12 @@
 """Runs commands of torchdeck in children of this process, which has imported torch, and kills them with SIGKILL.
 
-A request is a line of JSON on standard input, an answer one on standard output:
+A request is a line of JSON on standard input, and an answer is one on standard output:
 
-    {"arguments": ["train", …], "log": …, "kill": null}                to its end
-    … "kill": {"after_s": 0.8}                                        after that time
-    … "kill": {"at": "os.replace", "call": 3, "side": "before"}       before or after the third call of that function
+    {"arguments": ["train", …], "log": …, "kill": null}                run to the end
+    … "kill": {"after_s": 0.8}                                        kill after that time
+    … "kill": {"at": "os.replace", "call": 3, "side": "before"}       kill before or after the third call of a function
 
-Importing torch takes two seconds; a fork has it at once, see warm_torchdeck.
+Importing torch takes two seconds; a forked process has it already, see warm_torchdeck.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ engine.training.loop.TICK_S = 0.004  # these runs take a second: looked at more 
 
 
 def kill_at(place: str, call: int, side: str) -> None:
-    """Let this process end before or after it has called a function so many times."""
-    holder_name, _, name = place.rpartition(".")
+    """Kill this process before or after a given call of a function."""
+    owner_name, _, name = place.rpartition(".")
     try:
-        holder: Any = importlib.import_module(holder_name)
+        owner: Any = importlib.import_module(owner_name)
     except ModuleNotFoundError:
-        module, _, cls = holder_name.rpartition(".")
-        holder = getattr(importlib.import_module(module), cls)
-    function, calls = getattr(holder, name), 0
+        module, _, cls = owner_name.rpartition(".")
+        owner = getattr(importlib.import_module(module), cls)
+    function, calls = getattr(owner, name), 0
 
     def counted(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
@@ -48,11 +48,11 @@ def kill_at(place: str, call: int, side: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    setattr(holder, name, counted)
+    setattr(owner, name, counted)
 
 
-def begun(request: dict[str, Any]) -> int:
-    """The process of the command; what it prints goes to the log."""
+def start(request: dict[str, Any]) -> int:
+    """Start the process of the command, with its output in the log; returns its id."""
     kill = request["kill"] or {}
     open(request["log"], "wb").close()
     command = {
@@ -65,20 +65,20 @@ def begun(request: dict[str, Any]) -> int:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Run one command; its exit status, minus the signal where one ended it, and how long it took."""
-    began = time.monotonic()
-    pid = begun(request)
+    """Run a command; returns its exit status, or minus the signal that ended it, and its duration."""
+    started = time.monotonic()
+    pid = start(request)
     kill = request["kill"] or {}
     if "after_s" in kill:
-        end = began + kill["after_s"]
+        end = started + kill["after_s"]
         while time.monotonic() < end:
             time.sleep(max(0.0, min(0.01, end - time.monotonic())))
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
-                return {"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - began}
+                return {"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - started}
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    return {"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - began}
+    return {"status": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - started}
 
 
 if __name__ == "__main__":

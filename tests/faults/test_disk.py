@@ -1,4 +1,4 @@
-"""A disk that fills, a folder that may not be written to any more or is taken away: training goes on, and says so."""
+"""A disk that fills or becomes read-only, a folder that is removed: training continues and reports it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.training import checkpoint_writer
 from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
 from engine.training.session import Session
 
-# A checkpoint of 0.9 MB: three of them, and one that is being written, fit into 8 MB.
+# A checkpoint has 0.9 MB: three of them, and one that is being written, fit into 8 MB.
 RUN = """
 [data]
 source = "digits"
@@ -36,33 +36,33 @@ checkpoint_every_s = 1e-6
 """
 
 
-BEGUN: list[Session] = []
+STARTED: list[Session] = []
 
 
 def session_in(folder: Path) -> Session:
     session = Session(check(reads(RUN)), runs_dir=folder)
     session.start()
-    BEGUN.append(session)
+    STARTED.append(session)
     return session
 
 
-LOOKED_AT: dict[int, int] = {}
-"""How many events of each list `until` has looked at: several may come at once."""
+CHECKED: dict[int, int] = {}
+"""How many events of each list `until` has checked, since several may come at the same time."""
 
 
 def until(session: Session, seen: list[Event], text: str, timeout_s: float = 40) -> str:
-    """The first event from now on that says this; every event goes into `seen`."""
+    """Wait for an event with this text or type; all events go into `seen`. Returns its message."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         seen += session.drain()
-        while LOOKED_AT.get(id(seen), 0) < len(seen):
-            event = seen[LOOKED_AT.get(id(seen), 0)]
-            LOOKED_AT[id(seen)] = LOOKED_AT.get(id(seen), 0) + 1
+        while CHECKED.get(id(seen), 0) < len(seen):
+            event = seen[CHECKED.get(id(seen), 0)]
+            CHECKED[id(seen)] = CHECKED.get(id(seen), 0) + 1
             if text in (event.message if isinstance(event, Log) else type(event).__name__):
                 return event.message if isinstance(event, Log) else ""
         assert session.alive, session.finished
         time.sleep(0.02)
-    raise AssertionError(f"nothing says {text!r}: {[e.message for e in seen if isinstance(e, Log)]}")
+    raise AssertionError(f"no event has {text!r}: {[e.message for e in seen if isinstance(e, Log)]}")
 
 
 def stopped(session: Session, seen: list[Event]) -> Event:
@@ -72,15 +72,15 @@ def stopped(session: Session, seen: list[Event]) -> Event:
     return seen[-1]
 
 
-def assert_all_whole(run: Path) -> None:
+def assert_all_intact(run: Path) -> None:
     folders = checkpoints_in(run / "checkpoints")
     assert folders
     for folder in folders:
         assert all(torch.isfinite(t).all() for t in load_checkpoint(folder).model.values())
 
 
-def filled(disk: Path) -> Path:
-    """A file that takes all the room that is left."""
+def fill(disk: Path) -> Path:
+    """Write a file that takes all the space left."""
     rest = disk / "rest"
     with rest.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(1 << 12)):
@@ -89,13 +89,13 @@ def filled(disk: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(checkpoint_writer, "RETRY_S", 0.3)
     monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.2)
     yield
-    while BEGUN:  # a test that fails leaves nothing behind that trains for ever
-        BEGUN[-1].interrupt()
-        BEGUN.pop().join(60)
+    while STARTED:  # no session of a failed test trains forever
+        STARTED[-1].interrupt()
+        STARTED.pop().join(60)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(folder)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
-        pytest.skip(f"no file system of 8 MB can be mounted here: {mounted.stderr.strip()}")
+        pytest.skip(f"a file system of 8 MB cannot be mounted here: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=False)
 
@@ -115,16 +115,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes_when_space_returns(
     small_disk: Path,
 ) -> None:
-    LOOKED_AT.clear()
+    CHECKED.clear()
     session, seen = session_in(small_disk / "runs"), []
     until(session, seen, "Epoch")
     until(session, seen, "Checkpoint")
-    rest = filled(small_disk)
+    rest = fill(small_disk)
     said = until(session, seen, "The checkpoint could not be written")
     assert "No space left on device" in said and "writing is retried" in said
     full: list[Event] = []
     until(session, full, "Epoch")  # it trains
-    assert_all_whole(session.directory)
+    assert_all_intact(session.directory)
     before = newest_checkpoint(session.directory / "checkpoints")
     assert before is not None
     rest.unlink()
@@ -134,25 +134,25 @@ def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes
     assert end.reason is Reason.STOPPED
     last = newest_checkpoint(session.directory / "checkpoints")
     assert last is not None and load_checkpoint(last).state["position"]["step"] == end.step
-    assert_all_whole(session.directory)
+    assert_all_intact(session.directory)
     written = Follower(session.directory)
     found = written.drain()
     while not written.caught_up:
         found += written.drain()
     assert written.skipped_lines == 0 and found[-1] == end  # no line is torn
-    # The epoch under way has not ended, even after its last step: it is yet to be measured.
-    under_way = load_checkpoint(last).state["position"]["epoch"]
-    assert [e.epoch for e in found if isinstance(e, Epoch)] == list(range(1, under_way))
-    assert under_way in (end.epoch, end.epoch + 1)
+    # The current epoch has not ended, even after its last step: its validation is missing.
+    current = load_checkpoint(last).state["position"]["epoch"]
+    assert [e.epoch for e in found if isinstance(e, Epoch)] == list(range(1, current))
+    assert current in (end.epoch, end.epoch + 1)
 
 
 @pytest.mark.parametrize("ending", ["interrupted", "stopped"])
-def test_a_run_that_ends_on_a_full_disk_says_what_is_not_saved(small_disk: Path, ending: str) -> None:
-    LOOKED_AT.clear()
+def test_a_run_that_ends_on_a_full_disk_reports_what_is_not_saved(small_disk: Path, ending: str) -> None:
+    CHECKED.clear()
     session, seen = session_in(small_disk / "runs"), []
     until(session, seen, "Checkpoint")
     until(session, seen, "Checkpoint")
-    filled(small_disk)
+    fill(small_disk)
     until(session, seen, "The checkpoint could not be written")
     if ending == "interrupted":
         session.interrupt()
@@ -162,14 +162,14 @@ def test_a_run_that_ends_on_a_full_disk_says_what_is_not_saved(small_disk: Path,
     assert session.finished is not None and session.finished.reason.value == ending
     assert "could not be written, the one before it is kept" in session.finished.message
     assert "everything is saved" not in session.finished.message
-    assert_all_whole(session.directory)
+    assert_all_intact(session.directory)
 
 
-def test_a_disk_that_becomes_read_only_stops_no_training_and_is_written_to_again_after(small_disk: Path) -> None:
-    LOOKED_AT.clear()
+def test_a_disk_that_becomes_read_only_does_not_stop_training_and_is_used_again_afterwards(small_disk: Path) -> None:
+    CHECKED.clear()
     session, seen = session_in(small_disk / "runs"), []
     until(session, seen, "Checkpoint")
-    # As an administrator does it, or a disk with errors: files that are open keep such a disk writable otherwise.
+    # A bind mount, as by an administrator: open files would prevent that the whole disk becomes read-only.
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
     checkpoints = session.directory / "checkpoints"
     subprocess.run(["mount", "--bind", str(checkpoints), str(checkpoints)], check=True)
@@ -178,24 +178,24 @@ def test_a_disk_that_becomes_read_only_stops_no_training_and_is_written_to_again
         said = until(session, seen, "The checkpoint could not be written")
         assert "Read-only file system" in said
         until(session, seen, "Epoch")
-        assert_all_whole(session.directory)
+        assert_all_intact(session.directory)
     finally:
         subprocess.run(["umount", "-l", str(checkpoints)], check=True)
     until(session, seen, "Checkpoints are written to")
     assert stopped(session, seen).reason is Reason.STOPPED
-    assert_all_whole(session.directory)
+    assert_all_intact(session.directory)
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved"])
-def test_a_folder_that_is_taken_away_under_the_run_is_said_and_made_again(tmp_path: Path, how: str) -> None:
-    LOOKED_AT.clear()
+def test_a_folder_that_is_removed_during_the_run_is_reported_and_created_again(tmp_path: Path, how: str) -> None:
+    CHECKED.clear()
     session, seen = session_in(tmp_path / "runs"), []
     until(session, seen, "Checkpoint")
     run = session.directory
     if how == "moved":
         run.rename(tmp_path / "elsewhere")
     else:
-        for _ in range(50):  # what is deleted while it is written to may need a second time
+        for _ in range(50):  # a folder that is written to may need a second attempt
             shutil.rmtree(run, ignore_errors=True)
             if not run.exists():
                 break
@@ -216,8 +216,8 @@ def test_a_folder_that_is_taken_away_under_the_run_is_said_and_made_again(tmp_pa
     Session.resumed(run)
 
 
-def test_while_the_folder_cannot_be_made_again_training_goes_on(tmp_path: Path) -> None:
-    LOOKED_AT.clear()
+def test_training_continues_while_the_folder_cannot_be_created_again(tmp_path: Path) -> None:
+    CHECKED.clear()
     session, seen = session_in(tmp_path / "deep" / "runs"), []
     until(session, seen, "Checkpoint")
     (tmp_path / "deep").rename(tmp_path / "away")
@@ -233,15 +233,15 @@ def test_while_the_folder_cannot_be_made_again_training_goes_on(tmp_path: Path) 
     assert end.reason is Reason.STOPPED and newest_checkpoint(session.directory / "checkpoints") is not None
 
 
-def test_events_that_cannot_be_written_for_a_while_are_there_afterwards(tmp_path: Path) -> None:
-    LOOKED_AT.clear()
+def test_events_that_could_not_be_written_are_written_later(tmp_path: Path) -> None:
+    CHECKED.clear()
     session, seen = session_in(tmp_path / "runs"), []
     until(session, seen, "Checkpoint")
     events = session.directory / "events.jsonl"
-    kept = events.with_name("kept")
-    events.rename(kept)
-    kept.unlink()
-    events.mkdir()  # nothing can be appended to that
+    moved = events.with_name("moved")
+    events.rename(moved)
+    moved.unlink()
+    events.mkdir()  # a folder cannot be appended to
     until(session, seen, "Events cannot be written to")
     until(session, seen, "Epoch")
     events.rmdir()

@@ -1,4 +1,4 @@
-"""A checkpoint that is not what was written is refused by name, or gives exactly what was written."""
+"""A damaged checkpoint is refused by name; any checkpoint that loads is exactly what was saved."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return session.directory
 
 
-def held(folder: Path) -> tuple[Any, ...]:
+def contents(folder: Path) -> tuple[Any, ...]:
     loaded = load_checkpoint(folder)
     tensors = {f"{part}.{n}": t for part in ("model", "trainer") for n, t in getattr(loaded, part).items()}
     plain = {n: (str(t.dtype), tuple(t.shape), t.reshape(-1).view(torch.uint8).tolist()) for n, t in tensors.items()}
     return plain, loaded.state
 
 
-def test_a_flipped_bit_is_refused_by_the_name_of_its_file_and_the_checkpoint_before_is_used(run: Path) -> None:
+def test_a_flipped_bit_is_reported_with_its_file_and_the_checkpoint_before_is_used(run: Path) -> None:
     *_, before, newest = checkpoints_in(run / "checkpoints")
-    expected = held(newest)
+    expected = contents(newest)
     dice = random.Random(0)
     refused = 0
     for _ in range(FLIPS):
@@ -78,28 +78,32 @@ def test_a_flipped_bit_is_refused_by_the_name_of_its_file_and_the_checkpoint_bef
         flipped[at] ^= 1 << bit
         file.write_bytes(bytes(flipped))
         try:
-            said: list[Mistake] = []
-            found = newest_checkpoint(run / "checkpoints", on_damaged=said.append)
+            reported: list[Mistake] = []
+            found = newest_checkpoint(run / "checkpoints", on_damaged=reported.append)
             if found == newest:
-                assert held(newest) == expected, (file, at, bit)
+                assert contents(newest) == expected, (file, at, bit)
             else:
-                assert found == before and len(said) == 1 and said[0].path.startswith(str(file.parent)), (file, at, bit)
-                assert "\n" not in str(said[0])
+                assert found == before and len(reported) == 1 and reported[0].path.startswith(str(file.parent)), (
+                    file,
+                    at,
+                    bit,
+                )
+                assert "\n" not in str(reported[0])
                 refused += 1
         finally:
             file.write_bytes(content)
-    assert refused == FLIPS  # every byte counts: none was written that is not looked at
-    assert held(newest) == expected
+    assert refused == FLIPS  # every byte counts: all that is written is checked
+    assert contents(newest) == expected
 
 
 @pytest.mark.parametrize("name", [MODEL, TRAINER, STATE, MANIFEST])
-def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one_to_the_same_end(
+def test_a_run_resumes_from_the_checkpoint_before_a_damaged_one_and_ends_the_same(
     run: Path, name: str, tmp_path: Path
 ) -> None:
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     newest = checkpoints_in(copy / "checkpoints")[-1]
-    expected = held(newest)
+    expected = contents(newest)
     content = bytearray((newest / name).read_bytes())
     content[len(content) // 2] ^= 4
     (newest / name).write_bytes(bytes(content))
@@ -108,10 +112,10 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one_to_the_same_end(
     assert session.join(100) and session.finished is not None and session.finished.reason is Reason.COMPLETED
     warnings = [e.message for e in session.drain() if isinstance(e, Log) and e.level == "warning"]
     assert any(str(newest) in sentence and "is used instead" in sentence for sentence in warnings)
-    assert held(checkpoints_in(copy / "checkpoints")[-1]) == expected
+    assert contents(checkpoints_in(copy / "checkpoints")[-1]) == expected
 
 
-def test_a_state_that_a_stranger_made_up_is_at_worst_refused_in_a_sentence(run: Path, tmp_path: Path) -> None:
+def test_a_forged_state_is_at_worst_refused_in_a_sentence(run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(run, copy)
     for folder in checkpoints_in(copy / "checkpoints")[:-1]:
@@ -155,7 +159,7 @@ def resumed(run: Path) -> Session | None:
 
 
 def change(value: Any, dice: random.Random) -> list[Any]:
-    """Put something else at a random place."""
+    """Replace the value at a random path; returns the path."""
     path: list[Any] = []
     while True:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))

@@ -137,11 +137,11 @@ PLACES = {
     "engine.training.checkpoint_writer.mark_best": 2,
     "engine.training.checkpoint_writer.save_checkpoint": 10,
 }
-"""Functions at which a run is killed, just before or just after one of so many calls."""
+"""Functions before or after which a run is killed, each with the number of calls to choose from."""
 
 
 class Runner:
-    """The process that runs and kills, see killed_program."""
+    """The process that runs commands and kills them, see killed_program."""
 
     def __init__(self, folder: Path) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -152,7 +152,7 @@ class Runner:
         self._log = folder / "output.txt"
 
     def run(self, *arguments: str, kill: dict[str, Any] | None = None) -> tuple[int, float]:
-        """Exit status, or minus the signal; and the seconds that it took."""
+        """Run a command; returns its exit status, or minus the signal that ended it, and the seconds it took."""
         assert self._process.stdin is not None and self._process.stdout is not None
         request = {"arguments": arguments, "kill": kill, "log": str(self._log)}
         print(json.dumps(request), file=self._process.stdin, flush=True)
@@ -177,13 +177,13 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
 
 
 def epochs_of(run: Path) -> dict[int, set[str]]:
-    """Every epoch's record, without what a clock put into it; an epoch that was trained twice has two."""
+    """The events of each epoch without the values of clocks; an epoch that was trained twice may have two."""
     found: dict[int, set[str]] = {}
     for line in (run / "events.jsonl").read_bytes().split(b"\n")[:-1]:
         try:
             event = json.loads(line)
         except ValueError:
-            continue  # cut off by a kill
+            continue  # torn by a kill
         if event["event"] == "epoch":
             measured = {k: v for k, v in event.items() if k not in ("time", "seconds", "samples_per_s")}
             found.setdefault(event["epoch"], set()).add(json.dumps(measured, sort_keys=True))
@@ -196,9 +196,9 @@ def assert_equal(run: Path, expected: Path, story: list[Any]) -> None:
         ours, theirs = (newest_checkpoint(path / "checkpoints", kind=kind) for path in (run, expected))
         assert ours is not None and theirs is not None and ours.name == theirs.name, (kind, ours, theirs, story)
         one, other = load_checkpoint(ours), load_checkpoint(theirs)
-        for held, wanted in ((one.model, other.model), (one.trainer, other.trainer)):
-            assert held.keys() == wanted.keys()
-            assert [name for name in wanted if not same(held[name], wanted[name])] == [], (kind, story)
+        for left, right in ((one.model, other.model), (one.trainer, other.trainer)):
+            assert left.keys() == right.keys()
+            assert [name for name in right if not same(left[name], right[name])] == [], (kind, story)
         assert one.state == other.state, (kind, story)
 
 
@@ -208,22 +208,22 @@ def same(one: torch.Tensor, other: torch.Tensor) -> bool:
     )
 
 
-def chosen_kill(dice: random.Random, whole_s: float) -> dict[str, Any]:
+def chosen_kill(dice: random.Random, duration_s: float) -> dict[str, Any]:
     if dice.random() < 0.5:
-        return {"after_s": dice.uniform(0.0, whole_s)}
+        return {"after_s": dice.uniform(0.0, duration_s)}
     place = dice.choice(list(PLACES))
     return {"at": place, "call": dice.randint(1, PLACES[place]), "side": dice.choice(["before", "after"])}
 
 
 def shares(kills: int) -> dict[str, int]:
-    """How often each case is killed; with few kills only the first cases are run at all."""
+    """The number of kills of each case; with few kills, only the first cases run."""
     cases = list(CASES)[: max(1, min(len(CASES), kills // 3))]
     return {case: kills // len(cases) + (i < kills % len(cases)) for i, case in enumerate(cases)}
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("case", "kills"), shares(KILLS).items())
-def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_one_that_never_was(
+def test_a_run_killed_many_times_ends_with_the_same_bits_as_one_never_killed(
     case: str, kills: int, runner: Runner, tmp_path: Path
 ) -> None:
     text, overrides = CASES[case]
@@ -231,15 +231,15 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_one_that_nev
     document.write_text(text)
     sets = [argument for override in (*overrides, *OFTEN) for argument in ("--set", override)]
     train = ["train", str(document), "--headless", *sets, "--name", "x", "--runs-dir"]
-    status, whole_s = runner.run(*train, str(tmp_path / "whole"))
+    status, duration_s = runner.run(*train, str(tmp_path / "uninterrupted"))
     assert status == 0, runner.output
-    (expected,) = (tmp_path / "whole").iterdir()
+    (expected,) = (tmp_path / "uninterrupted").iterdir()
 
     dice = random.Random(f"{case} {os.environ.get('TORCHDECK_SEED', '0')}")
     story: list[Any] = []
     killed, run = 0, None
     while killed < kills:
-        kill = chosen_kill(dice, whole_s)
+        kill = chosen_kill(dice, duration_s)
         command = [*train, str(runs)] if run is None else ["resume", str(run), "--headless"]
         status, _ = runner.run(*command, kill=kill)
         story.append((command[0], kill, status))
@@ -247,7 +247,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bits_of_one_that_nev
             (run,) = runs.iterdir()
         if status == -signal.SIGKILL:
             killed += 1
-        elif status == 0:  # It came to its end before that: killed from then on, it would only end again.
+        elif status == 0:  # it ended before the kill, and would only end again
             assert run is not None
             assert_equal(run, expected, story)
             shutil.rmtree(runs)

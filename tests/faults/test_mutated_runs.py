@@ -1,4 +1,4 @@
-"""Run directories changed at random: listed, shown, watched and resumed; a sentence at worst, never a traceback.
+"""Run directories changed at random are listed, shown, watched and resumed: a sentence at worst, never a traceback.
 
 `TORCHDECK_MUTATED_RUNS=5000` runs as many as that; `make mutations` does.
 """
@@ -51,9 +51,9 @@ ODD = (
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was interrupted, with checkpoints to go on from."""
-    folder = tmp_path_factory.mktemp("whole")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interrupted run with checkpoints."""
+    folder = tmp_path_factory.mktemp("interrupted")
     session = Session(check(reads(RUN)), runs_dir=folder)
     session.start()
     assert session.join(60)
@@ -61,12 +61,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Hung(BaseException):
-    """No Exception, nor OSError: nothing may take it for a file that cannot be read."""
+    """Not an Exception, so that nothing takes it for a file that cannot be read."""
 
 
 @pytest.fixture(autouse=True)
 def no_hang() -> Iterator[None]:
-    """A door that does not answer ends the test."""
+    """End the test if a command or function does not return."""
 
     def hung(*_: object) -> None:
         raise Hung(f"no answer within {LONGEST_S} s")
@@ -78,10 +78,10 @@ def no_hang() -> Iterator[None]:
 
 
 def mutate(run: Path, dice: random.Random) -> str:
-    """One file of a run changed, and which and how."""
+    """Change one file of a run; returns which and how."""
     files = sorted(p for p in run.rglob("*") if p.is_file() and not p.is_symlink())
     names = ("events.jsonl", "commands.jsonl", "environment.json", "experiment.toml", "data.json")
-    # What an earlier change has made a link, a pipe or a folder is left as it is.
+    # What an earlier change replaced by a link, a pipe or a folder is left as it is.
     likely = [run / name for name in names if run / name in files or not os.path.lexists(run / name)]
     file = dice.choice([*dice.choices(likely or files, k=1), *dice.choices(files, k=2)])
     content = file.read_bytes() if file.exists() else b""
@@ -110,7 +110,7 @@ def mutate(run: Path, dice: random.Random) -> str:
 
 
 def _other_value(content: bytes, dice: random.Random) -> bytes:
-    """A line of JSON with another value at one of its keys."""
+    """Replace a value in a line of JSON."""
     lines = content.splitlines(keepends=True)
     if not lines:
         return content
@@ -127,22 +127,22 @@ def _other_value(content: bytes, dice: random.Random) -> bytes:
     return b"".join(lines)
 
 
-def asked(*arguments: str) -> str:
-    """What a command says; it ends by itself, with a status that is one of ours."""
+def output_of(*arguments: str) -> str:
+    """The output of a command, which ends with an exit status of torchdeck."""
     signal.alarm(LONGEST_S)
     result = CliRunner().invoke(app, list(arguments))
     signal.alarm(0)
     if result.exception is not None and not isinstance(result.exception, (SystemExit, Refused)):
         raise result.exception
     assert result.exit_code in (0, 1, 2), result.output
-    said = result.output + (str(result.exception) if isinstance(result.exception, Refused) else "")
-    assert "Traceback" not in said
-    assert "\x1b]" not in said and "\x1b[2J" not in said and "\x07" not in said
-    return said
+    output = result.output + (str(result.exception) if isinstance(result.exception, Refused) else "")
+    assert "Traceback" not in output
+    assert "\x1b]" not in output and "\x1b[2J" not in output and "\x07" not in output
+    return output
 
 
-def watched(run: Path) -> None:
-    """As a deck does that is opened on it."""
+def watch(run: Path) -> None:
+    """Read the events, as the deck does."""
     signal.alarm(LONGEST_S)
     feed = Feed(Follower(run))
     for _ in range(3):
@@ -150,8 +150,8 @@ def watched(run: Path) -> None:
     signal.alarm(0)
 
 
-def resumed(run: Path) -> None:
-    """Gone on with to its end, or refused in a sentence."""
+def resume(run: Path) -> None:
+    """Resume a run to its end, unless it is refused."""
     signal.alarm(LONGEST_S)
     try:
         session = Session.resumed(run)
@@ -169,7 +169,7 @@ def resumed(run: Path) -> None:
 
 
 @pytest.mark.timeout(7200)
-def test_a_run_that_was_changed_at_random_is_answered_with_a_sentence_at_worst(whole: Path, tmp_path: Path) -> None:
+def test_a_run_changed_at_random_gives_a_sentence_at_worst(interrupted: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_text("mine\n")
@@ -179,14 +179,14 @@ def test_a_run_that_was_changed_at_random_is_answered_with_a_sentence_at_worst(w
         runs = tmp_path / "runs"
         shutil.rmtree(runs, ignore_errors=True)
         runs.mkdir()
-        run = Path(shutil.copytree(whole, runs / whole.name))
+        run = Path(shutil.copytree(interrupted, runs / interrupted.name))
         changes = [mutate(run, dice) for _ in range(dice.choice((1, 1, 1, 2, 5)))]
         try:
-            for door in (("runs",), ("runs", "--json"), ("runs", "show", run.name)):
-                asked(*door[:1], "--runs-dir", str(runs), *door[1:])
-            watched(run)
-            resumed(run)
-            asked("runs", "--runs-dir", str(runs))
+            for command in (("runs",), ("runs", "--json"), ("runs", "show", run.name)):
+                output_of(*command[:1], "--runs-dir", str(runs), *command[1:])
+            watch(run)
+            resume(run)
+            output_of("runs", "--runs-dir", str(runs))
         except BaseException as error:
             error.add_note(f"mutation {number}: {'; '.join(changes)}")
             raise
@@ -196,12 +196,14 @@ def test_a_run_that_was_changed_at_random_is_answered_with_a_sentence_at_worst(w
 
 
 @pytest.mark.parametrize("name", ["events.jsonl", "console.log", "resumes.jsonl", "commands.jsonl"])
-def test_a_pipe_in_place_of_what_a_session_writes_is_never_waited_on(whole: Path, tmp_path: Path, name: str) -> None:
-    run = Path(shutil.copytree(whole, tmp_path / "runs" / whole.name))
+def test_a_pipe_in_place_of_a_file_that_a_session_writes_is_not_waited_for(
+    interrupted: Path, tmp_path: Path, name: str
+) -> None:
+    run = Path(shutil.copytree(interrupted, tmp_path / "runs" / interrupted.name))
     (run / name).unlink(missing_ok=True)
     os.mkfifo(run / name)
     pipe = os.open(run / name, os.O_RDWR | os.O_NONBLOCK)
-    with suppress(BlockingIOError):  # nobody reads it, and it is full
+    with suppress(BlockingIOError):  # until it is full, since no process reads it
         while os.write(pipe, b"x" * 4096):
             pass
     session = Session.resumed(run, ("training.epochs=3",))
@@ -213,18 +215,18 @@ def test_a_pipe_in_place_of_what_a_session_writes_is_never_waited_on(whole: Path
     assert any(name in e.message for e in session.drain() if isinstance(e, Log)) or name == "console.log"
 
 
-@pytest.mark.parametrize("door", [mark_best, lambda folder: epoch_metrics(folder, 1)])
-def test_a_pipe_is_no_mark_and_no_events(tmp_path: Path, door: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize("function", [mark_best, lambda folder: epoch_metrics(folder, 1)])
+def test_a_pipe_is_neither_a_mark_nor_events(tmp_path: Path, function: Callable[[Path], object]) -> None:
     for name in ("best", "events.jsonl"):
         os.mkfifo(tmp_path / name)
     signal.alarm(LONGEST_S)
     with suppress(OSError):
-        assert door(tmp_path) == {}
+        assert function(tmp_path) == {}
     signal.alarm(0)
 
 
-def test_a_run_whose_checkpoints_lie_behind_a_link_is_not_gone_on_with(whole: Path, tmp_path: Path) -> None:
-    run = Path(shutil.copytree(whole, tmp_path / "runs" / whole.name))
+def test_a_run_whose_checkpoints_are_a_link_is_not_resumed(interrupted: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(interrupted, tmp_path / "runs" / interrupted.name))
     (run / "checkpoints").rename(tmp_path / "elsewhere")
     (run / "checkpoints").symlink_to(tmp_path / "elsewhere")
     before = sorted(p.name for p in (tmp_path / "elsewhere").iterdir())

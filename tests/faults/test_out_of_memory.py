@@ -1,4 +1,4 @@
-"""A run that has too little memory for a step, as torch's own allocator says it: a child with a small address space."""
+"""A run with too little memory for a step, in a child process with a small address space."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ PROGRAM = """
     import tui.headless
     from engine.training import allocator, session
 
-    # What glibc keeps of freed memory is in pieces that differ from one run to the next: here every byte counts.
+    # The freed memory that glibc keeps differs between runs, and here every byte counts.
     allocator.keep_freed_memory = session.keep_freed_memory = allocator.release_freed_memory
 
     def limit(loop, megabytes):
-        # What the process has by now, and so much more.
+        # The memory of the process now, and this many more megabytes.
         pages = int(open("/proc/self/statm").read().split()[0])
         most = pages * resource.getpagesize() + int(megabytes * 2**20)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
-    # A layer that needs 1 MB a sample, so that what it takes is seen among what torch and Python take.
+    # A layer that needs 1 MB a sample, which is much compared with torch and Python.
     class Large(torch.nn.Module):
         def __init__(self, inner):
             super().__init__()
@@ -70,11 +70,11 @@ PROGRAM = """
         forward = linear.forward
         large = Large(forward)
 
-        def hungry(x):
+        def with_large(x):
             large.train(linear.training)
             return large(x)
 
-        linear.forward = hungry
+        linear.forward = with_large
         run = loop.run
 
         def limited():
@@ -102,7 +102,7 @@ def run(folder: Path, megabytes: float, *overrides: str, where: str = "training"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit of the address space is Linux's")
-def test_the_run_says_which_batch_size_would_fit_and_that_one_does(tmp_path: Path) -> None:
+def test_the_run_reports_a_batch_size_that_fits(tmp_path: Path) -> None:
     status, events = run(tmp_path, 400)
     message = events[-1]["message"]
     assert status == 1 and events[-1]["reason"] == "failed"
@@ -115,12 +115,12 @@ def test_the_run_says_which_batch_size_would_fit_and_that_one_does(tmp_path: Pat
     assert said and said[1] == said[2] and 32 <= int(said[1]) < 400, message
     assert int(said[1]) * int(said[3]) >= 512
     (tmp_path / "again").mkdir()
-    asked = (f"data.batch_size={said[1]}", f"training.accumulation_steps={said[3]}")
-    status, events = run(tmp_path / "again", 400, *asked)
+    changes = (f"data.batch_size={said[1]}", f"training.accumulation_steps={said[3]}")
+    status, events = run(tmp_path / "again", 400, *changes)
     assert status == 0, str([e["message"] for e in events if "message" in e][-3:])
 
 
-def test_with_accumulate_it_goes_on_in_parts_to_the_weights_of_whole_batches(tmp_path: Path) -> None:
+def test_with_accumulate_training_in_parts_gives_the_weights_of_whole_batches(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     status, _ = run(tmp_path / "whole", 100_000, "training.on_out_of_memory=accumulate")
     assert status == 0
@@ -144,19 +144,19 @@ def test_with_accumulate_it_goes_on_in_parts_to_the_weights_of_whole_batches(tmp
     assert state["micro_batches"] > 1
 
 
-def test_a_validation_that_does_not_fit_is_done_in_smaller_batches(tmp_path: Path) -> None:
+def test_a_validation_that_does_not_fit_uses_smaller_batches(tmp_path: Path) -> None:
     status, events = run(tmp_path, 300, "data.batch_size=128", "data.validation=0.5", where="everywhere")
     assert status == 0, str([e["message"] for e in events if "message" in e][-3:])
     (said,) = [e["message"] for e in events if e["event"] == "log" and "Out of memory" in e["message"]]
     assert "Out of memory while validating. It is repeated with 128 samples at a time" in said
 
 
-def test_a_model_that_leaves_no_room_for_one_sample_is_said_so(tmp_path: Path) -> None:
+def test_a_model_without_memory_for_one_sample_is_reported(tmp_path: Path) -> None:
     status, events = run(tmp_path, 300, "training.on_out_of_memory=accumulate", where="always")
     assert status == 1 and "There is no memory even for a step on one sample" in events[-1]["message"]
 
 
-def test_batch_norm_refuses_to_be_taken_in_parts() -> None:
+def test_batch_norm_cannot_train_in_parts() -> None:
     plan = check(read("digits-cnn", ["training.on_out_of_memory=accumulate"]))
     (mistake,) = [m for m in plan.mistakes if m.path == "training.on_out_of_memory"]
     assert not plan.ok and "BatchNorm" not in mistake.found and "normalises over the whole batch" in mistake.expected
