@@ -128,7 +128,7 @@ def test_a_disk_that_fills_during_the_run_loses_no_checkpoint_and_saving_resumes
     before = newest_checkpoint(session.directory / "checkpoints")
     assert before is not None
     rest.unlink()
-    until(session, seen, "Checkpoints are written to")
+    until(session, seen, "Checkpoints can be written to")
     until(session, seen, "Checkpoint")
     end = stopped(session, seen)
     assert end.reason is Reason.STOPPED
@@ -181,7 +181,7 @@ def test_a_disk_that_becomes_read_only_does_not_stop_training_and_is_used_again_
         assert_all_intact(session.directory)
     finally:
         subprocess.run(["umount", "-l", str(checkpoints)], check=True)
-    until(session, seen, "Checkpoints are written to")
+    until(session, seen, "Checkpoints can be written to")
     assert stopped(session, seen).reason is Reason.STOPPED
     assert_all_intact(session.directory)
 

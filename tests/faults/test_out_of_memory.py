@@ -40,10 +40,10 @@ PROGRAM = """
     from pathlib import Path
     import torch
     import tui.headless
-    from engine.training import allocator, session
+    from engine.training import memory, session
 
     # The freed memory that glibc keeps differs between runs, and here every byte counts.
-    allocator.keep_freed_memory = session.keep_freed_memory = allocator.release_freed_memory
+    memory.keep_freed_memory = session.keep_freed_memory = memory.release_freed_memory
 
     def limit(loop, megabytes):
         # The memory of the process now, and this many more megabytes.
