@@ -6,8 +6,9 @@ N batch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import islice
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,7 @@ from engine.training.batches import Batch
 from engine.training.learner import Learner
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(NamedTuple):
     """What a step computed. Tensors are on the device, without a graph."""
 
     loss: Tensor
@@ -62,10 +62,6 @@ class Accumulation:
             return batch.loss(criterion, output) * (batch.size / self.weight)
         return mean_of(criterion_sum, batch.loss(criterion_sum, output), self.weight)
 
-    def objective(self, batch: Batch, loss: Tensor) -> Tensor:
-        """Add to a part's loss its share of the penalties: those of a step count once."""
-        return self._learner.regularizer.objective(loss, batch.size / self.samples)
-
     def record(self, batch: Batch, output: Tensor, loss: Tensor) -> None:
         """Record the output (N, …) and the loss of a part for the step's result."""
         self._losses.append(loss.detach())
@@ -78,7 +74,7 @@ class Accumulation:
             with learner.precision.autocast():
                 output = learner.network(*batch.inputs)
                 loss = self.loss(batch, output)
-                objective = self.objective(batch, loss)
+                objective = learner.regularizer.objective(loss, batch.size / self.samples)
             learner.precision.backward(objective)
             self.record(batch, output, loss)
             objectives.append(objective.detach())

@@ -29,7 +29,7 @@ def train_step(learner: Learner, batches: Sequence[Batch], *, measure_norm: bool
         with precision.autocast():
             output = network(*batch.inputs)  # (N, outputs)
             loss = step.loss(batch, output)
-            objective = step.objective(batch, loss)  # the loss plus the L1 and L2 penalties
+            objective = regularizer.objective(loss, batch.size / step.samples)  # plus the L1 and L2 penalties
         precision.backward(objective)
         step.record(batch, output, loss)
 

@@ -1,10 +1,10 @@
-"""What augmenting a batch costs, by the batch and image by image.
+"""The cost of augmenting a batch, by batch and image by image.
 
     python tests/benchmarks/augmentation_speed.py [--rounds 7] [--batch 64] [--side 32]
 
 Each augmentation that torchdeck applies to whole batches, against torchvision's of the same name and parameters applied
-to one image after the other, on the same uint8 batch, one thread, the two by turns. Printed are medians in milliseconds
-a batch and their ratio.
+to one image after the other; on the same uint8 batch, with one thread, in alternation. It prints medians in
+milliseconds a batch and their ratio.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engine.data import augmentation as ours
 
 
 def timed(function: Callable[[Tensor], Tensor], batch: Tensor) -> float:
-    """Milliseconds a call, over as many as take a twentieth of a second."""
+    """Return the milliseconds of a call, over as many calls as take a twentieth of a second."""
     calls, began = 0, time.perf_counter()
     while time.perf_counter() - began < 0.05:
         function(batch)

@@ -1,12 +1,12 @@
-"""How long `check` takes: the first one of a process, and one after a layer of fifty was changed.
+"""The time of `check`: the first call of a process, and a call after one layer of fifty was changed.
 
     python tests/benchmarks/check_speed.py [--rounds 5]
 
 `first` is a fresh process's first check() of a network of 50 layers, with the engine's own imports, after torch is
-imported: at most 0.5 s. `again` is check() of the same document with one of its nested layers changed to what it never
-was before, so that nothing of it is remembered: at most 30 ms. Printed are the medians of the rounds and the least of
-each, as time on the clock and as the process's own CPU time, which other programs on the machine change less. The exit
-status is 1 where a median on the clock is over its bound.
+imported: at most 0.5 s. `again` is check() of the same document with one nested layer changed to a new value, so
+that nothing of it is cached: at most 30 ms. It prints the medians and minima of the rounds, as wall-clock time and as
+CPU time of the process, which depends less on other programs. The exit status is 1 if a median of wall-clock time
+exceeds its bound.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BLOCKS = 7
 
 
 def document(change: int = 0) -> dict[str, Any]:
-    """Fifty layers, those in containers counted: seven Residual blocks of six, and eight layers around them."""
+    """Return fifty layers, with those in containers: seven Residual blocks of six, and eight layers around them."""
 
     def conv(channels: int, **more: Any) -> dict[str, Any]:
         return {"type": "Conv2d", "out_channels": channels, "kernel_size": 3, "padding": 1, **more}
@@ -43,7 +43,7 @@ def document(change: int = 0) -> dict[str, Any]:
 
 
 def clocks() -> tuple[float, float]:
-    """Seconds on the clock, and seconds of CPU that this process has used."""
+    """Return wall-clock seconds, and the CPU seconds of this process."""
     return time.perf_counter(), time.process_time()
 
 
@@ -53,8 +53,8 @@ def since(started: tuple[float, float]) -> tuple[float, float]:
 
 
 def measure() -> None:
-    """In a process of its own: the first check, and twenty after a change, as a line of JSON."""
-    import torch  # noqa: F401  its import is not what is measured
+    """Measure in a separate process: the first check, and twenty after a change. Prints a line of JSON."""
+    import torch  # noqa: F401  its import is not measured
 
     started = clocks()
     from engine import check
@@ -92,8 +92,8 @@ def main() -> int:
         clock, cpu = ([t[i] * 1e3 for t in times] for i in (0, 1))
         within &= statistics.median(clock) <= BOUNDS_S[name] * 1e3
         print(
-            f"{name}  median {statistics.median(clock):.1f} ms (least {min(clock):.1f}), "
-            f"CPU {statistics.median(cpu):.1f} ms (least {min(cpu):.1f}); bound {BOUNDS_S[name] * 1e3:.0f} ms"
+            f"{name}  median {statistics.median(clock):.1f} ms (minimum {min(clock):.1f}), "
+            f"CPU {statistics.median(cpu):.1f} ms (minimum {min(cpu):.1f}); bound {BOUNDS_S[name] * 1e3:.0f} ms"
         )
     return 0 if within else 1
 

@@ -26,8 +26,8 @@ from engine.training.checkpoint_state import capture
 from engine.training.memory import keep_freed_memory
 
 
-class Nobody:
-    """Watches the loop and asks for nothing."""
+class SilentHost:
+    """Ignores events and has no commands."""
 
     inbox: tuple[()] = ()
 
@@ -54,11 +54,11 @@ threads = 1
 """
     plan = check(reads(document))
     assert plan.ok, plan.mistakes
-    return assemble(plan, load_data(plan.experiment.data, 0), Nobody())
+    return assemble(plan, load_data(plan.experiment.data, 0), SilentHost())
 
 
 def steps(loop, count: int, still: object = None) -> list[float]:
-    """Seconds of each step; as long as `still()` says so, at most `count` of them."""
+    """Take steps while `still()` is true, at most `count`. Returns the seconds of each."""
     taken = []
     while len(taken) < count and (still is None or still()):
         for batch in loop.batches.training(8, 0, 1):

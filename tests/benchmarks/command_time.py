@@ -1,9 +1,9 @@
-"""How long a command takes from the shell's prompt to the next, and what of it the end of the process is.
+"""The time of a command from prompt to prompt, and how much of it the end of the process takes.
 
     python tests/benchmarks/command_time.py [--rounds 7] [ARGUMENTS OF TORCHDECK]
 
-`torchdeck check digits-cnn`, unless told otherwise, as it is and taken apart by Python at its end, in turn. Printed
-are the medians in seconds and the median of the rounds' ratios.
+It runs `torchdeck check digits-cnn`, or the given arguments, as it is and with Python's full shutdown, in alternation.
+It prints the medians in seconds and the median of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     pairs = [(seconds([*AS_IT_IS, *arguments]), seconds([*WITHOUT, *arguments])) for _ in range(known.rounds)]
     here, there = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(one / other for one, other in pairs)
-    print(f"torchdeck {' '.join(arguments)}: {here:.2f} s; taken apart at its end {there:.2f} s; ratio {ratio:.2f}")
+    print(f"torchdeck {' '.join(arguments)}: {here:.2f} s; with a full shutdown {there:.2f} s; ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":

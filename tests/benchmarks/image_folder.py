@@ -1,13 +1,13 @@
-"""How long a folder of many small images takes: to be looked at the first time, and to the first batch the next time.
+"""The time for a folder of many small images: to scan it the first time, and to the first batch the next time.
 
     python tests/benchmarks/image_folder.py [--images 100000] [--side 32] [--folder FOLDER]
 
-Writes a folder of random PNGs in ten classes (FOLDER, kept and used again where it is given), and starts a fresh
-process three times, with a cache folder of its own: `first` lists the folder and decodes every image, `again` finds
-what that kept, `files` does not use kept pixels. Printed are the seconds to the listing and checking, to the first
-batch on the CPU (with what is imported for it), and the peak of the resident memory, with what of it is anonymous:
-pages of mapped pixels are the system's to take back. The exit status is 1 where the first batch of the second start
-takes longer than ten seconds, or memory that is not given back grows beyond its bound.
+It writes random PNGs in ten classes (to FOLDER, which is reused if it exists), and starts a fresh process three times,
+with a separate cache folder: `first` lists the folder and decodes every image, `again` uses the cache, `files` does not
+use cached pixels. It prints the seconds to list and check the folder, the seconds to the first batch on the CPU
+(imports included), and the peak of resident memory with its anonymous part: the system can take back pages of mapped
+pixels. The exit status is 1 if the first batch of the second start takes longer than ten seconds, or anonymous memory
+exceeds its bound.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from typing import Any
 
 SECOND_START_S = 10.0
 ANONYMOUS_MB = 1200
-"""Of which torch itself takes about 300."""
+"""torch takes about 300 of it."""
 
 
 def write_images(folder: Path, images: int, side: int) -> None:
-    """PNGs of noise, which compresses as badly as a photo does."""
+    """Write PNGs of noise, which compresses as badly as a photo."""
     import numpy as np
     from PIL import Image
 
@@ -41,7 +41,7 @@ def write_images(folder: Path, images: int, side: int) -> None:
 
 
 def start(folder: Path, cache: bool) -> dict[str, Any]:
-    """In a process of its own: load, and take one batch."""
+    """Load the data and one batch, in a separate process."""
     began = time.perf_counter()
     from engine.data import load_data
     from engine.data.progress import progress_to

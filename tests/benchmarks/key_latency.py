@@ -2,10 +2,10 @@
 
     python tests/benchmarks/key_latency.py [--keys 500] [--size 80x24]
 
-The deck runs in a pseudo-terminal and trains a network whose steps use both cores; a person edits another document on
-the design screen meanwhile: moves through the layers, steps values, adds and deletes layers, undoes. Printed are the
-median, the 95th percentile and the longest time from a key to the first byte that changes the screen, for each kind of
-key and for all of them.
+The deck runs in a pseudo-terminal and trains a network whose steps use both cores. Keys edit another document on the
+design screen: they move through the layers, change values, add and delete layers, undo. The program prints the median,
+the 95th percentile and the longest time from a key to the first byte that changes the screen, for each kind of key and
+for all of them.
 """
 
 from __future__ import annotations
@@ -63,17 +63,17 @@ threads = {threads}
 
 
 class Screen:
-    """The deck's terminal."""
+    """The terminal of the deck."""
 
     def __init__(self, command: list[str], columns: int, rows: int) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.child = pexpect.spawn(command[0], command[1:], dimensions=(rows, columns), env=environment)
-        self.child.delaybeforesend = None  # pexpect would hold every key back for 50 ms
+        self.child.delaybeforesend = None  # pexpect would delay every key by 50 ms
 
     def read(self, seconds: float) -> float | None:
-        """Take in what was written within a time; when it came, before it was made sense of, or None."""
+        """Read the output of a period. Returns when it arrived, before it was parsed; None without output."""
         try:
             data = self.child.read_nonblocking(1 << 16, timeout=seconds)
         except pexpect.TIMEOUT:
@@ -84,7 +84,7 @@ class Screen:
 
     @property
     def state(self) -> tuple[object, ...]:
-        """All that a person sees, colours included: a moved cursor bar is colour alone."""
+        """Return all that a user sees, colours included: a moved cursor bar changes only colours."""
         return tuple(tuple(self.screen.buffer[y].items()) for y in range(self.screen.lines))
 
     def until(self, text: str, seconds: float = 120) -> None:
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=500)
     parser.add_argument("--size", default="80x24")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--idle", action="store_true", help="with no run beside it, to compare")
+    parser.add_argument("--idle", action="store_true", help="without a run, to compare")
     asked = parser.parse_args()
     columns, rows = map(int, asked.size.split("x"))
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""How long `torchdeck runs` takes with many runs in the folder: the first time, and after that.
+"""The time of `torchdeck runs` with many runs in the folder: the first time, and later.
 
 python tests/benchmarks/list_runs.py [RUNS]
 """
@@ -19,7 +19,7 @@ TIMES = 5
 
 
 def make(runs: Path, number: int) -> None:
-    """A run of 30 epochs as digits-cnn writes it."""
+    """Write a run of 30 epochs as digits-cnn writes it."""
     run = RunDirectory.create(runs, f"digits-cnn-{number}", 'name = "digits-cnn"\n', {})
     experiment = {"name": "digits-cnn", "training": {"early_stopping": {"monitor": "val_loss", "patience": 8}}}
     plan = tuple((step, step / 256) for step in range(256))
@@ -49,7 +49,7 @@ def make(runs: Path, number: int) -> None:
 
 
 def processor_s() -> float:
-    """Seconds of a processor that child processes have used."""
+    """Return the CPU seconds of child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -65,7 +65,7 @@ def main() -> None:
             listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             assert len(listed.splitlines()) == count + 1
             took_s, used_s = time.perf_counter() - began, processor_s() - used_s
-            print(f"{which}: {took_s:.2f} s, of the processor {used_s:.2f} s, the process and all")
+            print(f"{which}: {took_s:.2f} s, {used_s:.2f} s of CPU, with the start of the process")
 
 
 if __name__ == "__main__":

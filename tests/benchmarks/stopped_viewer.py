@@ -1,10 +1,10 @@
-"""What a viewer that is stopped costs the run that it watches.
+"""The cost of a stopped viewer for the run that it watches.
 
     python tests/benchmarks/stopped_viewer.py [--seconds 60]
 
-A detached run of digits-cnn, watched by `torchdeck attach --json`. The viewer runs for a while, is stopped with SIGSTOP
-for as long, and runs again; printed is the run's own samples a second in each span, from its events, and the ratio of
-the stopped span to the mean of the two around it.
+`torchdeck attach --json` watches a detached run of digits-cnn. The viewer runs for a period, is stopped with SIGSTOP
+for the same period, and runs again. The program prints the run's samples a second in each period, from its events, and
+the ratio of the stopped period to the mean of the other two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def torchdeck(*arguments: str) -> list[str]:
 
 
 def speed(run: Path, begin: float, end: float) -> float:
-    """Median samples a second of the step events of a span."""
+    """Return the median samples a second of the step events of a period."""
     found = []
     for line in (run / "events.jsonl").read_text().splitlines():
         event = json.loads(line)

@@ -1,13 +1,13 @@
-"""How fast a run trains: against the best plain loop written by hand, and with the deck against without it.
+"""The speed of training: against a fast loop written by hand, and with the deck against without it.
 
     python tests/benchmarks/training_speed.py [--rounds 5] [--cases digits-cnn,cifar-cnn,lstm-text] [--threads 2]
 
 Each case is the same model, data, batch size, optimizer and seed three times: `plain` (tensors indexed by hand, fused
 Adam, no `.item()` in a step, glibc told to keep freed memory), `headless` (`torchdeck train --headless`) and `deck`
-(`torchdeck train` in a pseudo-terminal of 120×36). Fresh processes, one at a time, their order rotated every round.
-A run beside which something else used more than a twentieth of a core is run again, three times at most.
-Printed are samples a second of training alone, the first third of the epochs left out (imports, caches, first frames):
-medians, and the median of the ratios within a round. Only the ratios mean anything on another machine.
+(`torchdeck train` in a pseudo-terminal of 120×36). Fresh processes run one at a time, in rotated order.
+If other processes used more than a twentieth of a core during a run, it is repeated, up to three times.
+It prints samples a second of training only, without the first third of the epochs (imports, caches, first frames):
+medians, and the median of the ratios within a round. Only the ratios can be compared between machines.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ CASES = {
 
 
 def make_data(case: str, path: Path) -> None:
-    """Data of the case's shape; what it holds does not matter for speed, but that it can be learned does."""
+    """Write data of the case's shape that a model can learn."""
     random = np.random.default_rng(0)
     if case == "digits-cnn":
         from sklearn.datasets import load_digits
@@ -93,7 +93,7 @@ threads = {threads}
 
 
 def plain(case: str, data: Path, threads: int) -> float:
-    """The loop by hand, in this process; samples a second."""
+    """Run the loop by hand in this process. Returns samples a second."""
     import ctypes
 
     libc = ctypes.CDLL(None)
@@ -151,19 +151,19 @@ def plain(case: str, data: Path, threads: int) -> float:
 
 
 OTHERS = 0.05
-"""Cores that others may use beside a run, on average: two threads that wait for each other awake bear no third."""
+"""Cores that other processes may use during a run, on average: a third busy thread slows two that spin."""
 TRIES = 3
 
 
 def busy_s() -> float:
-    """Seconds that all cores together have worked, for whomever."""
+    """Return the busy seconds of all cores together, for all processes."""
     with open("/proc/stat", encoding="ascii") as stat:
         user, nice, system = map(int, stat.readline().split()[1:4])
     return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def undisturbed(measure: Callable[[], float]) -> float:
-    """What `measure` returns, from a run that had the machine to itself, or else from the least disturbed one."""
+    """Return the result of `measure` from a run without load from other processes, or from the least disturbed one."""
     found = []
     for _ in range(TRIES):
         busy, began, own = busy_s(), time.monotonic(), sum(os.times()[:4])
@@ -174,7 +174,7 @@ def undisturbed(measure: Callable[[], float]) -> float:
             break
     others, value = min(found)
     if others > OTHERS:
-        print(f"({others:.2f} of a core was others')", end=" ", flush=True)
+        print(f"({others:.2f} of a core used by other processes')", end=" ", flush=True)
     return value
 
 
@@ -212,7 +212,7 @@ def deck(document: Path, runs: Path) -> float:
 
 
 def run(way: str, case: str, data: Path, document: Path, threads: int) -> float:
-    """One run in fresh processes; samples a second."""
+    """Run once in fresh processes. Returns samples a second."""
     if way == "plain":
         command = [sys.executable, __file__, "--threads", str(threads), "--plain", case, str(data)]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -224,7 +224,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cases", default=",".join(CASES))
-    parser.add_argument("--threads", type=int, default=2, help="of the plain loop, and of the others unless --auto")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="threads of the plain loop, and of the others without --auto"
+    )
     parser.add_argument("--auto", action="store_true", help="let torchdeck choose its threads")
     parser.add_argument("--ways", default="plain,headless,deck")
     parser.add_argument("--plain", nargs=2, metavar=("CASE", "DATA"), help=argparse.SUPPRESS)

@@ -65,7 +65,7 @@ def test_a_wrong_document_is_status_2_with_every_mistake() -> None:
     result = probe("rate", "digits-cnn", "--set", "training.epochs=0", "--set", "optimizer.lr=-1")
     assert result.exit_code == 2 and result.stdout == ""
     assert len(result.stderr.splitlines()) == 2
-    with pytest.raises(Refused, match="Rprop keeps a step size of its own"):
+    with pytest.raises(Refused, match="Rprop has a step size for each weight"):
         CliRunner().invoke(
             app, ["probe", "rate", "digits-cnn", "--set", "optimizer={type='Rprop'}"], catch_exceptions=False
         )

@@ -1,4 +1,4 @@
-"""The one-batch test: what a model memorises, and what is in the way of one that does not."""
+"""The one-batch test: what a model memorises, and why another one does not."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The learning-rate finder: its losses are those of a loop by hand, and nothing of it is left behind."""
+"""The learning-rate finder: its losses are those of a loop by hand, and it leaves no trace."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Gradients of a window of batches are those of one batch of all its samples, whatever the loss divides by."""
+"""Gradients of accumulated batches are those of one large batch, for every kind of loss."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def in_parts(loop, window, parts):
 
 
 @pytest.mark.parametrize(("loss", "settings"), CASES, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_window_has_the_gradient_and_the_loss_of_one_batch_of_all_its_samples(loss, settings):
+def test_accumulated_batches_have_the_gradient_and_the_loss_of_one_large_batch(loss, settings):
     loop = loop_of(loss, settings)
     first, *_, last = loop.epoch_batches(1)
     window = [double(batch) for batch in (*first, *last)]
@@ -94,7 +94,7 @@ def test_a_window_has_the_gradient_and_the_loss_of_one_batch_of_all_its_samples(
     assert total / weight == pytest.approx(float(losses[-1][0]), rel=1e-12)
 
 
-def test_a_batch_of_which_no_sample_counts_adds_nothing():
+def test_a_batch_without_samples_that_count_adds_nothing():
     loop = loop_of("CrossEntropyLoss", ("ignore_index=1",))
     x = torch.randn(8, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     none, some = Batch((x,), torch.full((8,), 1), 8), Batch((x,), torch.arange(8) % 3, 8)
@@ -104,7 +104,7 @@ def test_a_batch_of_which_no_sample_counts_adds_nothing():
     assert loop.losses.fetch()[1] == 10  # five of `some`, twice
 
 
-def test_a_batch_of_weight_0_adds_nothing_with_label_smoothing_either():
+def test_a_batch_of_weight_0_adds_nothing_with_label_smoothing():
     loop = loop_of("CrossEntropyLoss", ("weight=[0.0, 1.0, 1.0]", "label_smoothing=0.2"))
     x = torch.randn(8, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     none = Batch((x,), torch.zeros(8, dtype=torch.int64), 8)
@@ -113,7 +113,7 @@ def test_a_batch_of_weight_0_adds_nothing_with_label_smoothing_either():
     assert loop.losses.fetch()[:2] == (0.0, 0.0)
 
 
-def test_blended_batches_count_by_their_classes_too():
+def test_blended_batches_are_weighted_by_their_classes():
     loop = loop_of("CrossEntropyLoss", ("weight=[1.0, 0.25, 4.0]",))
     x = torch.randn(12, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     target = torch.arange(12) % 3
@@ -138,7 +138,7 @@ SETTINGS = [
 
 
 def reported(loop, losses):
-    """The mean loss of those that were taken down, as an event says it."""
+    """The mean of recorded losses, as an event shows it."""
     loop.losses._waiting = losses
     total, weight, _, _ = loop.losses.fetch()
     return total / weight
@@ -164,7 +164,7 @@ def test_the_parts_of_a_batch_have_its_gradient_and_its_loss(settings, mixing):
             assert reported(loop, loop.losses._waiting) == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_parts_of_a_batch_with_a_rectangle_of_another_have_its_gradient():
+def test_the_parts_of_a_cutmix_batch_have_its_gradient():
     plan = check(
         reads(
             """
@@ -199,7 +199,7 @@ accumulation_steps = 3
         loop.criterion.float()
 
 
-def test_the_weights_of_a_blended_batch_are_those_of_both_its_targets():
+def test_the_weight_of_a_blended_batch_is_that_of_both_its_targets():
     loop = loop_of("CrossEntropyLoss", ("weight=[1.0, 0.25, 4.0]",))
     x = torch.randn(3, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     batch = MixedBatch((x,), torch.tensor([0, 1, 2]), 3, partner=torch.tensor([2, 0, 1]), share=0.7)

@@ -19,7 +19,7 @@ SETTINGS = {"LBFGS": 'line_search_fn = "strong_wolfe"'}
 
 
 class LoopHost:
-    """Nobody watches; the epochs are kept."""
+    """Records the epochs; has no commands."""
 
     def __init__(self) -> None:
         self.inbox: deque = deque()
@@ -61,14 +61,14 @@ threads = 1
 
 @pytest.mark.parametrize("loss", list(catalog("losses")))
 @pytest.mark.parametrize("optimizer", list(catalog("optimizers")))
-def test_an_optimizer_makes_a_loss_smaller_or_says_why_not(optimizer, loss):
+def test_an_optimizer_lowers_a_loss_or_gives_a_reason(optimizer, loss):
     plan = check(reads(document(loss, optimizer)))
     if not plan.ok:
         assert all(m.fix for m in plan.mistakes)
         assert {m.path.split(".")[0] for m in plan.mistakes} <= {"loss", "optimizer", "model", "training"}
         return
-    watch = LoopHost()
+    host = LoopHost()
     data = load_data(plan.experiment.data, plan.experiment.seed)
-    assert assemble(plan, data, watch).run() is Reason.COMPLETED
-    first, second = watch.losses
+    assert assemble(plan, data, host).run() is Reason.COMPLETED
+    first, second = host.losses
     assert second < first

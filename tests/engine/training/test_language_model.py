@@ -98,7 +98,7 @@ def test_losses_are_those_of_a_loop_written_by_hand_to_the_last_bit(tmp_path, do
     assert epoch == 3
 
 
-def test_it_writes_after_each_epoch_without_touching_the_bits_of_the_run(tmp_path, document):
+def test_it_generates_text_after_each_epoch_without_changing_the_bits_of_the_run(tmp_path, document):
     _, events = run(tmp_path, document)
     written = [e.message for e in events if isinstance(e, Log) and " writes: " in e.message]
     assert [line.partition(" writes: ")[0] for line in written] == ["Epoch 1", "Epoch 2", "Epoch 3"]
@@ -108,7 +108,7 @@ def test_it_writes_after_each_epoch_without_touching_the_bits_of_the_run(tmp_pat
     assert losses[0] == losses[1] and len(losses[0]) == 3
 
 
-def test_the_end_compares_with_what_counting_three_characters_gives(tmp_path, document):
+def test_the_end_compares_with_a_model_that_counts_three_characters(tmp_path, document):
     session, events = run(tmp_path, document)
     (counted,) = baselines_of(load_data(session.plan.experiment.data, 3))
     assert any(e.message == counted.sentence for e in events if isinstance(e, Log))
@@ -131,7 +131,7 @@ def test_the_vocabulary_is_that_of_the_training_part_alone(tmp_path, document):
     assert (after.y[after.validation] == 1).all()
 
 
-def test_a_network_that_gives_one_answer_for_all_steps_is_told_what_to_do(document):
+def test_a_network_with_one_output_for_all_steps_gets_a_fix(document):
     (mistake,) = said(document.replace('output = "sequence"', 'output = "last"'))
     assert 'Set output = "sequence" in model.layers[1].' in mistake and "characters to choose from" in mistake
     (mistake,) = said(document, "model.layers[2].out_features=5")
@@ -147,16 +147,16 @@ def test_a_network_that_gives_one_answer_for_all_steps_is_told_what_to_do(docume
         '{type = "Linear", out_features = "auto"}',
     ],
 )
-def test_a_layer_that_sees_what_it_is_to_foretell_is_refused(document, layers):
+def test_a_layer_that_sees_the_token_to_predict_is_refused(document, layers):
     (mistake,) = said(document.replace(LAYERS, f"layers = [{layers}]"))
     assert "model.layers[1]" in mistake and "what it is to foretell" in mistake
 
 
-def test_a_loss_of_numbers_is_refused_for_text(document):
+def test_a_regression_loss_is_refused_for_text(document):
     assert any("the data is for language modelling" in m for m in said(document, "loss=MSELoss"))
 
 
-def test_a_language_model_resumes_and_accumulates_as_any_other(tmp_path, document):
+def test_a_language_model_resumes_and_accumulates_like_other_models(tmp_path, document):
     whole, _ = run(tmp_path, document.replace("batch_size = 20", "batch_size = 20") + "accumulation_steps = 1\n")
     parts, _ = run(tmp_path, document.replace("batch_size = 20", "batch_size = 10") + "accumulation_steps = 2\n")
     for one, other in zip(whole.network.parameters(), parts.network.parameters(), strict=True):
@@ -172,7 +172,7 @@ def test_a_language_model_resumes_and_accumulates_as_any_other(tmp_path, documen
         (b"too short", r"shortest part of the text has"),
     ],
 )
-def test_a_text_that_cannot_be_used_is_said_with_its_file_and_place(tmp_path, content, says):
+def test_a_text_that_cannot_be_used_is_reported_with_its_file_and_position(tmp_path, content, says):
     path = tmp_path / "text.txt"
     path.write_bytes(content)
     with pytest.raises(Refused, match=says) as refused:

@@ -1,4 +1,4 @@
-"""LBFGS in a run is LBFGS in the loop of torch's documentation, with every step's function the same all through it."""
+"""LBFGS in a run equals the loop of torch's documentation; within a step, the function stays the same."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_run_is_the_loop_of_torchs_documentation_to_the_last_bit(tmp_path, lin
 
 
 @pytest.mark.parametrize("more", [[], [WOLFE, DROPPED, LAST, "regularization.average=ema"]])
-def test_a_run_that_goes_on_is_the_run_that_never_ended(tmp_path, more):
+def test_a_resumed_run_equals_an_uninterrupted_run(tmp_path, more):
     whole, _ = finished(tmp_path / "whole", *more)
     half, _ = finished(tmp_path / "half", *more, "training.epochs=1")
     loaded = load_checkpoint(newest_checkpoint(half.directory / "checkpoints"))
@@ -105,7 +105,7 @@ def test_a_run_that_goes_on_is_the_run_that_never_ended(tmp_path, more):
         assert torch.equal(ours, theirs)
 
 
-def test_a_closure_sees_all_batches_of_a_window(tmp_path):
+def test_a_closure_uses_all_batches_of_a_step(tmp_path):
     quick = ["optimizer.max_iter=2", "training.epochs=1"]
     _, [whole] = finished(tmp_path / "whole", *quick, "data.batch_size=480")
     _, [pieces] = finished(tmp_path, *quick, "data.batch_size=120", "training.accumulation_steps=4")
@@ -113,13 +113,13 @@ def test_a_closure_sees_all_batches_of_a_window(tmp_path):
     assert pieces.train_loss == pytest.approx(whole.train_loss, rel=1e-3)
 
 
-def test_batch_norm_counts_a_batch_once_and_bfloat16_is_borne(tmp_path):
+def test_batch_norm_counts_a_batch_once_and_bfloat16_is_supported(tmp_path):
     norm = 'model.layers=["Flatten", {type="Linear", out_features=12}, "BatchNorm1d", "Tanh", "Linear"]'
     session, _ = finished(tmp_path, norm, LAST, WOLFE, "training.amp=bfloat16")
     assert int(session.network[2].num_batches_tracked) == 9
 
 
-def test_the_kernels_of_convolutions_are_moved_too(tmp_path):
+def test_the_kernels_of_convolutions_are_trained(tmp_path):
     kernels = 'model.layers=[{type="Conv2d", out_channels=4, kernel_size=3}, "ReLU", "Flatten", "ReLU", "Linear"]'
     _, epochs = finished(tmp_path, kernels, LAST, WOLFE)
     assert epochs[-1].train_loss < epochs[0].train_loss / 2
@@ -136,12 +136,12 @@ def test_the_kernels_of_convolutions_are_moved_too(tmp_path):
         ("optimizer.weight_decay=0.01", "optimizer.weight_decay", "regularization.l2"),
     ],
 )
-def test_what_does_not_go_with_it_is_a_mistake_with_its_fix(override, where, fix):
+def test_settings_that_lbfgs_does_not_support_are_mistakes_with_a_fix(override, where, fix):
     (mistake,) = check(reads(RUN, [override])).mistakes
     assert mistake.path == where and fix in str(mistake)
 
 
-def test_float16_is_refused_since_a_scaler_takes_no_closure(monkeypatch):
+def test_float16_is_refused_because_a_scaler_supports_no_closure(monkeypatch):
     monkeypatch.setattr("engine.plan.stages.resources.resolve_precision", lambda amp, device: "float16")
     (mistake,) = check(reads(RUN)).mistakes
     assert mistake.path == "training.amp" and "GradScaler" in str(mistake) and '"bfloat16"' in mistake.fix

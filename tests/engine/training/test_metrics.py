@@ -21,7 +21,7 @@ CASES = 500
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Tensors of a few numbers: a second thread would only be waited for."""
+    """Tensors of a few numbers: a second thread would only cost time."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -29,7 +29,7 @@ def one_thread():
 
 
 def measured(metric, output, target, random, *, batches=True):
-    """What `metric` says of a prediction that comes in batches of random sizes, some counted at once, some later."""
+    """The metrics of a prediction in batches of random sizes, some counted immediately, some later."""
     at = 0
     while at < len(target):
         size = int(random.integers(1, len(target) + 1)) if batches else len(target)
@@ -69,7 +69,7 @@ def test_regression_metrics_are_those_of_scikit_learn():
         assert found["rmse"] == pytest.approx(sklearn_metrics.mean_squared_error(target, output) ** 0.5, rel=1e-9)
 
 
-def test_metrics_in_units_are_those_of_what_the_file_holds():
+def test_metrics_in_units_are_those_of_the_values_in_the_file():
     random = np.random.default_rng(1)
     for _ in range(CASES):
         n, outputs = int(random.integers(2, 40)), int(random.integers(1, 4))
@@ -147,7 +147,7 @@ def test_r2_of_a_constant_is_0_and_1_without_an_error(value, parts):
         assert metric.compute()["r2"] == pytest.approx(expected, nan_ok=True)
 
 
-def test_without_double_precision_r2_has_as_many_digits_as_its_targets():
+def test_without_float64_r2_has_as_many_digits_as_its_targets():
     random = np.random.default_rng(5)
     target = torch.from_numpy(1e4 + random.standard_normal((5000, 2))).float()
     output = target + torch.from_numpy(0.6 * random.standard_normal((5000, 2))).float()
@@ -158,7 +158,7 @@ def test_without_double_precision_r2_has_as_many_digits_as_its_targets():
     assert found["r2"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_what_is_kept_in_the_middle_of_an_epoch_goes_on_to_the_same_bits(monkeypatch):
+def test_metrics_saved_within_an_epoch_continue_to_the_same_bits(monkeypatch):
     monkeypatch.setattr(metrics, "_WAITING_ELEMENTS", 64)
     random = np.random.default_rng(6)
     batches = [tuple(torch.from_numpy(random.standard_normal((9, 2))) for _ in range(2)) for _ in range(20)]
@@ -173,7 +173,7 @@ def test_what_is_kept_in_the_middle_of_an_epoch_goes_on_to_the_same_bits(monkeyp
     assert second.compute() == whole.compute()
 
 
-def test_metrics_of_nothing_are_no_numbers():
+def test_metrics_without_samples_are_nan():
     for metric in (ClassificationMetrics(3, "cpu"), RegressionMetrics("cpu"), LanguageMetrics("cpu")):
         assert all(math.isnan(value) for value in metric.compute().values())
 
@@ -229,7 +229,7 @@ threads = 1
 """
 
 
-def test_a_target_far_from_0_has_the_r2_of_what_is_explained(tmp_path):
+def test_a_target_far_from_0_has_the_r2_of_its_explained_variance(tmp_path):
     random = np.random.default_rng(0)
     a, b = random.normal(size=(2, 300))
     y = 1e9 + 2 * (a + 0.7 * b)  # b is not in the table

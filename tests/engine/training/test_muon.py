@@ -1,4 +1,4 @@
-"""Muon moves the hidden matrices, another optimizer all else: as two optimizers in a loop written by hand."""
+"""Muon trains the hidden matrices, another optimizer the rest: as two optimizers in a loop written by hand."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_run_is_two_optimizers_in_a_loop_written_by_hand_to_the_last_bit(tmp_p
         ["optimizer.others={type='SGD', lr=0.1, momentum=0.9}", "training.amp=bfloat16"],
     ],
 )
-def test_a_run_that_goes_on_is_the_run_that_never_ended(tmp_path, more):
+def test_a_resumed_run_equals_an_uninterrupted_run(tmp_path, more):
     whole, epochs = finished(tmp_path / "whole", *more)
     half, _ = finished(tmp_path / "half", *more, "training.epochs=2") if "scheduler" not in str(more) else (None, None)
     assert epochs[-1].train_loss < epochs[0].train_loss
@@ -112,7 +112,7 @@ def loop_of(*overrides):
     return plan, assemble(plan, load_data(plan.experiment.data, 3), None)
 
 
-def test_a_rate_that_is_set_by_hand_scales_both_and_the_plan_says_what_goes_where():
+def test_a_rate_that_is_set_by_hand_scales_both_and_the_plan_shows_the_groups():
     plan, loop = loop_of("optimizer.groups=[{layers=['3..6'], lr=0.01, weight_decay=0.5}]")
     loop.rate.set(0.04)
     assert [group["lr"] for group in loop.optimizer.param_groups] == pytest.approx([0.04, 8e-3, 4e-3])
@@ -125,7 +125,7 @@ def test_a_rate_that_is_set_by_hand_scales_both_and_the_plan_says_what_goes_wher
     assert [len(group["params"]) for group in loop_of()[1].optimizer.param_groups] == [1, 7]
 
 
-def test_the_optimizer_beside_it_is_adamw_unless_another_is_named():
+def test_the_second_optimizer_is_adamw_unless_another_is_named():
     plan = check(reads(RUN.replace('others = {type = "AdamW", lr = 2e-3}', "")))
     assert plan.experiment.optimizer.others.parameters["lr"] == 1e-3
     assert check(reads(dumps(plan.experiment))) == plan
@@ -161,7 +161,7 @@ def _named(network):
     return list(network.named_parameters())
 
 
-def test_a_scaler_leaves_out_the_step_of_both_when_a_gradient_overflowed():
+def test_a_scaler_skips_the_step_of_both_when_a_gradient_overflows():
     _, loop = loop_of()
     precision = MixedPrecision("float16", "cpu", loop.optimizer)
     weights = [parameter.detach().clone() for parameter in loop.network.parameters()]
@@ -192,6 +192,6 @@ def test_a_scaler_leaves_out_the_step_of_both_when_a_gradient_overflowed():
         (["optimizer.ns_steps=100"], "optimizer.ns_steps", "at most 99"),
     ],
 )
-def test_what_cannot_be_is_a_mistake_with_its_fix(overrides, where, fix):
+def test_settings_that_muon_does_not_support_are_mistakes_with_a_fix(overrides, where, fix):
     (mistake,) = check(reads(RUN, overrides)).mistakes
     assert mistake.path == where and fix in str(mistake)

@@ -1,4 +1,4 @@
-"""A mean over nothing is no number: a validation in which nothing counts is no best one, and it is said."""
+"""A validation without samples that count has no loss, is never the best, and is reported."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def events(folder):
 
 
 @pytest.mark.parametrize("case", LOSSES)
-def test_a_validation_in_which_nothing_counts_is_said_and_is_no_best_one(tmp_path, case):
+def test_a_validation_without_samples_that_count_is_reported_and_is_not_the_best(tmp_path, case):
     loss, only, path = LOSSES[case]
     (tmp_path / "t.csv").write_text(rows("a" * 20 + "b" * 20))
     (tmp_path / "v.csv").write_text(rows(only * 12))
@@ -71,7 +71,7 @@ def test_a_validation_in_which_nothing_counts_is_said_and_is_no_best_one(tmp_pat
     assert all(math.isfinite(event["train_loss"]) for event in epochs)
 
 
-def test_a_training_part_in_which_nothing_counts_is_refused(tmp_path):
+def test_a_training_part_without_samples_that_count_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.ones((9, 2)), y=[0] * 5 + [1] * 4, x_val=np.ones((2, 2)), y_val=[0, 1])
     text = f'data = {{source = "arrays", path = "{tmp_path / "a.npz"}"}}\n[model]\nlayers = ["Flatten"]\n'
     plan = check(reads(text, ["loss={type='CrossEntropyLoss', weight=[0.0, 1.0], ignore_index=1}"]))
@@ -79,7 +79,7 @@ def test_a_training_part_in_which_nothing_counts_is_refused(tmp_path):
     assert found.severity == "error" and "training part (classes 0, 1)" in str(found)
 
 
-def test_a_scheduler_that_watches_a_loss_of_nothing_never_moves_and_it_is_said(tmp_path):
+def test_a_scheduler_that_monitors_an_unmeasured_loss_never_acts_and_the_run_warns(tmp_path):
     (tmp_path / "t.csv").write_text(rows("a" * 20 + "b" * 20))
     (tmp_path / "v.csv").write_text(rows("a" * 12))
     text = TABLE.format(loss=LOSSES["ignored"][0], outputs=2)
@@ -120,7 +120,7 @@ early_stopping = {patience = 2}
     assert "no better" not in done.stderr
 
 
-def test_an_epoch_without_the_metric_is_neither_best_nor_one_of_patience():
+def test_an_epoch_without_the_metric_is_neither_best_nor_uses_patience():
     stopping = Stopping(EarlyStopping(patience=2))
     for epoch in range(1, 6):
         stopping.update(epoch, {"train_loss": 1.0})
@@ -133,7 +133,7 @@ def test_an_epoch_without_the_metric_is_neither_best_nor_one_of_patience():
     assert stopping.over and stopping.why == "no better val_loss for 2 epochs"
 
 
-def test_a_metric_that_never_was_finite_is_said_to_be_that():
+def test_a_metric_that_was_never_finite_is_reported():
     stopping = Stopping(EarlyStopping(patience=1, monitor="val_r2"))
     stopping.update(1, {"val_r2": math.nan})
     assert stopping.over and stopping.why == "val_r2 was not finite in 1 epoch"

@@ -8,13 +8,13 @@ lengths_of = st.lists(st.integers(1, 40), min_size=1, max_size=400).map(torch.te
 
 
 @given(lengths_of, st.integers(1, 32), st.integers(0, 2**40), st.integers(1, 50))
-def test_every_sample_comes_once_an_epoch_whatever_the_lengths(lengths, batch_size, seed, epoch):
+def test_every_sample_occurs_once_an_epoch_for_any_lengths(lengths, batch_size, seed, epoch):
     order = by_like_length(lengths, batch_size, seed, epoch)
     assert sorted(order.tolist()) == list(range(len(lengths)))
     assert torch.equal(order, by_like_length(lengths, batch_size, seed, epoch))
 
 
-def test_batches_of_like_length_hold_little_padding_and_come_in_random_order():
+def test_batches_of_similar_length_have_little_padding_and_a_random_order():
     lengths = torch.randint(1, 200, (5000,), generator=torch.Generator().manual_seed(0))
 
     def padding(order):
@@ -27,7 +27,7 @@ def test_batches_of_like_length_hold_little_padding_and_come_in_random_order():
     assert torch.corrcoef(torch.stack([means, torch.arange(len(means)).double()]))[0, 1].abs() < 0.3
 
 
-def test_draws_by_class_are_as_many_and_as_often_from_each_class():
+def test_balanced_draws_are_as_many_as_samples_and_equal_for_all_classes():
     labels = torch.tensor([0] * 9000 + [2] * 900 + [3] * 100)
     order = drawn_by_class(labels, 0, 1)
     assert len(order) == 10_000

@@ -1,4 +1,4 @@
-"""What l1 and l2 add before the first step, against sums over the weights of the network that a run builds."""
+"""The penalties before the first step, against sums over the weights of the network that a run builds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.plan import check
 from engine.training.regularization import penalties_at_start
 
 
-def test_penalties_are_sums_over_the_weights_that_a_run_begins_with() -> None:
+def test_penalties_are_sums_over_the_initial_weights_of_a_run() -> None:
     plan = check(read("digits-cnn", ["regularization.l1=1e-4", "regularization.l2=1e-3"]))
     assert plan.description is not None
     state = torch.random.get_rng_state()

@@ -1,4 +1,4 @@
-"""Where samples lie while they are trained on: the same run, whichever way they come."""
+"""Where samples are during training does not affect the results of a run."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def _read(loaded):
     return replace(loaded, x=Read(loaded.x))
 
 
-def test_what_is_more_than_its_share_of_memory_is_copied_ahead_by_a_thread(images):
+def test_samples_that_exceed_their_share_of_memory_are_copied_ahead_by_a_thread(images):
     small = images.model_copy(update={"memory_share": 1e-9})
     loaded = load_data(small, 0)
     where = place(loaded, "cpu", small)
@@ -106,7 +106,7 @@ def test_bytes_stay_bytes_and_images_with_channels_last_are_not_copied(images):
     assert loaded.description.bytes <= 1.05 * (IMAGES.nbytes + 60 * 8)
 
 
-def test_a_run_has_the_same_bits_from_either_way_and_says_which_it_took(tmp_path):
+def test_a_run_has_the_same_bits_for_either_placement_and_logs_which(tmp_path):
     losses = {}
     for share, says in ((0.5, "are on cpu"), (1e-9, "copied to it ahead")):
         events = started(tmp_path, f"data.memory_share={share}", 'data.augment=["RandomErasing"]').drain()
@@ -125,7 +125,7 @@ class Broken(Read):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_file_that_is_gone_in_the_middle_is_said_by_name(workers):
+def test_a_file_that_disappears_during_a_run_is_named(workers):
     loader = Loader(Broken(torch.from_numpy(IMAGES)), workers=workers, pin=False, batch_bytes=1000)
     with pytest.raises(CannotRead, match=r"class/5\.png cannot be read: No such file or directory\."):
         list(loader.batches([torch.tensor([0, 1]), torch.tensor([4, 5])]))
@@ -138,7 +138,7 @@ class Slow(Read):
         return super().__getitem__(index)
 
 
-def test_waiting_for_data_is_said_once_with_what_to_change(images):
+def test_waiting_for_data_is_reported_once_with_a_fix(images):
     loaded = load_data(images, 0)
     made = Batches(replace(loaded, x=Slow(loaded.x)), "cpu", images.model_copy(update={"workers": 0}))
     assert len(list(made.training(7, 0, 1))) == 7
@@ -149,7 +149,7 @@ def test_waiting_for_data_is_said_once_with_what_to_change(images):
     made.close()
 
 
-def test_reading_that_keeps_up_is_said_with_how_fast_it_is(images):
+def test_reading_that_keeps_up_is_reported_with_its_speed(images):
     made = Batches(_read(load_data(images, 0)), "cpu", images.model_copy(update={"workers": 0}))
     assert made.reading(1.0) is None  # nothing was read yet
     assert len(list(made.training(7, 0, 1))) == 7
@@ -171,7 +171,7 @@ def test_workers_follow_the_cores(monkeypatch):
     assert resolve_workers("auto", "cpu") == 1 and resolve_workers(3, "cpu") == 3
 
 
-def test_the_parts_and_what_was_learned_are_kept_with_a_run(tmp_path):
+def test_the_parts_and_their_statistics_are_stored_with_a_run(tmp_path):
     session = started(tmp_path)
     kept = json.loads((session.directory / "data.json").read_text())
     assert kept["classes"] == list("0123456789")
@@ -182,7 +182,7 @@ def test_the_parts_and_what_was_learned_are_kept_with_a_run(tmp_path):
         assert os.stat(session.directory / name).st_mode & 0o777 == 0o600
 
 
-def test_a_run_is_not_gone_on_with_on_other_data(tmp_path):
+def test_a_run_cannot_be_resumed_on_different_data(tmp_path):
     path, rng = tmp_path / "rows.npz", np.random.default_rng(0)
     np.savez(path, x=rng.standard_normal((90, 4)), y=np.arange(90) % 3)
     document = tmp_path / "rows.toml"
@@ -200,7 +200,7 @@ def test_a_run_is_not_gone_on_with_on_other_data(tmp_path):
     assert (session.directory / "events.jsonl").read_bytes() == events  # the run is what it was: completed
 
 
-def test_a_pipe_in_place_of_what_a_run_kept_is_not_waited_on(tmp_path):
+def test_a_pipe_in_place_of_a_stored_file_does_not_block(tmp_path):
     session = started(tmp_path)
     (session.directory / "split.safetensors").unlink()
     os.mkfifo(session.directory / "split.safetensors")

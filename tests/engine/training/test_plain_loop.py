@@ -178,7 +178,7 @@ def test_two_runs_with_one_seed_are_equal_to_the_last_bit_and_another_seed_is_no
     assert one[0] != other[0]
 
 
-def test_gradients_that_are_accumulated_are_those_of_one_large_batch(tmp_path):
+def test_accumulated_gradients_are_those_of_one_large_batch(tmp_path):
     large = CNN.replace('"BatchNorm2d", ', "").replace("p = 0.3", "p = 0.0")
     small = large.replace("batch_size = 64", "batch_size = 16") + "accumulation_steps = 4\n"
     (whole, _), (pieces, _) = run(large, tmp_path), run(small, tmp_path)

@@ -1,4 +1,4 @@
-"""What [regularization] asks for is what a person would write by hand; and none of it is lost on resuming."""
+"""[regularization] does what a person would write by hand, also after resuming."""
 
 import shutil
 
@@ -128,7 +128,7 @@ def test_gradients_are_clipped_by_value_as_torch_clips_them(tmp_path):
     assert_same(session.network, by_hand(LINEAR, nn.CrossEntropyLoss(), step, epochs=4, batch=256))
 
 
-def test_only_the_layers_that_are_named_are_penalized(tmp_path):
+def test_only_named_layers_are_penalized(tmp_path):
     strong = ("regularization.l1=1.0", "training.epochs=8", "optimizer.lr=1e-3", "optimizer.momentum=0.0")
     for names, shrunk in (("[0]", "0.weight"), ('["Linear"]', "5.weight"), ('["model.layers[1]"]', "1.weight")):
         session = session_of(SMALL, tmp_path, *strong, f"regularization.l1_layers={names}")
@@ -157,7 +157,7 @@ def test_mixup_blends_samples_and_counts_both_targets_by_their_share(tmp_path):
         assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
-def test_cutmix_learns_more_evenly_than_a_network_that_never_saw_a_patch(tmp_path):
+def test_cutmix_learns_more_evenly_than_a_network_without_it(tmp_path):
     plain = measured(finished(session_of(SMALL, tmp_path)))
     cut = measured(finished(session_of(SMALL, tmp_path, "regularization.cutmix=1.0")))
     # The samples that are trained on are harder; those that are validated on are whole.
@@ -165,7 +165,7 @@ def test_cutmix_learns_more_evenly_than_a_network_that_never_saw_a_patch(tmp_pat
     assert cut[-1]["val_accuracy"] > 0.5 and cut[-1]["train_loss"] > cut[-1]["val_loss"]
 
 
-def test_the_moving_average_is_torchs_own_and_is_what_is_validated_and_kept(tmp_path):
+def test_the_moving_average_equals_torchs_and_is_validated_and_saved(tmp_path):
     averaged = []
 
     def after_step(network):
@@ -219,7 +219,7 @@ def test_an_averaged_network_has_the_batch_statistics_of_its_own_weights(tmp_pat
     assert torch.allclose(session.network[1].running_var, seen.var((0, 2, 3)), rtol=1e-2)
 
 
-def test_a_run_can_go_on_with_another_average_or_without_one(tmp_path, monkeypatch):
+def test_a_run_can_resume_with_another_average_or_without_one(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)  # viewers are attended to between any two batches
     session = session_of(SMALL, tmp_path, "regularization.average={type='ema', decay=0.5}")
     session.poll = lambda: Reason.INTERRUPTED if session._loop.position.step >= 7 else None
@@ -235,7 +235,7 @@ def test_a_run_can_go_on_with_another_average_or_without_one(tmp_path, monkeypat
         assert ("the averaged weights are kept" in resumed.finished.message) is kept
 
 
-def test_an_average_that_reaches_back_to_the_first_weights_is_a_warning():
+def test_an_average_that_includes_the_first_weights_is_a_warning():
     (text,) = said(SMALL, "regularization.average=ema")
     assert text.startswith("regularization.average.decay: the average spans about 1,000 steps, 24 are averaged")
     assert said(SMALL, "regularization.average={type='ema', decay=0.8}") == []
@@ -247,7 +247,7 @@ def test_an_average_that_reaches_back_to_the_first_weights_is_a_warning():
     assert "expected one of 'ema', 'swa'" in text
 
 
-def test_targets_that_are_numbers_are_blended_as_their_samples_are():
+def test_numeric_targets_are_blended_like_their_samples():
     torch.manual_seed(0)
     vectors, images = torch.rand(6, 5), torch.arange(6.0)[:, None, None, None].expand(6, 1, 9, 7).clone()
     for x, settings in ((vectors, Regularization(mixup=1.0)), (images, Regularization(cutmix=1.0))):
@@ -309,7 +309,7 @@ def test_an_epoch_whose_validation_was_interrupted_is_averaged_once(average, loo
     assert_same(session.network, whole.network)
 
 
-def test_a_threshold_that_is_reached_ends_the_run_and_keeps_the_weights_that_reached_it(tmp_path):
+def test_a_threshold_that_is_reached_ends_the_run_with_the_weights_that_reached_it(tmp_path):
     wanted = "training.early_stopping={monitor='val_accuracy', threshold=0.6, patience=50, min_delta=0.5}"
     session = session_of(SMALL, tmp_path, "training.epochs=60", wanted)
     events = finished(session)
@@ -331,7 +331,7 @@ def test_a_threshold_that_no_metric_reaches_is_a_warning():
     assert "mae is at least 0" in text
 
 
-def test_what_does_not_suit_the_data_or_the_model_is_a_mistake_with_its_fix():
+def test_settings_that_do_not_fit_the_data_or_the_model_are_mistakes_with_a_fix():
     (text,) = said(SERIES, "regularization.cutmix=1.0")
     assert text.startswith("regularization.cutmix: ") and "mixup" in text
     mistakes = said(

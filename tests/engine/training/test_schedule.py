@@ -1,4 +1,4 @@
-"""The learning rate of each step, against torch's scheduler driven by hand."""
+"""The learning rate of each step, against torch's scheduler in a loop written by hand."""
 
 import json
 import time
@@ -36,7 +36,7 @@ def rates_of(choice):
 
 
 @pytest.mark.parametrize("warmup_epochs", [0, 1, 2])
-def test_a_schedule_by_epochs_begins_at_its_full_rate_after_the_warmup_and_never_trains_at_zero(warmup_epochs):
+def test_a_schedule_by_epochs_starts_at_its_full_rate_after_the_warmup_and_is_never_zero(warmup_epochs):
     rates = rates_of(Scheduler(type="CosineAnnealingLR", warmup_epochs=float(warmup_epochs)))
     warmup_steps, left = warmup_epochs * STEPS, EPOCHS - warmup_epochs
     assert rates[:warmup_steps] == pytest.approx([(i + 1) / (warmup_steps + 1) for i in range(warmup_steps)])
@@ -51,7 +51,7 @@ def test_milestones_are_counted_from_the_end_of_the_warmup():
     assert by_epoch == pytest.approx([1, 0.1, 0.1, 0.01, 0.01])
 
 
-def test_a_schedule_that_is_gone_on_with_at_the_end_of_an_epoch_warns_of_nothing():
+def test_a_schedule_that_resumes_at_the_end_of_an_epoch_gives_no_warning():
     choice = Scheduler(type="CosineAnnealingLR")
     optimizer, rate = fresh(choice)
     optimizer.step()
@@ -163,7 +163,7 @@ def test_the_rates_of_a_run_are_those_of_torchs_scheduler_at_every_step_also_acr
 
 @pytest.mark.parametrize("interval", ["epoch", "step"])
 @pytest.mark.parametrize("name", [n for n in catalog("schedulers") if n != "ReduceLROnPlateau"])
-def test_the_plan_has_the_rate_of_every_step_and_of_a_very_long_run_too(name, interval, monkeypatch):
+def test_the_plan_has_the_rate_of_every_step_of_short_and_very_long_runs(name, interval, monkeypatch):
     given, _ = BY_HAND[name]
     settings = {"type": name, "interval": interval, "warmup_epochs": 1.5, **given}
     experiment = load("digits-cnn").model_copy(update={"scheduler": Scheduler.model_validate(settings)})
@@ -190,7 +190,7 @@ def test_the_plan_has_the_rate_of_every_step_and_of_a_very_long_run_too(name, in
 
 
 @pytest.mark.parametrize("scheduler", ["CosineAnnealingLR", "OneCycleLR"])
-def test_a_run_of_a_million_epochs_is_planned_at_once(scheduler):
+def test_a_run_of_a_million_epochs_is_planned_immediately(scheduler):
     check(read("digits-cnn"))
     started = time.thread_time()
     plan = check(read("digits-cnn", ["training.epochs=1000000", f"scheduler={{type='{scheduler}', warmup_epochs=2}}"]))
@@ -201,7 +201,7 @@ def test_a_run_of_a_million_epochs_is_planned_at_once(scheduler):
     assert drawn[-1] == (23_000_000, plan.lr[-1]) and plan.lr[-1] < 1e-6
 
 
-def test_groups_keep_the_proportion_of_their_rates_where_a_scheduler_names_one():
+def test_groups_keep_the_ratios_of_their_rates_when_a_scheduler_sets_one():
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in (1.0, 0.1)]
     optimizer = torch.optim.SGD(groups)
     choice = Scheduler.model_validate({"type": "OneCycleLR", "max_lr": 2.0})
@@ -223,7 +223,7 @@ def test_groups_keep_the_proportion_of_their_rates_where_a_scheduler_names_one()
         "none",
     ],
 )
-def test_the_rate_of_a_group_is_planned_as_it_is_driven(scheduler):
+def test_the_planned_rate_of_a_group_is_its_rate_in_a_run(scheduler):
     optimizer = "optimizer={type='SGD', lr=0.1, groups=[{layers=[0], lr=0.004}]}"
     plan = check(read("wine", [optimizer, f"scheduler={scheduler}", "training.epochs=4"]))
     others, planned = plan.group_rates

@@ -1,4 +1,4 @@
-"""Which threads a process has: OpenMP puts all teams to sleep between operations once they outnumber the cores."""
+"""The threads of a process: OpenMP lets all teams sleep between operations when they exceed the cores."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ print(len(os.listdir("/proc/self/task")) - before, torch.get_num_threads())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
-def test_check_leaves_no_team_of_threads_beside_the_engine_s():
+def test_check_leaves_no_second_team_of_threads():
     shown = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
     assert shown.split() == ["1", "2"], "the first work for two threads is the one that makes their team"

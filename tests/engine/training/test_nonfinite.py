@@ -1,4 +1,4 @@
-"""A step that is not finite never reaches the weights, is traced to its layer, and can be gone back behind."""
+"""A step that is not finite never reaches the weights, is traced to its layer, and the run can return before it."""
 
 import math
 
@@ -66,7 +66,7 @@ def poison(session, step, how):
 
 
 class Hooked:
-    """Multiplies what a layer hands on, or its gradient, by infinity, for one step."""
+    """Multiplies the output of a layer, or its gradient, by infinity, for one step."""
 
     def __init__(self, name, backward=False, times=1):
         self.name, self.backward, self.times = name, backward, times
@@ -92,7 +92,7 @@ class Hooked:
 
 @pytest.mark.parametrize("optimizer", ["SGD", "AdamW", "RMSprop", "NAdam", "Adagrad"])
 @pytest.mark.parametrize("clip", ["regularization.l1=0", "regularization.clip_grad_norm=1.0"])
-def test_the_update_that_is_not_finite_never_reaches_the_weights(tmp_path, optimizer, clip):
+def test_an_update_that_is_not_finite_never_reaches_the_weights(tmp_path, optimizer, clip):
     session = session_of(tmp_path, f"optimizer.type={optimizer}", "optimizer.lr=0.01", clip)
     poison(session, 30, Hooked("1", backward=True))
     seen = {}
@@ -156,7 +156,7 @@ def test_data_that_is_not_finite_is_named_as_such(tmp_path):
     assert "at step 7" in end.message
 
 
-def test_a_run_goes_back_to_its_last_checkpoint_with_half_the_rate_and_reaches_its_end(tmp_path):
+def test_a_run_returns_to_its_last_checkpoint_with_half_the_rate_and_completes(tmp_path):
     session = session_of(tmp_path, 'training.on_not_finite="rewind"')
     hooked = Hooked("1")
     poison(session, 60, hooked)
@@ -178,7 +178,7 @@ def test_a_run_goes_back_to_its_last_checkpoint_with_half_the_rate_and_reaches_i
     assert state["rewinds"] == 1 and state["position"]["step"] == 92
 
 
-def test_a_run_goes_back_so_often_and_no_more(tmp_path):
+def test_a_run_returns_to_a_checkpoint_a_limited_number_of_times(tmp_path):
     session = session_of(tmp_path, 'training.on_not_finite="rewind"', "training.max_rewinds=2")
     hooked = Hooked("3", times=9)
     poison(session, 30, hooked)
@@ -218,7 +218,7 @@ def test_a_rate_that_was_set_by_hand_is_halved_and_not_that_of_the_schedule(tmp_
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "AdamW", "SGD", "Adagrad"])
-def test_where_the_host_is_not_told_the_fused_optimizer_leaves_the_step_out_itself(optimizer):
+def test_without_a_check_on_the_host_the_fused_optimizer_skips_the_step(optimizer):
     plan = check(reads(RUN, [f"optimizer.type={optimizer}"]))
     loop = assemble(plan, load_data(plan.experiment.data, 0), None)
     loop.guard = Guard(loop.optimizer, list(loop.network.parameters()), waits=False)
