@@ -106,4 +106,4 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 
 
 def _not_written_by_a_run(path: Path) -> OSError:
-    return OSError(f"{path.name} is no file that a run writes")
+    return OSError(f"{path.name} is not a file that a run writes")

@@ -181,7 +181,6 @@ class FakeRun:
         self._paused_at: float | None = None
         self._scale = 1.0
         self.stale = self.suspended = False
-        self.ended = False
         self.sent: list[Command] = []
 
     def play(self, count: int = 10**9) -> None:

@@ -204,5 +204,5 @@ def test_a_pipe_in_place_of_a_stored_file_does_not_block(tmp_path):
     session = started(tmp_path)
     (session.directory / "split.safetensors").unlink()
     os.mkfifo(session.directory / "split.safetensors")
-    with pytest.raises(Refused, match=r"split\.safetensors is no file that a run writes"):
+    with pytest.raises(Refused, match=r"split\.safetensors is not a file that a run writes"):
         Session.resumed(session.directory)
