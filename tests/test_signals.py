@@ -60,7 +60,8 @@ def test_a_signal_interrupts_a_run_that_trains_is_paused_or_has_no_device(number
     wait_for(lambda: '"epoch"' in events.read_text())
     if pause_mode is not None:
         (events.parent / "commands.jsonl").write_text(json.dumps({"command": pause_mode}) + "\n")
-        wait_for(lambda: '"paused' in events.read_text())
+        outcome = {"pause": '"paused"', "release": '"memory_released"'}[pause_mode]
+        wait_for(lambda: outcome in events.read_text())
         if pause_mode == "release":
             wait_for(lambda: "are given back" in events.read_text())
     process.send_signal(number)

@@ -298,7 +298,7 @@ JUNK = (
     b'{"event": "of a later version", "time": 5}\n',
     b'{"event": "step"}\n{"event": "run_started"}\n{"event": "command", "command": "pause"}\n',
     b'{"event": "step", "epoch": 1, "step": 3, "loss": 1, "lr": 1, "samples_per_s": 1}\n',
-    b'{"event": "command", "command": "pause", "epoch": 1, "step": 999, "outcome": Paused()}\n',
+    b'{"event": "command", "command": "pause", "epoch": 1, "step": 999, "outcome": "paused"}\n',
     b'{"event": "finished", "reason": "failed"}\n{"event": "finished", "reason": "abducted", "epoch": 1, "step": 1}\n',
     b"x" * 100_000 + b"\n",
     b"\n" * 100_000,
