@@ -1,4 +1,4 @@
-"""What every test has in common: nothing that a person has set or left is read, and nothing is left behind."""
+"""Fixtures of all tests: no test reads the user's settings or leaves files behind."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from described_machine import DescribedMachine
 import engine.machine
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
-"""Fresh processes, which know no described machine, have no GPU either."""
+"""New processes, which do not use the described machine, have no GPU either."""
 
 
 @pytest.fixture(autouse=True)
 def described_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[DescribedMachine], None]:
-    """A machine that is the same wherever the tests run; a test may call this with one of its own."""
+    """The same machine wherever the tests run; a test may call this with another one."""
 
     def describe(machine: DescribedMachine) -> None:
         monkeypatch.setattr(engine.machine, "_machine", machine)
@@ -28,26 +28,26 @@ def described_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[DescribedMac
 
 
 @pytest.fixture(autouse=True)
-def nobodys_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home for settings and state that is this test's alone."""
+def empty_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A separate folder for settings and state for each test."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
-    for name in ("COLUMNS", "LINES"):  # readline puts them into what pytest's workers inherit
+    for name in ("COLUMNS", "LINES"):  # readline sets them in the environment of pytest's workers
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     return folder
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    """No data that another test has loaded: this one may have put other files, or another library, in its place."""
+def empty_data_cache() -> None:
+    """No cached data of another test: this one may have replaced the files or the library."""
     if "engine.data.load" in sys.modules:
         sys.modules["engine.data.load"].forget()
 
 
 @pytest.fixture
 def own_files(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder is one with what presets ask their readers for: airline-lstm a file, imdb-lstm a folder."""
+    """A current folder with the data that users provide: a file for airline-lstm, a folder for imdb-lstm."""
     import airline
     import text_files
 

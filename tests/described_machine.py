@@ -1,4 +1,4 @@
-"""The machine that tests describe in place of the one that they run on: small, without a GPU, always the same."""
+"""The machine that tests see instead of the real one: small, without a GPU, always the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOST_MEMORY = Memory(total=16 << 30, free=9 << 30)
 
 @dataclass(frozen=True, kw_only=True)
 class DescribedMachine(Machine):
-    """A machine as its fields say."""
+    """A machine described by its fields."""
 
     name: str = "Some CPU"
     flags: frozenset[str] = frozenset({"avx512_bf16"})

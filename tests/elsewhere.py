@@ -1,9 +1,9 @@
-"""The tests as another machine runs them: an older CPU, one core, a busy one, another zone, language, date, user.
+"""Run the tests as on other machines: an older CPU, one core, a busy one, another time zone, language, date, user.
 
     python tests/elsewhere.py [NAME …] [--list] [--tests PATH …] [PYTEST OPTION …]
 
-Without a name every variation runs, one after the other, each on the tests that can see it. A variation that this
-machine cannot have is said, with what is missing. Exits with 1 where a test failed.
+Without a name, every variation runs in turn, each with the tests that it may affect. A variation that this machine
+does not support is reported with the reason. The exit status is 1 if a test failed.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ FILES = (*SHOWN, "tests/engine/training", "tests/test_leaving.py", "tests/faults
 BUSY_PROCESSES = 2
 OTHER_USER = "nobody"
 HEARTBEATS = (
-    "test_hold.py::test_a_live_run_is_safe_where_every_lock_is_granted",
-    "test_hold.py::test_a_lock_of_an_earlier_version_on_a_mount_that_grants_every_lock",
-    "test_hold.py::test_a_process_in_another_container_or_boot_counts_by_its_heartbeat",
-    "test_hold.py::test_a_run_of_another_host_is_had_only_when_its_heartbeat_has_stopped",
-    "test_listing.py::test_a_run_of_this_process_is_live_from_its_first_moment",
-    "test_listing.py::test_a_run_on_another_host_is_live_while_it_says_something",
-    "test_listing.py::test_a_run_that_is_gone_on_with_is_live_before_its_model_stands",
+    "test_run_lock.py::test_a_live_run_is_safe_on_a_file_system_that_grants_every_lock",
+    "test_run_lock.py::test_a_lock_of_an_earlier_version_counts_by_process_and_heartbeat_where_every_lock_is_granted",
+    "test_run_lock.py::test_a_process_of_another_container_or_boot_counts_by_its_heartbeat_and_not_by_its_id",
+    "test_run_lock.py::test_a_run_of_another_host_can_be_opened_only_after_its_heartbeat_stopped",
+    "test_listing.py::test_a_run_of_this_process_is_live_from_its_creation",
+    "test_listing.py::test_a_run_on_another_host_is_live_while_it_has_a_heartbeat",
+    "test_listing.py::test_a_resumed_run_is_live_before_its_model_is_built",
 )
-"""Tests that compare a file's time of change with the clock; libfaketime moves the clock alone."""
+"""Tests that compare the change time of a file with the clock: libfaketime changes only the clock."""
 DATE = datetime(2032, 2, 29, 23, 58, 30)
-"""From which on the clock of all processes goes, whenever they begin."""
+"""The start of the clock of all processes, at any time."""
 
 Missing = Callable[[], str]
-"""What this machine lacks for a variation; empty where nothing is lacking."""
+"""Why this machine does not support a variation; empty if it does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variation:
-    """One way in which another machine differs.
+    """One difference of another machine.
 
-    `tests` are those that can see it; the whole suite where anything might.
+    `tests` are those that it may affect.
     """
 
     name: str
     what: str
     tests: tuple[str, ...]
     without: tuple[str, ...] = ()
-    """Beginnings of the names of tests in tests/engine/runs that cannot hold there."""
+    """Tests of tests/engine/runs that cannot pass there."""
     environment: Mapping[str, str | None] = field(default_factory=dict)
     before: tuple[str, ...] = ()
     missing: Missing = lambda: ""
@@ -63,7 +63,7 @@ class Variation:
 
 
 def numpy_dispatched() -> str:
-    """The groups of CPU features that numpy uses here beyond those that it was built for, by its own names."""
+    """The groups of CPU features that numpy uses here in addition to its baseline, by its names."""
     from numpy._core import _multiarray_umath as numpy_core
 
     here = numpy_core.__cpu_features__
@@ -85,11 +85,11 @@ def lacks_locale(name: str) -> Missing:
 
 def lacks_other_user() -> str:
     if os.getuid() != 0:
-        return "only root can become another user; this is another than root already"
+        return "only root can become another user, and this is not root"
     if not shutil.which("setpriv"):
         return "there is no setpriv here"
     tried = subprocess.run([*AS_OTHER, sys.executable, "-c", ""], cwd=ROOT, capture_output=True, check=False)
-    return f"{OTHER_USER} may not run {sys.executable}, or read where it lies" if tried.returncode else ""
+    return f"{OTHER_USER} may not run {sys.executable}, or read its folder" if tried.returncode else ""
 
 
 AS_OTHER = ("setpriv", f"--reuid={OTHER_USER}", "--regid=nogroup", "--clear-groups")
@@ -97,7 +97,7 @@ AS_OTHER = ("setpriv", f"--reuid={OTHER_USER}", "--regid=nogroup", "--clear-grou
 VARIATIONS = (
     Variation(
         name="cpu",
-        what="a CPU without AVX: torch, numpy and oneDNN as they are there",
+        what="a CPU without AVX, for torch, numpy and oneDNN",
         tests=NUMBERS,
         environment={
             "ATEN_CPU_CAPABILITY": "default",
@@ -112,7 +112,7 @@ VARIATIONS = (
         before=("taskset", "-c", "0"),
         missing=lacks("taskset"),
     ),
-    Variation(name="busy", what="two other processes that use all they can get", tests=EVERYTHING, busy=True),
+    Variation(name="busy", what="two other processes that use all CPU time", tests=EVERYTHING, busy=True),
     Variation(
         name="zone",
         what="the time zone Pacific/Kiritimati, 14 hours before UTC",
@@ -143,7 +143,7 @@ VARIATIONS = (
     ),
     Variation(
         name="hash",
-        what="another seed for the hashes of texts in every process",
+        what="another seed for string hashes in every process",
         tests=NUMBERS,
         environment={"PYTHONHASHSEED": "4242"},
     ),
@@ -155,13 +155,13 @@ VARIATIONS = (
     ),
     Variation(
         name="home",
-        what="a HOME that is not there and cannot be made",
+        what="a HOME that does not exist and cannot be created",
         tests=FILES,
         environment={"HOME": "/proc/nobody"},
     ),
     Variation(
         name="user",
-        what=f"the user {OTHER_USER}, with a HOME that is not there",
+        what=f"the user {OTHER_USER}, with a HOME that does not exist",
         tests=FILES,
         environment={"HOME": "/proc/nobody", "USER": None, "LOGNAME": None},
         before=AS_OTHER,
@@ -172,7 +172,7 @@ VARIATIONS = (
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """So many processes beside this one that compute all the time."""
+    """Run processes that compute all the time."""
     started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     try:
         yield
@@ -183,7 +183,7 @@ def busy(processes: int) -> Iterator[None]:
 
 
 def run(variation: Variation, tests: Sequence[str], options: Sequence[str]) -> int:
-    """Run tests under a variation; pytest's exit status."""
+    """Run tests under a variation; returns the exit status of pytest."""
     changed = os.environ | variation.environment
     environment = {name: value for name, value in changed.items() if value is not None}
     with tempfile.TemporaryDirectory() as folder, busy(BUSY_PROCESSES * variation.busy):
@@ -199,18 +199,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run the tests as another machine would.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="variations; all by default")
     parser.add_argument("--list", action="store_true", help="print the variations")
-    parser.add_argument("--tests", nargs="+", metavar="PATH", default=[], help="other tests than a variation's own")
-    asked, options = parser.parse_known_args()
-    if asked.list:
+    parser.add_argument("--tests", nargs="+", metavar="PATH", default=[], help="tests to run instead")
+    arguments, options = parser.parse_known_args()
+    if arguments.list:
         print("\n".join(f"{variation.name:10} {variation.what}" for variation in VARIATIONS))
         return 0
-    if unknown := ", ".join(name for name in asked.names if name not in known):
+    if unknown := ", ".join(name for name in arguments.names if name not in known):
         parser.error(f"there is no variation {unknown}; there are {', '.join(known)}")
     results = {}
-    for variation in [known[name] for name in asked.names] or VARIATIONS:
+    for variation in [known[name] for name in arguments.names] or VARIATIONS:
         missing = variation.missing()
         print(f"\n{variation.name}: {variation.what}", flush=True)
-        failed = not missing and run(variation, asked.tests or variation.tests, options)
+        failed = not missing and run(variation, arguments.tests or variation.tests, options)
         results[variation.name] = f"not run: {missing}" if missing else "FAILED" if failed else "passed"
     print("\n" + "\n".join(f"{name:10} {result}" for name, result in results.items()))
     return int("FAILED" in results.values())

@@ -1,4 +1,4 @@
-"""The command line, as a person or a program uses it: in a process of its own."""
+"""The command line as a user or a program runs it: in a separate process."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def test_help_presets_and_runs_answer_without_torch(tmp_path):
         assert result.returncode == 0, (arguments, result.stderr)
 
 
-def test_presets_are_listed_with_their_comment_and_printed_as_they_stand(tmp_path):
+def test_presets_are_listed_with_their_summary_and_printed_unchanged(tmp_path):
     listed = torchdeck("presets", cwd=tmp_path)
     assert listed.returncode == 0
     assert any(line.startswith("digits-cnn ") and "Handwritten" in line for line in listed.stdout.splitlines())
@@ -64,7 +64,7 @@ def test_presets_are_listed_with_their_comment_and_printed_as_they_stand(tmp_pat
     assert torchdeck("check", "mine.toml", cwd=tmp_path).returncode == 0
 
 
-def test_check_says_what_weights_start_as_when_it_is_asked(tmp_path):
+def test_check_prints_initial_weights_on_request(tmp_path):
     shown = torchdeck("check", "digits-cnn", "--weights", cwd=tmp_path)
     assert shown.returncode == 0 and "kaiming_normal_" in shown.stdout and "√(2 / fan_in)" in shown.stdout
     data = json.loads(torchdeck("check", "digits-cnn", "--weights", "--json", cwd=tmp_path).stdout)
@@ -86,7 +86,7 @@ def test_check_prints_the_layer_table_and_its_totals(tmp_path):
     assert f"{data['parameters']:,} parameters" in result.stdout
 
 
-def test_data_are_shown_drawn_and_counted_without_colours_in_a_pipe(tmp_path):
+def test_data_are_drawn_and_counted_without_colours_in_a_pipe(tmp_path):
     shown = torchdeck("data", "digits", cwd=tmp_path, env={"PYTHONUTF8": "1"})
     assert shown.returncode == 0 and shown.stderr == ""
     assert "\x1b" not in shown.stdout and "▀" not in shown.stdout and "█" in shown.stdout
@@ -95,7 +95,7 @@ def test_data_are_shown_drawn_and_counted_without_colours_in_a_pipe(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["check", "train"])
-def test_every_mistake_is_said_at_once_with_its_path_and_the_fix(command, tmp_path):
+def test_all_mistakes_are_printed_together_with_path_and_fix(command, tmp_path):
     arguments = ["--headless"] if command == "train" else []
     changes = ["optimizer.lrr=1", "loss.type=CrossEntropyLos", "training.epocs=3", "model.layers[9].in_features=100"]
     for change in changes:
@@ -110,7 +110,7 @@ def test_every_mistake_is_said_at_once_with_its_path_and_the_fix(command, tmp_pa
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_layer_that_contradicts_the_one_before_says_what_it_gets_and_what_to_do(tmp_path):
+def test_a_layer_that_contradicts_the_one_before_is_reported_with_its_input_and_the_fix(tmp_path):
     (line,) = refused(torchdeck("check", "digits-cnn", "--set", "model.layers[9].in_features=100", cwd=tmp_path))
     assert line == (
         "model.layers[9] Linear: in_features is 100, the layer before gives 128. "
@@ -134,7 +134,7 @@ def test_a_layer_that_contradicts_the_one_before_says_what_it_gets_and_what_to_d
         (["train", "digits-cnn", "--runs-dir", "file/runs"], "--runs-dir"),
     ],
 )
-def test_what_is_not_there_is_one_sentence(arguments, part, tmp_path):
+def test_a_missing_name_or_file_is_reported_in_one_sentence(arguments, part, tmp_path):
     (tmp_path / "broken.toml").write_text("name = = 3\n")
     (tmp_path / "file").touch()
     lines = refused(torchdeck(*arguments, cwd=tmp_path))
@@ -145,7 +145,9 @@ def test_what_is_not_there_is_one_sentence(arguments, part, tmp_path):
 @pytest.mark.parametrize(
     ("file", "source", "target"), [("my x.npz", "arrays", ""), ("none.csv", "table", " --set data.target=COLUMN")]
 )
-def test_data_in_the_place_of_an_experiment_is_told_how_it_is_used(command, file, source, target, tmp_path):
+def test_a_data_file_instead_of_an_experiment_is_refused_with_the_right_command(
+    command, file, source, target, tmp_path
+):
     (tmp_path / "my x.npz").write_bytes(b"PK")
     (line,) = refused(torchdeck(command, file, cwd=tmp_path))
     path = shlex.quote(f"data.path={file}")
@@ -156,7 +158,7 @@ def test_data_in_the_place_of_an_experiment_is_told_how_it_is_used(command, file
     )
 
 
-def test_check_shows_what_is_done_to_samples_and_which_fold_is_validated_on(tmp_path):
+def test_check_shows_transforms_augmentations_and_the_fold(tmp_path):
     changes = ["--set", "data.transforms=[{type='Pad', padding=1}]", "--set", "data.augment=['RandomErasing']"]
     shown = torchdeck("check", "digits-cnn", *changes, "--fold", "2/5", cwd=tmp_path)
     assert shown.returncode == 0 and shown.stderr == ""
@@ -168,7 +170,7 @@ def test_check_shows_what_is_done_to_samples_and_which_fold_is_validated_on(tmp_
     assert "data.validation: found 0.25, fold 2/5 is validated on, so it is not used. Remove it." in unused.stderr
 
 
-def test_check_says_before_any_training_what_the_data_was_taken_for(tmp_path):
+def test_check_shows_how_the_data_was_read(tmp_path):
     rows = [f'{i},"{i % 7 + 1},{i * 37 % 1000:03d}.00",{"ab"[i % 2]}' for i in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["Unnamed: 0,price,y", *rows]) + "\n")
     changes = ("--set", "data.source=table", "--set", "data.path=t.csv", "--set", "data.target=y")
@@ -178,8 +180,8 @@ def test_check_says_before_any_training_what_the_data_was_taken_for(tmp_path):
     assert "price: 1,000.00 read as 1000" in notes and "Unnamed: 0" in notes and "left out" in notes
 
 
-def test_a_runs_folder_that_cannot_be_written_is_one_sentence(tmp_path):
-    # Not even root may write there.
+def test_a_folder_of_runs_that_cannot_be_written_is_reported_in_one_sentence(tmp_path):
+    # Root cannot write there either.
     lines = refused(torchdeck("train", "digits-cnn", "--headless", "--runs-dir", "/proc/runs", cwd=tmp_path))
     assert len(lines) == 1 and "TORCHDECK_RUNS" in lines[0]
 
@@ -221,7 +223,7 @@ def test_without_a_terminal_training_prints_a_plain_line_an_epoch_on_stderr(tmp_
     assert 'source = "digits"' in shown and "◆ best" in shown
 
 
-def test_a_run_that_fails_exits_with_1_and_its_sentence(tmp_path):
+def test_a_run_that_fails_exits_with_1_and_the_reason(tmp_path):
     result = torchdeck("train", "digits-lstm", "--headless", "--set", "optimizer.lr=1e30", cwd=tmp_path)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
@@ -229,7 +231,7 @@ def test_a_run_that_fails_exits_with_1_and_its_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_saves_says_how_to_go_on_and_exits_with_130(number, tmp_path):
+def test_an_interrupted_run_saves_prints_how_to_resume_and_exits_with_130(number, tmp_path):
     arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]
     unending = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]
     process = subprocess.Popen([*COMMAND, *arguments, *unending], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
@@ -251,7 +253,7 @@ def test_an_interrupted_run_saves_says_how_to_go_on_and_exits_with_130(number, t
     assert again.wait(60) == 130
 
 
-def test_a_hang_up_takes_no_headless_run_with_it(tmp_path):
+def test_a_hangup_does_not_stop_a_headless_run(tmp_path):
     arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]
     process = subprocess.Popen(
         [*COMMAND, *arguments, "--set", "training.epochs=12"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
@@ -265,7 +267,7 @@ def test_a_hang_up_takes_no_headless_run_with_it(tmp_path):
     assert "completed" in torchdeck("runs", cwd=tmp_path).stdout
 
 
-def test_a_reader_that_goes_away_ends_no_run(tmp_path):
+def test_a_reader_that_exits_does_not_stop_a_run(tmp_path):
     arguments = ["train", "digits-cnn", "--json", "--runs-dir", str(tmp_path / "runs"), "--set", "training.epochs=12"]
     process = subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.readline()
@@ -274,7 +276,7 @@ def test_a_reader_that_goes_away_ends_no_run(tmp_path):
     assert process.stderr.read() == b""
 
 
-def test_runs_are_removed_only_when_they_are_not_going(tmp_path):
+def test_active_runs_are_not_removed(tmp_path):
     arguments = ["train", "digits-cnn", "--headless", "--set", "training.epochs=100000"]
     environment = {**os.environ, "TORCHDECK_RUNS": str(tmp_path / "runs")}
     process = subprocess.Popen(
@@ -297,7 +299,7 @@ def test_runs_are_removed_only_when_they_are_not_going(tmp_path):
     assert not run.exists()
 
 
-def test_a_resume_with_set_trains_on_and_refuses_what_the_checkpoint_does_not_allow(tmp_path):
+def test_a_resume_with_set_refuses_changes_that_the_checkpoint_does_not_allow(tmp_path):
     trained = torchdeck("train", "digits-cnn", "--headless", "--set", "training.epochs=1", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     lines = refused(torchdeck("resume", "--headless", "--set", "seed=4", "--set", "data.batch_size=8", cwd=tmp_path))
@@ -319,7 +321,7 @@ DAMAGE = {
 }
 
 
-def test_damage_is_said_of_each_checkpoint_and_how_to_train_the_run_anew(tmp_path):
+def test_each_damaged_checkpoint_is_reported_with_the_command_to_train_again(tmp_path):
     two_saved = ["--set", "training.epochs=2", "--set", "training.checkpoint_every_s=1e-6"]
     assert torchdeck("train", "digits-cnn", "--headless", *two_saved, cwd=tmp_path).returncode == 0
     (run,) = (tmp_path / "runs").iterdir()
@@ -350,7 +352,7 @@ def test_damage_is_said_of_each_checkpoint_and_how_to_train_the_run_anew(tmp_pat
     assert "has no checkpoint to go on from" in line and f"`torchdeck train runs/{run.name}/experiment.toml`" in line
 
 
-def test_a_mistake_in_what_a_run_has_written_down_is_said_with_its_file_and_line(tmp_path):
+def test_a_mistake_in_the_experiment_of_a_run_is_reported_with_file_and_line(tmp_path):
     assert torchdeck("train", "digits-cnn", "--headless", "--set", "training.epochs=1", cwd=tmp_path).returncode == 0
     (run,) = (tmp_path / "runs").iterdir()
     file = run / "experiment.toml"
@@ -373,7 +375,7 @@ def test_a_mistake_in_what_a_run_has_written_down_is_said_with_its_file_and_line
         else:
             assert line.startswith(f"{file}, line {number}, {said}")
         shown = torchdeck("runs", "show", cwd=tmp_path)
-        # Whether there is such an optimizer is torch's to say, which is not asked here.
+        # Unknown types are found with torch, which `runs show` does not import.
         assert shown.returncode == 0 and (line in shown.stdout) is (now not in ('type = "Adma"', 'out_channels = "x"'))
     file.write_text(whole)
     (line,) = refused(torchdeck("resume", "--headless", "--set", "training.epochs=-3", cwd=tmp_path))
@@ -381,8 +383,8 @@ def test_a_mistake_in_what_a_run_has_written_down_is_said_with_its_file_and_line
     assert "found -3" not in torchdeck("runs", "show", cwd=tmp_path).stdout
 
 
-def test_ctrl_c_saves_a_run_whose_progress_nobody_reads_any_more(tmp_path):
-    # `torchdeck train … 2>&1 | tee log`: Ctrl-C ends tee, too.
+def test_ctrl_c_saves_a_run_whose_reader_has_exited(tmp_path):
+    # In `torchdeck train … 2>&1 | tee log`, Ctrl-C ends tee too.
     arguments = ["train", "digits-cnn", "--headless", "--runs-dir", str(tmp_path / "runs")]
     unending = ["--set", "training.epochs=100000", "--set", "training.early_stopping=false"]
     process = subprocess.Popen([*COMMAND, *arguments, *unending], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
@@ -397,7 +399,7 @@ def test_ctrl_c_saves_a_run_whose_progress_nobody_reads_any_more(tmp_path):
     assert run["status"] == "interrupted"
 
 
-def test_a_run_from_elsewhere_sends_no_escape_sequences_to_the_terminal(tmp_path):
+def test_a_foreign_run_sends_no_escape_sequences_to_the_terminal(tmp_path):
     run = tmp_path / "runs" / "evil"
     run.mkdir(parents=True)
     (run / "experiment.toml").write_bytes(b'name = "\x1b]0;mine\x07\xff"')
@@ -409,7 +411,7 @@ def test_a_run_from_elsewhere_sends_no_escape_sequences_to_the_terminal(tmp_path
     assert "\x1b" not in shown.stdout and "␛[2J" in shown.stdout
 
 
-def test_removing_a_run_twice_over_or_a_link_is_no_traceback(tmp_path):
+def test_removing_a_run_twice_or_a_link_causes_no_traceback(tmp_path):
     for name in ("one", "elsewhere"):
         (tmp_path / "runs" / name).mkdir(parents=True)
         (tmp_path / "runs" / name / "experiment.toml").touch()
@@ -422,12 +424,12 @@ def test_removing_a_run_twice_over_or_a_link_is_no_traceback(tmp_path):
     assert "it is a link" in line and (tmp_path / "kept" / "events.jsonl").exists()
 
 
-def test_a_terminal_that_knows_ascii_alone_is_no_traceback(tmp_path):
+def test_an_ascii_terminal_causes_no_traceback(tmp_path):
     result = torchdeck("check", "digits-cnn", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"})
     assert result.returncode == 0 and "Conv2d" in result.stdout
 
 
-def test_the_command_to_go_on_is_one_that_a_shell_takes(tmp_path, monkeypatch):
+def test_the_command_to_resume_works_in_a_shell(tmp_path, monkeypatch):
     from engine.runs.paths import command_for
 
     monkeypatch.chdir(tmp_path)
@@ -437,7 +439,7 @@ def test_the_command_to_go_on_is_one_that_a_shell_takes(tmp_path, monkeypatch):
     assert command_for(tmp_path / "my runs" / "a", "resume") == "torchdeck resume 'my runs/a'"
 
 
-def test_check_fixes_what_needs_no_thought_in_the_file_itself(tmp_path):
+def test_check_applies_safe_fixes_to_the_file(tmp_path):
     text = preset_text("digits-cnn").replace('"AdamW"', '"Adma"').replace("lr = 3e-3", "lrr = 3e-3")
     (tmp_path / "mine.toml").write_text(text)
     done = torchdeck("check", "mine.toml", "--fix", cwd=tmp_path)
@@ -448,9 +450,9 @@ def test_check_fixes_what_needs_no_thought_in_the_file_itself(tmp_path):
     assert refused.returncode == 2 and "torchdeck presets digits-cnn > digits-cnn.toml" in refused.stderr
 
 
-def test_a_fold_is_asked_for_by_an_option_and_is_kept_with_the_run(tmp_path):
+def test_a_fold_is_set_by_an_option_and_saved_with_the_run(tmp_path):
     asked = json.loads(torchdeck("check", "wine", "--fold", "2/5", "--json", cwd=tmp_path).stdout)
-    # 178 wines in five parts, of which the second has 36
+    # 178 wines in five folds; the second fold has 36
     assert (asked["data"]["train_samples"], asked["data"]["val_samples"]) == (142, 36)
     run = ["train", "wine", "--json", "--set", "training.epochs=1"]
     events = [json.loads(line) for line in torchdeck(*run, "--fold", "5/5", cwd=tmp_path).stdout.splitlines()]

@@ -1,4 +1,4 @@
-"""Who imports whom: the engine knows no screen, the deck knows no torch, and nothing slow is loaded before its time."""
+"""Imports: the engine imports no user interface, the deck no torch, and slow modules are imported only when needed."""
 
 import ast
 import json
@@ -70,7 +70,7 @@ print("\\n" + json.dumps(sorted({{name.partition(".")[0] for name in sys.modules
         "tui.pictures",
     ],
 )
-def test_importing_what_declares_loads_no_torch(module: str) -> None:
+def test_modules_of_declarations_import_no_torch(module: str) -> None:
     loaded = loaded_after(f"import {module}")
     assert module.partition(".")[0] in loaded
     assert not loaded & SLOW
@@ -89,26 +89,26 @@ def test_importing_what_declares_loads_no_torch(module: str) -> None:
     ],
     ids=" ".join,
 )
-def test_commands_that_list_and_help_load_neither_torch_nor_the_deck(arguments: list[str], tmp_path: Path) -> None:
+def test_help_and_lists_import_neither_torch_nor_the_deck(arguments: list[str], tmp_path: Path) -> None:
     loaded = loaded_after("from tui.cli import main\nmain()", *arguments, cwd=tmp_path)
     assert "typer" in loaded
     assert not loaded & (SLOW | {"textual", "plotext"})
 
 
-def test_the_apps_module_loads_no_torch() -> None:
+def test_the_app_imports_no_torch() -> None:
     loaded = loaded_after("import tui.deck.app")
     assert "textual" in loaded
     assert not loaded & SLOW
 
 
-def test_the_whole_engine_loads_no_screen() -> None:
+def test_the_engine_imports_no_user_interface() -> None:
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources("engine")]
     loaded = loaded_after("\n".join(f"import {name.removesuffix('.__init__')}" for name in names))
     assert "torch" in loaded
     assert not loaded & {"tui", "textual", "plotext", "typer"}
 
 
-def test_probes_load_no_compiler() -> None:
+def test_probes_import_no_compiler() -> None:
     code = """
 from engine.experiment import read
 from engine.plan import check
@@ -120,17 +120,17 @@ assert "torch._dynamo" not in sys.modules
     assert "triton" not in loaded_after(code)
 
 
-def test_no_file_of_the_engine_names_a_screen() -> None:
+def test_no_file_of_the_engine_imports_a_user_interface() -> None:
     for path in sources("engine"):
         assert not set(imported(path)) & SCREEN, path
 
 
-def test_no_file_of_the_deck_names_torch() -> None:
+def test_no_file_of_the_deck_imports_torch() -> None:
     for path in sources("tui"):
         assert not set(imported(path)) & SLOW, path
 
 
-def test_one_file_alone_imports_plotext() -> None:
+def test_only_one_file_imports_plotext() -> None:
     importing = [path.relative_to(ROOT).as_posix() for path in sources("tui") if "plotext" in imported(path)]
     assert importing == ["tui/plots/raster.py"]
 
@@ -161,7 +161,7 @@ ASKS = (
 )
 
 
-def test_one_file_alone_asks_what_the_machine_is() -> None:
+def test_only_one_file_inspects_the_machine() -> None:
     asking = {
         str(path.relative_to(ROOT))
         for path in (*sources("engine"), *sources("tui"))

@@ -1,4 +1,4 @@
-"""What is installed from a wheel is the whole of torchdeck, wherever it is run from."""
+"""The wheel installs all of torchdeck, and it runs from any folder."""
 
 import configparser
 import json
@@ -23,7 +23,7 @@ def canonical(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this tree, built with what is installed: no index is asked."""
+    """The wheel of this tree, built with installed packages and without an index."""
     folder = tmp_path_factory.mktemp("wheel")
     done = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)],
@@ -38,14 +38,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `torchdeck` of another environment: the wheel is installed there, its dependencies are seen from this one."""
+    """The `torchdeck` of another environment, with the wheel and the dependencies of this environment."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False, symlinks=True)
     purelib = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, timeout=120)
     # A plain path in a .pth adds that folder without reading the .pth files in it, so the tree itself is not seen.
-    # The dependencies may lie in several folders: an environment may see those of the system.
+    # Dependencies may be in several folders, such as those of the system.
     seen = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     (purelib / "dependencies.pth").write_text("\n".join(seen) + "\n")
     return folder / "bin" / "torchdeck"
@@ -64,7 +64,7 @@ def run(command: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProces
     )
 
 
-def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_has_all_files_of_the_packages_and_no_others(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     tree = {
@@ -77,7 +77,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path
     assert {"presets/digits-cnn.toml", "tui/screens/train.tcss", "engine/training/session.py"} <= held
 
 
-def test_the_wheel_says_what_it_needs_and_what_it_brings(wheel: Path) -> None:
+def test_the_metadata_of_the_wheel_is_complete(wheel: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     with zipfile.ZipFile(wheel) as archive:
         info = next(name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name)
@@ -95,7 +95,7 @@ def test_the_wheel_says_what_it_needs_and_what_it_brings(wheel: Path) -> None:
         assert {"engine/py.typed", "tui/py.typed"} <= set(archive.namelist())
 
 
-def test_the_installed_command_is_its_own_and_not_the_trees(elsewhere: Path, tmp_path: Path) -> None:
+def test_the_installed_command_imports_the_installed_packages(elsewhere: Path, tmp_path: Path) -> None:
     code = "import json, engine, tui, presets; print(json.dumps([m.__file__ for m in (engine, tui, presets)]))"
     done = run(elsewhere.with_name("python"), "-c", code, cwd=tmp_path)
     environment = elsewhere.parent.parent
@@ -124,16 +124,14 @@ def test_the_installed_command_finds_its_presets_from_anywhere(elsewhere: Path, 
     ],
     ids=" ".join,
 )
-def test_every_command_answers_where_the_wheel_is_installed(
-    elsewhere: Path, tmp_path: Path, arguments: list[str]
-) -> None:
+def test_every_command_runs_where_the_wheel_is_installed(elsewhere: Path, tmp_path: Path, arguments: list[str]) -> None:
     done = run(elsewhere, *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() or done.stderr.strip()
     assert "Traceback" not in done.stderr
 
 
-def test_the_package_can_be_run_where_its_script_is_not_on_the_path(elsewhere: Path, tmp_path: Path) -> None:
+def test_the_package_runs_as_a_module(elsewhere: Path, tmp_path: Path) -> None:
     by_module = run(elsewhere.with_name("python"), "-m", "tui", "--version", cwd=tmp_path)
     assert by_module.returncode == 0, by_module.stderr
     assert by_module.stdout == run(elsewhere, "--version", cwd=tmp_path).stdout != ""
@@ -150,7 +148,7 @@ def test_a_run_is_trained_where_the_wheel_is_installed(elsewhere: Path, tmp_path
     assert sorted(path.name for path in (folder / "checkpoints").iterdir())
 
 
-def test_every_dependency_is_pinned_by_name_and_version_alone() -> None:
+def test_every_dependency_is_pinned_by_name_and_version_only() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.]+", line) for line in lines)
     pins = {canonical(line.partition("==")[0]) for line in lines}

@@ -64,7 +64,7 @@ def imdb(root: Path, train: int = 40, test: int = 20) -> Path:
 
 
 def texts(path: Path | str, **fields: Any) -> Dataset:
-    """The data set of texts, read anew."""
+    """The dataset of texts, read again."""
     forget()
     return load_data(Data.model_validate({"source": "text", "path": str(path), "min_count": 1, **fields}), seed=0)
 

@@ -31,7 +31,7 @@ _ENVIRONMENT = dict(os.environ)
 
 
 class Warm:
-    """A process that has imported torch, and forks what it is asked for."""
+    """A process that has imported torch, and forks a process for each request."""
 
     def __init__(self, program: Path) -> None:
         command = [sys.executable, str(program)]

@@ -1,4 +1,4 @@
-"""Make the README's pictures: the deck in a pseudo-terminal, training and designing for real, drawn as PNGs.
+"""Make the pictures of README: the deck trains and designs in a pseudo-terminal, drawn as PNGs.
 
     python tests/pictures/make.py
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def design(runs: str) -> None:
-    """A residual network under the cursor of the parts, the learning rate of its run beside it."""
+    """The design screen of a residual network, with the learning rate of its run."""
     with Deck("design", "resnet-digits", "--runs-dir", runs) as deck:
         deck.until(lambda: deck.shows("parameters"))
         # To the parts of the experiment, and down to the fifth: the scheduler.
