@@ -26,7 +26,7 @@ class Isolated:
         """`device` is the device that the work uses in addition to the CPU."""
         self._device = device
         self._inside: _Globals | None = None
-        self._outside: _Globals | None = None
+        self._outside = _get_globals(device)
 
     def __enter__(self) -> None:
         self._outside = _get_globals(self._device)
@@ -37,7 +37,6 @@ class Isolated:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._inside = _get_globals(self._device)
-        assert self._outside is not None
         _set_globals(self._outside)
 
 

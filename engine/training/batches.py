@@ -73,17 +73,16 @@ class Batches:
         self._order = order_of(dataset, data)
         self._y = dataset.y.to(device)
         self._lengths = None if dataset.lengths is None else dataset.lengths.to(device)
-        self._loader: Loader | None = None
-        self._x: Samples | None = None
-        self._stored_channels_last = False
+        # Images that are stored channels last stay so: to change the order would copy all of them.
+        self._stored_channels_last = self.channels_last or _is_channels_last(dataset.x)
+        self._source: Samples | Loader
+        """The samples on the device, or what reads them ahead."""
         if self.placement.resident:
-            # Images that are stored channels last stay so: to change the order would copy all of them.
-            self._stored_channels_last = self.channels_last or _is_channels_last(dataset.x)
-            self._x = _laid_out(dataset.x, self._stored_channels_last).to(device)
+            self._source = _laid_out(dataset.x, self._stored_channels_last).to(device)
         else:
             bytes_ = dataset.x.nbytes // max(1, len(dataset.x)) * data.batch_size * VALIDATION_BATCHES
             pin = device.startswith("cuda")
-            self._loader = Loader(dataset.x, workers=self.placement.workers, pin=pin, batch_bytes=bytes_)
+            self._source = Loader(dataset.x, workers=self.placement.workers, pin=pin, batch_bytes=bytes_)
         self._reading_reported = False
 
     def training(self, batch_size: int, seed: int, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
@@ -97,7 +96,7 @@ class Batches:
 
     def alone(self, batch_size: int, seed: int) -> str:
         """Measure how fast batches load without training. Returns a sentence; empty if they are read ahead."""
-        if self._loader is not None:
+        if isinstance(self._source, Loader):
             return ""
         began, samples = perf_counter(), 0
         for batch in self.training(batch_size, seed, 1):
@@ -110,8 +109,8 @@ class Batches:
 
     def reading(self, seconds: float) -> Log | None:
         """Describe the speed of reading after an epoch of `seconds`, once a run; a warning if the device waited."""
-        loader = self._loader
-        if loader is None or self._reading_reported or not loader.read_s or seconds <= 0:
+        loader = self._source
+        if not isinstance(loader, Loader) or self._reading_reported or not loader.read_s or seconds <= 0:
             return None
         self._reading_reported = True
         alone = f"reading alone gives {_rounded(loader.samples_per_s)} samples/s"
@@ -126,8 +125,8 @@ class Batches:
 
     def close(self) -> None:
         """Stop reading ahead."""
-        if self._loader is not None:
-            self._loader.close()
+        if isinstance(self._source, Loader):
+            self._source.close()
 
     def _batches(
         self, order: Tensor, batch_size: int, skip: int, draws: Callable[[int], torch.Generator] | None = None
@@ -135,8 +134,8 @@ class Batches:
         """`draws`: number of a batch to the generator of its augmentation; None without augmentation."""
         parts = order.split(batch_size)[skip:] if len(order) else ()
         longest = self._longest(parts)
-        if self._loader is not None:
-            read = self._loader.batches(list(parts))
+        if isinstance(self._source, Loader):
+            read = self._source.batches(list(parts))
             for i, (indices, x) in enumerate(zip(parts, read, strict=True), start=skip):
                 x = x.to(self.device, non_blocking=True)
                 if len(x.shape) == 4:
@@ -148,7 +147,7 @@ class Batches:
         on_device = order.to(self.device)
         for i in range(len(parts)):
             indices = on_device[(skip + i) * batch_size : (skip + i + 1) * batch_size]
-            x = self._gather(indices, longest[i] if longest else None)
+            x = self._gather(self._source, indices, longest[i] if longest else None)
             yield self._batch(x, indices, draws(skip + i) if draws else None)
 
     def _longest(self, parts: tuple[Tensor, ...]) -> list[int] | None:
@@ -157,15 +156,16 @@ class Batches:
             return None
         return [int(self.dataset.lengths[part].max()) for part in parts]
 
-    def _gather(self, indices: Tensor, longest: int | None) -> Tensor:
-        assert self._x is not None
+    def _gather(self, samples: Samples, indices: Tensor, longest: int | None) -> Tensor:
+        """Return the samples (N, …) of these indices (N,); of sequences, the first `longest` tokens."""
         if longest is None:
-            x = take(self._x, indices)
+            x = take(samples, indices)
             return x.permute(0, 3, 1, 2).contiguous(memory_format=self._format) if self._stored_channels_last else x
-        if isinstance(self._x, Ragged):
-            return self._x.padded(indices, longest)
-        assert isinstance(self._x, Tensor)
-        return self._x[:, :longest].index_select(0, indices)
+        if isinstance(samples, Ragged):
+            return samples.padded(indices, longest)
+        if isinstance(samples, Tensor):
+            return samples[:, :longest].index_select(0, indices)  # cut first: padding is not copied
+        return take(samples, indices)[:, :longest]
 
     def _batch(self, x: Tensor, indices: Tensor, draws: torch.Generator | None) -> Batch:
         x = self.dataset.preparation(x, draws=draws)

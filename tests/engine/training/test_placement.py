@@ -102,7 +102,7 @@ def test_bytes_stay_bytes_and_images_with_channels_last_are_not_copied(images):
     loaded = load_data(images, 0)
     last = loaded.x.contiguous(memory_format=torch.channels_last)
     made = Batches(replace(loaded, x=last), "cpu", images, channels_last=True)
-    assert made._x.dtype is torch.uint8 and made._x.data_ptr() == last.data_ptr()
+    assert made._source.dtype is torch.uint8 and made._source.data_ptr() == last.data_ptr()
     assert loaded.description.bytes <= 1.05 * (IMAGES.nbytes + 60 * 8)
 
 
@@ -144,7 +144,7 @@ def test_waiting_for_data_is_reported_once_with_a_fix(images):
     assert len(list(made.training(7, 0, 1))) == 7
     said = made.reading(0.25)
     assert said.level == "warning" and "The device waited for data in" in said.message
-    assert 1 < made._loader.samples_per_s < 7 / 0.03 and re.search(r"gives [1-9]\d* samples/s", said.message)
+    assert 1 < made._source.samples_per_s < 7 / 0.03 and re.search(r"gives [1-9]\d* samples/s", said.message)
     assert made.reading(0.25) is None
     made.close()
 

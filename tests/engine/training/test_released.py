@@ -143,7 +143,7 @@ def test_nothing_that_the_loop_had_is_there_while_it_is_released(tmp_path):
     loop = session._loop
     tensors = [*loop.network.parameters(), *loop.average.network.parameters()]
     tensors += [value for slots in loop.optimizer.state.values() for value in slots.values()]
-    tensors += [loop.batches._y, loop.batches._x]
+    tensors += [loop.batches._y, loop.batches._source]
     held = [weakref.ref(tensor) for tensor in tensors if tensor is not session._dataset.y]
     assert len(held) > 20
     del loop, tensors
