@@ -205,7 +205,7 @@ def test_the_finder_varies_and_suggests_the_field_that_sets_the_rate(scheduler, 
     assert (last.lr, last.field) == (without.lr, field)
     assert last.lr is not None
     (note,) = last.notes
-    assert ("stay in proportion" in note) == (field == "scheduler.max_lr")
+    assert ("stay proportional" in note) == (field == "scheduler.max_lr")
 
 
 def test_a_run_accepts_the_suggested_rate():
@@ -261,7 +261,7 @@ def test_a_loss_that_is_not_finite_ends_it():
 
 
 def test_an_optimizer_without_a_rate_and_a_plan_with_mistakes_are_refused():
-    with pytest.raises(Refused, match="Rprop keeps a step size of its own"):
+    with pytest.raises(Refused, match="Rprop has a step size for each weight"):
         find_rate(check(reads(LSTM, ["optimizer={type='Rprop'}"])))
     with pytest.raises(Refused, match=r"training\.epochs"):
         find_rate(check(reads(LSTM, ["training.epochs=0"])))
