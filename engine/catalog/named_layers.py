@@ -1,4 +1,4 @@
-"""Layers that a field of the document names: whether there are any, and whether they have weights."""
+"""Checks of layers that a field of the document names: whether they exist and have weights."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from engine.experiment.tree import by_path
 def named_layer_mistakes(
     names: Sequence[str | int], path: str, layers: Sequence[Layer], parameters: Mapping[str, int], weightless: str
 ) -> Iterator[Mistake]:
-    """What is wrong with layers named by index, range, path or type in the list at `path`.
+    """Mistakes of layers that are named by index, range, path or type in the list at `path`.
 
     Args:
-        parameters: how many each layer trains, by its path; without the layers of which that is not known.
-        weightless: what a mistake says of a layer that has none.
+        parameters: the number of parameters that each layer trains, by its path, where it is known.
+        weightless: the clause of a mistake that says what a layer without weights cannot do.
     """
     places = by_path(layers)
     at = {path: layer.type for path, layer in places.items()}
@@ -30,24 +30,24 @@ def named_layer_mistakes(
             continue
         where = f"model.layers[{name}]" if isinstance(name, int) else f"model.{name.removeprefix('model.')}"
         if where in at:
-            meant = [where]
+            selected = [where]
         elif isinstance(name, int) or "[" in name:
             yield _nowhere(here, where, at)
             continue
         elif name in types:
-            meant = [layer for layer, type in at.items() if type == name]
+            selected = [layer for layer, type in at.items() if type == name]
         elif name in catalog("layers"):
-            yield Mistake(here, f"the model has no {name}", f"it has {', '.join(types)}", "Take one of these.")
+            yield Mistake(here, f"the model has no {name}", f"it has {', '.join(types)}", "Use one of these.")
             continue
         else:
             yield unknown_name(here, name, types, "a layer of the model")
             continue
-        if all(parameters.get(layer) == 0 for layer in meant):
-            if any(places[layer].parameters.get("freeze") is True for layer in meant):
-                fix = f"Take it out, or set {meant[0]}.freeze = false."
-                yield Mistake(here, f"{at[meant[0]]} is frozen", weightless, fix)
+        if all(parameters.get(layer) == 0 for layer in selected):
+            if any(places[layer].parameters.get("freeze") is True for layer in selected):
+                fix = f"Remove it, or set {selected[0]}.freeze = false."
+                yield Mistake(here, f"{at[selected[0]]} is frozen", weightless, fix)
             else:
-                yield Mistake(here, f"{at[meant[0]]} has no weights", weightless, "Take it out.", remedy=drop())
+                yield Mistake(here, f"{at[selected[0]]} has no weights", weightless, "Remove it.", remedy=drop())
 
 
 def _range_mistakes(
@@ -55,14 +55,14 @@ def _range_mistakes(
 ) -> Iterator[Mistake]:
     if span.first > span.last:
         turned = name.replace(f"{span.first}..{span.last}", f"{span.last}..{span.first}")
-        found, expected = f"found {value_text(name)}", "the first layer stands behind the last"
+        found, expected = f"found {value_text(name)}", "the first layer is after the last one"
         yield Mistake(here, found, expected, f"Write {turned!r}.", remedy=put(turned))
     elif (last := span.path(span.last)) not in at:
         yield _nowhere(here, last, at)
     elif all(parameters.get(layer) == 0 for layer in span.paths):
-        yield Mistake(here, f"none of {name} has weights", weightless, "Take it out.", remedy=drop())
+        yield Mistake(here, f"none of {name} has weights", weightless, "Remove it.", remedy=drop())
 
 
 def _nowhere(here: str, where: str, at: Mapping[str, str]) -> Mistake:
-    fix = f"Take one of {', '.join(list(at)[:8])}{' …' if len(at) > 8 else ''}."
+    fix = f"Use one of {', '.join(list(at)[:8])}{' …' if len(at) > 8 else ''}."
     return Mistake(here, f"there is no layer at {where}", "", fix)

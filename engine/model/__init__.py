@@ -1,4 +1,4 @@
-"""From the document's layers to a network: traced, built, initialised."""
+"""From the document's layers to a network: traced, built, initialized."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torchvision's classification models as a layer: with published weights or without, whole or as features.
+"""torchvision's classification models as a layer: with published weights or without, complete or as features.
 
 N batch, C channels, H height, W width, F features.
 """
@@ -20,23 +20,23 @@ from engine.catalog.layers.published_models import NONE, classes_of, construct, 
 
 _HELPERS = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_NAME = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
-"""Names in the files of densenet that are older than its code: `…denselayer1.norm.1.weight` is `….norm1.weight`."""
+"""Names in the weights of densenet that are older than its code: `…denselayer1.norm.1.weight` is `….norm1.weight`."""
 
 
 class Backbone(nn.Module):
     """One of torchvision's classification models. From images (N, C, H, W) to (N, F), or to (N, num_classes).
 
     Args:
-        name: The model, as torchvision.models.list_models() names it: resnet18, efficientnet_b0, vit_b_16.
-        weights: Published weights to begin from: DEFAULT for torchvision's best, or the name of others of this model;
-            none begins anew. Images are then normalised as those of the weights were.
-        freeze: Whether its weights stay as they are, and its norms and dropout as in evaluation, so that it gives the
-            same for the same image always. A head of another number of classes than the weights know is trained.
-        features: Whether it hands on what goes into its last layer, as one vector an image; otherwise the scores of
-            its classes.
-        num_classes: How many classes the whole model tells apart, where features is false.
-        resize: Images are resized to squares of that side: auto takes that of the weights' own images, none leaves
-            images as they come.
+        name: The name of the model in torchvision.models.list_models(): resnet18, efficientnet_b0, vit_b_16.
+        weights: Published weights to start from: DEFAULT for torchvision's best, or the name of others of this model;
+            none starts from random weights. Images are then normalized as for the weights.
+        freeze: Whether its weights are not trained and its norms and dropout stay in evaluation mode, so that the same
+            image always has the same output. A new last layer is trained.
+        features: Whether it outputs the input of its last layer, one vector per image; otherwise the scores of its
+            classes.
+        num_classes: The number of classes of the complete model, where features is false.
+        resize: The side of the squares that images are resized to: auto is the side for the weights, none keeps the
+            size of the images.
     """
 
     mean: Tensor | None
@@ -60,8 +60,8 @@ class Backbone(nn.Module):
         classes = classes_of(self.weights, num_classes)
         with _Weightless() if str(device) == "meta" else nullcontext():
             self.model = construct(name, self.weights, self.weights.classes if self.weights else classes)
-            self.head, new = _beheaded(self.model, features, classes)
-        _see_to_versions(self.model)
+            self.head, new = _replace_head(self.model, features, classes)
+        _allow_any_version(self.model)
         for statistic in ("mean", "std"):
             values = getattr(self.weights, statistic, None)
             constant = torch.tensor(values)[:, None, None] if values else None
@@ -88,14 +88,14 @@ class Backbone(nn.Module):
         return out.flatten(1)
 
     def train(self, mode: bool = True) -> Backbone:
-        """As every module's; what is frozen stays in evaluation, so that its norms' statistics do not move."""
+        """Set the mode, as for every module; a frozen model stays in evaluation, so that its norms do not change."""
         super().train(mode)
         if self.frozen:
             self.model.eval()
         return self
 
     def load_published(self, state: dict[str, Tensor]) -> None:
-        """Take weights as torchvision publishes them; changes `state`, which may say of which version it is."""
+        """Load weights as torchvision publishes them. Changes `state`."""
         for key in list(state):
             if key.startswith(_HELPERS) or (key.startswith(f"{self.head}.") and not self.has_own_head):
                 del state[key]
@@ -110,13 +110,13 @@ class Backbone(nn.Module):
         return f"{self.name}, weights={weights}, freeze={self.frozen}, size={self.size}"
 
 
-Backbone.__name__ = BACKBONE  # a module is found by the type that a document calls it by, as in optimizer.groups
+Backbone.__name__ = BACKBONE  # modules are found by their type in the document, as in optimizer.groups
 
 
-def _beheaded(model: nn.Module, features: bool, classes: int) -> tuple[str, bool]:
-    """Take the head of a model off, or give it one of `classes` outputs; its name, and whether it is a new one.
+def _replace_head(model: nn.Module, features: bool, classes: int) -> tuple[str, bool]:
+    """Remove the head of a model, or replace it by one with `classes` outputs; its name, and whether it is new.
 
-    The head is the last layer of weights that the model has: a Linear, of squeezenet a convolution of 1×1.
+    The head is the model's last layer with weights: a Linear, in squeezenet a 1×1 convolution.
     """
     heads = [(name, m) for name, m in model.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
     name, head = heads[-1]
@@ -133,11 +133,8 @@ def _beheaded(model: nn.Module, features: bool, classes: int) -> tuple[str, bool
     return name, not features
 
 
-def _see_to_versions(model: nn.Module) -> None:
-    """Let a model load weights that do not say of which version they are, as those of a checkpoint do not.
-
-    mnasnet alone refuses them.
-    """
+def _allow_any_version(model: nn.Module) -> None:
+    """Let a model load weights without a version, as in a checkpoint, which mnasnet alone refuses."""
     if type(model)._load_from_state_dict is not nn.Module._load_from_state_dict:
         model._load_from_state_dict = MethodType(_load_this_version, model)  # type: ignore[method-assign]
 
@@ -147,10 +144,10 @@ def _load_this_version(model: Any, state: Any, prefix: str, metadata: dict[str, 
 
 
 class _Weightless(TorchFunctionMode):
-    """Layers made in it have weights on `meta`, with a shape but no values, and none are drawn for them.
+    """Inside it, weights of layers are created on `meta`, with a shape but no values, and not initialized.
 
-    To draw them on `meta` would import torch's decompositions, and move torch's generator for nothing. What a model
-    computes its sizes with is left alone.
+    To initialize them on `meta` would import torch's decompositions and advance torch's generator. Tensors that a model
+    computes its sizes with are not affected.
     """
 
     _CHANGES = frozenset({"normal_", "uniform_", "fill_", "zero_", "add_", "mul_", "clamp_", "erfinv_"})

@@ -26,9 +26,9 @@ def facts_of(description: Description, loss: str) -> DataFacts:
     if description.task == "classification":
         wants = f"the data has {outputs} classes"
         if loss in ONE_OUTPUT and outputs == 2:
-            outputs, wants = 1, f"{loss} tells two classes apart by one output"
+            outputs, wants = 1, f"{loss} distinguishes two classes with one output"
     elif description.task == "language modelling":
-        wants = f"each of the {description.input_shape[0]} steps has {outputs} {description.token}s to choose from"
+        wants = f"each of the {description.input_shape[0]} steps needs scores of {outputs} {description.token}s"
     else:
         wants = f"the data has {outputs} {'target' if outputs == 1 else 'targets'}"
     return DataFacts(

@@ -1,7 +1,7 @@
-"""Layers that hold layers: a block that adds to what it got, copies of a block, branches side by side, a named group.
+"""Layers that contain layers: a residual block, copies of a block, parallel branches, a named group.
 
-N batch; what else a tensor has is up to the layers inside. `lengths` (N,) are handed to the layers that read
-sequences. A container's layers are found in it as in the document: `4.layers.0`, `4.branches.1.0`.
+N batch; the other dimensions of a tensor depend on the layers inside. `lengths` (N,) are passed to the layers that read
+sequences. The layers in a container have the names that they have in the document: `4.layers.0`, `4.branches.1.0`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engine.model.sequence_layers import Permute
 
 
 class Chain(nn.Sequential):
-    """Layers one after the other; those that read sequences are told how long each one is.
+    """Layers one after the other; those that read sequences get the length of each sample too.
 
     Its weights are named by the layer's index, as in any nn.Sequential: `0.weight`, `3.weight_ih_l0`.
     """
@@ -24,14 +24,14 @@ class Chain(nn.Sequential):
 
     def __init__(self, layers: Iterable[nn.Module]) -> None:
         super().__init__(*layers)
-        self.told = [getattr(layer, "reads_lengths", False) for layer in self]
-        # Convolutions and pooling may follow a Permute, after which no step is where it was.
+        self.reads = [getattr(layer, "reads_lengths", False) for layer in self]
+        # After a Permute, convolutions and pooling may follow, which move the steps.
         self.moves_steps = [any(isinstance(module, Permute) for module in layer.modules()) for layer in self]
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """From samples x (N, …), of which the first `lengths` (N,) steps count, to what the last layer gives."""
-        for layer, told, moves in zip(self._modules.values(), self.told, self.moves_steps, strict=True):
-            x = layer(x, lengths) if told else layer(x)
+        """From samples x (N, …), whose first `lengths` (N,) steps are no padding, to the output of the last layer."""
+        for layer, reads, moves in zip(self._modules.values(), self.reads, self.moves_steps, strict=True):
+            x = layer(x, lengths) if reads else layer(x)
             if moves:
                 lengths = None
         return x
@@ -42,7 +42,7 @@ class Sequential(nn.Module):
 
     Args:
         layers: The layers, in the order of the forward pass.
-        name: What the group is called in tables.
+        name: The name of the group in tables.
     """
 
     reads_lengths = True
@@ -58,12 +58,12 @@ class Sequential(nn.Module):
 
 
 class Repeat(nn.Module):
-    """The same layers several times in a row, each time with weights of their own.
+    """The same layers several times in a row, each copy with its own weights.
 
-    `layers[i]` holds the copies of the i-th layer, so that a name means all of them.
+    `layers[i]` contains the copies of the i-th layer, so that a name selects all of them.
 
     Args:
-        copies: The layers of each time, alike in type and number.
+        copies: The layers of each copy, equal in type and number.
     """
 
     reads_lengths = True
@@ -71,7 +71,7 @@ class Repeat(nn.Module):
     def __init__(self, copies: Sequence[Sequence[nn.Module]]) -> None:
         super().__init__()
         self.layers = nn.ModuleList([nn.ModuleList(same) for same in zip(*copies, strict=True)])
-        # Not a submodule: its layers are those of `layers`, and are saved once.
+        # Not a submodule: its layers are those of `layers`, and are saved only once.
         self.__dict__["chain"] = Chain([layer for copy in copies for layer in copy])
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -80,16 +80,16 @@ class Repeat(nn.Module):
 
 
 class Residual(nn.Module):
-    """What comes in is added to what the layers make of it, so that they need to learn the difference only.
+    """Adds its input to the output of its layers, which need to learn the difference only.
 
-    With `drop_path` the layers' part is left out for some samples while training, and scaled up for the others.
+    With `drop_path` some samples skip the layers while training; for the others their output is scaled up.
 
     Sources: He et al., 2016, https://arxiv.org/abs/1512.03385; stochastic depth: Huang et al., 2016,
     https://arxiv.org/abs/1603.09382
 
     Args:
         layers: The body.
-        shortcut: What the input goes through before it is added; nothing where it has the shape of the body's output.
+        shortcut: What the input goes through before it is added; no layers where it has the shape of the body's output.
         drop_path: The probability with which a sample skips the body, from 0 to below 1.
     """
 
@@ -116,14 +116,14 @@ class Residual(nn.Module):
 
 
 class Concat(nn.Module):
-    """Branches that all read the same input; what they give is joined along the channels or features.
+    """Branches that all read the same input; their outputs are joined along the channels or features.
 
-    A branch without layers hands its input on, as in DenseNet. Source: Szegedy et al., 2015,
+    A branch without layers outputs its input, as in DenseNet. Source: Szegedy et al., 2015,
     https://arxiv.org/abs/1409.4842
 
     Args:
         branches: The layers of each branch.
-        dim: Along which dimension they are joined, the batch being dimension 0.
+        dim: The dimension along which they are joined; 0 is the batch.
     """
 
     reads_lengths = True

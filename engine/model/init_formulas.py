@@ -1,4 +1,4 @@
-"""What the mean and the standard deviation of freshly initialised weights are, by the formula of their initializer.
+"""The mean and the standard deviation of new weights, by the formula of their initializer.
 
 Source: https://docs.pytorch.org/docs/stable/nn.init.html
 """
@@ -16,7 +16,7 @@ from torch.nn.init import calculate_gain
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Mean and standard deviation over all weights of a tensor, and how the latter comes about."""
+    """Mean and standard deviation over all weights of a tensor, and the formula of the latter."""
 
     mean: float
     std: float
@@ -25,24 +25,24 @@ class Expected:
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Inputs and outputs of one unit, for weights (outputs, inputs, kernel…)."""
+    """Inputs and outputs of one unit, for weights of shape (outputs, inputs, kernel…)."""
     field = prod(shape[2:])
     return shape[1] * field, shape[0] * field
 
 
 def expected(initializer: str, parameters: Mapping[str, Any], shape: tuple[int, ...]) -> Expected | None:
-    """What an initializer with these parameters makes of a tensor of that shape; None of one that is not known."""
+    """The statistics of a tensor of that shape after an initializer; None for an unknown initializer."""
     formula = _FORMULAS.get(initializer)
     return formula(parameters, shape) if formula is not None else None
 
 
 def uniform(bound: float, text: str) -> Expected:
-    """Uniform within ±bound, of which `text` is the standard deviation: bound / √3."""
+    """Uniform within ±bound; `text` is the formula of its standard deviation, bound / √3."""
     return Expected(0.0, bound / math.sqrt(3), text)
 
 
 def with_zeros(one: Expected, share: float) -> Expected:
-    """The same with a share of the weights set to zero afterwards."""
+    """The same after a share of the weights is set to zero."""
     if not share:
         return one
     mean = (1 - share) * one.mean
@@ -76,7 +76,7 @@ def _truncated(parameters: Mapping[str, Any], shape: tuple[int, ...]) -> Expecte
     mean, std = parameters.get("mean", 0.0), parameters.get("std", 1.0)
     low, high = (parameters.get("a", -2.0) - mean) / std, (parameters.get("b", 2.0) - mean) / std
     inside = _normal_cdf(high) - _normal_cdf(low)
-    text = f"{std:g}, less what lies outside of a to b"
+    text = f"{std:g}, without values outside a to b"
     if inside <= 0:
         return Expected(math.nan, math.nan, text)
     shift = (_normal_pdf(low) - _normal_pdf(high)) / inside

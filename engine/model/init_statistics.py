@@ -1,4 +1,4 @@
-"""What the weights of a network start as, measured, beside what the formula of each initializer says."""
+"""Statistics of the first weights of a network, measured and by the formula of each initializer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.data.description import Description
 from engine.experiment.document import Experiment, Layer, Model
 from engine.experiment.tree import by_path
 from engine.model.init_formulas import Expected, expected, uniform, with_zeros
-from engine.model.initialise import EMBEDDINGS, has_weights, is_initialised, parts_of, start_of
+from engine.model.initialization import EMBEDDINGS, has_weights, initializers_of, is_initialized, parts_of
 from engine.model.network import build
 from engine.model.selection import module_name
 from engine.model.sequence_layers import POSITIONS_STD, PositionalEncoding
@@ -21,10 +21,10 @@ TORCHS_OWN = "torch's own"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightStatistics:
-    """One tensor of weights as it starts."""
+    """One tensor of weights at the start."""
 
     path: str
-    """The layer's place in the document."""
+    """The path of the layer in the document."""
     type: str
     parameter: str
     """Its name in the layer: `weight`, `weight_hh_l0`."""
@@ -34,7 +34,7 @@ class WeightStatistics:
     mean: float
     std: float
     expected_mean: float | None
-    """What the formula says; None where there is none."""
+    """By the formula; None where there is none."""
     expected_std: float | None
     formula: str
     """Of the standard deviation."""
@@ -43,7 +43,7 @@ class WeightStatistics:
 def init_statistics(experiment: Experiment, description: Description) -> tuple[WeightStatistics, ...]:
     """Build the network on the CPU with the experiment's seed, as a run does, and measure its weights.
 
-    Torch's generator is left as it was.
+    torch's generator keeps its state.
 
     Raises:
         Refused: the layers do not fit each other or the data.
@@ -60,7 +60,7 @@ def init_statistics(experiment: Experiment, description: Description) -> tuple[W
             found += [
                 _measured(path, layer, experiment.model, module, name, parameter)
                 for name, parameter in module.named_parameters()
-                if "weight" in name and is_initialised(name)
+                if "weight" in name and is_initialized(name)
             ]
     return tuple(found)
 
@@ -69,16 +69,16 @@ def init_statistics(experiment: Experiment, description: Description) -> tuple[W
 def _measured(
     path: str, layer: Layer, model: Model, module: nn.Module, name: str, parameter: Tensor
 ) -> WeightStatistics:
-    start = start_of(layer, model)
+    start = initializers_of(layer, model)
     choice = start.of(name)
-    said: Expected | None
+    formula: Expected | None
     if choice is None:
-        said = _torchs_own(module, name, parameter)
+        formula = _torchs_own(module, name, parameter)
     else:
         part = parts_of(module, start, name, parameter)[0]
-        said = expected(choice.type, choice.parameters, tuple(part.shape))
-    if said is not None and isinstance(module, EMBEDDINGS) and module.padding_idx is not None:
-        said = with_zeros(said, 1 / module.num_embeddings)
+        formula = expected(choice.type, choice.parameters, tuple(part.shape))
+    if formula is not None and isinstance(module, EMBEDDINGS) and module.padding_idx is not None:
+        formula = with_zeros(formula, 1 / module.num_embeddings)
     values = parameter.double()
     return WeightStatistics(
         path=path,
@@ -88,14 +88,14 @@ def _measured(
         initializer=choice.type if choice is not None else TORCHS_OWN,
         mean=float(values.mean()),
         std=float(values.std(correction=0)),
-        expected_mean=said.mean if said is not None else None,
-        expected_std=said.std if said is not None else None,
-        formula=said.formula if said is not None else "",
+        expected_mean=formula.mean if formula is not None else None,
+        expected_std=formula.std if formula is not None else None,
+        formula=formula.formula if formula is not None else "",
     )
 
 
 def _torchs_own(module: nn.Module, name: str, weight: Tensor) -> Expected | None:
-    """What torch's layers draw from where nothing is said: a uniform distribution, but for an embedding."""
+    """torch's defaults: a uniform distribution, except for embeddings and attention."""
     if isinstance(module, EMBEDDINGS):
         return Expected(0.0, 1.0, "1")
     if isinstance(module, PositionalEncoding):

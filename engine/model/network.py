@@ -15,7 +15,7 @@ from engine.experiment.document import Experiment, Layer
 from engine.experiment.mistakes import Refused
 from engine.model.construct import arguments, construct, construct_on_meta, facts_of, signal_of
 from engine.model.containers import CONTAINERS, Chain, Concat, Repeat, Residual, Sequential
-from engine.model.initialise import initialise
+from engine.model.initialization import initialize
 from engine.model.trace import trace_leaf
 from engine.model.trace_tree import everything, join_dim, joined, projection, trace
 
@@ -44,7 +44,7 @@ def build(experiment: Experiment, description: Description) -> Network:
     builder = _Builder(facts)
     modules, _ = builder.chain(layers, signal)
     for module, layer in builder.leaves:
-        initialise(module, layer, experiment.model)
+        initialize(module, layer, experiment.model)
     return Network(modules)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from engine.experiment.layer_names import layer_range
 from engine.model.containers import Chain, Concat, Repeat, Residual, Sequential
-from engine.model.initialise import EMBEDDINGS
+from engine.model.initialization import EMBEDDINGS
 from engine.model.sequence_layers import PositionalEncoding
 
 _PATH = re.compile(r"(?:model\.)?layers\[\d+\](?:\.\w+(?:\[\d+\])+)*")

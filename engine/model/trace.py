@@ -60,7 +60,7 @@ def trace_leaf(layer: Layer, before: Signal | None, facts: DataFacts, path: str 
     mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
     for name in HELD:
         if getattr(layer, name) is not None:
-            no_layers = f"{layer.type} holds no layers"
+            no_layers = f"{layer.type} cannot contain layers"
             mistakes.append(Mistake(f"{path}.{name}", no_layers, "", "Remove it.", layer.type, remedy=drop()))
     after = found.signal
     if after is not None and after.kind == "vector" and layer_specs()[layer.type].summarizes:

@@ -1,7 +1,6 @@
-"""Follow one sample through all layers, and through those that they hold.
+"""Follow one sample through all layers of a network, and through the layers inside containers.
 
-A container's figures are those of everything in it, so that the figures of a network are the sum over its outermost
-layers.
+The figures of a container include everything in it, so that those of a network are the sum over its outermost layers.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ _FLOAT_BYTES = 4
 def trace(
     layers: Sequence[Layer], signal: Signal | None, facts: DataFacts, set_aside: Collection[str] = ()
 ) -> tuple[Traced, ...]:
-    """Every layer in turn; mistakes carry their path in the document.
+    """Trace every layer in order; mistakes have their path in the document.
 
-    After a wrong layer the trace goes on as if it were fixed, where that can be told; else the layers after it are
-    only looked at by themselves.
+    After a layer with a mistake the trace continues as if it was fixed, where its output is then known. Otherwise only
+    the parameters of the layers after it are checked.
 
     Args:
-        signal: what the data gives; None where it is not known.
-        set_aside: paths of layers that only stand in for what could not be read.
+        signal: the input of the network; None where it is not known.
+        set_aside: paths of layers that are placeholders for layers that could not be read.
     """
     traced = list(chain(layers, signal, facts, set_aside))
     signal = traced[-1].signal if traced else None
@@ -46,7 +45,7 @@ def trace(
 
 
 def everything(traced: Iterable[Traced]) -> Iterator[Traced]:
-    """Every layer in reading order, one that holds others before those."""
+    """Every layer in reading order, containers before the layers in them."""
     for layer in traced:
         yield layer
         yield from everything(layer.inside)
@@ -60,7 +59,7 @@ def chain(
     path: str = "model.layers",
     depth: int = 0,
 ) -> Iterator[Traced]:
-    """The layers of one list, each with what the one before it hands on."""
+    """Trace the layers of one list, each with the output of the one before."""
     for index, layer in enumerate(layers):
         here = f"{path}[{index}]"
         if here in set_aside:
@@ -76,13 +75,13 @@ def chain(
 def trace_container(
     layer: Layer, signal: Signal | None, facts: DataFacts, set_aside: Collection[str], path: str, depth: int
 ) -> Traced:
-    """A Residual, Repeat, Concat or Sequential at its path, with all that it holds."""
+    """Trace a Residual, Repeat, Concat or Sequential with all layers in it."""
     given = layer.parameters | {name: () for name in HELD if getattr(layer, name) is not None}
     checked = check_parameters(layer_specs()[layer.type], given, path)
     own = Traced(label=label(layer, checked.parameters), path=path, mistakes=checked.mistakes)
     if depth >= DEEPEST:
         found = f"it is nested {depth} layers deep"
-        deep = Mistake(path, found, f"at most {DEEPEST} are followed", "Write it flatter.", layer.type)
+        deep = Mistake(path, found, f"expected at most {DEEPEST}", "Use fewer levels.", layer.type)
         return replace(own, mistakes=(*own.mistakes, deep))
     if not checked.whole:
         signal = None
@@ -93,38 +92,38 @@ def trace_container(
     if layer.type == "Repeat":
         return _repeated(own, layer, signal, int(checked.parameters.get("times", 1)), inside)
     if layer.type == "Concat":
-        return _side_by_side(own, layer, signal, facts, inside)
+        return _branches(own, layer, signal, facts, inside)
     body = inside("layers", layer.layers or (), signal)
     after = body[-1].signal if body else signal
     if layer.type == "Sequential":
-        return replace(_holding(own, body), signal=after)
+        return replace(_with_layers(own, body), signal=after)
     shortcut = inside("shortcut", layer.shortcut or (), signal)
-    whole = _holding(own, (*body, *shortcut))
+    whole = _with_layers(own, (*body, *shortcut))
     short = shortcut[-1].signal if shortcut else signal
     if signal is None or after is None or short is None:
         return whole
-    if wrong := _of_tokens(layer, after, facts, path):
+    if wrong := _token_mistake(layer, after, facts, path):
         return replace(whole, mistakes=(*whole.mistakes, wrong))
     if short.shape == after.shape:
         return replace(whole, signal=after.of(after.shape))
     made = projection(signal, after) if layer.shortcut is None else None
     if made is None:
         found = f"its body gives {after}"
-        expected = f"{'its shortcut' if layer.shortcut is not None else 'what comes in is'} "
-        expected += f"{'gives ' if layer.shortcut is not None else ''}{short}, and the two cannot be added"
-        fix = 'Keep the size in the body (padding = "same"), or give a shortcut that brings the input to that shape.'
+        expected = (
+            f"{'its shortcut gives' if layer.shortcut is not None else 'its input is'} {short}, which cannot be added"
+        )
+        fix = 'Keep the size in the body (padding = "same"), or add a shortcut that outputs the same shape.'
         return replace(whole, mistakes=(*whole.mistakes, Mistake(path, found, expected, fix, layer.type)))
     added = trace_leaf(made, signal, facts)
     return replace(
-        _counting(whole, (added,)), signal=after.of(after.shape), label=f"{whole.label}, shortcut {added.label}"
+        _with_figures(whole, (added,)), signal=after.of(after.shape), label=f"{whole.label}, shortcut {added.label}"
     )
 
 
 def projection(before: Signal, after: Signal) -> Layer | None:
-    """The 1×1 convolution, or the Linear, that brings what comes in to the shape of what the body gives.
+    """The shortcut of a Residual whose body changes the shape: a 1×1 convolution with the body's stride, or a Linear.
 
-    The stride is the one by which the body made it smaller. Option B of He et al., 2016,
-    https://arxiv.org/abs/1512.03385. None where no such layer does it.
+    Option B of He et al., 2016, https://arxiv.org/abs/1512.03385. None where no such layer has the output shape.
     """
     if before.kind != after.kind or len(before.shape) != len(after.shape):
         return None
@@ -145,7 +144,7 @@ def _layer(type: str, **parameters: Any) -> Layer:
 
 
 def label(layer: Layer, parameters: dict[str, Any]) -> str:
-    """A container in a few words."""
+    """A container in a few words: `Repeat 3×`."""
     if layer.type == "Repeat":
         return f"Repeat {parameters.get('times', '?')}×"
     if layer.type == "Concat":
@@ -157,7 +156,7 @@ def label(layer: Layer, parameters: dict[str, Any]) -> str:
 
 
 def joined(signals: Sequence[Signal]) -> Signal | None:
-    """What comes of branches that are joined along channels or features; None where their shapes do not allow it."""
+    """The output of branches joined along channels or features; None where their shapes do not allow it."""
     first = signals[0]
     dim = join_dim(first)
     rest = [s.shape[:dim] + s.shape[dim + 1 :] for s in signals]
@@ -172,45 +171,45 @@ def join_dim(signal: Signal) -> int:
     return len(signal.shape) - 1 if signal.kind == "sequence" else 0
 
 
-def _of_tokens(layer: Layer, inner: Signal, facts: DataFacts, path: str) -> Mistake | None:
-    """Words are numbered, but not numbers: they cannot be added, nor can their channels be joined."""
+def _token_mistake(layer: Layer, inner: Signal, facts: DataFacts, path: str) -> Mistake | None:
+    """The mistake of a container of tokens: they are indices, which cannot be added or joined."""
     wrong = wrong_input(layer_specs()[layer.type], inner, facts)
     return None if wrong is None else replace(wrong[0], path=path)
 
 
-def _side_by_side(own: Traced, layer: Layer, signal: Signal | None, facts: DataFacts, inside: Any) -> Traced:
+def _branches(own: Traced, layer: Layer, signal: Signal | None, facts: DataFacts, inside: Any) -> Traced:
     branches = [inside(f"branches[{i}]", branch, signal) for i, branch in enumerate(layer.branches or ())]
-    whole = _holding(own, [traced for branch in branches for traced in branch])
+    whole = _with_layers(own, [traced for branch in branches for traced in branch])
     ends = [branch[-1].signal if branch else signal for branch in branches]
     known = [end for end in ends if end is not None]
     if signal is None or not known or len(known) < len(ends):
         return whole
-    if wrong := _of_tokens(layer, known[0], facts, own.path):
+    if wrong := _token_mistake(layer, known[0], facts, own.path):
         return replace(whole, mistakes=(*whole.mistakes, wrong))
     together = joined(known)
     if together is None:
         found = f"its branches give {' and '.join(shape_text(end.shape) for end in known)}"
         expected = "only their channels or features may differ"
-        fix = 'Keep the sizes alike, as with padding = "same" and equal strides.'
+        fix = 'Make the other sizes equal, for example with padding = "same" and equal strides.'
         return replace(whole, mistakes=(*whole.mistakes, Mistake(own.path, found, expected, fix, layer.type)))
     return replace(whole, signal=together, activation_bytes=whole.activation_bytes + together.numel * _FLOAT_BYTES)
 
 
 def _repeated(own: Traced, layer: Layer, signal: Signal | None, times: int, inside: Any) -> Traced:
     body = inside("layers", layer.layers or (), signal)
-    whole, seen = _holding(own, body), {(m.path, m.found) for t in everything(body) for m in t.mistakes}
+    whole, seen = _with_layers(own, body), {(m.path, m.found) for t in everything(body) for m in t.mistakes}
     extra: list[Mistake] = []
     for done in range(1, times):
         after = body[-1].signal if body else signal
         if signal is None or after is None:
             break
         if after.of(after.shape) == signal.of(signal.shape):
-            # From here on every copy is like the last one.
+            # All further copies are like the last one.
             for _ in range(times - done):
-                whole = _counting(whole, body)
+                whole = _with_figures(whole, body)
             break
         signal, body = after, inside("layers", layer.layers or (), after)
-        whole = _counting(whole, body)
+        whole = _with_figures(whole, body)
         new = [m for t in everything(body) for m in t.mistakes if (m.path, m.found) not in seen]
         seen |= {(m.path, m.found) for m in new}
         extra += [replace(m, found=f"in copy {done + 1}, {m.found}") for m in new]
@@ -218,13 +217,13 @@ def _repeated(own: Traced, layer: Layer, signal: Signal | None, times: int, insi
     return replace(whole, signal=after, mistakes=(*whole.mistakes, *extra))
 
 
-def _holding(own: Traced, inside: Iterable[Traced]) -> Traced:
-    """A container with its layers in it, their figures counted."""
+def _with_layers(own: Traced, inside: Iterable[Traced]) -> Traced:
+    """A container with the layers in it and their figures."""
     held = tuple(inside)
-    return replace(_counting(own, held), inside=held)
+    return replace(_with_figures(own, held), inside=held)
 
 
-def _counting(whole: Traced, more: Iterable[Traced]) -> Traced:
+def _with_figures(whole: Traced, more: Iterable[Traced]) -> Traced:
     layers = tuple(more)
     return replace(
         whole,
@@ -236,7 +235,7 @@ def _counting(whole: Traced, more: Iterable[Traced]) -> Traced:
 
 
 def _output_mistake(layers: Sequence[Layer], signal: Signal, facts: DataFacts) -> Mistake | None:
-    """The mistake of a network that does not put out what the data and the loss ask for."""
+    """The mistake of a network whose output is not what the data and the loss need."""
     if signal.shape == ((facts.outputs,) if facts.steps is None else (facts.steps, facts.outputs)):
         return None
     last, *before = backwards(layers)
@@ -264,7 +263,7 @@ def _spec(place: Place) -> LayerSpec:
 
 
 def _not_at_every_step(last: Place, signal: Signal, facts: DataFacts) -> Mistake | None:
-    """The mistake of a language model that does not put out something for every step."""
+    """The mistake of a language model that has no output for every step."""
     if signal.kind == "sequence" and signal.shape[0] == facts.steps:
         return None
     gives = f"the network ends with {signal}"

@@ -17,7 +17,7 @@ from engine.experiment.document import Data, Experiment, Layer, Model
 from engine.experiment.draft import Draft
 from engine.experiment.mistakes import Mistake
 from engine.experiment.tree import Place
-from engine.model.pretrained import Wanted
+from engine.model.published_weights import WeightsFile
 from engine.model.trace import Traced
 from engine.plan.groups import GroupPlan
 
@@ -82,7 +82,7 @@ class CheckContext:
     memory_bytes: int = 0
     """`weights_bytes` and the activations of a batch."""
     threads: int = 1
-    files: tuple[Wanted, ...] = ()
+    files: tuple[WeightsFile, ...] = ()
     """The published weights that backbones start from."""
 
     def with_mistakes(self, more: Iterable[Mistake]) -> CheckContext:

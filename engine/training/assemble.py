@@ -12,7 +12,7 @@ from engine.data import Dataset
 from engine.data.balance import class_counts
 from engine.experiment.document import Choice, Experiment, Regularization
 from engine.model import build
-from engine.model.pretrained import load_published
+from engine.model.published_weights import load_published
 from engine.plan import Plan
 from engine.plan.plan import VALIDATION_BATCHES
 from engine.training.averaging import average_of

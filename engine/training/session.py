@@ -17,7 +17,7 @@ from engine.data.baselines import comparison, is_better
 from engine.data.class_order import NOTHING
 from engine.data.progress import progress_to
 from engine.experiment import Refused, dumps
-from engine.model.pretrained import fetch
+from engine.model.published_weights import download_weights
 from engine.plan import Plan, check
 from engine.protocol.commands import Command, PauseMode, SetLR, Simple
 from engine.protocol.events import CommandDone, Epoch, Event, Finished, Log, Reason, RunStarted
@@ -99,7 +99,7 @@ class Session:
         self.finished: Finished | None = None
         self._resume = resume
         if resume is None:
-            fetch(plan.experiment.model.layers)
+            download_weights(plan.experiment.model.layers)
             text = dumps(plan.experiment)
             self._run = RunDirectory.create(runs_dir, plan.experiment.name, text, describe_environment(plan))
         else:

@@ -20,7 +20,7 @@ from textual.widgets import Input
 from engine.data.parameters import source_mistakes
 from engine.experiment import Refused, read
 from engine.experiment.document import Data
-from engine.model.pretrained import Wanted, fetch, wanted
+from engine.model.published_weights import WeightsFile, download_weights, weights_files
 from engine.runs import runs_dir
 from engine.user_folders import NO_HOME, cache_folder, config_folder, expanded, home, home_problem, state_folder
 from tui.deck.app import Deck
@@ -150,13 +150,13 @@ def test_published_weights_need_a_folder_and_get_one_from_torch_home(
     monkeypatch.chdir(tmp_path)
     experiment = read("resnet18-finetune").experiment
     assert experiment is not None
-    (file,) = wanted(experiment.model.layers)
-    assert isinstance(file, Wanted) and file.mistake is not None and "TORCH_HOME" in file.mistake.fix
+    (file,) = weights_files(experiment.model.layers)
+    assert isinstance(file, WeightsFile) and file.mistake is not None and "TORCH_HOME" in file.mistake.fix
     with pytest.raises(Refused, match="no folder for the weights"):
-        fetch(experiment.model.layers)
+        download_weights(experiment.model.layers)
     assert list(tmp_path.iterdir()) == []  # not a folder that is called ~
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert wanted(experiment.model.layers)[0].mistake is None
+    assert weights_files(experiment.model.layers)[0].mistake is None
 
 
 @pytest.mark.parametrize("folder", ["~/runs", "~nobody-here/runs"])

@@ -53,14 +53,14 @@ def _odd(module: Module, before: Signal) -> Mistake | None:
     dim = module.dim % (len(before.shape) + 1)
     if before.shape[dim - 1] % 2 == 0:
         return None
-    found = f"it halves {before.shape[dim - 1]} values of dimension {dim}"
-    return Mistake("", found, f"{before.origin} gives {before}", "Give the layer before an even number.")
+    found = f"dimension {dim} has {before.shape[dim - 1]} values, which cannot be halved"
+    return Mistake("", found, f"{before.origin} gives {before}", "Make that dimension even in the layer before.")
 
 
 def _other_slopes(parameters: Arguments, before: Signal, facts: DataFacts) -> Iterator[tuple[str, Mistake]]:
     slopes, channels = parameters.get("num_parameters", 1), before.shape[0]
     if slopes not in (1, channels):
-        fix = f"Remove num_parameters for one slope in all, or set it to {channels} for one a channel."
+        fix = f"Remove num_parameters for a single slope, or set it to {channels} for one slope per channel."
         found, expected = f"num_parameters is {slopes}", f"{before.origin} gives {channels}"
         yield "num_parameters", Mistake("", found, expected, fix, remedy=drop(".num_parameters"))
 
@@ -73,7 +73,8 @@ def _wrong_bounds(
     if least < most or (least == most and may_be_equal):
         return None
     name = lower[0] if lower[0] in given else upper[0]
-    return Mistake(f".{name}", f"{lower[0]} is {least}", f"{upper[0]} is {most}", "Swap them.")
+    expected = f"expected {'at most' if may_be_equal else 'less than'} {upper[0]}, which is {most}"
+    return Mistake(f".{name}", f"{lower[0]} is {least}", expected, "Swap them.")
 
 
 ENTRIES = (

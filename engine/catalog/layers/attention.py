@@ -66,7 +66,7 @@ def _wrong_heads(given: Arguments, before: Signal) -> Mistake | None:
     features, heads = given["d_model"], given["nhead"]
     if features % heads == 0:
         return None
-    found, expected = f"nhead is {heads}", f"d_model is {features}, not divisible by it"
+    found, expected = f"nhead is {heads}", f"d_model is {features}, which is not divisible by nhead"
     possible = [n for n in (1, 2, 3, 4, 5, 6, 8, 12, 16) if features % n == 0]
     most = max(n for n in possible if n <= heads)
     return Mistake(".nhead", found, expected, f"Set nhead to {either(possible)}.", remedy=put(most))

@@ -66,7 +66,7 @@ def sequence_fix(before: Signal, facts: DataFacts) -> InputFix:
     if before.kind == "image":
         rows = "Set data.as_rows = true to read images row by row, or use" if facts.rows_parameter else "Use"
         return InputFix(f"{rows} Conv2d for images.", put(True, "data.as_rows") if facts.rows_parameter else None)
-    return InputFix("There is no time to read along: use Linear.")
+    return InputFix("The input has no time dimension: use Linear.")
 
 
 def swapped(before: Signal) -> Signal:
@@ -80,7 +80,7 @@ def wrong_dimension(module: Module, before: Signal, *, can_be_dropped: bool = Tr
     for name in ("start_dim", "end_dim", "dim"):
         value = getattr(module, name, 1)
         if not value % dimensions >= 1 or not -dimensions < value < dimensions:
-            fix = f"Write 1 to {dimensions - 1}, or -1 for the last; 0 is the batch."
+            fix = f"Set it to 1 to {dimensions - 1}, or -1 for the last; 0 is the batch."
             remedy = drop() if can_be_dropped else None
             return Mistake(f".{name}", f"found {value}", f"{before.origin} gives {before}", fix, remedy=remedy)
     return None
@@ -93,11 +93,11 @@ def divides_channels(name: str, power: int = 1) -> Callable[[Arguments, Signal],
         channels, value = before.shape[0], given[name]
         if channels % value**power == 0:
             return None
-        found = f"{name} is {value}" + (f", so channels must divide by {value**power}" if power > 1 else "")
+        found = f"{name} is {value}" + (f", which needs a multiple of {value**power} channels" if power > 1 else "")
         largest = max(n for n in range(1, value + 1) if channels % n**power == 0)
         divisors = [n for n in range(1, channels + 1) if channels % n == 0]
         some = divisors if len(divisors) < 6 else [*divisors[:4], divisors[-1]]
-        fix = f"Set it to {either(some)}, or change the channels before it."
+        fix = f"Set it to {either(some)}, or change the number of channels before it."
         return Mistake(f".{name}", found, f"{before.origin} gives {channels} channels", fix, remedy=put(largest))
 
     return check

@@ -58,12 +58,14 @@ def _wrong_groups(given: Arguments, before: Signal) -> Mistake | None:
     for name in ("in_channels", "out_channels"):
         if given[name] % groups:
             if name == "out_channels":
-                fix = f"Set out_channels to a multiple of {groups}; depthwise, to {inputs} or more."
+                fix = f"Set out_channels to a multiple of {groups}; for a depthwise convolution, to {inputs} or more."
             else:
                 divisors = [n for n in range(1, inputs + 1) if inputs % n == 0]
                 some = divisors[:4] + divisors[4:][-1:]
                 fix = f"Set groups to {either(some)}." if len(some) > 1 else "Remove groups."
-            return Mistake(".groups", f"groups is {groups}", f"{name} is {given[name]}, not divisible by groups", fix)
+            return Mistake(
+                ".groups", f"groups is {groups}", f"{name} is {given[name]}, which is not divisible by groups", fix
+            )
     return None
 
 
@@ -82,7 +84,7 @@ def _wrong_window(module: Module, before: Signal) -> Mistake | None:
         sides = module._reversed_padding_repeated_twice[::2]
         least = min(size - pad for size, pad in zip(before.shape[1:], reversed(sides), strict=True))
         if least < (module.padding_mode == "reflect"):
-            found = f"padding_mode {module.padding_mode} needs more than the padding in each dimension"
+            found = f"padding_mode {module.padding_mode} needs an input larger than the padding in each dimension"
             return Mistake(".padding", found, f"{before.origin} gives {before}", "Make the padding smaller.")
     return None
 

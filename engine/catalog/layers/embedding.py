@@ -60,13 +60,13 @@ def _no_vocabulary(given: Arguments, before: Signal) -> Mistake | None:
     if given["num_embeddings"] is not None:
         return None
     fix = "Set num_embeddings to the largest token plus one."
-    return Mistake("", "num_embeddings is missing", "the data does not tell its vocabulary", fix)
+    return Mistake("", "num_embeddings is missing", "the data has no known vocabulary size", fix)
 
 
 def _wrong_bag(given: Arguments, before: Signal) -> Mistake | None:
     if given.get("mode") == "max" and given.get("scale_grad_by_freq"):
         fix = "Remove it, or use mode mean or sum."
-        return Mistake(".scale_grad_by_freq", "found true", "mode is max, which cannot do it", fix, remedy=drop())
+        return Mistake(".scale_grad_by_freq", "found true", "mode max does not support it", fix, remedy=drop())
     return _no_vocabulary(given, before)
 
 

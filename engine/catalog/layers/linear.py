@@ -39,7 +39,7 @@ def _flops(module: Module, before: Shape, after: Shape) -> int:
 def _wrong_outputs(parameters: Arguments, after: Signal, facts: DataFacts) -> Mistake:
     fix = 'Write out_features = "auto".'
     if after.shape == (1,) and facts.one_of_two:
-        fix = f'Write out_features = "auto", or use {facts.one_of_two}, which takes one output.'
+        fix = f'Write out_features = "auto", or use {facts.one_of_two}, which needs one output.'
     return Mistake("", f"out_features is {after.shape[-1]}", facts.wants, fix, remedy=put("auto", ".out_features"))
 
 

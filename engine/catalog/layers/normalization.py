@@ -48,7 +48,7 @@ def _wrong_eps(given: Arguments, before: Signal) -> Mistake | None:
 def _single_value(module: Module, before: Signal) -> Mistake | None:
     if prod(before.shape[1:]) > 1:
         return None
-    found = "a single value a channel has no spread"
+    found = "one value per channel cannot be normalized"
     return Mistake("", found, f"{before.origin} gives {before}", "Use GroupNorm or LayerNorm.")
 
 
@@ -66,7 +66,7 @@ def _other_shape(parameters: Arguments, before: Signal, facts: DataFacts) -> Ite
             f"normalized_shape is {shape_text(shape)}",
             f"{before.origin} gives {shape_text(before.shape)}",
         )
-        fix = "Remove normalized_shape (it is inferred), or set it to the last dimensions of that."
+        fix = "Remove normalized_shape (it is inferred), or set it to the last dimensions of the input."
         yield "normalized_shape", Mistake("", found, expected, fix, remedy=drop(".normalized_shape"))
 
 

@@ -31,7 +31,8 @@ def _too_much(module: Module, before: Signal, *, spare: int) -> Mistake | None:
     if all(pad <= size - spare for pad, size in zip(most, before.shape[1:], strict=True)):
         return None
     found = f"padding is {shape_text(tuple(most))}"
-    expected = f"{before.origin} gives {shape_text(before.shape[1:])}, of which it repeats less"
+    sizes = before.shape[1:]
+    expected = f"{before.origin} gives {shape_text(sizes)}, which allows {shape_text(tuple(s - spare for s in sizes))}"
     return Mistake(".padding", found, expected, "Make it smaller, or use ReplicationPad.")
 
 

@@ -53,7 +53,7 @@ def _unknown_names(given: Arguments) -> list[Mistake]:
 def _wrong_channels(given: Arguments, before: Signal) -> Mistake | None:
     if before.shape[0] in (1, _CHANNELS):
         return None
-    found = "it needs images of 3 channels, or of 1, which is repeated"
+    found = "it needs images with 3 channels, or 1, which is repeated"
     fix = f'Put {{type = "Conv2d", out_channels = {_CHANNELS}, kernel_size = 1}} before it.'
     return Mistake("", found, f"{before.origin} gives {before}", fix)
 
@@ -82,25 +82,27 @@ def _wrong_size(given: Arguments, before: Signal) -> Mistake:
     name, weights = given["name"], published(given["name"], given.get("weights", NONE))
     made_for = weights or weights_named(name)
     least, usual = made_for.min_size, made_for.crop_size
-    expected = f"it takes {least}×{least} {'alone' if least == usual else 'and larger'}"
+    expected = f"it accepts {least}×{least} {'only' if least == usual else 'and larger'}"
     fix, side = f"Set resize = {usual}.", side_of(given.get("resize", NONE), weights)
     if side is not None:
-        return Mistake(".resize", f"{name} does not take images of {side}×{side}", expected, fix)
-    return Mistake("", f"{name} does not take images of {shape_text(before.shape[1:])}", expected, fix)
+        return Mistake(".resize", f"{name} does not accept images of {side}×{side}", expected, fix)
+    return Mistake("", f"{name} does not accept images of {shape_text(before.shape[1:])}", expected, fix)
 
 
 def _warnings(given: Arguments, before: Signal, facts: DataFacts) -> Iterator[Mistake]:
     name, weights = given["name"], published(given["name"], given.get("weights", NONE))
     if given.get("features", True) and "num_classes" in given:
-        expected, fix = "features = true leaves the last layer out", "Remove it, or set features = false."
-        yield Mistake(".num_classes", "it does nothing", expected, fix, severity="warning")
+        expected, fix = "features = true removes the last layer", "Remove it, or set features = false."
+        yield Mistake(".num_classes", "it has no effect", expected, fix, severity="warning")
     if given.get("freeze") and weights is None:
-        expected = f"{name} begins with random weights, which then stay so"
+        expected = f"{name} starts with random weights, which would not be trained"
         fix = 'Set weights = "DEFAULT", or freeze = false.'
         yield Mistake(".freeze", "found true", expected, fix, severity="warning")
     if given.get("resize") == "auto" and weights is None:
-        expected = "without weights no size is known, so images stay as they come"
-        yield Mistake(".resize", "it does nothing", expected, "Set it to 224, say, or remove it.", severity="warning")
+        expected = "without weights no size is known, so images keep their size"
+        yield Mistake(
+            ".resize", "it has no effect", expected, "Set it to 224, for example, or remove it.", severity="warning"
+        )
 
 
 def _notes(given: Arguments, before: Signal, frozen: int) -> Iterator[str]:
@@ -109,21 +111,21 @@ def _notes(given: Arguments, before: Signal, frozen: int) -> Iterator[str]:
     side = side_of(given.get("resize", NONE), weights)
     height_width = shape_text(before.shape[1:])
     if before.shape[0] == 1:
-        yield f"The one channel is repeated to {_CHANNELS}."
+        yield f"The single channel is repeated to {_CHANNELS}."
     if side is not None and before.shape[1:] != (side, side):
         yield f"Images are resized from {height_width} to {side}×{side}."
     elif weights is not None and before.shape[1:] != (weights.crop_size,) * 2 and side is None:
         crop = f"{weights.crop_size}×{weights.crop_size}"
-        yield f'Images stay {height_width}; the weights are of {crop}, to which resize = "auto" brings them.'
+        yield f'Images stay {height_width}. The weights were trained on {crop}; resize = "auto" resizes images to that.'
     if weights is not None:
         of = f"mean {_numbers(weights.mean)}, std {_numbers(weights.std)}"
-        yield f"Images are normalised as those of its weights were: {of}."
+        yield f"Images are normalized as for its weights: {of}."
     if frozen:
-        yield f"{frozen:,} of its weights are frozen, and its norms and dropout stay as in evaluation."
+        yield f"{frozen:,} of its weights are frozen; its norms and dropout stay in evaluation mode."
     if weights is not None and not given.get("features", True):
         classes = classes_of(weights, given.get("num_classes"))
         if classes != weights.classes:
-            yield f"Its last layer is new: the weights tell {weights.classes:,} classes apart, not {classes:,}."
+            yield f"Its last layer is new: the weights are for {weights.classes:,} classes, not {classes:,}."
 
 
 def _numbers(values: tuple[float, ...]) -> str:

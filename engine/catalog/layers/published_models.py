@@ -1,6 +1,6 @@
-"""What torchvision says of its classification models: their names, their weights, the images those were made for.
+"""torchvision's classification models: their names, their weights, and the images that these were trained on.
 
-torchvision is imported by these functions, not by this file: it takes a second, which only a document that asks for one
+torchvision is imported by these functions, not by this file: its import takes a second, which only a document with one
 of its models should cost. https://docs.pytorch.org/vision/stable/models.html
 """
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from torch import nn
 
 NONE = "none"
-"""What a document says where there are no weights to begin from."""
+"""The value of `weights` for a model without published weights."""
 
 CLASSES = 1000
-"""What torchvision's models tell apart where nothing is said: the classes of ImageNet."""
+"""The number of classes of a model by default: those of ImageNet."""
 
-_WITHOUT_HELPERS = ("googlenet", "inception_v3")
-"""Models with more outputs while training, of heads that help deep layers along; they are left out."""
+_WITHOUT_AUX = ("googlenet", "inception_v3")
+"""Models with auxiliary classifiers, which output more while training; they are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +34,16 @@ class Weights:
     classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    """Of each channel; images between 0 and 1 were normalised by these."""
+    """Of each channel; images between 0 and 1 were normalized with these."""
     crop_size: int
     """Side of the square images that the model was trained on."""
     min_size: int
-    """Side of the smallest images that it takes."""
+    """Side of the smallest images that the model accepts."""
 
 
 @cache
 def model_names() -> tuple[str, ...]:
-    """Every classification model: no quantized one, none for detection, segmentation, video or optical flow."""
+    """The names of all classification models that are not quantized."""
     from torchvision import models
 
     return tuple(models.list_models(module=models))
@@ -51,7 +51,7 @@ def model_names() -> tuple[str, ...]:
 
 @cache
 def weight_names(model: str) -> tuple[str, ...]:
-    """What `weights` of a model may be, but for "none"."""
+    """The values of `weights` for a model, without "none"."""
     from torchvision import models
 
     members = models.get_model_weights(model).__members__
@@ -59,7 +59,7 @@ def weight_names(model: str) -> tuple[str, ...]:
 
 
 def weights_member(model: str, name: str) -> Any:
-    """torchvision's own object for weights: `ResNet18_Weights.IMAGENET1K_V1`; `name` may be of either form."""
+    """torchvision's own object for weights, by `IMAGENET1K_V1` or `ResNet18_Weights.IMAGENET1K_V1`."""
     from torchvision import models
 
     return models.get_model_weights(model)[name.rpartition(".")[2]]
@@ -87,16 +87,16 @@ def weights_named(model: str, name: str = "DEFAULT") -> Weights:
 
 
 def construct(model: str, weights: Weights | None, num_classes: int) -> nn.Module:
-    """torchvision's model, built for these weights, which are not loaded.
+    """Build torchvision's model for these weights, without loading them.
 
-    torchvision's own functions build and load in one go, and load with pickle. What they set where weights are given
-    is set here.
+    torchvision's own functions build and load together, and load with pickle. The arguments that they set for weights
+    are set here.
     """
     from torchvision import models
 
     more: dict[str, Any] = {}
-    if model in _WITHOUT_HELPERS:
-        # Weights of these were made for images that are normalised in another way, which they then see to.
+    if model in _WITHOUT_AUX:
+        # Their weights were trained on images with another normalization, which transform_input applies.
         more = {"aux_logits": False, "init_weights": weights is None, "transform_input": weights is not None}
     elif model.startswith("vit_") and weights is not None:
         more = {"image_size": weights.min_size}

@@ -104,7 +104,7 @@ def _without_idle_dropout(arguments: dict[str, Any]) -> dict[str, Any]:
 def _idle_dropout(parameters: Arguments, before: Signal, facts: DataFacts) -> Iterator[Mistake]:
     if parameters.get("dropout") and _is_idle(parameters):
         fix = "Set num_layers = 2, or put a Dropout layer after it instead."
-        found, expected, remedy = "it does nothing", "it stands between stacked layers only", put(2, "^.num_layers")
+        found, expected, remedy = "it has no effect", "it applies between stacked layers only", put(2, "^.num_layers")
         yield Mistake(".dropout", found, expected, fix, severity="warning", remedy=remedy)
 
 

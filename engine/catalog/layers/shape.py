@@ -53,7 +53,7 @@ def _wrong_range(module: Module, before: Signal) -> Mistake | None:
     n = len(before.shape) + 1
     if module.start_dim % n <= module.end_dim % n:
         return None
-    found = f"start_dim {module.start_dim} lies after end_dim {module.end_dim}"
+    found = f"start_dim {module.start_dim} is after end_dim {module.end_dim}"
     return Mistake("", found, f"{before.origin} gives {before}", "Remove both to flatten everything.")
 
 
@@ -61,7 +61,7 @@ def _mixes_padding(parameters: Arguments, before: Signal, facts: DataFacts) -> I
     """After a padded sequence is flattened or reordered, no layer can distinguish padding from words."""
     if facts.padded and before.kind == "sequence":
         fix = 'Use an LSTM, GRU or RNN with output = "mean" instead, which never reads padding.'
-        found, expected = "what follows reads the padding too", "samples differ in length"
+        found, expected = "the layers after it read padding too", "samples differ in length"
         yield Mistake("", found, expected, fix, severity="warning")
 
 
@@ -77,11 +77,11 @@ def _wrong_unflattening(module: Module, before: Signal) -> Mistake | None:
     size = before.shape[module.dim % (len(before.shape) + 1) - 1]
     if min(new, default=0) < 1 or prod(new) != size:
         found = f"unflattened_size {shape_text(new) or 'is empty'}" + (f" makes {prod(new)}" if new else "")
-        return Mistake(path, found, f"dimension {module.dim} has {size}", f"Make its product {size}.")
+        return Mistake(path, found, f"dimension {module.dim} has {size}", f"Choose sizes with a product of {size}.")
     dimensions, most = len(before.shape) - 1 + len(new), max(BY_DIMENSIONS)
     if dimensions <= most:
         return None
-    return Mistake(path, f"it makes {dimensions} dimensions", f"at most {most}", "Name fewer sizes.")
+    return Mistake(path, f"it makes {dimensions} dimensions", f"expected at most {most}", "Use fewer sizes.")
 
 
 def _permuted(module: Module, shape: Shape) -> Shape:
@@ -113,7 +113,7 @@ def _wrong_upsampling(given: Arguments, before: Signal) -> Mistake | None:
     if ("size" in given) == ("scale_factor" in given):
         found = "size and scale_factor are both given" if "size" in given else "neither size nor scale_factor is given"
         once = drop(".size") if "size" in given else put(2.0, ".scale_factor")
-        return Mistake("", found, "one of them says how large", "Write scale_factor = 2, say.", remedy=once)
+        return Mistake("", found, "expected one of them", "Set scale_factor = 2, for example.", remedy=once)
     gives, dimensions = f"{before.origin} gives {before}", len(before.shape) - 1
     mode, smooth = given.get("mode", "nearest"), _MODES[before.kind]
     if not mode.startswith("nearest") and mode not in smooth:
@@ -121,15 +121,15 @@ def _wrong_upsampling(given: Arguments, before: Signal) -> Mistake | None:
         return Mistake(".mode", f"found {mode}", gives, fix, remedy=put(smooth[0]))
     if "align_corners" in given and mode not in smooth:
         expected, fix = f"mode is {mode}, which repeats values", "Remove it, or set mode."
-        return Mistake(".align_corners", "it has nothing to do", expected, fix, remedy=drop())
+        return Mistake(".align_corners", "it has no effect", expected, fix, remedy=drop())
     name = "size" if "size" in given else "scale_factor"
     value = given[name]
     if isinstance(value, tuple) and len(value) != dimensions:
-        return Mistake(f".{name}", f"it has {len(value)} numbers", gives, f"Write one number, or {dimensions}.")
+        return Mistake(f".{name}", f"it has {len(value)} numbers", gives, f"Use one number, or {dimensions}.")
     if name == "scale_factor":
         factors = value if isinstance(value, tuple) else (value,) * dimensions
         if any(int(size * factor) < 1 for size, factor in zip(before.shape[1:], factors, strict=True)):
-            return Mistake(".scale_factor", f"found {value}", "nothing would be left", "Make it larger.")
+            return Mistake(".scale_factor", f"found {value}", "the output would be empty", "Make it larger.")
     return None
 
 
@@ -148,7 +148,7 @@ def _not_divisible(given: Arguments, before: Signal) -> Mistake | None:
     if not any(size % factor for size in before.shape[1:]):
         return None
     found = f"downscale_factor is {factor}"
-    expected = f"{before.origin} gives {shape_text(before.shape[1:])}, which does not divide by it"
+    expected = f"{before.origin} gives {shape_text(before.shape[1:])}, which is not divisible by it"
     return Mistake(".downscale_factor", found, expected, "Set it to a divisor of height and width.")
 
 

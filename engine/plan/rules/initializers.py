@@ -16,7 +16,7 @@ from engine.catalog.layers.pretrained import BACKBONE
 from engine.catalog.layers.published_models import NONE
 from engine.experiment.document import Choice, Layer
 from engine.experiment.mistakes import Mistake, drop, unknown_name
-from engine.model.initialise import NO_MODEL, has_weights, is_initialised, start_of
+from engine.model.initialization import NO_MODEL, has_weights, initializers_of, is_initialized
 from engine.plan.context import CheckContext
 from engine.plan.rules.registry import rule_after
 
@@ -151,12 +151,12 @@ def initializers_against_shapes(context: CheckContext) -> Iterator[Mistake]:
     for path, layer in layers.items():
         if not has_weights(layer.type) and layer.type != BACKBONE:
             continue
-        start = start_of(layer, model if layer.type != BACKBONE else NO_MODEL)
+        start = initializers_of(layer, model if layer.type != BACKBONE else NO_MODEL)
         for name, shape in shapes.get(path, {}).items():
             choice = start.of(name)
             if layer.type == BACKBONE and len(shape) == 1 and "bias" not in name:
                 continue  # of a norm
-            wrong = _misfit(choice, shape) if choice is not None and is_initialised(name) else ""
+            wrong = _misfit(choice, shape) if choice is not None and is_initialized(name) else ""
             if choice is None or not wrong:
                 continue
             kind = "bias_init" if "bias" in name else "init"

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from engine.catalog.optimizers import HIDDEN_ONLY
 from engine.devices import resolve_device, resolve_precision, resolve_threads
 from engine.experiment.mistakes import Refused
-from engine.model.pretrained import wanted
+from engine.model.published_weights import weights_files
 from engine.plan.context import CheckContext
 from engine.plan.rules.registry import checked
 
@@ -37,7 +37,7 @@ def resources(context: CheckContext) -> CheckContext:
         weights_bytes=weights_bytes,
         memory_bytes=weights_bytes + activation_bytes,
         threads=resolve_threads(experiment.training.threads, _BACKWARD_COST * context.flops * batch_size),
-        files=tuple(wanted(experiment.model.layers)),
+        files=tuple(weights_files(experiment.model.layers)),
     )
     return checked("resources", context)
 

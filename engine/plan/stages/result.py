@@ -36,7 +36,7 @@ def plan(context: CheckContext) -> Plan:
         group_rates=context.group_rates,
         downloads=(
             *filter(None, [to_download(context.experiment.data)]),
-            *(file.download for file in files if not file.is_here),
+            *(file.download for file in files if not file.is_downloaded),
         ),
         mistakes=mistakes,
     )

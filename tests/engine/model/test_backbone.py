@@ -112,7 +112,7 @@ def test_a_plan_is_what_the_built_network_does_with_images_of_any_size(name):
     assert planned.activation_bytes == pytest.approx(sum(storages.values()) / 2, rel=0.2)
 
 
-def test_images_are_normalised_repeated_and_resized_as_the_plan_says():
+def test_images_are_normalized_repeated_and_resized_as_the_plan_says():
     backbone = Backbone("squeezenet1_1", resize=24)
     seen = []
     backbone.model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
@@ -126,7 +126,7 @@ def test_images_are_normalised_repeated_and_resized_as_the_plan_says():
 
     plan = check(read("resnet18-finetune", ["data.source=digits", "model.layers[0].resize=auto"]))
     notes = " ".join(plan.layers[0].notes)
-    assert "The one channel is repeated to 3." in notes
+    assert "The single channel is repeated to 3." in notes
     assert "Images are resized from 8×8 to 224×224." in notes
     assert "mean 0.485 0.456 0.406, std 0.229 0.224 0.225" in notes
     assert "11,176,512 of its weights are frozen" in notes
@@ -184,14 +184,18 @@ def test_what_is_frozen_costs_the_optimizer_and_the_backward_pass_nothing():
         (
             images(3),
             {"name": "inception_v3"},
-            "does not take images of 8×8, it takes 75×75 and larger. Set resize =",
+            "does not accept images of 8×8, it accepts 75×75 and larger. Set resize =",
         ),
-        (images(3), {"name": "vit_b_16"}, "does not take images of 8×8, it takes 224×224 alone. Set resize ="),
-        (images(3), {"name": "vgg11", "resize": 16}, "model.layers[0].resize torchvision: vgg11 does not take images"),
+        (images(3), {"name": "vit_b_16"}, "does not accept images of 8×8, it accepts 224×224 only. Set resize ="),
+        (
+            images(3),
+            {"name": "vgg11", "resize": 16},
+            "model.layers[0].resize torchvision: vgg11 does not accept images",
+        ),
         (images(3), {"name": "resnet18", "resize": 0}, "expected 'none' or 'auto' or a whole number of at least 1"),
-        (images(3), {"name": "resnet18", "freeze": True}, "random weights, which then stay so"),
+        (images(3), {"name": "resnet18", "freeze": True}, "random weights, which would not be trained"),
         (images(3), {"name": "resnet18", "num_classes": 4}, "Remove it, or set features = false."),
-        (images(3), {"name": "resnet18", "resize": "auto"}, "Set it to 224, say, or remove it."),
+        (images(3), {"name": "resnet18", "resize": "auto"}, "Set it to 224, for example, or remove it."),
     ],
 )
 def test_what_is_wrong_with_a_backbone_is_said_at_it_with_the_fix(description, more, sentence):

@@ -58,9 +58,9 @@ def test_features_are_projected_by_a_linear(description):
 def test_a_residual_that_no_projection_helps_says_what_to_do():
     (sentence,) = said(images(), {"type": "Residual", "layers": [{**CONV, "padding": 0, "kernel_size": 4}]}, *END)
     assert sentence == (
-        "model.layers[0] Residual: its body gives an image 16×5×5 (channels, height, width), what comes in is an image "
-        '1×8×8 (channels, height, width), and the two cannot be added. Keep the size in the body (padding = "same"), '
-        "or give a shortcut that brings the input to that shape."
+        "model.layers[0] Residual: its body gives an image 16×5×5 (channels, height, width), its input is an image "
+        '1×8×8 (channels, height, width), which cannot be added. Keep the size in the body (padding = "same"), '
+        "or add a shortcut that outputs the same shape."
     )
 
 
@@ -165,7 +165,10 @@ layers = [
         ("model.layers[0].times=2", "model.layers[0].times: 'times' is not a parameter of Residual"),
         ("model.layers[1].branches=[]", "model.layers[1].branches Concat: there is no branch, expected at least one."),
         ("model.layers[2]={type='Repeat', times=2}", "model.layers[2] Repeat: layers is missing"),
-        ("model.layers[2].layers=['ReLU']", "model.layers[2].layers Flatten: Flatten holds no layers. Remove it."),
+        (
+            "model.layers[2].layers=['ReLU']",
+            "model.layers[2].layers Flatten: Flatten cannot contain layers. Remove it.",
+        ),
         ("model.layers[0].drop_path=1.5", "model.layers[0].drop_path Residual: found 1.5, expected a share"),
     ],
 )

@@ -126,24 +126,24 @@ def test_what_is_frozen_is_in_no_group_and_a_group_of_it_is_a_mistake():
     (mistake,) = check(read("resnet18-finetune", ["optimizer.groups=[{layers=[0], lr=1e-4}]"])).mistakes
     assert str(mistake) == (
         "optimizer.groups[0].layers[0]: torchvision is frozen, a group is of weights. "
-        "Take it out, or set model.layers[0].freeze = false."
+        "Remove it, or set model.layers[0].freeze = false."
     )
 
 
 @pytest.mark.parametrize(
     ("override", "where", "fix"),
     [
-        ("optimizer.groups=[{layers=[99], lr=1e-4}]", "optimizer.groups[0].layers[0]", "Take one of"),
-        ("optimizer.groups=[{layers=['Flatten'], lr=1e-4}]", "Flatten has no weights", "Take it out."),
+        ("optimizer.groups=[{layers=[99], lr=1e-4}]", "optimizer.groups[0].layers[0]", "Use one of"),
+        ("optimizer.groups=[{layers=['Flatten'], lr=1e-4}]", "Flatten has no weights", "Remove it."),
         ("optimizer.groups=[{layers=[0], lrr=1e-4}]", "optimizer.groups[0].lrr", "Did you mean lr?"),
         ("optimizer.groups=[{layers=[0], lr=-1.0}]", "optimizer.groups[0].lr", "the default is"),
         ("optimizer.groups=[{layers=['4..1'], lr=1e-4}]", "optimizer.groups[0].layers[0]", "Write '1..4'."),
         (
             "optimizer.groups=[{layers=['0..99999999999'], lr=1e-4}]",
             "no layer at model.layers[99999999999]",
-            "Take one",
+            "Use one",
         ),
-        ("optimizer.groups=[{layers=['2..3'], lr=1e-4}]", "none of 2..3 has weights", "Take it out."),
+        ("optimizer.groups=[{layers=['2..3'], lr=1e-4}]", "none of 2..3 has weights", "Remove it."),
         ("optimizer.groups=[{layers=['0...3'], lr=1e-4}]", "'0...3' is not a layer of the model", "Take one of these."),
         ("optimizer.groups=[{lr=1e-4}]", "optimizer.groups[0].layers", "missing"),
         ("optimizer={type='Rprop', no_bias_decay=true}", "Rprop has no weight_decay", "Remove it."),

@@ -159,7 +159,7 @@ def test_after_a_layer_that_leaves_the_shape_open_there_are_no_follow_up_mistake
 def test_dropout_between_layers_that_are_not_there_is_a_warning():
     results = traced(sequences(), {**LSTM, "dropout": 0.3}, AUTO)
     (warning,) = results[0].mistakes
-    assert warning.severity == "warning" and "it does nothing" in str(warning)
+    assert warning.severity == "warning" and "it has no effect" in str(warning)
 
 
 def test_turning_padded_text_warns_that_padding_is_read():

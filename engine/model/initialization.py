@@ -1,11 +1,11 @@
-"""What weights start as.
+"""The first weights of a network.
 
-An initializer sets every weight matrix and kernel, those inside of a TransformerEncoder or an AttentionPooling too, and
-the biases to zero, as the papers behind the initializers do (He et al., 2015; Glorot and Bengio, 2010). Norms keep
-torch's ones and zeros. What is left out keeps torch's own. A layer's own initializer comes before its type's, and that
-before the model's.
+An initializer sets every weight matrix and kernel, those inside a TransformerEncoder or an AttentionPooling too, and
+sets the biases to zero, as the papers of the initializers do (He et al., 2015; Glorot and Bengio, 2010). Norms keep
+torch's ones and zeros. Without an initializer, weights keep torch's defaults. The initializer of a layer has priority
+over that of its type, and that over the model's.
 
-A network of torchvision keeps torchvision's own start, or its published weights: only an initializer of its own sets
+A torchvision network keeps torchvision's first weights, or its published ones: only the layer's own initializer sets
 the Linear and convolution layers in it.
 """
 
@@ -25,44 +25,44 @@ from engine.experiment.document import Choice, Layer, Model
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 _GATES = {nn.LSTM: 4, nn.GRU: 3}
 NO_MODEL = Model(layers=(Layer(type="Identity"),))
-"""One that says nothing of how weights start."""
+"""A model without initializers."""
 
 
 def has_weights(type: str) -> bool:
-    """Whether an initializer has something to set in a layer of that type."""
+    """Whether a layer of that type has weights that initializers set."""
     return type in layer_specs() and "init" in layer_specs()[type].initializers
 
 
-def is_initialised(parameter: str) -> bool:
-    """Whether initializers set the parameter of that name in its layer: not what a norm inside of it learns.
+def is_initialized(parameter: str) -> bool:
+    """Whether initializers set a parameter, by its name in the layer: they do not set those of norms inside it.
 
-    >>> is_initialised("layers.0.linear1.weight"), is_initialised("layers.0.norm1.weight")
+    >>> is_initialized("layers.0.linear1.weight"), is_initialized("layers.0.norm1.weight")
     (True, False)
     """
     return not any(part.startswith("norm") for part in parameter.split("."))
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """What one layer starts as; None where torch's own is kept."""
+class Initializers:
+    """The initializers of one layer; None where torch's default is kept."""
 
     weights: Choice | None
     recurrent: Choice | None
-    """Of the weights from state to state, each gate's matrix by itself; None: they start as `weights` does."""
+    """Of the weights from state to state, each gate's matrix separately; None where `weights` sets them."""
     biases: Choice | None
     forget_bias: float | None
 
     def of(self, parameter: str) -> Choice | None:
-        """The initializer of a parameter, by its name in the layer; None where torch's own is kept."""
+        """The initializer of a parameter, by its name in the layer; None where torch's default is kept."""
         if "bias" in parameter:
             return self.biases
         return (self.recurrent if parameter.startswith("weight_hh") else None) or self.weights
 
 
-def start_of(layer: Layer, model: Model) -> Start:
-    """What a layer of a model starts as, all that is said about it taken together."""
+def initializers_of(layer: Layer, model: Model) -> Initializers:
+    """The initializers of a layer, from its own fields, those of its type and those of the model."""
     weights = layer.init or (model.init_by_type or {}).get(layer.type) or model.init
-    return Start(
+    return Initializers(
         weights=weights,
         recurrent=layer.recurrent_init or model.recurrent_init,
         biases=layer.bias_init or model.bias_init or (Choice(type="zeros_") if weights is not None else None),
@@ -71,30 +71,30 @@ def start_of(layer: Layer, model: Model) -> Start:
 
 
 @torch.no_grad()
-def initialise(module: nn.Module, layer: Layer, model: Model) -> None:
+def initialize(module: nn.Module, layer: Layer, model: Model) -> None:
     """Set the weights and biases of one layer. Draws from torch's generator."""
     if layer.type == BACKBONE:
-        _initialise_inside(module, layer)
+        _initialize_backbone(module, layer)
         return
     if not has_weights(layer.type):
         return
-    start = start_of(layer, model)
+    start = initializers_of(layer, model)
     for name, parameter in module.named_parameters():
         choice = start.of(name)
-        if choice is None or not is_initialised(name):
+        if choice is None or not is_initialized(name):
             continue
-        set_ = find("initializers", choice.type).torch_class()
+        initializer = find("initializers", choice.type).torch_class()
         for part in parts_of(module, start, name, parameter):
-            set_(part, **torch_arguments(choice.parameters))
+            initializer(part, **torch_arguments(choice.parameters))
     if isinstance(module, EMBEDDINGS) and module.padding_idx is not None and start.weights is not None:
         module.weight[module.padding_idx].zero_()
     if isinstance(module, nn.LSTM) and start.forget_bias is not None:
         _set_forget_bias(module, start.forget_bias)
 
 
-def _initialise_inside(backbone: nn.Module, layer: Layer) -> None:
-    """Set what a network of torchvision is made of, where the layer says how."""
-    start = start_of(layer, NO_MODEL)
+def _initialize_backbone(backbone: nn.Module, layer: Layer) -> None:
+    """Set the layers in a torchvision network, where its own fields have an initializer."""
+    start = initializers_of(layer, NO_MODEL)
     for module in backbone.modules():
         if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)):
             for name, parameter in module.named_parameters():
@@ -103,11 +103,11 @@ def _initialise_inside(backbone: nn.Module, layer: Layer) -> None:
                     find("initializers", choice.type).torch_class()(parameter, **torch_arguments(choice.parameters))
 
 
-def parts_of(module: nn.Module, start: Start, name: str, parameter: Tensor) -> tuple[Tensor, ...]:
-    """The matrices of a parameter that are initialised each by itself: one, but for attention and a `recurrent_init`.
+def parts_of(module: nn.Module, start: Initializers, name: str, parameter: Tensor) -> tuple[Tensor, ...]:
+    """The matrices of a parameter that are initialized separately: one, except in attention and with `recurrent_init`.
 
-    torch stacks the gates of an LSTM or GRU, and what makes queries, keys and values of a step; orthogonal as a whole
-    would leave none of these matrices orthogonal.
+    torch stacks the gates of an LSTM or GRU, and the matrices of queries, keys and values. An orthogonal stack would
+    leave none of these matrices orthogonal.
     """
     if name.endswith("in_proj_weight"):
         return parameter.chunk(3)
@@ -118,10 +118,10 @@ def parts_of(module: nn.Module, start: Start, name: str, parameter: Tensor) -> t
 
 
 def _set_forget_bias(lstm: nn.LSTM, value: float) -> None:
-    """Let the bias of the forget gate begin at `value`, so that the cell begins by remembering.
+    """Set the bias of the forget gate to `value`, so that the cell remembers at the start.
 
-    torch adds two biases, of which one gets the value and the other 0. Its gates are in the order input, forget, cell,
-    output. Source: Jozefowicz et al., 2015, https://proceedings.mlr.press/v37/jozefowicz15.html
+    torch adds two biases: one gets the value and the other 0. Its gates are in the order input, forget, cell, output.
+    Source: Jozefowicz et al., 2015, https://proceedings.mlr.press/v37/jozefowicz15.html
     """
     for name, parameter in lstm.named_parameters():
         if name.startswith("bias_"):

@@ -1,7 +1,7 @@
-"""Published weights of backbones: where torch keeps them, whether they are there, and how they come.
+"""Published weights of backbones: where torch stores them, whether they are downloaded, and the download.
 
-They are fetched before a run begins, and looked at whether they are what was published. No pickle runs: torch.load is
-told `weights_only`, which the functions of torchvision that build a model with its weights do not do.
+They are downloaded before a run starts, and their SHA-256 is compared with the published one. No pickle runs:
+torch.load gets `weights_only`, which torchvision's functions that build a model with its weights do not pass.
 """
 
 from __future__ import annotations
@@ -27,71 +27,71 @@ from engine.model.backbone import Backbone
 from engine.user_folders import home_problem
 
 SILENCE_S = 30.0
-"""How long a server may say nothing before it is given up."""
+"""How long to wait for a server that sends nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WeightsFile:
     """The file of one layer's weights."""
 
     path: str
-    """The layer's place in the document."""
+    """The path of the layer in the document."""
     model: str
     weights: Weights
     file: Path
-    """Where torch keeps it: below TORCH_HOME, or ~/.cache/torch."""
+    """Where torch stores it: in TORCH_HOME, or in ~/.cache/torch."""
 
     @property
-    def is_here(self) -> bool:
-        """Whether there is a file; what is in it is looked at when a run begins."""
+    def is_downloaded(self) -> bool:
+        """Whether the file exists; its content is checked when a run starts."""
         return self.file.is_file()
 
     @property
     def mistake(self) -> Mistake | None:
-        """That there is no folder for the weights: of a `~` that stands for none, torch would make a folder."""
+        """The mistake that there is no folder for the weights: torch would create one called `~`."""
         problem = home_problem(self.file)
         found = f"there is no folder for the weights of {self.model}: {problem}"
         return Mistake(f"{self.path}.weights", found, "", "Set TORCH_HOME to a folder.", BACKBONE) if problem else None
 
     @property
     def note(self) -> str:
-        """One sentence on whether the weights are here."""
+        """One sentence on whether the weights are downloaded."""
         if self.mistake is not None:
-            return "Its weights have no folder to lie in: set TORCH_HOME to one."
-        if self.is_here:
-            return f"Its weights are here: {self.file}."
-        return f"Its weights are not here yet: {self.weights.megabytes:.0f} MB are downloaded when the run starts."
+            return "There is no folder for its weights: set TORCH_HOME to one."
+        if self.is_downloaded:
+            return f"Its weights are downloaded: {self.file}."
+        return f"Its weights are not downloaded yet: the run downloads {self.weights.megabytes:.0f} MB when it starts."
 
     @property
     def download(self) -> str:
-        """One sentence on what is fetched, from where to where."""
+        """One sentence on the download: its size, source and target."""
         return f"Downloading {self.weights.megabytes:.0f} MB, {self.weights.url}, to {self.file.parent}"
 
 
-def wanted(layers: Sequence[Layer]) -> list[Wanted]:
-    """The files that the backbones of a model begin from."""
+def weights_files(layers: Sequence[Layer]) -> list[WeightsFile]:
+    """The files of the published weights in a model."""
     found = []
     for path, layer in by_path(layers).items():
         weights = weights_of(layer.parameters) if layer.type == BACKBONE else None
         if weights is not None:
             file = Path(hub.get_dir()) / "checkpoints" / Path(urlparse(weights.url).path).name
-            found.append(Wanted(path=path, model=layer.parameters["name"], weights=weights, file=file))
+            found.append(WeightsFile(path=path, model=layer.parameters["name"], weights=weights, file=file))
     return found
 
 
-def fetch(layers: Sequence[Layer]) -> None:
-    """Download what is not here, and see that every file is what torchvision published.
+def download_weights(layers: Sequence[Layer]) -> None:
+    """Download the files that do not exist, and check that every file is as torchvision published it.
 
     Raises:
-        Refused: with every file that cannot be had, or is another one.
+        Refused: with every file that cannot be downloaded, or has another SHA-256.
     """
-    mistakes = [wrong for each in wanted(layers) if (wrong := _fetched(each)) is not None]
+    mistakes = [wrong for each in weights_files(layers) if (wrong := _download_mistake(each)) is not None]
     if mistakes:
         raise Refused(mistakes)
 
 
 def load_published(network: nn.Module) -> None:
-    """Let the backbones of a network begin from their weights, which lie here."""
+    """Load the published weights of the backbones of a network; their files must exist."""
     for module in network.modules():
         if isinstance(module, Backbone) and module.weights is not None:
             member = weights_member(module.name, module.weights.name)
@@ -99,20 +99,20 @@ def load_published(network: nn.Module) -> None:
             module.load_published(state)
 
 
-def _fetched(each: Wanted) -> Mistake | None:
-    """Why a file cannot be had; None when it is here and right."""
+def _download_mistake(each: WeightsFile) -> Mistake | None:
+    """The mistake of a file that cannot be downloaded or is damaged; None where it is complete."""
     where = f"{each.path}.weights"
     if each.mistake is not None:
         return each.mistake
-    if not each.is_here:
+    if not each.is_downloaded:
         try:
             each.file.parent.mkdir(parents=True, exist_ok=True)
-            with _impatient():
+            with _socket_timeout():
                 hub.download_url_to_file(each.weights.url, str(each.file), _hash_prefix(each), progress=False)
         except (OSError, HTTPException, RuntimeError) as error:
             found = f"the weights of {each.model} could not be downloaded ({_reason(error)})"
-            fix = f'Put the file from {each.weights.url} there, or set weights = "none".'
-            return Mistake(where, found, f"looked for {each.file}", fix, BACKBONE)
+            fix = f'Save {each.weights.url} there, or set weights = "none".'
+            return Mistake(where, found, f"expected them in {each.file}", fix, BACKBONE)
     try:
         with each.file.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -122,35 +122,35 @@ def _fetched(each: Wanted) -> Mistake | None:
     prefix = _hash_prefix(each) or ""
     if not digest.startswith(prefix):
         found = f"{each.file} is not what torchvision published"
-        expected = f"its SHA-256 begins with {digest[: len(prefix)]}, not with {prefix}"
-        return Mistake(where, found, expected, "Remove the file, and it is downloaded anew.", BACKBONE)
+        expected = f"its SHA-256 starts with {digest[: len(prefix)]}, expected {prefix}"
+        return Mistake(where, found, expected, "Delete the file; it is then downloaded again.", BACKBONE)
     return None
 
 
-def _hash_prefix(each: Wanted) -> str | None:
-    """The first digits of the SHA-256, which stand in the name of the file; None where there are none."""
+def _hash_prefix(each: WeightsFile) -> str | None:
+    """The first digits of the SHA-256, from the name of the file; None where it has none."""
     match = hub.HASH_REGEX.search(each.file.name)
     return match[1] if match and match[1] else None
 
 
 def _reason(error: Exception) -> str:
-    """Why, in the words of the server or the system."""
+    """The reason of a failed download, in the words of the server or the system."""
     if isinstance(error, HTTPError):
         return f"the server answers {error.code} {error.reason}"
     if isinstance(error, URLError):
         return _reason(error.reason) if isinstance(error.reason, Exception) else str(error.reason)
     if isinstance(error, TimeoutError):
-        return f"nothing came for {SILENCE_S:.0f} s"
+        return f"the server sent nothing for {SILENCE_S:.0f} s"
     if isinstance(error, RuntimeError):
-        return "what came has another SHA-256 than was published"
+        return "the downloaded file has another SHA-256 than the published one"
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return f"it broke off: {error}" if str(error) else "it broke off"
+    return f"the connection was lost: {error}" if str(error) else "the connection was lost"
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
-    """torch waits for ever for a server that is silent."""
+def _socket_timeout() -> Iterator[None]:
+    """A timeout for torch, which has none and would wait forever for a server that sends nothing."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(SILENCE_S)
     try:

@@ -28,7 +28,7 @@ from engine.experiment import Draft, Refused, read
 from engine.experiment.document import Model
 from engine.model import build
 from engine.model.backbone import Backbone
-from engine.model.pretrained import fetch, load_published
+from engine.model.published_weights import download_weights, load_published
 from engine.plan import check
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
 from engine.training.session import Session
@@ -115,7 +115,7 @@ def layers(name: str, **more: Any) -> Any:
 
 def refusal(model: Any) -> str:
     with pytest.raises(Refused) as refused:
-        fetch(model)
+        download_weights(model)
     (mistake,) = refused.value.mistakes
     return str(mistake)
 
@@ -139,7 +139,7 @@ def test_weights_in_torchvisions_format_are_those_that_the_network_begins_with(n
     state = published_by_torchvision(name)
     file = publish(name, as_file(state))
     model = layers(name, **more)
-    fetch(model)
+    download_weights(model)
     assert file.is_file() and len(server.asked) == 1
     network = build(experiment(*(layer.model_dump(exclude_none=True) for layer in model)), images(3, 224, 224))
     load_published(network)
@@ -157,12 +157,12 @@ def test_a_plan_says_whether_weights_are_here_and_downloads_nothing(publish, ser
     file = publish("resnet18", b"")
     plan = check(read("resnet18-finetune"))
     assert plan.ok and not plan.mistakes
-    assert plan.layers[0].published == "Its weights are not here yet: 45 MB are downloaded when the run starts."
+    assert plan.layers[0].published == "Its weights are not downloaded yet: the run downloads 45 MB when it starts."
     assert server.asked == [] and "Downloading 45 MB, http://127.0.0.1" in plan.downloads[0]
     file.parent.mkdir(parents=True)
     file.write_bytes(b"")
     plan = check(read("resnet18-finetune"))
-    assert plan.layers[0].published == f"Its weights are here: {file}." and plan.downloads == ()
+    assert plan.layers[0].published == f"Its weights are downloaded: {file}." and plan.downloads == ()
 
 
 def test_weights_that_cannot_be_had_are_refused_with_the_place_and_the_fix(publish, server, monkeypatch):
@@ -171,10 +171,10 @@ def test_weights_that_cannot_be_had_are_refused_with_the_place_and_the_fix(publi
     server.files.clear()
     assert refusal(layers("squeezenet1_1")) == (
         "model.layers[0].weights torchvision: the weights of squeezenet1_1 could not be downloaded (the server answers "
-        f'404 Not Found), looked for {file}. Put the file from {url} there, or set weights = "none".'
+        f'404 Not Found), expected them in {file}. Save {url} there, or set weights = "none".'
     )
     server.files[file.name] = b"wrong"
-    assert "(what came has another SHA-256 than was published)" in refusal(layers("squeezenet1_1"))
+    assert "(the downloaded file has another SHA-256 than the published one)" in refusal(layers("squeezenet1_1"))
     assert not list(file.parent.iterdir())
     nobody = f"http://127.0.0.1:9/models/{file.name}"
     monkeypatch.setattr(weights_member("squeezenet1_1", "DEFAULT").value, "url", nobody)
@@ -189,8 +189,8 @@ def test_a_file_in_the_cache_that_is_another_one_is_refused(publish, server):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"changed")
     said = refusal(layers("squeezenet1_1"))
-    assert f"{file} is not what torchvision published, its SHA-256 begins with" in said
-    assert said.endswith("Remove the file, and it is downloaded anew.") and server.asked == []
+    assert f"{file} is not what torchvision published, its SHA-256 starts with" in said
+    assert said.endswith("Delete the file; it is then downloaded again.") and server.asked == []
 
 
 class Attack:
@@ -205,7 +205,7 @@ class Attack:
 
 def test_a_pickle_among_the_weights_is_not_run(publish, tmp_path):
     publish("squeezenet1_1", as_file({"features.0.weight": Attack(tmp_path / "attacked")}))
-    fetch(layers("squeezenet1_1"))
+    download_weights(layers("squeezenet1_1"))
     with pytest.raises(pickle.UnpicklingError):
         load_published(nn.ModuleList([Backbone("squeezenet1_1", weights="DEFAULT")]))
     assert not (tmp_path / "attacked").exists()
