@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: counts, shapes, bytes, floating-point operations, spans of time."""
+"""Numbers for people: shapes, bytes, floating-point operations, rates and durations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 
 
 def shape_text(shape: tuple[int, ...] | None) -> str:
-    """A shape without its batch dimension: `16×8×8`.
+    """Return a shape without its batch dimension: `16×8×8`.
 
     >>> shape_text((16, 8, 8)), shape_text(None)
     ('16×8×8', '')
@@ -17,21 +17,21 @@ def shape_text(shape: tuple[int, ...] | None) -> str:
 
 
 def scaled_text(value: float, unit: str) -> str:
-    """A value with the decimal prefix that leaves at most three digits before the point.
+    """Return a value with the decimal prefix that leaves at most three digits before the point.
 
     >>> scaled_text(412_300_000, "B"), scaled_text(18_346, "FLOP"), scaled_text(12, "B")
     ('412 MB', '18.3 kFLOP', '12 B')
     """
-    for prefix in ("", "k", "M", "G", "T"):
-        if abs(value) < 999.5 or prefix == "T":
-            digits = 0 if prefix == "" or abs(value) >= 99.95 else 1
-            return f"{value:.{digits}f} {prefix}{unit}"
+    prefixes = ["", "k", "M", "G", "T"]
+    while abs(value) >= 999.5 and len(prefixes) > 1:
         value /= 1000
-    raise AssertionError("the loop returns at its last prefix")
+        del prefixes[0]
+    digits = 0 if prefixes[0] == "" or abs(value) >= 99.95 else 1
+    return f"{value:.{digits}f} {prefixes[0]}{unit}"
 
 
 def number_text(value: float | None) -> str:
-    """A measured number with four significant digits; empty where there is none.
+    """Return a number with four significant digits; empty for None.
 
     >>> number_text(0.073123), number_text(0.98), number_text(None), number_text(math.nan)
     ('0.07312', '0.98', '', 'NaN')
@@ -42,7 +42,7 @@ def number_text(value: float | None) -> str:
 
 
 def rate_text(rate: float) -> str:
-    """A learning rate in at most three digits.
+    """Return a learning rate with at most three digits.
 
     >>> rate_text(3e-3), rate_text(4.5e-4), rate_text(0.0)
     ('3e-3', '4.5e-4', '0')
@@ -54,7 +54,7 @@ def rate_text(rate: float) -> str:
 
 
 def span_text(seconds: float) -> str:
-    """How long something took: `0:07`, `12:30`, `3:05:00`.
+    """Return a duration: `0:07`, `12:30`, `3:05:00`.
 
     >>> span_text(7.4), span_text(750), span_text(11_100)
     ('0:07', '12:30', '3:05:00')
@@ -65,7 +65,7 @@ def span_text(seconds: float) -> str:
 
 
 def ago_text(then: float, now: float) -> str:
-    """How long ago a time was, in one unit.
+    """Return how long ago a time was, in one unit.
 
     >>> ago_text(0, 20), ago_text(0, 200), ago_text(0, 7300), ago_text(0, 200_000)
     ('just now', '3 min ago', '2 h ago', '2 days ago')
@@ -82,7 +82,7 @@ def ago_text(then: float, now: float) -> str:
 
 
 def shortened(text: str, width: int) -> str:
-    """`text` in at most `width` cells, without its middle where it is too long: its end often tells it apart.
+    """Shorten `text` in the middle to at most `width` cells: its end often distinguishes it.
 
     >>> shortened("2026-11-23T16-15-30-digits-cnn-2", 17)
     '2026-11-…ts-cnn-2'
@@ -101,14 +101,14 @@ def shortened(text: str, width: int) -> str:
 
 
 def left(text: str, width: int) -> str:
-    """`text` at the left of `width` cells; what is too long ends in an ellipsis."""
+    """Return `text` aligned to the left in `width` cells; a longer text ends in an ellipsis."""
     if cell_len(text) > width > 0:
         text = set_cell_size(text, width - 1) + "…"
     return set_cell_size(text, width)
 
 
 def right(text: str, width: int) -> str:
-    """`text` at the right of `width` cells; what is too long ends in an ellipsis."""
+    """Return `text` aligned to the right in `width` cells; a longer text ends in an ellipsis."""
     if cell_len(text) >= width:
         return left(text, width)
     return " " * (width - cell_len(text)) + text

@@ -48,7 +48,7 @@ class Keys:
 
     def set(self, value: str) -> None:
         """Type a value over that of the field under the cursor."""
-        self.press("\r", "⏎ Take it")
+        self.press("\r", "⏎ Accept")
         self.terminal.press(value)
         self.terminal.until(lambda: re.search(rf"│ {re.escape(value)} +│", self.terminal.text) is not None)
         self.press("\r", "⏎ Edit")

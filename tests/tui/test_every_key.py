@@ -58,7 +58,7 @@ SCREENS: dict[str, tuple[Way, dict[str, Any]]] = {
     "home without runs": (keys(until="digits-cnn"), {"runs": ()}),
     "design": (keys("enter", until="out_channels"), {}),
     "design that was changed": (keys("enter", "x", until="u Undo"), {}),
-    "design typing": (keys("enter", "right", "down", "enter", until="Take it"), {}),
+    "design typing": (keys("enter", "right", "down", "enter", until="Accept"), {}),
     "train": (TRAINING, {}),
     "stop": (keys("t", "s", until="Stop this run"), {}),
     "leave a run": (keys("t", "q", until="Leave"), {}),
@@ -70,7 +70,7 @@ SCREENS: dict[str, tuple[Way, dict[str, Any]]] = {
     "save as": (keys("enter", "S", until="Save as"), {}),
     "command": (keys("enter", "y", until="The command"), {}),
     "picture": (keys("enter", "p", until="Close"), {}),
-    "rate finder": (keys("enter", "l", until="Take the rate"), {"records": rate_records()}),
+    "rate finder": (keys("enter", "l", until="Use the rate"), {"records": rate_records()}),
     "gradients": (keys("enter", "g", until="Gradient check"), {"records": gradient_records()}),
     "one batch": (keys("enter", "o", until="loss on one batch"), {"records": batch_records(memorised=True)}),
 }

@@ -74,15 +74,15 @@ def test_the_keys_that_are_declared_are_keys() -> None:
     ("chosen", "right", "said"),
     [
         ({"design.add": "i"}, {"design.add": "i"}, []),
-        ({"design.add": "?"}, {}, ['design.add is "?", which is a key of deck.help too.']),
-        ({"design.add": "x"}, {}, ['design.add is "x", which is a key of design.delete too.']),
+        ({"design.add": "?"}, {}, ['design.add is "?", which is also a key of deck.help.']),
+        ({"design.add": "x"}, {}, ['design.add is "x", which is also a key of design.delete.']),
         ({"design.add": "x", "design.delete": "a"}, {"design.add": "x", "design.delete": "a"}, []),
         ({"train.stop": "x"}, {"train.stop": "x"}, []),
         ({"train.pause": "h"}, {"train.pause": "h", "train.continue": "h"}, []),
         ({"train.rate_down": "b"}, {"train.rate_down": "b", "train.rate_up": "plus,equals_sign"}, []),
-        ({"design.ad": "i"}, {}, ["design.ad names no action; perhaps design.add is meant."]),
-        ({"design.add": "contrl+i"}, {}, ['design.add is "contrl+i", which is no key']),
-        ({"design.add": ""}, {}, ['design.add is "", which is no key']),
+        ({"design.ad": "i"}, {}, ["design.ad is not an action; did you mean design.add?"]),
+        ({"design.add": "contrl+i"}, {}, ['design.add is "contrl+i", which is not a key']),
+        ({"design.add": ""}, {}, ['design.add is "", which is not a key']),
     ],
 )
 def test_chosen_keys_are_taken_or_a_sentence_says_why_not(

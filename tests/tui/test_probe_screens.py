@@ -63,7 +63,9 @@ def shown(deck: Deck) -> bool:
     """Whether all that the probe said is on the screen."""
     screen = deck.screen
     probe = deck.producer.begun[-1][1] if isinstance(deck.producer, ProbingProducer) and deck.producer.begun else None
-    return isinstance(screen, ProbeScreen) and probe is not None and not probe._waiting and screen.going == probe.alive
+    return (
+        isinstance(screen, ProbeScreen) and probe is not None and not probe._waiting and screen.running == probe.alive
+    )
 
 
 STATES: dict[str, tuple[str, Callable[[], ProbingProducer]]] = {
@@ -194,7 +196,7 @@ def test_help_lists_the_keys_of_the_design_screen_and_of_a_probe(tmp_path: Path)
         await pilot.press("question_mark")
         await settle(pilot, lambda: isinstance(deck.screen, HelpScreen))
         text = screen_text(deck)
-        for line in ("Set the rate to the suggestion", "Stop it and close", "◆ is where that falls most steeply"):
+        for line in ("Set the learning rate to the suggestion", "Stop and close", "◆ is where that falls most steeply"):
             assert line in text
         await pilot.press("escape", "escape", "question_mark")
         await settle(pilot, lambda: "Find a learning rate" in screen_text(deck))
@@ -232,7 +234,7 @@ def test_what_a_probe_is_refused_for_is_said_as_a_sentence() -> None:
 
     for begin, said in (
         (refuse, "optimizer.lr: there is none. Choose another optimizer."),
-        (broken, "It broke off. ZeroDivisionError: division by zero"),
+        (broken, "The probe failed. ZeroDivisionError: division by zero"),
     ):
         probe = ProbeThread(begin)
         while probe.alive:

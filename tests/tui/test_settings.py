@@ -67,21 +67,21 @@ def test_a_file_is_read_whole(file: Path) -> None:
         (
             'theme = "drak"',
             'theme is "drak"; expected "auto", "dark", "light", "terminal" or "none". '
-            'Until it is mended, theme is at its default, "auto".',
+            'Until it is corrected, theme has its default, "auto".',
         ),
         (
             "refresh_rate = 100",
             "refresh_rate is 100; expected a number from 0.1 to 30. "
-            "Until it is mended, refresh_rate is at its default, 4.0.",
+            "Until it is corrected, refresh_rate has its default, 4.0.",
         ),
         (
             "animation = 1",
-            "animation is 1; expected true or false. Until it is mended, animation is at its default, false.",
+            "animation is 1; expected true or false. Until it is corrected, animation has its default, false.",
         ),
-        ("animations = true", "animations is no setting; expected one of theme, animation, "),
+        ("animations = true", "animations is not a setting; expected one of theme, animation, "),
         ("[keymap]\ndesign.add = 3", 'keymap.design.add is 3; expected a key in quotes, such as "i".'),
         ("keymap = 3", "keymap is 3; expected a table of keys"),
-        ("theme = ", "is not TOML: "),
+        ("theme = ", "is not valid TOML: "),
     ],
 )
 def test_a_mistake_is_a_sentence_and_the_rest_counts(file: Path, text: str, sentence: str) -> None:

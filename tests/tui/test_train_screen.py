@@ -288,7 +288,7 @@ def test_pause_is_shown_as_asked_and_then_as_the_run_answers() -> None:
         await drawn(app, pilot)
         assert "‖ paused" in screen_text(app)
         await pilot.press("p")
-        assert "● going on …" in screen_text(app)
+        assert "● continuing …" in screen_text(app)
 
     deck(run, press)
     assert run.sent == [Simple(command="pause"), Simple(command="continue")]
@@ -310,7 +310,7 @@ def test_the_learning_rate_goes_up_and_down_by_half_and_the_change_is_marked() -
 
     text = deck(run, press)
     assert "▾" in text
-    assert "by hand" in text
+    assert "manual" in text
     assert "learning rate" in text
 
 
@@ -320,9 +320,9 @@ def test_a_learning_rate_that_is_asked_is_shown_at_once_and_built_upon() -> None
 
     async def press(app: TrainApp, pilot: Pilot[None]) -> None:
         await pilot.press("plus")
-        assert "→ 4.5e-3 asked" in screen_text(app)
+        assert "→ 4.5e-3 requested" in screen_text(app)
         await pilot.press("plus")
-        assert "→ 6.75e-3 asked" in screen_text(app)
+        assert "→ 6.75e-3 requested" in screen_text(app)
 
     deck(run, press)
     assert [command.value for command in run.sent if isinstance(command, SetLR)] == pytest.approx(

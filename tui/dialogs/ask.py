@@ -1,4 +1,4 @@
-"""Ask for one line: a file to open or save to, a value."""
+"""Ask for one line of text, such as a file."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ from tui.widgets.footer import Footer
 
 
 class AskScreen(ModalScreen[str | None]):
-    """One line to type. Answers with it, or None.
+    """Asks for one line. Its result is the line, or None.
 
     Args:
-        refuse: why a line will not do, in a sentence; empty where it will.
+        problem: returns why a line cannot be accepted, in a sentence; empty if it can.
     """
 
     CSS_PATH = "ask.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "answer", "Take it", key_display="⏎", id="ask.take", tooltip="Take what was typed", priority=True
+            "enter", "answer", "Accept", key_display="⏎", id="ask.take", tooltip="Accept the typed line", priority=True
         ),
-        Binding("escape", "dismiss(None)", "Back", key_display="esc", id="ask.back", tooltip="Leave it as it was"),
+        Binding(
+            "escape", "dismiss(None)", "Back", key_display="esc", id="ask.back", tooltip="Close this without a change"
+        ),
     ]
 
-    def __init__(self, title: str, value: str, about: str = "", refuse: Callable[[str], str] = lambda line: "") -> None:
+    def __init__(
+        self, title: str, value: str, about: str = "", problem: Callable[[str], str] = lambda line: ""
+    ) -> None:
         super().__init__()
-        self._title, self._value, self._about, self._refuse = title, value, about, refuse
+        self._title, self._value, self._about, self._problem = title, value, about, problem
 
     def compose(self) -> ComposeResult:
         with Vertical(id="ask") as panel:
@@ -43,12 +47,12 @@ class AskScreen(ModalScreen[str | None]):
 
     @on(Input.Changed)
     def _typed(self) -> None:
-        wrong = self._refuse(self.query_one(Input).value)
+        wrong = self._problem(self.query_one(Input).value)
         about = self.query_one("#about-answer", Static)
         about.set_class(bool(wrong), "-wrong")
         about.update(wrong or self._about)
 
     def action_answer(self) -> None:
         line = self.query_one(Input).value
-        if not self._refuse(line):
+        if not self._problem(line):
             self.dismiss(line)

@@ -1,4 +1,4 @@
-"""The command that trains just this document, to be copied."""
+"""The command that trains a document, for copying."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CommandScreen(ModalScreen[None]):
         Binding(
             "c,y,enter", "copy", "Copy", key_display="c", id="command.copy", tooltip="Copy the command to the clipboard"
         ),
-        Binding("escape,q", "dismiss", "Close", key_display="esc", id="command.close", tooltip="Close this"),
+        Binding("escape,q", "dismiss", "Close", key_display="esc", id="command.close", tooltip="Close this dialog"),
     ]
 
     def __init__(self, command: str, note: str = "") -> None:
@@ -32,10 +32,10 @@ class CommandScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="command") as panel:
-            panel.border_title = "The command that trains just this"
+            panel.border_title = "The command that trains this document"
             yield Static(self._command, markup=False)
-            said = self._note or "The clipboard is the terminal's own, over SSH too, where the terminal allows it."
-            yield Static(Content.styled(said, MUTED), id="command-note")
+            note = self._note or "c copies to the terminal's clipboard, also over SSH, if the terminal allows it."
+            yield Static(Content.styled(note, MUTED), id="command-note")
         yield Footer(show_command_palette=False)
 
     def action_copy(self) -> None:

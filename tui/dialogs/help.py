@@ -1,4 +1,4 @@
-"""The keys of the screen below, from its own bindings, and the help of its panels."""
+"""The keys of a screen, from its bindings, and the help of its panels."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MOVING = {
     "first": "the first row",
     "last": "the last row",
     "focus_next": "the next panel",
-    "focus_previous": "the panel before",
+    "focus_previous": "the previous panel",
 }
-"""How the cursor moves in any list, by the names of the actions."""
+"""How the cursor moves in lists, by the names of the actions."""
 
 
 def key_lines(app: App[object], bindings: Iterable[ActiveBinding]) -> list[Content]:
-    """One line an action: every key that does it, what it does; in dim letters where it cannot be done now."""
+    """Return a line for each action: its keys and what it does, dim if it is not available now."""
     by_action: dict[str, list[ActiveBinding]] = {}
     for active in bindings:
         by_action.setdefault(_action(active), []).append(active)
@@ -48,14 +48,14 @@ def key_lines(app: App[object], bindings: Iterable[ActiveBinding]) -> list[Conte
 
 
 def help_text(screen: Screen[object]) -> Content:
-    """What there is to know about a screen: its keys, those of the deck, how to move, and its panels."""
+    """Return the help of a screen: its keys, the keys of the deck, how to move, and its panels."""
     app = screen.app
     active = list(screen.active_bindings.values())
     moving = [a for a in active if _action(a) in MOVING]
-    ours = [a for a in active if a not in moving and (a.tooltip or a.binding.tooltip)]
+    own = [a for a in active if a not in moving and (a.tooltip or a.binding.tooltip)]
     sections = {
-        "On this screen": [a for a in ours if a.node is not app],
-        "Everywhere": [a for a in ours if a.node is app],
+        "On this screen": [a for a in own if a.node is not app],
+        "Everywhere": [a for a in own if a.node is app],
         "Moving": sorted(moving, key=lambda a: list(MOVING).index(_action(a))),
     }
     blocks = []
@@ -74,31 +74,31 @@ def help_text(screen: Screen[object]) -> Content:
 
 
 def panel_help(widget: Widget) -> tuple[str, Content]:
-    """The name of a panel, and what there is to know about it: what it shows, and the keys that it has itself."""
+    """Return the title of a panel and its help: what it shows, and its own keys."""
     parts = [part for part in widget.ancestors_with_self if isinstance(part, Widget) and part is not widget.screen]
     title = next((name for part in parts if (name := panel_title(part))), "This panel")
     said = next((part.HELP.strip() for part in parts if part.HELP), "")
     active = [a for a in widget.screen.active_bindings.values() if a.node in parts]
     moving = [a for a in active if _action(a) in MOVING]
-    ours = [a for a in active if a not in moving and (a.tooltip or a.binding.tooltip)]
+    own = [a for a in active if a not in moving and (a.tooltip or a.binding.tooltip)]
     blocks = [Content(said)] if said else []
-    for heading, bindings in (("Its keys", ours), ("Moving", moving)):
+    for heading, bindings in (("Its keys", own), ("Moving", moving)):
         if lines := key_lines(widget.app, bindings):
             blocks.append(Content("\n").join([Content.styled(heading, "bold"), *lines]))
     help_key = next((a for a in widget.screen.active_bindings.values() if _action(a) == "help"), None)
     if help_key is not None:
-        more = f"{widget.app.get_key_display(help_key.binding)} is the help of the whole screen."
+        more = f"Press {widget.app.get_key_display(help_key.binding)} for the help of the whole screen."
         blocks.append(Content.styled(more, MUTED))
     return title, Content("\n\n").join(blocks)
 
 
 def panel_title(widget: Widget) -> str:
-    """What stands in a panel's upper edge, without how it stands."""
+    """Return the title in a panel's upper edge, without its state."""
     return str(widget.border_title or "").split(" ─ ")[0]
 
 
 def _action(active: ActiveBinding) -> str:
-    """The name of what a key does, without what it is done to."""
+    """Return the name of a key's action, without its namespace."""
     return active.binding.action.rpartition(".")[2]
 
 

@@ -1,4 +1,4 @@
-"""Go to any panel: each shows a letter over its title, and the letter's key goes there."""
+"""Go to any panel: each shows a letter over its title, and pressing the letter goes there."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from tui.widgets.footer import Footer
 
 
 def jump_places(screen: Screen[object]) -> list[Widget]:
-    """What can have the focus and is on the screen, from the upper left to the lower right."""
+    """Return the visible widgets that can have the focus, from the upper left to the lower right."""
     places = [widget for widget in screen.focus_chain if widget.region.overlaps(screen.region)]
     return sorted(places, key=lambda place: (frame(place).region.y, frame(place).region.x))
 
 
 def frame(place: Widget) -> Widget:
-    """What bears the title of a panel: the panel, or what it lies in."""
+    """Return the widget with the title of a panel: the panel or a widget around it."""
     within = [part for part in place.ancestors_with_self if isinstance(part, Widget) and part is not place.screen]
     return next((part for part in within if panel_title(part)), place)
 
 
 class JumpScreen(ModalScreen[Widget | None]):
-    """The screen below with a letter on each panel. Answers with the panel whose letter was pressed, or None.
+    """Shows a letter on each panel of the screen below. Its result is the chosen panel, or None.
 
     Args:
-        places: the panels; no more than there are letters.
+        places: the panels, at most one for each letter.
     """
 
     CSS_PATH = "jump.tcss"
@@ -44,7 +44,7 @@ class JumpScreen(ModalScreen[Widget | None]):
             "Stay here",
             key_display="esc",
             id="jump.stay",
-            tooltip="Leave the letters; the focus stays where it was",
+            tooltip="Close the letters; the focus does not move",
         ),
     ]
 
@@ -64,7 +64,7 @@ class JumpScreen(ModalScreen[Widget | None]):
         self.call_after_refresh(self._place)
 
     def _place(self) -> None:
-        """Lay each letter over the beginning of its panel's title."""
+        """Put each letter over the start of its panel's title."""
         for letter, place in self._places.items():
             shown = self.query_one(f"#jump-{letter}")
             region = frame(place).region

@@ -1,4 +1,4 @@
-"""Choose one of many by typing a part of its name: layers, optimizers, presets, files."""
+"""Choose from a list by typing a part of a name: layers, optimizers, presets, files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tui.widgets.footer import Footer
 from tui.widgets.row_list import FittedList
 
 SHORT = 8
-"""Items up to which the list is no higher than they are."""
+"""Up to this number of items, the dialog is only as high as the list."""
 
 
 class PickList(FittedList):
-    """The items that are left."""
+    """The items that match the typed text."""
 
     def __init__(self, write: Callable[[], None]) -> None:
         super().__init__(markup=False)
@@ -34,14 +34,14 @@ class PickList(FittedList):
 
 
 class PickerScreen(ModalScreen[str | None]):
-    """A list that what is typed makes shorter. Answers with the name that was picked, or None.
+    """A list that typing filters. Its result is the chosen name, or None.
 
     Args:
-        title: what is picked.
-        items: what there is, in the order in which it is best read.
-        explain: what is said below the list of the item under the cursor.
-        at: the name that the cursor begins on.
-        free: whether what was typed will do where nothing is called that.
+        title: the title of the dialog.
+        items: the items, in the order shown.
+        explain: returns the text below the list for the item under the cursor.
+        at: the name of the item that the cursor starts on.
+        free: accept the typed text if no item matches.
     """
 
     CSS_PATH = "picker.tcss"
@@ -49,13 +49,13 @@ class PickerScreen(ModalScreen[str | None]):
         Binding(
             "enter",
             "pick",
-            "Take it",
+            "Accept",
             key_display="⏎",
             id="picker.take",
-            tooltip="Take what is under the cursor",
+            tooltip="Choose the item under the cursor",
             priority=True,
         ),
-        Binding("escape", "dismiss(None)", "Back", key_display="esc", id="picker.back", tooltip="Take nothing"),
+        Binding("escape", "dismiss(None)", "Back", key_display="esc", id="picker.back", tooltip="Choose nothing"),
         Binding("down", "move(1)", "Down", show=False, priority=True, id="picker.down", tooltip="One row down"),
         Binding("up", "move(-1)", "Up", show=False, priority=True, id="picker.up", tooltip="One row up"),
         Binding(
@@ -86,7 +86,7 @@ class PickerScreen(ModalScreen[str | None]):
         self._unfit: Mapping[str, str] = {}
         self._rows: list[Row] = []
         self._filtered = ""
-        """What had been typed when the rows were written."""
+        """The typed text for which the rows were written."""
 
     def compose(self) -> ComposeResult:
         with Vertical(id="picker") as panel:
@@ -102,7 +102,7 @@ class PickerScreen(ModalScreen[str | None]):
         self.call_after_refresh(self._write, self._at)
 
     def mark(self, unfit: Mapping[str, str], note: str = "") -> None:
-        """Say of each name why it does not fit, where it does not."""
+        """Show why some names do not fit, and a note in the frame."""
         self._unfit = unfit
         self.query_one("#picker", Vertical).border_subtitle = note
         under = self._under
@@ -124,11 +124,11 @@ class PickerScreen(ModalScreen[str | None]):
         places = [i for i, row in enumerate(self._rows) if row.item is not None]
         here = next((i for i in places if self._rows[i].item.name == before), None)  # type: ignore[union-attr]
         shown.highlighted = here if here is not None else next(iter(places), None)
-        self._say()
+        self._explain_item()
 
     @property
     def _nothing(self) -> str:
-        return "⏎ takes what was typed." if self._free else "Nothing is called that."
+        return "⏎ accepts the typed text." if self._free else "Nothing matches."
 
     @property
     def _under(self) -> Item | None:
@@ -136,14 +136,14 @@ class PickerScreen(ModalScreen[str | None]):
         return self._rows[at].item if at is not None and at < len(self._rows) else None
 
     @on(OptionList.OptionHighlighted)
-    def _say(self) -> None:
+    def _explain_item(self) -> None:
         item = self._under
-        said: Content | None = None
+        about: Content | None = None
         if item is not None:
-            said = self._explain(item.name) if self._explain is not None else Content(item.summary)
+            about = self._explain(item.name) if self._explain is not None else Content(item.summary)
             if reason := self._unfit.get(item.name):
-                said = Content.assemble(("does not fit here: ", "$text-warning"), reason, "\n", said or "")
-        self.query_one("#picked", Static).update(said or ("" if self._rows else self._nothing))
+                about = Content.assemble(("does not fit here: ", "$text-warning"), reason, "\n", about or "")
+        self.query_one("#picked", Static).update(about or ("" if self._rows else self._nothing))
 
     @on(OptionList.OptionSelected)
     def _clicked(self) -> None:
@@ -159,7 +159,7 @@ class PickerScreen(ModalScreen[str | None]):
 
     def action_pick(self) -> None:
         typed = self.query_one(Input).value.strip()
-        if typed != self._filtered:  # Enter came faster than the list
+        if typed != self._filtered:  # Enter came before the list was filtered
             self._write("")
         if (item := self._under) is not None:
             self.dismiss(item.name)

@@ -1,4 +1,4 @@
-"""Whether a run is meant to stop."""
+"""Asks whether to stop a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.widgets.status import best_words
 
 
 class StopScreen(ModalScreen[bool]):
-    """Asks once; answers True for stop. The key that asks is none of those that answer."""
+    """Asks once; its result is True for stop. The key that opens it is not one of the answers."""
 
     CSS_PATH = "stop.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,25 +42,25 @@ class StopScreen(ModalScreen[bool]):
     def __init__(self, view: RunView, waits_for: str = "") -> None:
         """`waits_for` is what a run waits for that has not started."""
         super().__init__()
-        self._said = _question(view, waits_for)
+        self._question_text = _question(view, waits_for)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="stop") as panel:
             panel.border_title = "Stop this run?"
-            yield Static(self._said, id="stop-said")
+            yield Static(self._question_text, id="stop-question")
             yield KeyLine(("enter", "⏎", "stop"), ("escape", "esc", "keep training"))
         yield Footer(show_command_palette=False)
 
     def show(self, view: RunView, waits_for: str = "") -> None:
-        """Ask about the run as it is by now; a run that has ended is not asked about."""
+        """Update the question for the current state of the run; close it if the run has ended."""
         if view.state in ("finished", "stale", "moving"):
             if self.is_current:
                 self.dismiss(False)
             return
-        said = _question(view, waits_for)
-        if not said.is_same(self._said) and self.is_mounted:
-            self._said = said
-            self.query_one("#stop-said", Static).update(said)
+        text = _question(view, waits_for)
+        if not text.is_same(self._question_text) and self.is_mounted:
+            self._question_text = text
+            self.query_one("#stop-question", Static).update(text)
 
     def action_answer(self, stop: bool) -> None:
         self.dismiss(stop)
@@ -68,9 +68,9 @@ class StopScreen(ModalScreen[bool]):
 
 def _question(view: RunView, waits_for: str) -> Content:
     if view.started is None:
-        return Content("It has not started. Nothing is trained yet, so nothing is kept.")
+        return Content("It has not started. Nothing is trained yet, so there is no model to keep.")
     best = best_words(view)
     return Content(
-        f"It is at epoch {view.epoch} of {view.epochs}. It stops at the next step and saves a checkpoint: the model is "
+        f"It is at epoch {view.epoch} of {view.epochs}. It stops at the next step and saves a checkpoint. The model is "
         f"kept, and the run can be resumed later.{chr(10) + best if best else ''}"
     )

@@ -15,12 +15,12 @@ Row = tuple[Run, ...]
 _SYMBOLS = {"◆": "#", "✗": "X", "▲": "^", "▼": "v", "▾": "v"}
 _LEAST_LABEL = 4
 SAMPLES: dict[Stroke, str] = {"solid": "──", "dashed": "╌╌", "dotted": "┈┈"}
-"""What a line looks like, for a legend."""
+"""Two cells of each stroke, for a legend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A sign at a place of the plot, with words beside it where there is room. Without `y` it stands at the top."""
+    """A symbol in the plot, with a label next to it if there is room. Without `y` it is at the top."""
 
     x: float
     symbol: str
@@ -31,7 +31,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a plot shows, from the lowest layer to the highest."""
+    """The content of a plot; later layers are drawn over earlier ones."""
 
     x: Axis
     y: Axis
@@ -40,17 +40,17 @@ class Scene:
 
 
 def sample(stroke: Stroke, marker: Marker) -> str:
-    """Two cells that look like a line of this stroke."""
+    """Return two cells that look like a line of this stroke, for a legend."""
     return ASCII[stroke] * 2 if marker == "ascii" else SAMPLES[stroke]
 
 
 def canvas_size(width: int, height: int, y: Axis) -> tuple[int, int]:
-    """Columns and rows that are left for curves inside the axes."""
+    """Return the columns and rows inside the axes."""
     return width - _label_width(y.ticks) - 1, height - 2
 
 
 def draw(scene: Scene, width: int, height: int, marker: Marker = "braille") -> tuple[Row, ...]:
-    """The plot as `height` rows of `width` cells: axes, then the layers in their order, then the marks."""
+    """Draw a plot as `height` rows of `width` cells: axes, then the layers in order, then the marks."""
     columns, rows = canvas_size(width, height, scene.y)
     if columns < 4 or rows < 2:
         return tuple(((" " * width, "axis"),) for _ in range(height))
@@ -81,28 +81,28 @@ def draw(scene: Scene, width: int, height: int, marker: Marker = "braille") -> t
 
 
 def runs(cells: Iterable[Run]) -> Row:
-    """Neighbours of one tone joined. Blanks have no colour of their own: they join whatever is before them."""
+    """Join neighbouring cells of the same tone. Blanks show no colour, so they join the cells before them."""
     joined: list[Run] = []
     words: list[str] = []
     tone = ""
-    for text, its in cells:
-        if words and (its == tone or text.isspace()):
+    for text, text_tone in cells:
+        if words and (text_tone == tone or text.isspace()):
             words.append(text)
             continue
         if words and all(word.isspace() for word in words):
             words.append(text)
-            tone = its
+            tone = text_tone
             continue
         if words:
             joined.append(("".join(words), tone))
-        words, tone = [text], its
+        words, tone = [text], text_tone
     if words:
         joined.append(("".join(words), tone))
     return tuple(joined)
 
 
 def _dot(axis: Axis, at: float, count: int) -> int:
-    """The row or column of a place on an axis."""
+    """Return the row or column of a position on an axis."""
     return round(min(1.0, max(0.0, (at - axis.low) / (axis.high - axis.low))) * (count - 1))
 
 
@@ -111,12 +111,12 @@ def _label_width(ticks: Sequence[Tick]) -> int:
 
 
 def _row_labels(axis: Axis, rows: int) -> dict[int, str]:
-    """The labels of the upright axis by their rows, counted from below; of two in one row the nearer one."""
+    """Return the labels of the y axis by row, counted from the bottom; of two in one row the nearer one."""
     nearest: dict[int, tuple[float, str]] = {}
     for at, label in axis.ticks:
         exact = (at - axis.low) / (axis.high - axis.low) * (rows - 1)
         row = math.floor(exact + 0.5 + 1e-6)
-        # Rounded, so that noise in the last digits does not decide between two that are as near.
+        # Rounded, so that noise in the last digits does not decide between two equal distances.
         candidate = round(abs(exact - row), 6), label
         if 0 <= row < rows:
             nearest[row] = min(nearest.get(row, candidate), candidate)
@@ -124,7 +124,7 @@ def _row_labels(axis: Axis, rows: int) -> dict[int, str]:
 
 
 def _column_labels(axis: Axis, columns: int, left: int) -> list[tuple[int, int, str]]:
-    """The labels of the level axis, each with its tick's column and the cell where it begins, none over another."""
+    """Return the labels of the x axis, each with the column of its tick and its first cell, without overlaps."""
     labels: list[tuple[int, int, str]] = []
     free_from = len(axis.unit) + 1
     for at, label in axis.ticks:
@@ -141,7 +141,7 @@ def _write(line: list[Run], start: int, text: str) -> None:
 
 
 def _place(mark: Mark, scene: Scene, columns: int, rows: int, marker: Marker) -> tuple[int, int] | None:
-    """Row from above and column of the cell that a mark belongs to; None where it is not on the plot."""
+    """Return the row from the top and the column of a mark; None if it is outside the plot."""
     up = 1.0 if mark.y is None else scene.y.share(mark.y)
     along = scene.x.share(mark.x)
     if up is None or along is None or not scene.x.low <= mark.x <= scene.x.high:
@@ -161,15 +161,15 @@ def _put_label(
     columns: int,
     rows: int,
 ) -> None:
-    """Put a mark's words beside it, where they cover the least of what is drawn."""
+    """Write a mark's label near it, where it covers the least."""
     width = len(mark.label)
     if not width:
         return
-    beside = [(row, column + 2), (row, column - 1 - width)]
+    next_to = [(row, column + 2), (row, column - 1 - width)]
     starts = (column, column - width + 1, column - width // 2)
     near = [(row + away, start) for away in (1, -1, 2, -2) for start in starts]
     best, least = None, math.inf
-    for at_row, start in beside + near:
+    for at_row, start in next_to + near:
         if not 0 <= at_row < rows or start < 0 or start + width > columns:
             continue
         covered = sum((at_row, at) in occupied for at in range(start - 1, start + width + 1))
@@ -184,7 +184,7 @@ def _put_label(
 
 
 def broken(buckets: Sequence[Bucket], most: int = 6) -> tuple[Mark, ...]:
-    """A mark at each place where a curve has no finite value; the first one names its step."""
+    """Return a mark where a curve has a value that is not finite; the first mark names its step."""
     places = [(bucket.broken_x, bucket.broken_value) for bucket in buckets if bucket.broken_x is not None]
     marks: list[Mark] = []
     for x, value in places[:most]:

@@ -22,34 +22,34 @@ from tui.series import Bucket
 Marker = Literal["braille", "blocks", "ascii"]
 Stroke = Literal["solid", "dashed", "dotted"]
 Run = tuple[str, str]
-"""Some text and its tone, a name such as "train" that the widget's stylesheet colours."""
+"""Some text and its tone: a name such as "train", which the stylesheet of the widget gives a colour."""
 Dot = tuple[int, int]
 
 DOTS: dict[Marker, tuple[int, int]] = {"braille": (2, 4), "blocks": (2, 2), "ascii": (1, 1)}
-"""Dots in a cell: across, and up."""
+"""Dots in a cell: columns and rows."""
 _DASHES: dict[Stroke, tuple[int, int]] = {"solid": (1, 1), "dashed": (3, 6), "dotted": (1, 3)}
-"""How many dots are drawn of how many, along the line."""
+"""The dots drawn in each period along the line, and the period."""
 ASCII: dict[Stroke, str] = {"solid": "*", "dashed": "o", "dotted": "."}
 _QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 
 _SLAB = 16
-"""Columns that are drawn and kept together."""
+"""Columns that are drawn and cached together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """A curve. `spread` draws every bucket from its minimum to its maximum, otherwise its mean."""
+    """A curve. With `spread`, every bucket is drawn from its minimum to its maximum; otherwise, its mean."""
 
     buckets: tuple[Bucket, ...]
     tone: str
     stroke: Stroke = "solid"
     spread: bool = False
     hides: bool = False
-    """Whether cells of it hide the layers below; otherwise both are seen."""
+    """Whether its cells hide the layers below; otherwise both are visible."""
 
 
 class Canvas:
-    """Cells that layers are drawn into, one over another."""
+    """The cells that layers are drawn into, one over the other."""
 
     def __init__(self, columns: int, rows: int, marker: Marker) -> None:
         self.columns, self.rows, self.marker = columns, rows, marker
@@ -57,11 +57,11 @@ class Canvas:
 
     def add(self, layer: Layer, x: Axis, y: Axis) -> None:
         across, up = DOTS[self.marker]
-        stretches = _dots(layer, x, y, self.columns * across, self.rows * up, across)
+        segments = _dots(layer, x, y, self.columns * across, self.rows * up, across)
         joined = layer.stroke == "solid"
         if not joined:
-            stretches = tuple(tuple(_dashes(stretch, layer.stroke)) for stretch in stretches)
-        for start, lines in _slabs(stretches, joined, self.columns, across):
+            segments = tuple(tuple(_dashes(segment, layer.stroke)) for segment in segments)
+        for start, lines in _slabs(segments, joined, self.columns, across):
             for row, column, character in _raster(lines, joined, self.rows, self.marker, ASCII[layer.stroke]):
                 below = self._cells.get((row, start + column))
                 if below is not None and not layer.hides:
@@ -74,8 +74,8 @@ class Canvas:
 
 
 def _dots(layer: Layer, x: Axis, y: Axis, across: int, up: int, in_cell: int) -> tuple[tuple[Dot, ...], ...]:
-    """The curve as dots of the canvas: a tuple for each unbroken stretch, at most two dots for a column of cells."""
-    stretches: list[list[Dot]] = [[]]
+    """Return the curve as dots: a tuple for each unbroken segment, at most two dots in a column of cells."""
+    segments: list[list[Dot]] = [[]]
     column, low, high = -1, (0, 0), (0, 0)
     x_low, x_high, y_low, spread, log = x.low, x.high, y.low, layer.spread, y.log
     x_scale, y_scale, top = (across - 1) / (x_high - x_low), (up - 1) / (y.high - y_low), up - 1
@@ -83,15 +83,15 @@ def _dots(layer: Layer, x: Axis, y: Axis, across: int, up: int, in_cell: int) ->
     def end_column() -> None:
         if column < 0:
             return
-        stretch = stretches[-1]
+        segment = segments[-1]
         if low[1] == high[1]:
-            stretch.append(low)
+            segment.append(low)
         elif low[0] != high[0]:
-            stretch += sorted((low, high))
+            segment += sorted((low, high))
         else:
-            # Both stand in one column of dots: the nearer to where the line comes from is first.
-            rising = not stretch or abs(stretch[-1][1] - low[1]) <= abs(stretch[-1][1] - high[1])
-            stretch += (low, high) if rising else (high, low)
+            # Both are in one column of dots: the one nearer to the previous dot is first.
+            rising = not segment or abs(segment[-1][1] - low[1]) <= abs(segment[-1][1] - high[1])
+            segment += (low, high) if rising else (high, low)
 
     # Plain comparisons instead of min() and max(): this runs for every bucket of every curve in every frame.
     for first_x, last_x, least, most, mean, points, broken_x, _ in layer.buckets:
@@ -106,7 +106,7 @@ def _dots(layer: Layer, x: Axis, y: Axis, across: int, up: int, in_cell: int) ->
         if gap or broken_x is not None:
             end_column()
             column = -1
-            stretches.append([])
+            segments.append([])
             if gap:
                 continue
         at = round(((first_x + last_x) / 2 - x_low) * x_scale)
@@ -124,25 +124,25 @@ def _dots(layer: Layer, x: Axis, y: Axis, across: int, up: int, in_cell: int) ->
             end_column()
             column, low, high = at // in_cell, lower, upper
     end_column()
-    return tuple(tuple(stretch) for stretch in stretches if stretch)
+    return tuple(tuple(segment) for segment in segments if segment)
 
 
 def _slabs(
-    stretches: tuple[tuple[Dot, ...], ...], joined: bool, columns: int, in_cell: int
+    segments: tuple[tuple[Dot, ...], ...], joined: bool, columns: int, in_cell: int
 ) -> Iterable[tuple[int, tuple[tuple[Dot, ...], ...]]]:
-    """What of the lines is seen in each slab of columns, as (first column, lines); dots count from the slab's edge.
+    """Yield the visible part of the lines in each slab of columns: its first column, and lines relative to it.
 
-    A live curve grows at its right end: only the slab with that end has to be drawn anew.
+    The curve of an active run grows at its right end, so only the last slab must be drawn again.
     """
     for start in range(0, columns, _SLAB):
         left, right = start * in_cell, (start + _SLAB) * in_cell
         lines: list[tuple[Dot, ...]] = []
-        for stretch in stretches:
-            if stretch[-1][0] < left or stretch[0][0] >= right:
+        for segment in segments:
+            if segment[-1][0] < left or segment[0][0] >= right:
                 continue
-            first = max(bisect_left(stretch, left, key=_column) - joined, 0)
-            last = bisect_left(stretch, right, key=_column) + joined
-            if inside := stretch[first:last]:
+            first = max(bisect_left(segment, left, key=_column) - joined, 0)
+            last = bisect_left(segment, right, key=_column) + joined
+            if inside := segment[first:last]:
                 lines.append(tuple((x - left, y) for x, y in inside))
         if lines:
             yield start, tuple(lines)
@@ -156,7 +156,7 @@ def _column(dot: Dot) -> int:
 def _raster(
     lines: tuple[tuple[Dot, ...], ...], joined: bool, rows: int, marker: Marker, letter: str
 ) -> tuple[tuple[int, int, str], ...]:
-    """A slab's lines through dots, or dots alone, drawn by plotext: row from above, column, character of each cell."""
+    """Draw a slab's lines or dots with plotext; returns the row from the top, column and character of each cell."""
     across, up = DOTS[marker]
     figure = _clean_figure(_SLAB, rows)
     figure.xaxes(False, False)
@@ -182,15 +182,15 @@ def _raster(
 def axes_frame(
     width: int, height: int, labels: int, rows: tuple[int, ...], columns: tuple[int, ...]
 ) -> tuple[str, ...]:
-    """The axes with signs for their ticks, drawn by plotext around an empty canvas; `labels` is the room at the left.
+    """Draw the axes and their ticks with plotext around an empty canvas; `labels` is the width left of the y axis.
 
-    The labels themselves are not plotext's: where two want one place, it keeps the one that a set yields first, which
-    changes from process to process.
+    plotext does not draw the labels: if two overlap, it keeps the one that a set yields first, which differs between
+    processes.
     """
     figure = _clean_figure(width, height)
     figure.xaxes(True, False)
     figure.yaxes(True, False)
-    # Blank labels hold the room; where there is no tick one is put where no sign of it is seen.
+    # Blank labels reserve the width; without ticks, an invisible one is added outside.
     figure.yticks(rows or (-1,), [" " * labels] * max(len(rows), 1))
     figure.xticks(columns or (-1,), [" "] * max(len(columns), 1))
     figure.xlim(0, width - labels - 2)
@@ -200,28 +200,28 @@ def axes_frame(
 
 
 def _clean_figure(width: int, height: int) -> Any:
-    """Plotext's own figure, emptied. Only the deck's thread draws. Every setting that a drawing uses, it sets itself:
-    `clear_figure()` would build two figures anew, which takes as long as a drawing."""
+    """Return plotext's figure, emptied. Only the deck's thread draws. Every drawing sets all settings that it uses:
+    `clear_figure()` would create two figures, which takes as long as a drawing."""
     figure = plotext.main()
     figure.clear_data()
     figure.clear_color()
-    # Otherwise a plot that is larger than the terminal that plotext sees is cut.
+    # Otherwise plotext cuts a plot that is larger than the terminal it detects.
     plotext.limit_size(False, False)
     figure.plot_size(width, height)
     return figure
 
 
 def _characters(figure: Any) -> tuple[str, ...]:
-    # `build()` would go on to write every cell with its colour codes, which takes longer than all of the drawing.
+    # `build()` also writes every cell with colour codes, which takes longer than the drawing.
     figure.monitor.build_plot()
     return tuple("".join(row) for row in reversed(figure.monitor.matrix.marker))
 
 
-def _dashes(stretch: Sequence[Dot], stroke: Stroke) -> list[Dot]:
-    """The dots along a line that a dashed or dotted stroke shows; those of its ends are always among them."""
+def _dashes(segment: Sequence[Dot], stroke: Stroke) -> list[Dot]:
+    """Return the dots along a line that a dashed or dotted stroke shows, including both ends."""
     drawn, period = _DASHES[stroke]
-    shown, walked = [stretch[0]], 0
-    for (x0, y0), (x1, y1) in pairwise(stretch):
+    shown, walked = [segment[0]], 0
+    for (x0, y0), (x1, y1) in pairwise(segment):
         length = max(abs(x1 - x0), abs(y1 - y0))
         for step in range(1, length + 1):
             walked += 1
@@ -231,7 +231,7 @@ def _dashes(stretch: Sequence[Dot], stroke: Stroke) -> list[Dot]:
 
 
 def _both(below: str, above: str, marker: Marker) -> str:
-    """The dots of two characters in one."""
+    """Return a character with the dots of both."""
     if marker == "braille":
         return chr(ord(below) | ord(above))
     if marker == "blocks":

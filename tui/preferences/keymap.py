@@ -1,4 +1,4 @@
-"""Every key of the deck under a name of its own, and the keys that a person has chosen instead."""
+"""The keys of the deck, each with a name, and the keys that a person has chosen instead."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ MODIFIERS = ("ctrl", "shift", "alt", "super", "meta", "hyper")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A binding where it is declared."""
+    """A binding and the class that declares it."""
 
     owner: type[DOMNode]
     binding: Binding
 
     @property
     def id(self) -> str:
-        """Its name in the settings: `design.add`."""
+        """Its name in the settings, such as `design.add`."""
         return self.binding.id or ""
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Its keys, by Textual's names of them."""
+        """Its keys, by Textual's names."""
         return normal(self.binding.key)
 
 
 def declared() -> list[Named]:
-    """Every binding that a class of the deck declares. Loads all of its screens and widgets."""
+    """Return every binding that a class of the deck declares. Imports all screens, dialogs and widgets."""
     for package in ("tui.dialogs", "tui.screens", "tui.widgets"):
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
             importlib.import_module(f"{package}.{module.name}")
@@ -54,7 +54,7 @@ def _below(owner: type[DOMNode]) -> Iterator[type[DOMNode]]:
 
 
 def normal(keys: str) -> tuple[str, ...]:
-    """Keys that are parted by commas, each by Textual's name of it: "?" is question_mark."""
+    """Split keys at commas, and return Textual's name for each: "?" is question_mark."""
     parts = [","] if keys.strip() == "," else [part.strip() for part in keys.split(",")]
     bindings = [Binding("comma" if part == "," else part, "") for part in parts if part]
     return tuple(binding.key for binding in Binding.make_bindings(bindings))
@@ -68,11 +68,11 @@ def is_key(key: str) -> bool:
 
 
 def checked(chosen: Mapping[str, str], complain: Callable[[str, str], None]) -> dict[str, str]:
-    """The keys to set, for Textual: what was chosen, without what cannot be.
+    """Return the chosen keys that are valid, in Textual's form.
 
     Args:
         chosen: keys by the ids of bindings.
-        complain: is told the id and what is wrong with it, as the end of a sentence about the setting.
+        complain: called with an id and the problem, as the rest of a sentence about the setting.
     """
     if not chosen:
         return {}
@@ -82,31 +82,37 @@ def checked(chosen: Mapping[str, str], complain: Callable[[str, str], None]) -> 
     for id_, keys in chosen.items():
         bad = [key for key in normal(keys) if not is_key(key)]
         if id_ not in by_id:
-            complain(id_, f"names no action{_near(id_, by_id)}. torchdeck settings --edit lists every one.")
+            complain(id_, f"is not an action{_near(id_, by_id) or '.'} torchdeck settings --edit lists the actions.")
         elif bad or not normal(keys):
-            complain(id_, f'is "{keys}", which is no key; expected such as a, A, ctrl+k, f5, space or question_mark.')
+            complain(
+                id_,
+                f'is "{keys}", which is not a key; expected a key such as a, A, ctrl+k, f5, space or question_mark.',
+            )
         else:
             right[id_] = ",".join(normal(keys))
     right = _with_companions(right, known)
     for id_ in [id_ for id_ in chosen if id_ in right]:
         if other := _collision(id_, right, known):
-            complain(id_, f'is "{chosen[id_]}", which is a key of {other} too. Choose another, or give {other} one.')
+            complain(
+                id_,
+                f'is "{chosen[id_]}", which is also a key of {other}. Choose another key, or change that of {other}.',
+            )
             del right[id_]
     return right
 
 
 def _with_companions(right: Mapping[str, str], known: list[Named]) -> dict[str, str]:
-    """Add what must change with the chosen keys.
+    """Add the keys that must change together with the chosen keys.
 
-    Two bindings of one key of one widget take turns (pause, continue) and stay together; one that names the key of
-    another in the footer ("+/-") names its own alone as soon as either has another.
+    Two bindings of one widget with the same key (pause, continue) keep sharing a key. A binding whose text in the
+    footer contains another key ("+/-") shows only its own key when either of them was changed.
     """
     more = dict(right)
     for named in known:
         if named.id in right:
             continue
-        beside = [other for other in known if other.owner is named.owner and other.id in right]
-        for other in beside:
+        same_owner = [other for other in known if other.owner is named.owner and other.id in right]
+        for other in same_owner:
             if other.keys == named.keys:
                 more[named.id] = right[other.id]
             elif other.binding.key_display in (named.binding.key_display or "").split("/") and named.id not in more:
@@ -115,7 +121,7 @@ def _with_companions(right: Mapping[str, str], known: list[Named]) -> dict[str, 
 
 
 def _collision(id_: str, right: Mapping[str, str], known: list[Named]) -> str:
-    """Another action that one of its keys would do at the same time; empty where there is none."""
+    """Return another action that has one of the chosen keys on the same screen; empty if there is none."""
     for mine in (named for named in known if named.id == id_):
         keys = set(normal(right[id_])).difference(mine.keys)
         for other in known:
@@ -128,7 +134,7 @@ def _collision(id_: str, right: Mapping[str, str], known: list[Named]) -> str:
 
 
 def _meet(one: Named, other: Named) -> bool:
-    """Whether both can be there at once: on one screen, or one of them everywhere."""
+    """Whether both can be active at the same time: on one screen, or one of them everywhere."""
     if issubclass(one.owner, other.owner) or issubclass(other.owner, one.owner):
         return True
     areas = {one.id.partition(".")[0], other.id.partition(".")[0]}
@@ -143,4 +149,4 @@ def _near(id_: str, known: Mapping[str, object]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(id_, known, n=1)
-    return f"; perhaps {near[0]} is meant" if near else ""
+    return f"; did you mean {near[0]}?" if near else ""

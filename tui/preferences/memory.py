@@ -1,4 +1,4 @@
-"""What the deck remembers from one time to the next: where the cursor was, what was folded, how plots were drawn."""
+"""What the deck remembers between sessions: the cursor, folded containers, plot options and the theme."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ MOST_DOCUMENTS = 100
 VERSION = 1
 
 
-class _Kept(BaseModel):
+class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     seen: float = 0.0
-    """When it was remembered, in seconds since the epoch."""
+    """When it was stored, in seconds since the epoch."""
 
 
-class DocumentMemory(_Kept):
-    """How a document was left on the design screen."""
+class DocumentMemory(_Entry):
+    """The state of a document on the design screen."""
 
     part: str = ""
-    """The part that was selected."""
+    """The selected part."""
     path: str = ""
-    """The layer that was selected."""
+    """The selected layer."""
     folded: tuple[str, ...] = ()
-    """The containers that were folded."""
+    """The folded containers."""
 
 
-class PlotMemory(_Kept):
-    """How the plots of a kind of metric were drawn."""
+class PlotMemory(_Entry):
+    """The plot options for a kind of metric."""
 
     log: bool = False
     smoothing: float = Field(default=0.6, ge=0, lt=1)
     zoom: bool = False
 
 
-K = TypeVar("K", bound=_Kept)
+K = TypeVar("K", bound=_Entry)
 
 
 class Memory:
-    """What is remembered. Decks that run at once add to one file: of what both changed, the later one's stays.
+    """What is remembered. Several decks share one file; if two change the same entry, the later one wins.
 
     Args:
-        file: where it is kept, such as `memory_file()`; without one it lasts as long as the deck.
+        file: the file to use, such as `memory_file()`; without one, nothing is stored on disk.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -61,7 +61,7 @@ class Memory:
 
     @property
     def theme(self) -> str:
-        """The theme that was chosen last; empty where none was."""
+        """The theme that was chosen last; empty if none was."""
         return self._theme
 
     @theme.setter
@@ -70,20 +70,20 @@ class Memory:
             self._theme = self._changed["theme"] = name
 
     def document(self, source: str) -> DocumentMemory | None:
-        """How the document of a preset or file was left."""
+        """Return the state of a preset's or file's document."""
         return self._documents.get(source)
 
     def plots(self, kind: str) -> PlotMemory | None:
-        """How the plots of runs with this metric were drawn last."""
+        """Return the plot options that were last used for this kind of metric."""
         return self._plots.get(kind)
 
     def keep_document(self, source: str, *, part: str, path: str, folded: frozenset[str]) -> None:
-        """Remember how a document is left."""
+        """Remember the state of a document."""
         new = DocumentMemory(part=part, path=path, folded=tuple(sorted(folded)), seen=time.time())
         self._keep("documents", self._documents, source, new)
 
     def keep_plots(self, kind: str, *, log: bool, smoothing: float, zoom: bool) -> None:
-        """Remember how plots are drawn."""
+        """Remember plot options."""
         new = PlotMemory(log=log, smoothing=smoothing, zoom=zoom, seen=time.time())
         self._keep("plots", self._plots, kind, new)
 
@@ -94,7 +94,7 @@ class Memory:
             self._changed.setdefault(part, {})[name] = new
 
     def write(self) -> None:
-        """Write what changed into the file, beside what other decks wrote; a disk that refuses is no matter."""
+        """Write changed entries to the file and keep those of other decks; a write error is ignored."""
         if self._file is None or not self._changed:
             return
         theme, documents, plots = _read(self._file)
@@ -115,12 +115,12 @@ class Memory:
 
 
 def memory_file() -> tuple[Path | None, str]:
-    """Where the deck remembers; or None, and a sentence on why nothing can be kept."""
+    """Return the file of the deck's memory; or None, and a sentence that says why there is none."""
     try:
         return state_dir() / "deck.json", ""
     except OSError as error:
         why = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-        return None, f"The deck keeps nothing for the next time ({why}). Set XDG_STATE_HOME to a folder."
+        return None, f"The deck cannot store its state ({why}). Set XDG_STATE_HOME to a folder."
 
 
 def _newest(kept: dict[str, K]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _newest(kept: dict[str, K]) -> dict[str, Any]:
 
 
 def _read(file: Path | None) -> tuple[str, dict[str, DocumentMemory], dict[str, PlotMemory]]:
-    """What a file remembers, without what makes no sense: another version, a damaged file, a wrong type."""
+    """Read a file; a damaged file, another version and values of a wrong type are ignored."""
     try:
         record = json.loads(file.read_bytes()) if file is not None else {}
     except (OSError, ValueError, RecursionError):

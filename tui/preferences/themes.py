@@ -1,4 +1,4 @@
-"""How the deck is coloured. Colours that must be told apart also differ in lightness."""
+"""The colours of the deck. Colours that must be distinguished also differ in lightness."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ ANSI = Theme(
         "scrollbar-corner-color": "ansi_default",
     },
 )
-"""The terminal's own sixteen colours, light or dark as it is."""
+"""The terminal's own 16 colours, light or dark like the terminal."""
 
 PLAIN = replace(
     ANSI,
@@ -133,29 +133,29 @@ PLAIN = replace(
         "block-cursor-blurred-text-style": "underline",
     },
 )
-"""No colours: the cursor is underlined, bold where the keys go."""
+"""No colours: the cursor is underlined, and bold in the focused panel."""
 
 THEMES = {"dark": DARK, "light": LIGHT, "the terminal's colours": ANSI, "no colours": PLAIN}
 
 VARIABLES = {"muted": "dim"}
-"""Variables of our own, for themes that do not set them. `muted` is a text style, not a colour."""
+"""Additional variables, for themes that do not set them. `muted` is a text style, not a colour."""
 
 
 CALLED = {"dark": DARK.name, "light": LIGHT.name, "terminal": ANSI.name, "none": PLAIN.name}
-"""What the settings call the themes."""
+"""The names of the themes in the settings."""
 
 
 def theme_name(environ: Mapping[str, str], chosen: str = "auto", last: str = "") -> str:
-    """The theme to begin with: none where NO_COLOR is set (no-color.org) or TERM has no colours, else what was
-    chosen, else the last one.
+    """Return the theme to start with: without colours if NO_COLOR is set (no-color.org) or TERM has none; otherwise
+    the theme of the settings, or else the last theme.
 
-    Where nothing was chosen it is the terminal's own colours if it has sixteen, and a last theme of more colours has to
-    wait for a terminal that has them. A terminal says that it has more by TERM (`…-256color`, `…-direct`) or COLORTERM
-    (`truecolor`, `24bit`).
+    On a terminal with 16 colours the default is the terminal's own colours, and a last theme with more colours is not
+    used. A terminal has more than 16 colours if TERM (`…-256color`, `…-direct`) or COLORTERM (`truecolor`, `24bit`)
+    says so.
 
     Args:
-        chosen: what the settings say.
-        last: the name of the theme that was worn last.
+        chosen: the value in the settings.
+        last: the name of the theme that was used last.
     """
     if environ.get("NO_COLOR") is not None or not terminal_kind(environ).colours:
         return PLAIN.name

@@ -13,7 +13,7 @@ from engine.protocol.events import Epoch
 from engine.runs import Follower, RunSummary, differences, experiment_of, list_runs, summarize
 from engine.runs.paths import command_for
 from tui.quantities import number_text, span_text
-from tui.rows.runs import began_text, best_text, epochs_text, metric_text
+from tui.rows.runs import best_text, epochs_text, metric_text, started_text
 from tui.run_status import NO_BETTER, NO_BETTER_MEANS, STALE, shown
 from tui.tables.fitted_columns import Column, fitted, natural_width
 from tui.tables.text import columns, json_line, plain
@@ -53,7 +53,7 @@ def _table(runs: Sequence[RunSummary], width: int | None) -> str:
         Column(
             cells=["took", *(span_text(run.seconds) if run.started else "" for run in runs)], is_number=True, rank=6
         ),
-        Column(cells=["started", *(began_text(run, now) for run in runs)], rank=4),
+        Column(cells=["started", *(started_text(run, now) for run in runs)], rank=4),
         Column(cells=["differs in" if any(different) else "", *map(plain, different)], at_least=12, rank=3),
     ]
     room = natural_width(table) if width is None else min(width, natural_width(table))

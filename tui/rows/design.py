@@ -1,4 +1,4 @@
-"""What the design screen says, as functions of the document, its plan and what is selected. No widgets, no torch."""
+"""The texts of the design screen, as functions of the document, its plan and the selection. No widgets and no torch."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ PARTS = {
     "training": "Training",
     "device": "Device",
 }
-"""The parts of an experiment in the order in which they are shown, with what they are called in a narrow column."""
+"""The parts of an experiment in the order shown, with their names in a narrow column."""
 
 _DEVICE_FIELDS = ("training.device", "training.amp", "training.threads")
 
 
 @dataclass(frozen=True, slots=True)
 class PartText:
-    """One part: its value in a word or two, and more about it, a line each."""
+    """One part: its value in a word or two, and details, one line each."""
 
     value: str
     details: tuple[str, ...] = ()
 
 
 def mistakes_of(draft: Draft, plan: Plan | None) -> tuple[Mistake, ...]:
-    """Every mistake that is known by now."""
+    """Return every known mistake."""
     return plan.mistakes if plan is not None else draft.mistakes
 
 
 def part_of(path: str) -> str | None:
-    """The part of the experiment that a path of the document lies in: `training.device` is the device's."""
+    """Return the part of the experiment that a path belongs to: `training.device` belongs to the device."""
     if path.startswith(_DEVICE_FIELDS):
         return "device"
     head = path.split(".")[0].split("[")[0]
@@ -62,7 +62,7 @@ def part_of(path: str) -> str | None:
 
 
 def part_text(part: str, experiment: Experiment, plan: Plan | None) -> PartText:
-    """What one part of an experiment is set to: what the document says, and what the plan adds to it."""
+    """Return the value of one part of an experiment, from the document and its plan."""
     return _PART_TEXTS[part](experiment, plan)
 
 
@@ -91,21 +91,21 @@ def _loss(experiment: Experiment, plan: Plan | None) -> PartText:
 def _optimizer(experiment: Experiment, plan: Plan | None) -> PartText:
     optimizer = plan.experiment.optimizer if plan is not None else experiment.optimizer
     rates = {name: optimizer.parameters.get(name) for name in ("lr", "weight_decay", "momentum")}
-    said = [f"{name} {value_text(value)}" for name, value in rates.items() if value]
-    said += ["no decay of biases and norms"] if optimizer.no_bias_decay else []
+    parts = [f"{name} {value_text(value)}" for name, value in rates.items() if value]
+    parts += ["no decay of biases and norms"] if optimizer.no_bias_decay else []
     if plan is not None and plan.groups:
-        said += [_group(group, plan.groups) for group in plan.groups]
+        parts += [_group(group, plan.groups) for group in plan.groups]
     else:
-        said += [f"{value_text(group.layers)}: {value_text(group.parameters)}" for group in optimizer.groups]
-    return PartText(optimizer.type, tuple(said))
+        parts += [f"{value_text(group.layers)}: {value_text(group.parameters)}" for group in optimizer.groups]
+    return PartText(optimizer.type, tuple(parts))
 
 
 def _group(group: GroupPlan, groups: Sequence[GroupPlan]) -> str:
-    said = [group.optimizer] if several_optimizers(groups) else []
-    said += [f"{value_text(group.parameters)} parameters"]
-    said += [f"lr {value_text(group.lr)}"] if group.lr is not None else []
-    said += [f"wd {value_text(group.weight_decay)}"] if group.weight_decay is not None else []
-    return f"{group_name(group, groups)}: {', '.join([*said, *filter(None, [value_text(group.own)])])}"
+    parts = [group.optimizer] if several_optimizers(groups) else []
+    parts += [f"{value_text(group.parameters)} parameters"]
+    parts += [f"lr {value_text(group.lr)}"] if group.lr is not None else []
+    parts += [f"wd {value_text(group.weight_decay)}"] if group.weight_decay is not None else []
+    return f"{group_name(group, groups)}: {', '.join([*parts, *filter(None, [value_text(group.own)])])}"
 
 
 def _scheduler(experiment: Experiment, plan: Plan | None) -> PartText:
@@ -122,12 +122,12 @@ _SHORT = {"clip_grad_norm": "clip", "clip_grad_value": "clip value"}
 def _regularization(experiment: Experiment, plan: Plan | None) -> PartText:
     regularization = experiment.regularization
     decay = (plan.experiment if plan is not None else experiment).optimizer.parameters.get("weight_decay")
-    said = [f"weight decay {value_text(decay)}"] if decay else []
+    parts = [f"weight decay {value_text(decay)}"] if decay else []
     for name, value in regularization:
         if value and name != "l1_layers":
             shown = value.type if name == "average" else value_text(value)
-            said.append(f"{_SHORT.get(name, name)} {shown}")
-    return PartText(said[0], tuple(said[1:])) if said else PartText("none")
+            parts.append(f"{_SHORT.get(name, name)} {shown}")
+    return PartText(parts[0], tuple(parts[1:])) if parts else PartText("none")
 
 
 def _training(experiment: Experiment, plan: Plan | None) -> PartText:
@@ -159,17 +159,17 @@ _PART_TEXTS = {
 
 
 def threads_text(plan: Plan) -> str:
-    """The CPU threads of a plan, counted: `2 threads`."""
+    """Return the CPU threads of a plan: `2 threads`."""
     return f"{plan.threads} thread{'s' if plan.threads != 1 else ''}"
 
 
 def device_text(plan: Plan | None) -> str:
-    """What the header says a run will be trained on."""
+    """Return the device, precision and threads of a plan for the header."""
     return f"{plan.device} · {plan.precision} · {threads_text(plan)}" if plan is not None and plan.device else ""
 
 
 def part_rows(draft: Draft, plan: Plan | None, width: int, *, details: bool) -> list[Content]:
-    """The experiment's parts, one row each; with `details` more lines below a part's value."""
+    """Return a row for each part of the experiment; with `details`, more lines below its value."""
     experiment = draft.experiment
     if experiment is None:
         return []
@@ -205,16 +205,16 @@ LAYER_COLUMNS = (
     Column(right=True, spare=1),  # memory
     Column(right=True, spare=1),  # share of the parameters
 )
-"""The layer table's columns. FLOPs, memory and share are there where nothing has to be cut for them."""
+"""The columns of the layer table. FLOPs, memory and share are shown only if nothing is cut for them."""
 
 LAYER_HEADINGS = ("#", "layer", "output", "params", "FLOPs", "memory", "share of params")
 _LEAST_LABEL = " " * 20
-"""The label has at least so much room before FLOPs, memory and share get any."""
+"""The least width of the label before FLOPs, memory and share are shown."""
 _MARK = 2
 
 
 def layer_heading(draft: Draft, plan: Plan | None, width: int, folded: Collection[str] = ()) -> Content:
-    """The names of the layer table's columns."""
+    """Return the heading of the layer table."""
     cells, _ = _layer_table(draft, plan, width, folded)
     line = table([LAYER_HEADINGS], LAYER_COLUMNS, width - _MARK, cells=cells)[0]
     return Content.styled(" " * _MARK + line.plain, MUTED)
@@ -223,7 +223,7 @@ def layer_heading(draft: Draft, plan: Plan | None, width: int, folded: Collectio
 def _layer_table(
     draft: Draft, plan: Plan | None, width: int, folded: Collection[str]
 ) -> tuple[list[int], list[tuple[str, ...]]]:
-    """The width of each column, and the cells of the input and of each layer that is shown."""
+    """Return the width of each column, and the cells of the input and of each visible layer."""
     shape = shape_text(plan.description.input_shape) if plan is not None and plan.description else ""
     planned = {layer.path: layer for layer in plan.layers} if plan is not None else {}
     rows: list[tuple[str, ...]] = [("", "input", shape, "", "", "", "")]
@@ -241,7 +241,7 @@ def _layer_table(
 
 
 def _more(layer: LayerPlan | None, plan: Plan | None) -> tuple[str, str, str]:
-    """Work and memory of a layer, for one sample, and its share of the parameters as a bar with the number."""
+    """Return a layer's FLOPs and memory for one sample, and its share of the parameters as a bar and a number."""
     if layer is None or plan is None:
         return "", "", ""
     flops = scaled_text(layer.flops, "FLOP") if layer.flops else ""
@@ -254,7 +254,7 @@ def _more(layer: LayerPlan | None, plan: Plan | None) -> tuple[str, str, str]:
 
 
 def visible(draft: Draft, folded: Collection[str] = ()) -> list[Place]:
-    """The layers that the table shows: all but those in a container that is folded."""
+    """Return the layers that the table shows: all except those in folded containers."""
     layers: Sequence[Layer] = draft.experiment.model.layers if draft.experiment else ()
     inside = tuple(f"{path}." for path in folded)
     return [place for place in walk(layers) if not place.path.startswith(inside)]
@@ -263,13 +263,13 @@ def visible(draft: Draft, folded: Collection[str] = ()) -> list[Place]:
 def layer_rows(
     draft: Draft, plan: Plan | None, width: int, folded: Collection[str] = (), marked: Collection[str] = ()
 ) -> list[Content]:
-    """The input and the layers, one row each: number, label, output shape, parameters, a mistake with its fix.
+    """Return a row for the input and for each layer: number, label, output shape, parameters, mistake and fix.
 
-    Layers count from 0, as in the document's paths and in the keys of torch's state_dict.
+    Layers are numbered from 0, as in the document's paths and in the keys of torch's state_dict.
 
     Args:
-        folded: paths of containers whose layers are not shown.
-        marked: paths of the layers that the next change is about, where they are several.
+        folded: paths of folded containers.
+        marked: paths of the marked layers, if there are several.
     """
     cells, texts = _layer_table(draft, plan, width, folded)
     lines = table(texts, LAYER_COLUMNS, width - _MARK, cells=cells)
@@ -281,12 +281,12 @@ def layer_rows(
         mark = "▌ " if place.path in marked else _mark([wrong] if wrong else [])
         rows.append(_layer_row(mark + line.plain, wrong, width, marked=place.path in marked))
     if len(rows) == 1 and draft.experiment is not None:
-        rows.append(Content.styled(left("      no layers yet: a adds one", width), MUTED))
+        rows.append(Content.styled(left("      no layers yet: press a to add one", width), MUTED))
     return rows
 
 
 def label_of(layer: Layer) -> str:
-    """A layer in a few words while torch has not been asked."""
+    """Return a layer in a few words, before it was checked."""
     return " ".join([layer.type, *_given(layer, names=False)])
 
 
@@ -307,9 +307,9 @@ def _mark(mistakes: Sequence[Mistake]) -> str:
 
 
 def _mistake_lines(mistake: Mistake, width: int, indent: int) -> Content:
-    """What is wrong and what to do, wrapped below the row that it belongs to."""
+    """Return a mistake and its fix, wrapped, for the lines below its row."""
     room = max(12, width - indent)
-    what = ", ".join(filter(None, (mistake.found, mistake.expected)))
+    what = "; ".join(filter(None, (mistake.found, mistake.expected)))
     key = mistake.path.rpartition(".")[2]
     if "." in mistake.path and "]" not in key and key not in what:
         what = f"{key}: {what}"
@@ -319,28 +319,28 @@ def _mistake_lines(mistake: Mistake, width: int, indent: int) -> Content:
 
 
 def totals(plan: Plan | None, width: int) -> tuple[str, str]:
-    """The model's size and cost: as much of it as fits in `width` cells, and the rest."""
+    """Return the model's size and cost: the part that fits in `width` cells, and the rest."""
     if plan is None or not plan.layers:
         return "", ""
-    said = [f"{plan.parameters:,} parameters"]
-    said += [f"{plan.frozen:,} frozen"] if plan.frozen else []
-    said += [f"{scaled_text(plan.flops, 'FLOP')}/sample"] if plan.flops else []
-    said += [f"{scaled_text(plan.memory_bytes, 'B')} a step"] if plan.memory_bytes else []
-    fit = len(said)
-    while fit > 1 and len(" · ".join(said[:fit])) > width:
+    parts = [f"{plan.parameters:,} parameters"]
+    parts += [f"{plan.frozen:,} frozen"] if plan.frozen else []
+    parts += [f"{scaled_text(plan.flops, 'FLOP')}/sample"] if plan.flops else []
+    parts += [f"{scaled_text(plan.memory_bytes, 'B')} a step"] if plan.memory_bytes else []
+    fit = len(parts)
+    while fit > 1 and len(" · ".join(parts[:fit])) > width:
         fit -= 1
-    return " · ".join(said[:fit]), " · ".join(said[fit:])
+    return " · ".join(parts[:fit]), " · ".join(parts[fit:])
 
 
 def general_mistakes(draft: Draft, plan: Plan | None) -> tuple[Mistake, ...]:
-    """The mistakes that no part and no layer shows: a file that cannot be read, an unknown key at the top."""
+    """Return the mistakes that belong to no part and no layer: an unreadable file, an unknown key."""
     experiment = plan.experiment if plan is not None else draft.experiment
     placed = draft.experiment is not None and experiment is not None
     return tuple(m for m in mistakes_of(draft, plan) if not placed or part_of(m.path) is None)
 
 
 def value_rows(rows: Sequence[tuple[str, str]], width: int, style: str = "") -> list[Content]:
-    """Names at the left and values at the right; a pair that is too wide for one line takes two."""
+    """Return lines with names at the left and values at the right; a long pair takes two lines."""
     lines = []
     for name, value in rows:
         if len(name) + len(value) + 2 <= width:
@@ -351,7 +351,7 @@ def value_rows(rows: Sequence[tuple[str, str]], width: int, style: str = "") -> 
 
 
 def value_text(value: Any) -> str:
-    """A value as a document has it, without quotes: `0.003`, `same`, `0.9, 0.999`."""
+    """Return a value as in a document, without quotes: `0.003`, `same`, `0.9, 0.999`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):

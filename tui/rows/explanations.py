@@ -1,4 +1,4 @@
-"""What the selected part or layer is: what was found out, what it does, when to use it, its torch name. No widgets."""
+"""The explanation of the selected part or layer: its plan, what it does, when to use it, its torch name. No widgets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOADING = "loading torch…"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """An entry of the catalog or a data source, as far as a person needs it to decide."""
+    """What a person needs to know about an entry of the catalog or a data source to choose it."""
 
     name: str
     torch_name: str = ""
@@ -36,32 +36,32 @@ class Explained:
 
 
 Explain = Callable[[str, str], Explained | None]
-"""From a kind of the catalog (or "sources") and a name to what is known of it."""
+"""Explains an entry, given a kind of the catalog (or "sources") and a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the cursor is on: a part of the experiment, or a layer by its path."""
+    """The selection: a part of the experiment, or the path of a layer."""
 
     part: str = ""
     path: str = ""
 
     @property
     def place(self) -> str:
-        """The place of the document whose form is shown."""
+        """The path in the document whose form is shown."""
         return self.path or self.part
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A panel's title, and what it says about what is selected beside the values in its form."""
+    """The title of a panel, and its text about the selection."""
 
     title: str
     text: Content
 
 
 def explanation(selection: Selection, draft: Draft, plan: Plan | None, explain: Explain, width: int) -> Explanation:
-    """What is found out about `selection`, what it does and when to take it."""
+    """Return the explanation of a selection."""
     experiment = plan.experiment if plan is not None else draft.experiment
     if experiment is None or draft.experiment is None:
         return Explanation("", Content(""))
@@ -81,16 +81,16 @@ def explanation(selection: Selection, draft: Draft, plan: Plan | None, explain: 
         case "regularization":
             return Explanation("Regularization", Content(cleandoc(Regularization.__doc__ or "")))
         case "device":
-            return Explanation("Device", _sections(value_rows(_device(plan), width), [_DEVICE_SAID]))
+            return Explanation("Device", _sections(value_rows(_device(plan), width), [_ABOUT_DEVICE]))
         case _:
             return Explanation("Training", Content(cleandoc(Training.__doc__ or "")))
 
 
-_DEVICE_SAID = "Where it trains and what it computes in. auto takes a GPU where there is one."
+_ABOUT_DEVICE = "The device to train on and the precision. auto uses a GPU if there is one."
 
 
 def _sections(*sections: Iterable[Content | str]) -> Content:
-    """Blocks of lines with an empty line between them; empty ones are left out."""
+    """Join blocks of lines with an empty line between them; empty blocks are left out."""
     blocks = [Content("\n").join(lines) for lines in map(list, sections) if lines]
     return Content("\n\n").join(blocks)
 
@@ -118,7 +118,7 @@ def _entry(kind: str, name: str, explain: Explain) -> Explanation:
 
 
 def entry_text(explained: Explained | None) -> Content | None:
-    """An entry in a few lines, for a list that it is picked from."""
+    """Return an entry in a few lines, for a list to choose from."""
     return None if explained is None else Content("\n").join([line for lines in _about(explained) for line in lines])
 
 
@@ -126,13 +126,13 @@ def _loss(experiment: Experiment, plan: Plan | None, explain: Explain) -> Explan
     about = _entry("losses", experiment.loss.type, explain)
     if plan is None or plan.description is None:
         return about
-    said = sentences_by_class(experiment.loss, plan.description.classes)
-    return replace(about, text=_sections(said, [about.text])) if said else about
+    sentences = sentences_by_class(experiment.loss, plan.description.classes)
+    return replace(about, text=_sections(sentences, [about.text])) if sentences else about
 
 
 def _scheduler(experiment: Experiment, explain: Explain) -> Explanation:
     if experiment.scheduler is None:
-        return Explanation("no scheduler", Content("The learning rate stays as it is over the whole run."))
+        return Explanation("no scheduler", Content("The learning rate is constant over the whole run."))
     return _entry("schedulers", experiment.scheduler.type, explain)
 
 
@@ -145,7 +145,7 @@ def _layer(path: str, experiment: Experiment, plan: Plan | None, explain: Explai
     if planned is not None and planned.output_shape:
         costs = [("output", shape_text(planned.output_shape))]
         costs += [("parameters", f"{planned.parameters:,}")] if planned.parameters else []
-        costs += [("of them frozen", f"{planned.frozen:,}")] if planned.frozen else []
+        costs += [("frozen", f"{planned.frozen:,}")] if planned.frozen else []
         costs += [("work", f"{scaled_text(planned.flops, 'FLOP')}/sample")] if planned.flops else []
         costs += [("activations", f"{scaled_text(planned.activation_bytes, 'B')}")] if planned.activation_bytes else []
     notes = planned.sentences if planned is not None else ()
@@ -178,14 +178,14 @@ def _model(experiment: Experiment, plan: Plan | None, explain: Explain, width: i
         rows = [
             ("layers", f"{len(plan.layers)}"),
             ("parameters", f"{plan.parameters:,}"),
-            *([("of them frozen", f"{plan.frozen:,}")] if plan.frozen else []),
+            *([("frozen", f"{plan.frozen:,}")] if plan.frozen else []),
             ("work", f"{scaled_text(plan.flops, 'FLOP')}/sample"),
             ("memory, one step", scaled_text(plan.memory_bytes, "B")),
         ]
     init = experiment.model.init
-    begun = [Content.assemble(("initialised by ", MUTED), init.type if init else "torch's own rules of each layer")]
+    initialised = [Content.assemble(("initialised by ", MUTED), init.type if init else "each layer's default in torch")]
     about = _about(explain("initializers", init.type)) if init else ()
-    return Explanation("Model", _sections(value_rows(rows, width), begun, *about))
+    return Explanation("Model", _sections(value_rows(rows, width), initialised, *about))
 
 
 def _device(plan: Plan | None) -> tuple[tuple[str, str], ...]:

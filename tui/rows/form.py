@@ -1,4 +1,4 @@
-"""What a form says, as functions of its fields and the mistakes in them. No widgets, no torch."""
+"""The texts of a form, as functions of its fields and their mistakes. No widgets and no torch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tui.rows.design import MUTED, WRONG, value_text
 
 
 def form_rows(fields: Sequence[Field], mistakes: Sequence[Mistake], width: int) -> list[Content]:
-    """The fields, one row each: • what the document says itself, dim what is left at its default, ✗ what is wrong."""
+    """Return a row for each field: • set in the document, dim the default, ✗ a mistake."""
     return [_row(field, mistakes_at(field, mistakes), width) for field in fields]
 
 
 def mistakes_at(field: Field, mistakes: Sequence[Mistake]) -> list[Mistake]:
-    """The mistakes in what a field holds."""
+    """Return the mistakes in the value of a field."""
     return [m for m in mistakes if m.path == field.path or (m.path.startswith(f"{field.path}[") and not field.options)]
 
 
@@ -42,7 +42,7 @@ def _row(field: Field, wrong: Sequence[Mistake], width: int) -> Content:
         else:
             lines = [(mark, WRONG if wrong else "$text-accent"), left(name, room), "\n", (right(value, width), style)]
     for mistake in wrong:
-        what = ", ".join(filter(None, (mistake.found, mistake.expected)))
+        what = "; ".join(filter(None, (mistake.found, mistake.expected)))
         lines += [("\n" + "\n".join("  " + line for line in wrap(what, max(12, width - 2))), WRONG)]
         if mistake.fix:
             lines += ["\n" + "\n".join("  " + line for line in wrap(f"fix: {mistake.fix}", max(12, width - 2)))]
@@ -50,7 +50,7 @@ def _row(field: Field, wrong: Sequence[Mistake], width: int) -> Content:
 
 
 def shown(field: Field) -> str:
-    """A field's value as it is shown."""
+    """Return a field's value as it is shown."""
     if field.value is None or field.value == "" or field.value == []:
         if field.required:
             return "required"
@@ -63,7 +63,7 @@ def shown(field: Field) -> str:
 
 
 def typed(field: Field) -> str:
-    """A field's value as it is typed."""
+    """Return a field's value as it is typed."""
     value = field.value
     if value is None or (isinstance(value, (list, dict)) and not value):
         return ""
@@ -79,25 +79,25 @@ def _toml(value: Any) -> str:
 
 
 def field_about(field: Field, *, typing: bool = False) -> Content:
-    """What a field is: its help, what it may hold, its default, and the keys that change it."""
+    """Return what a field is: its help, its possible values, its default, and the keys that change it."""
     lines: list[Content] = [Content(field.help)] if field.help else []
     if not field.names and not field.is_switch:
         words = type_words(field.annotation)
         if words not in ("a value", "text"):
             lines.append(Content.styled(words[0].upper() + words[1:] + ".", MUTED))
     if field.inferred and field.name != "type":
-        lines.append(Content.styled(f"Left out, it is inferred: {field.inferred}.", MUTED))
+        lines.append(Content.styled(f"By default it is inferred: {field.inferred}.", MUTED))
     elif not field.required and field.is_set:
         default = value_text(field.default) if field.default not in (None, []) else field.off or "none"
         lines.append(Content.styled(f"Default: {default}.", MUTED))
-    keys = "⏎ takes it, ↑↓ step, esc leaves it as it was." if typing else keys_of(field)
+    keys = "⏎ accepts, ↑↓ step, esc cancels." if typing else keys_of(field)
     lines.append(Content.styled(keys, MUTED))
     return Content("\n").join(lines)
 
 
 def keys_of(field: Field) -> str:
-    """The keys that change a field."""
-    keys = "space switches" if field.is_switch else "⏎ chooses, ←→ go through" if field.options else "⏎ edits"
+    """Return the keys that change a field."""
+    keys = "space switches" if field.is_switch else "⏎ chooses, ←→ next or previous" if field.options else "⏎ edits"
     if field.is_number and field.value is not None and not field.is_switch:
         keys += ", ←→ step"
     return f"{keys}{', ⌫ default' if field.is_set and not field.required else ''}."

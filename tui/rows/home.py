@@ -1,4 +1,4 @@
-"""What the home screen says, as functions of the presets, the runs and what is selected. No widgets, no torch."""
+"""The texts of the home screen, as functions of the presets and the runs. No widgets and no torch."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from engine.plan import Plan
     from engine.runs import RunSummary
 
-NO_RUNS = "No runs yet.\n\nChoose a preset and press t to train it, or enter to see its plan first."
+NO_RUNS = "No runs yet.\n\nChoose a preset. Press t to train it, or enter to see its plan first."
 
 
 def preset_rows(presets: Sequence[Preset], width: int) -> list[Content]:
-    """The presets, one row each: name and summary."""
+    """Return a row for each preset: name and summary."""
     return table([(preset.name, (preset.summary, MUTED)) for preset in presets], NAME_AND_SUMMARY, width)
 
 
 def run_rows(runs: Sequence[RunSummary], now: float, width: int) -> list[Content]:
-    """The runs, one row each, see run_columns; what there is no room for is left out."""
+    """Return a row for each run, see `rows.runs`; columns without room are left out."""
     rows = []
-    for run, (name, *cells, began) in zip(runs, run_cells(runs, now, width) if runs else (), strict=True):
-        rows.append(Content.assemble((name[:1], shown(run).colour), name[1:], *cells, (began, MUTED)))
+    for run, (name, *cells, age) in zip(runs, run_cells(runs, now, width) if runs else (), strict=True):
+        rows.append(Content.assemble((name[:1], shown(run).colour), name[1:], *cells, (age, MUTED)))
     return rows
 
 
 def preset_panel(preset: Preset, draft: Draft, plan: Plan | None, width: int, *, failure: str = "") -> Content:
-    """What a preset is: its summary, its parts, and the size of its model once torch has been asked."""
+    """Return the details of a preset: its summary, its parts, and the size of its model once it was checked."""
     experiment = draft.experiment
     lines: list[Content | str] = [preset.summary]
     size: Content | str = Content.styled(LOADING, MUTED)
@@ -54,15 +54,15 @@ def preset_panel(preset: Preset, draft: Draft, plan: Plan | None, width: int, *,
         lines.append("")
         for part, name in PARTS.items():
             text = part_text(part, experiment, plan)
-            said = flowed((text.value, *text.details), width - 11)
-            lines.append(Content.assemble((left(name, 11), MUTED), f"\n{' ' * 11}".join(said)))
+            parts = flowed((text.value, *text.details), width - 11)
+            lines.append(Content.assemble((left(name, 11), MUTED), f"\n{' ' * 11}".join(parts)))
     else:
         lines += [Content.styled(str(mistake), WRONG) for mistake in general_mistakes(draft, plan)]
     return Content("\n").join(lines)
 
 
 def flowed(items: Sequence[str], width: int) -> list[str]:
-    """Items parted by dots, as many to a line as fit.
+    """Join items with dots, as many in a line as fit.
 
     >>> flowed(("30 epochs", "690 steps", "patience 8"), 24)
     ['30 epochs · 690 steps ·', 'patience 8']
@@ -78,7 +78,7 @@ def flowed(items: Sequence[str], width: int) -> list[str]:
 
 
 def run_panel(run: RunSummary, width: int) -> Content:
-    """What became of a run: how it ended and why, its best value, how long it took, where it lies."""
+    """Return the details of a run: how and why it ended, its best value, its duration and its folder."""
     mark, colour, word = shown(run)
     lines: list[Content | str] = [Content.assemble((f"{mark} {word}", colour), f"  {run.experiment_name}")]
     lines += [run.message] if run.message else []

@@ -1,4 +1,4 @@
-"""The parameter groups of an optimizer in words."""
+"""The names of an optimizer's parameter groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def group_name(group: GroupPlan, groups: Sequence[GroupPlan]) -> str:
-    """What a group moves: `0..3, Conv2d`, `all other layers: biases and norms`, `hidden matrices`."""
+    """Return the parameters of a group in words: `0..3, Conv2d`, `all other layers: biases and norms`."""
     words = []
     if group.layers is not None:
         words.append(", ".join(map(str, group.layers)))
@@ -22,5 +22,5 @@ def group_name(group: GroupPlan, groups: Sequence[GroupPlan]) -> str:
 
 
 def several_optimizers(groups: Sequence[GroupPlan]) -> bool:
-    """Whether the groups are not all of one optimizer: Muon has another beside it."""
+    """Whether the groups use more than one optimizer; Muon is combined with another one."""
     return len({group.optimizer for group in groups}) > 1

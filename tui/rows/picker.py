@@ -1,4 +1,4 @@
-"""What a list that is made shorter by typing shows. No widgets."""
+"""The rows of a list that typing filters. No widgets."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tui.tables.columns import NAME_AND_SUMMARY, table
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that can be picked."""
+    """One item of the list."""
 
     name: str
     summary: str = ""
     group: str = ""
-    """The heading that it stands under."""
+    """The heading of its group."""
     title: str = ""
-    """What is shown for its name."""
+    """The text shown instead of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Row:
 
 
 def rows(items: Sequence[Item], typed: str, unfit: Mapping[str, str], width: int) -> list[Row]:
-    """The items that what was typed leaves, under their headings.
+    """Return the items that match the typed text, under their headings.
 
-    Those that do not fit come last, with the reason; but what is called as was typed comes first, fit or not.
+    Items that do not fit come last, with the reason. An item whose name matches the typed text comes first in any case.
     """
     kept = [item for item in items if _matches(item, typed)]
     lines = table(
@@ -50,23 +50,23 @@ def rows(items: Sequence[Item], typed: str, unfit: Mapping[str, str], width: int
     def row(item: Item) -> Row:
         return Row(written[id(item)], item)
 
-    called = sorted((i for i in kept if typed and _rank(i, typed)[0] < _ELSEWHERE), key=lambda i: _rank(i, typed))
-    found = [row(item) for item in called]
+    named = sorted((i for i in kept if typed and _rank(i, typed)[0] < _ELSEWHERE), key=lambda i: _rank(i, typed))
+    found = [row(item) for item in named]
     heading = ""
-    for item in (i for i in kept if i not in called and not unfit.get(i.name)):
+    for item in (i for i in kept if i not in named and not unfit.get(i.name)):
         if item.group != heading and not typed:
             heading = item.group
             found += [Row(Content.styled(heading, f"bold {MUTED}"))] if heading else []
         found.append(row(item))
-    misfits = [i for i in kept if i not in called and unfit.get(i.name)]
-    if misfits:
+    unsuitable = [i for i in kept if i not in named and unfit.get(i.name)]
+    if unsuitable:
         found.append(Row(Content.styled("do not fit here", f"bold {MUTED}")))
-        found += [row(item) for item in misfits]
+        found += [row(item) for item in unsuitable]
     return found
 
 
 _ELSEWHERE = 3
-"""The rank of an item that was not found by its name."""
+"""The rank of an item whose name does not match."""
 
 
 def _plain(text: str) -> str:
@@ -74,7 +74,7 @@ def _plain(text: str) -> str:
 
 
 def _matches(item: Item, typed: str) -> bool:
-    """Whether every word that was typed is in the name, its heading or its sentence."""
+    """Whether every typed word is in the name, the heading or the summary."""
     where = f"{_plain(item.name)} {item.group.lower()} {item.summary.lower()}"
     return all(_plain(word) in where for word in typed.split())
 

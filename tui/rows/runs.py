@@ -1,4 +1,4 @@
-"""What a list says of runs, column by column: on the home screen and under `torchdeck runs`."""
+"""The columns of a list of runs, on the home screen and for `torchdeck runs`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT(?=\d\d-\d\d-\d\d-)", re.ASCII)
 _NAMED_FROM = 54
-"""From this width on a value is shown with the name of what was measured."""
+"""The least width in which values are shown with the name of their metric."""
 
 
 def epochs_text(run: RunSummary) -> str:
-    """Epochs done of epochs asked for: `12/30`."""
+    """Return the completed and the planned epochs: `12/30`."""
     return f"{run.epoch}/{run.epochs}" if run.epochs else ""
 
 
 def best_text(run: RunSummary, *, named: bool = True) -> str:
-    """The best value of what the run monitors: `val_loss 0.0731`."""
+    """Return the best value of the monitored metric: `val_loss 0.0731`."""
     if run.best is None:
         return ""
     return f"{run.monitor} {number_text(run.best)}" if named else number_text(run.best)
 
 
 def metric_text(run: RunSummary) -> str:
-    """The first metric of the task in the best epoch: `accuracy 0.981`; empty where the run monitors it."""
+    """Return the first metric of the task in the best epoch: `accuracy 0.981`; empty if it is the monitored one."""
     names = [name for name in run.metrics if not name.endswith("_loss")]
     name = next((name for name in names if name.startswith("val_")), names[0] if names else "")
     if not name or name == run.monitor:
@@ -40,15 +40,16 @@ def metric_text(run: RunSummary) -> str:
     return f"{name.removeprefix('val_')} {number_text(run.metrics[name])}"
 
 
-def began_text(run: RunSummary, now: float) -> str:
-    """How long ago a run began."""
+def started_text(run: RunSummary, now: float) -> str:
+    """Return how long ago a run started."""
     return ago_text(run.started, now) if run.started else ""
 
 
 def run_cells(runs: Sequence[RunSummary], now: float, width: int) -> list[list[str]]:
-    """The cells of each run, as wide as its column: mark, name, differences, epochs, best value, metric, beginning.
+    """Return the padded cells of each run: mark and name, differences, epochs, best value, metric, age.
 
-    A run is called by its experiment; runs that would look the same, by their folders, which begin with the time.
+    A run has the name of its experiment. Runs that would look the same have the names of their folders, which start
+    with the time.
     """
     from engine.runs import differences
 
@@ -82,6 +83,6 @@ def _fitted(
         Column(cells=[epochs_text(run) for run in runs], is_number=True, rank=2),
         Column(cells=[best_text(run, named=width >= _NAMED_FROM) for run in runs], rank=3),
         Column(cells=[metric_text(run) for run in runs], rank=5),
-        Column(cells=[began_text(run, now) for run in runs], is_number=True, rank=1),
+        Column(cells=[started_text(run, now) for run in runs], is_number=True, rank=1),
     ]
     return fitted(columns, width)

@@ -1,1 +1,1 @@
-"""The deck's screens: one file a screen, its stylesheet beside it."""
+"""The deck's screens: one file a screen, its stylesheet next to it."""

@@ -22,7 +22,7 @@ from tui.screens.gradient_check import GradientCheckScreen
 from tui.screens.layer_editing import LayerEditing
 from tui.screens.one_batch import OneBatchScreen
 from tui.screens.rate_finder import RateFinderScreen
-from tui.widgets.form import FieldAsked, FieldChanged, FieldTried
+from tui.widgets.form import ChoiceRequested, FieldChanged, FieldTried
 
 if TYPE_CHECKING:
     from engine.editing.form import Field
@@ -173,8 +173,8 @@ class DesignScreen(LayerEditing):
             return set_switch(text, field, bool(value))
         return set_value(text, field.path, value)
 
-    @on(FieldAsked)
-    def _field_asked(self, event: FieldAsked) -> None:
+    @on(ChoiceRequested)
+    def _choice_requested(self, event: ChoiceRequested) -> None:
         event.stop()
         field = event.field
         if not self._ready():
@@ -207,7 +207,7 @@ class DesignScreen(LayerEditing):
                 before = {str(m) for m in mistakes_of(self.draft, self.design.plan)}
                 new = [m for m in plan.mistakes if str(m) not in before]
                 here = mistakes_at(field, new) or [m for m in new if m.severity == "error"]
-                self.form.found(Content.styled(str(here[0]), WRONG) if here else Content(""))
+                self.form.show_result(Content.styled(str(here[0]), WRONG) if here else Content(""))
 
         self.services.plans.answer(lambda: self.services.producer.plan_of(draft), tried)
 

@@ -1,4 +1,4 @@
-"""The gradient check: layer by layer what passed, what did not, and why."""
+"""The gradient check: which layers passed, which failed, and why."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class CheckList(RowList):
     """The layers that were checked."""
 
     HELP = (
-        "✓ autograd's gradient is the numerical one; ~ it is beside a kink of the function, where there is no one "
-        "gradient; ✗ it is not; - it was not checked. At the right how many numbers, each by itself or all together "
-        "along random directions."
+        "✓ autograd's gradient equals the numerical one. ✗ It does not. ~ The function has a kink near this input, so "
+        "the gradient is not unique. - Not checked. The right column counts the numbers that were checked: each "
+        "separately, or all along random directions."
     )
 
 
 class GradientCheckScreen(ProbeScreen[None]):
-    """Shows each layer as soon as it is checked; below the list stands more about the one under the cursor."""
+    """Shows each layer when it is checked, and details of the one under the cursor."""
 
     KIND: ClassVar[ProbeKind] = "gradients"
     NAME = "Gradient check"
     ABOUT = (
         "Is each layer's backward pass the derivative of its forward pass? torch.autograd.gradcheck compares it with "
-        "numerical differences, in float64, on the input that reaches the layer from 3 samples; dropout is off."
+        "numerical differences, in float64. The layer's input comes from 3 samples; dropout is off."
     )
 
     def __init__(self, *arguments: object, **options: object) -> None:
@@ -56,7 +56,7 @@ class GradientCheckScreen(ProbeScreen[None]):
         self.list.border_title = "Layers"
         self.list.focus()
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         self.checked, self.summary = [], None
 
     def take(self, record: Record) -> None:
@@ -77,14 +77,14 @@ class GradientCheckScreen(ProbeScreen[None]):
         if self.summary is not None:
             head = Content.styled(self.summary.message, TONES["failed" if self.summary.failed else "passed"])
         elif self.checked:
-            head = Content(f"{self.checked[-1].index} of {self.checked[-1].checks} checked. Esc stops it.")
+            head = Content(f"{self.checked[-1].index} of {self.checked[-1].checks} checked. Esc stops the check.")
         else:
             head = Content("Reading the data and building the model …")
-        self.say(head, detail(under) if under is not None else "")
+        self.write(head, detail(under) if under is not None else "")
 
 
 def check_rows(checked: Sequence[LayerChecked], width: int) -> list[Content]:
-    """A row for each check: how it went, the layer, how many numbers."""
+    """Return a row for each check: its outcome, the layer, and the count of numbers."""
     rows = [
         (
             (MARKS[record.outcome], TONES[record.outcome]),
@@ -98,12 +98,12 @@ def check_rows(checked: Sequence[LayerChecked], width: int) -> list[Content]:
 
 
 def detail(record: LayerChecked) -> Content:
-    """What there is to say of one check."""
+    """Return the details of one check."""
     name = f"{record.number} {record.label}".strip()
-    said = record.message
+    sentence = record.message
     if record.outcome == "passed":
-        how = "along random directions, all at once" if record.fast else "each by itself"
-        said = f"Both gradients agree for {record.elements:,} numbers, {how}. {said}".rstrip()
+        how = "along random directions" if record.fast else "each separately"
+        sentence = f"Both gradients agree for {record.elements:,} numbers, {how}. {sentence}".rstrip()
     elif record.outcome == "failed" and record.difference is not None:
-        said = f"{said} The largest difference is {record.difference:.3g}."
-    return Content.assemble((f"{name}: ", "bold"), said)
+        sentence = f"{sentence} The largest difference is {record.difference:.3g}."
+    return Content.assemble((f"{name}: ", "bold"), sentence)

@@ -1,4 +1,4 @@
-"""The one-batch test: can this model memorise one batch, and if not, why."""
+"""The one-batch test: can this model memorise one batch, and if not, why not?"""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tui.widgets.probe_plots import BatchPlot
 
 
 class OneBatchScreen(ProbeScreen[None]):
-    """Shows the loss as it falls, or does not, and the verdict."""
+    """Shows the loss step by step, and the result."""
 
     KIND: ClassVar[ProbeKind] = "one-batch"
     NAME = "One-batch test"
     ABOUT = (
-        "A model of its own trains on the first batch over and over, at the rate of the document. It should soon know "
-        "it by heart; one that does not will not learn the whole data either. Nothing of this is kept."
+        "A separate model trains on the first batch again and again, with the document's learning rate. It should soon "
+        "memorise the batch. A model that cannot will not learn the whole data either. The model is then discarded."
     )
 
     def body(self) -> Widget:
@@ -34,7 +34,7 @@ class OneBatchScreen(ProbeScreen[None]):
     def plot(self) -> BatchPlot:
         return self.query_one("#probe-picture", BatchPlot)
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         self.plot.steps, self.plot.done = [], None
 
     def take(self, record: Record) -> None:
@@ -47,7 +47,7 @@ class OneBatchScreen(ProbeScreen[None]):
         self.plot.redraw()
         done = self.plot.done
         if done is None:
-            self.say("Esc stops it.")
+            self.write("Esc stops the test.")
         else:
             tone = "bold $text-success" if done.memorised else "bold $text-warning"
-            self.say(Content.styled(done.message, tone), *(f"· {sentence}" for sentence in done.advice))
+            self.write(Content.styled(done.message, tone), *(f"· {sentence}" for sentence in done.advice))

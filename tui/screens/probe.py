@@ -1,4 +1,4 @@
-"""What the screens of all probes have in common: a probe goes on in a thread, and a timer pulls what it found out."""
+"""The base of the screens of probes: a probe runs on a thread, and a timer reads its records."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from tui.services.probe_thread import Probe
 
 PULL_S = 0.25
-"""The screen looks at its probe this often, and draws it at most as often."""
+"""How often the screen reads the records of its probe, and the most often it draws them."""
 
 Answer = TypeVar("Answer")
 
 
 class ProbeScreen(ModalScreen[Answer]):
-    """A probe of a plan, over the screen that it was opened from. Leaving it stops the probe at its next step."""
+    """A probe of a plan, over the screen that opened it. Closing it stops the probe at its next step."""
 
     CSS_PATH = ["../widgets/tones.tcss", "probe.tcss"]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "again", "Again", id="probe.again", tooltip="Begin again, with the same result"),
+        Binding("r", "again", "Again", id="probe.again", tooltip="Run it again; the result is the same"),
         Binding(
             "escape,q",
             "close",
             "Close",
             key_display="esc",
             id="probe.close",
-            tooltip="Stop it and close; nothing of it is kept",
+            tooltip="Stop and close; nothing is stored",
         ),
         Binding(
             "question_mark", "app.help", "Help", key_display="?", id="probe.help", tooltip="The keys of this screen"
@@ -51,10 +51,10 @@ class ProbeScreen(ModalScreen[Answer]):
     KIND: ClassVar[ProbeKind]
     NAME: ClassVar[str]
     ABOUT: ClassVar[str]
-    """What it does and how it is read, in a sentence or two that stand on the screen."""
+    """What it does and how to read it, in two or three sentences on the screen."""
 
     def __init__(self, plan: Plan, producer: Producer, *, marker: Marker | None = None) -> None:
-        """Curves are drawn in braille, or in letters on a Linux console, unless `marker` says otherwise."""
+        """`marker` is what curves are drawn with; by default braille, or letters on a terminal without braille."""
         super().__init__()
         self.plan = plan
         self.marker: Marker = marker or terminal_kind().marker
@@ -63,18 +63,18 @@ class ProbeScreen(ModalScreen[Answer]):
         self._over = False
 
     def body(self) -> Widget:
-        """The widget that shows what the probe finds out."""
+        """Return the widget that shows the records."""
         raise NotImplementedError
 
-    def begin(self) -> None:
-        """Forget what an earlier probe found out."""
+    def reset(self) -> None:
+        """Remove the records of an earlier probe."""
 
     def take(self, record: Record) -> None:
-        """Take in one record."""
+        """Add one record."""
         raise NotImplementedError
 
     def draw(self) -> None:
-        """Show what is known by now."""
+        """Show the records."""
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
@@ -83,13 +83,13 @@ class ProbeScreen(ModalScreen[Answer]):
         with Vertical(id="probe"):
             yield Static(Content.styled(self.ABOUT, "$text-muted"), id="probe-about")
             yield self.body()
-            yield Static(id="probe-said")
+            yield Static(id="probe-text")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         for panel in self.query(Panel):
             panel.square = self.marker != "braille"
-        self._begin()
+        self._start()
         self.set_interval(PULL_S, self._tick)
 
     def on_unmount(self) -> None:
@@ -97,24 +97,24 @@ class ProbeScreen(ModalScreen[Answer]):
             self._probe.stop()
 
     @property
-    def going(self) -> bool:
-        """Whether the probe is at work."""
+    def running(self) -> bool:
+        """Whether the probe is running."""
         return not self._over
 
-    def say(self, *lines: str | Content) -> None:
-        """Write below the picture."""
+    def write(self, *lines: str | Content) -> None:
+        """Write lines below the picture."""
         written = [line if isinstance(line, Content) else Content(line) for line in lines if line]
-        self.query_one("#probe-said", Static).update(Content("\n").join(written))
+        self.query_one("#probe-text", Static).update(Content("\n").join(written))
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self._probe, self._over = self._producer.probe(self.KIND, self.plan), False
-        self.begin()
+        self.reset()
         self.draw()
 
     def _tick(self) -> None:
         if self._probe is None or self._over:
             return
-        over = not self._probe.alive  # asked before the records are fetched, so that none is left behind
+        over = not self._probe.alive  # checked before the records are read, so that none is missed
         records = self._probe.drain()
         for record in records:
             self.take(record)
@@ -123,12 +123,12 @@ class ProbeScreen(ModalScreen[Answer]):
             self.draw()
             self.refresh_bindings()
         if over and self._probe.failure:
-            self.say(Content.styled(self._probe.failure, "$text-error"))
+            self.write(Content.styled(self._probe.failure, "$text-error"))
 
     def action_again(self) -> None:
         if self._probe is not None:
             self._probe.stop()
-        self._begin()
+        self._start()
         self.refresh_bindings()
 
     def action_close(self) -> None:

@@ -1,4 +1,4 @@
-"""The learning-rate finder: the loss over growing rates, drawn as it comes, and one key that takes the suggestion."""
+"""The learning-rate finder: the loss over growing rates, and a key that uses the suggested rate."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from tui.widgets.probe_plots import RatePlot
 
 
 class RateFinderScreen(ProbeScreen[RateFound]):
-    """Answers with the rate that was taken, and its field; None where none was."""
+    """Finds a learning rate. Its result is the rate and its field, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "enter",
             "take",
-            "Take the rate",
+            "Use the rate",
             key_display="enter",
             id="rate_finder.take",
-            tooltip="Set the rate to the suggestion",
+            tooltip="Set the learning rate to the suggestion",
         ),
     ]
     KIND: ClassVar[ProbeKind] = "rate"
     NAME = "Learning-rate finder"
     ABOUT = (
-        "A model of its own trains while the rate grows at every step. A good rate is where the loss falls most "
-        "steeply, well before it turns up. Nothing of this is kept: training afterwards is the same, bit for bit."
+        "A separate model trains while the rate grows at every step. A good rate is where the loss falls most "
+        "steeply, well before it rises. The model is then discarded; later training is the same, bit for bit."
     )
 
     def body(self) -> Widget:
@@ -44,7 +44,7 @@ class RateFinderScreen(ProbeScreen[RateFound]):
     def plot(self) -> RatePlot:
         return self.query_one("#probe-picture", RatePlot)
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         self.plot.steps, self.plot.found = [], None
 
     def take(self, record: Record) -> None:
@@ -57,14 +57,14 @@ class RateFinderScreen(ProbeScreen[RateFound]):
         self.plot.redraw()
         found = self.plot.found
         if found is None:
-            self.say("Esc stops it.")
+            self.write("Esc stops the search.")
         elif found.lr is None:
-            self.say(Content.styled(found.message, "$text-warning"), *found.notes)
+            self.write(Content.styled(found.message, "$text-warning"), *found.notes)
         else:
             part, _, name = found.field.partition(".")
             now = getattr(self.plan.experiment, part).parameters.get(name)
             change = f"enter: {found.field} {rate_text(float(now or 0))} → {rate_text(found.lr)}"
-            self.say(found.message, *found.notes, Content.styled(change, "bold $text-success"))
+            self.write(found.message, *found.notes, Content.styled(change, "bold $text-success"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "take":

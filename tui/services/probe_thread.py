@@ -1,4 +1,4 @@
-"""A probe on a thread of its own: what it finds out waits until a screen asks for it."""
+"""A probe on a thread: its records wait until a screen reads them."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from engine.probes.records import Record
 
 Stop = Callable[[], bool]
 Records = Callable[[Stop], Iterator[Record]]
-"""Begins a probe, which asks now and then whether it is to stop."""
+"""Starts a probe, which calls `Stop` from time to time and stops if it returns True."""
 
 
 class Probe(Protocol):
-    """A probe that is going on, as a screen knows it."""
+    """An active probe, as a screen uses it."""
 
     @property
     def alive(self) -> bool:
-        """Whether it is at work."""
+        """Whether it is running."""
 
     @property
     def failure(self) -> str:
-        """Why it ended before its end, as a sentence; empty where it did not."""
+        """Why it failed, as a sentence; empty if it did not."""
 
     def drain(self) -> list[Record]:
-        """The records since the last call, oldest first."""
+        """Return the records since the last call, oldest first."""
 
     def stop(self, timeout_s: float | None = 0.0) -> None:
-        """End it at its next step; wait so long for that."""
+        """Stop it at its next step, and wait up to `timeout_s` for that."""
 
 
 class ProbeThread:
-    """Runs a probe to its end, or until it is stopped: between two of its steps, or inside a check of gradients.
+    """Runs a probe to its end or until it is stopped, between two steps or during a check of gradients.
 
-    The thread is no daemon, since one of those inside torch aborts the process at its end.
+    The thread is not a daemon: a daemon inside torch aborts the process when it exits.
     """
 
     def __init__(self, begin: Records, after: Probe | None = None) -> None:
-        """It begins as soon as `after`, which was told to stop, has ended: two would share one random generator."""
+        """Start `begin` when `after`, which is stopping, has ended: two probes would share one random generator."""
         self.failure = ""
         self._begin = begin
         self._after = after
-        self._found: deque[Record] = deque()
+        self._records: deque[Record] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="probe")
         self._thread.start()
@@ -57,8 +57,8 @@ class ProbeThread:
     def drain(self) -> list[Record]:
         """See Probe."""
         records = []
-        while self._found:
-            records.append(self._found.popleft())
+        while self._records:
+            records.append(self._records.popleft())
         return records
 
     def stop(self, timeout_s: float | None = 0.0) -> None:
@@ -72,7 +72,7 @@ class ProbeThread:
             self._after = None
         try:
             for record in self._begin(self._stop.is_set):
-                self._found.append(record)
+                self._records.append(record)
                 if self._stop.is_set():
                     return
         except Refused as refused:
@@ -80,4 +80,4 @@ class ProbeThread:
         except Exception as error:
             from engine.training.recovery import error_sentence
 
-            self.failure = f"It broke off. {error_sentence(error)}"
+            self.failure = f"The probe failed. {error_sentence(error)}"

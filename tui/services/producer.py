@@ -1,4 +1,4 @@
-"""The one door from the deck to the engine: what the screens show and start comes through here."""
+"""The deck's access to the engine: everything that screens show and start comes through here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ProbeKind = Literal["rate", "gradients", "one-batch"]
 
 
 class Run(Protocol):
-    """A run of this process, as the deck knows it; a `Session` is one."""
+    """A run of this process, as the deck uses it; a `Session` is one."""
 
     @property
     def directory(self) -> Path: ...
@@ -57,25 +57,25 @@ class Run(Protocol):
 
 
 class Producer:
-    """The engine. Nothing of torch is imported before `plan_of` is called, which the deck does on a thread."""
+    """The engine. torch is not imported before `plan_of` is called, which the deck does on a thread."""
 
-    _beginning = threading.Lock()
-    """Held while a run begins: torch's random generator is one for the whole process."""
+    _starting = threading.Lock()
+    """Locked while a run starts: torch has one random generator for the whole process."""
     _run: Run | None = None
     _probe: Probe | None = None
 
     def presets(self) -> tuple[Preset, ...]:
-        """The experiments that come with torchdeck."""
+        """Return the experiments that torchdeck includes."""
         return presets()
 
     def read(self, preset_or_file: str) -> Draft:
-        """The document of a preset or a file."""
+        """Read the document of a preset or file."""
         return read(preset_or_file)
 
     def plan_of(self, draft: Draft) -> Plan:
-        """The plan of a document. Imports torch; takes seconds the first time."""
-        # What the screens explain must be there before torch begins to load: an import that they wait for, behind a
-        # lock that this thread holds, would hold up the keys.
+        """Check a document and return its plan. Imports torch, which takes seconds the first time."""
+        # What screens explain must be imported before torch: otherwise their import would wait for a lock that this
+        # thread holds, and delay the keys.
         from engine.catalog import KINDS, catalog
         from engine.data import sources  # noqa: F401
 
@@ -86,17 +86,17 @@ class Producer:
         return check(draft)
 
     def runs(self, runs_dir: Path) -> list[RunSummary]:
-        """The runs in a directory, the newest first; none where there is no such directory.
+        """Return the runs in a folder, the newest first; an empty list if the folder does not exist.
 
         Raises:
-            Refused: it cannot be read.
+            Refused: the folder cannot be read.
         """
         from engine.runs import list_runs
 
         return list_runs(runs_dir)
 
     def explain(self, kind: str, name: str) -> Explained | None:
-        """What an entry of the catalog or a data source is."""
+        """Explain an entry of the catalog or a data source."""
         if kind == "sources":
             from engine.data.sources import SOURCES
 
@@ -117,7 +117,7 @@ class Producer:
         )
 
     def items(self, kind: str, task: str | None = None) -> list[Item]:
-        """What can be picked of a kind; of losses and metrics only what suits the task, where it is known."""
+        """Return the choices of a kind; of losses and metrics only those for the task, if it is known."""
         if kind == "sources":
             from engine.data.sources import SOURCES
 
@@ -131,7 +131,7 @@ class Producer:
         ]
 
     def form(self, place: str, draft: Draft, plan: Plan | None, *, parameters: bool) -> tuple[Field, ...]:
-        """The fields of a part or a layer; the `parameters` of the catalog on request, since that imports torch."""
+        """Return the fields of a part or a layer, with the catalog's `parameters` if requested; those import torch."""
         from engine.catalog.class_weights import order_of_classes
         from engine.editing.form import form
 
@@ -142,25 +142,25 @@ class Producer:
         return tuple(replace(f, help=f"{f.help} {order_of_classes(f.name, classes)}".strip()) for f in fields)
 
     def new_choice(self, kind: str, name: str) -> Any:
-        """A new choice of the catalog for a document."""
+        """Return an entry of the catalog as it is written into a document."""
         from engine.editing.choices import new_choice
 
         return new_choice(kind, name)
 
     def apply_fix(self, text: str, mistake: Mistake) -> str | None:
-        """The document with the fix of a mistake; None if there is no applicable fix."""
+        """Return the document with a mistake's fix applied; None if the fix cannot be applied."""
         from engine.editing.remedies import apply_fix
 
         return apply_fix(text, mistake)
 
     def insertion(self, experiment: Experiment, at: Span) -> tuple[Mapping[str, str], str]:
-        """Why each layer cannot be inserted at a position, and the input there. Takes tens of milliseconds."""
+        """Return why each layer does not fit at a position, and the input there. Takes tens of milliseconds."""
         from engine.editing.insertable import input_text, insertion_problems
 
         return insertion_problems(experiment, at), input_text(experiment, at)
 
     def findings(self, part: str, plan: Plan) -> Findings:
-        """What the picture beside a part shows and the plan does not say. Takes up to seconds: call it on a thread."""
+        """Find out what a part's picture shows besides the plan. It can take seconds, so call it on a thread."""
         from tui.pictures import Findings
 
         match part:
@@ -175,7 +175,7 @@ class Producer:
         return Findings()
 
     def preview(self, plan: Plan) -> Preview | None:
-        """The data of a plan at a glance; None where it cannot be had, as the plan's mistakes say."""
+        """Return samples of a plan's data; None if it cannot be read, which the plan's mistakes report."""
         from engine.data.preview import preview
 
         try:
@@ -184,7 +184,7 @@ class Producer:
             return None
 
     def loss_curve(self, plan: Plan) -> LossCurve | None:
-        """The loss of a plan over what it judges; None while a mistake leaves it open."""
+        """Return a plan's loss as a function of the prediction; None if a mistake prevents that."""
         from engine.plan.loss_curve import loss_curve
 
         choice, description = plan.experiment.loss, plan.description
@@ -194,7 +194,7 @@ class Producer:
         return loss_curve(choice, description, data.train_counts if data is not None else ())
 
     def penalties(self, plan: Plan) -> Penalties | None:
-        """What l1 and l2 add to the loss at the start; None without them, or while the plan has mistakes."""
+        """Return what l1 and l2 add to the loss at the start; None without them, or if the plan has errors."""
         from engine.training.regularization import penalties_at_start
 
         if not plan.ok or plan.description is None:
@@ -202,59 +202,60 @@ class Producer:
         return penalties_at_start(plan.experiment, plan.description)
 
     def devices(self) -> tuple[DeviceInfo, ...]:
-        """What there is to train on."""
+        """Return the devices of this machine."""
         from engine.devices import devices
 
         return devices()
 
     def precisions(self, plan: Plan) -> tuple[PrecisionChoice, ...]:
-        """What each choice of mixed precision would do where the plan trains."""
+        """Return what each choice of mixed precision would do on the plan's device."""
         from engine.plan.precision_choices import precision_choices
 
         return precision_choices(plan.experiment)
 
     def load_torch(self) -> None:
-        """Import torch and what trains with it, which takes seconds the first time."""
+        """Import torch and the training code, which takes seconds the first time."""
         import engine.training.session  # noqa: F401
 
     def start(self, plan: Plan, runs_dir: Path) -> Run:
-        """Begin to train.
+        """Start training.
 
         Raises:
-            Refused: the run cannot begin, as where its directory cannot be written.
+            Refused: the run cannot start, for example because its directory cannot be written.
         """
         from engine.training.session import Session
 
         return self._begin(lambda: Session(plan, runs_dir=runs_dir))
 
     def resume(self, path: Path, overrides: tuple[str, ...] = (), *, pause_mode: PauseMode | None = None) -> Run:
-        """Go on with a run from its newest checkpoint, with `overrides` (`path=value`) from here on.
+        """Resume a run from its newest checkpoint, with the changes in `overrides` (`path=value`).
 
-        `pause_mode`: pause it so before the first step.
+        Args:
+            pause_mode: pause the run in this way before its first step.
 
         Raises:
-            Refused: there is nothing to go on from, or an override cannot be.
+            Refused: there is no checkpoint to resume from, or an override is not possible.
         """
         from engine.training.session import Session
 
         return self._begin(lambda: Session.resumed(path, overrides), pause_mode=pause_mode)
 
     def follow(self, path: Path) -> Follower:
-        """A run of another process, or one that has ended."""
+        """Watch a run of another process, or one that has ended."""
         from engine.runs import Follower
 
         return Follower(path)
 
     def probe(self, kind: ProbeKind, plan: Plan) -> Probe:
-        """Begin to look for a rate, to check gradients, or to memorise a batch, on a thread.
+        """Start a rate finder, a gradient check or a one-batch test on a thread.
 
-        There is one probe at a time, and none beside a run of this process: it says so and ends. One that is going on
-        when a run begins is stopped first.
+        There is one probe at a time, and none while this process trains: such a probe fails immediately. An active
+        probe is stopped before a run starts.
         """
         before = self._probe
         if before is not None:
             before.stop()
-        if not self._beginning.acquire(blocking=False):
+        if not self._starting.acquire(blocking=False):
             return ProbeThread(_refused)
         try:
             if self._run is not None and self._run.alive:
@@ -262,10 +263,10 @@ class Producer:
             self._probe = ProbeThread(probe_records(kind, plan), after=before)
             return self._probe
         finally:
-            self._beginning.release()
+            self._starting.release()
 
     def _begin(self, make: Callable[[], Session], *, pause_mode: PauseMode | None = None) -> Session:
-        with self._beginning:
+        with self._starting:
             if self._probe is not None:
                 self._probe.stop(None)
                 self._probe = None
@@ -277,11 +278,11 @@ class Producer:
 
 def _refused(stop: Stop) -> Iterator[Record]:
     found, fix = "a run trains in this process", "Wait for its end, or stop it."
-    raise Refused(Mistake("probe", found, "a probe would disturb its random numbers", fix))
+    raise Refused(Mistake("probe", found, "a probe would change its random numbers", fix))
 
 
 def probe_records(kind: ProbeKind, plan: Plan) -> Records:
-    """How a probe of that kind is begun. Imports torch."""
+    """Return the function that starts a probe of this kind. Imports torch."""
     import engine.probes as probes
 
     if kind == "rate":

@@ -1,4 +1,4 @@
-"""The columns of every list and table: how wide each is, what is cut, and what a cell that is cut still shows."""
+"""The columns of lists and tables: how wide each is, what is cut, and what a cut cell still shows."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from tui.quantities import left
 GAP = 2
 """Blank cells between two columns."""
 
-APART = 10
-"""Cells in which two texts must differ before the place where they are cut; else they read alike."""
+DISTINCT = 10
+"""Two texts that are cut must differ in the last cells before the cut; otherwise they look the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. A column of which every cell is empty takes no room."""
+    """One column. A column whose cells are all empty has no width."""
 
     right: bool = False
-    """Whether its cells stand at its right edge: numbers."""
+    """Whether its cells are aligned to the right, as numbers are."""
     least: int | None = None
-    """The cells that it can be cut to; None where it is not cut while another column can be."""
+    """The width that it can be cut to; None if other columns are cut first."""
     spare: int = 0
-    """1: it goes before any column is cut. 2: it goes once cut columns are at their least. 0: it stays."""
+    """1: left out before any column is cut. 2: left out once the others have their least width. 0: always shown."""
     fills: bool = False
-    """Whether it takes the room that is left."""
+    """Whether it takes the remaining width."""
 
 
 def widths(rows: Iterable[Sequence[str]], columns: Sequence[Column], width: int, gap: int = GAP) -> list[int]:
-    """The cells of each column: as its widest cell wants, less where there is no room, 0 where it is left out.
+    """Return the width of each column: that of its widest cell, less if there is no room, 0 if it is left out.
 
-    Columns that can be cut share the room evenly; those that can be spared go from the right.
+    Columns that can be cut share the width evenly. Columns that can be left out are left out from the right.
 
     Args:
-        rows: a text for each column; what the column takes of `width` follows from its widest text.
-        width: the cells that there are, gaps included.
+        rows: a text for each column.
+        width: the total width in cells, including gaps.
     """
-    wanted = [0] * len(columns)
+    needed = [0] * len(columns)
     for row in rows:
         for i, text in enumerate(row):
-            wanted[i] = max(wanted[i], cell_len(text))
-    leasts = [n if column.least is None else min(n, column.least) for n, column in zip(wanted, columns, strict=True)]
-    there = [n > 0 for n in wanted]
+            needed[i] = max(needed[i], cell_len(text))
+    leasts = [n if column.least is None else min(n, column.least) for n, column in zip(needed, columns, strict=True)]
+    there = [n > 0 for n in needed]
 
     def room() -> int:
         return width - gap * max(0, sum(there) - 1)
@@ -53,7 +53,7 @@ def widths(rows: Iterable[Sequence[str]], columns: Sequence[Column], width: int,
     def taken(cells: Sequence[int]) -> int:
         return sum(n for n, is_there in zip(cells, there, strict=True) if is_there)
 
-    for spare, cells in ((1, wanted), (2, leasts)):
+    for spare, cells in ((1, needed), (2, leasts)):
         for i in reversed(range(len(columns))):
             if taken(cells) > room() and columns[i].spare == spare:
                 there[i] = False
@@ -62,13 +62,13 @@ def widths(rows: Iterable[Sequence[str]], columns: Sequence[Column], width: int,
     for i in kept:
         found[i] = leasts[i]
     if taken(found) > room():
-        # Nothing else helps: what is widest gives way, whatever it is.
+        # As a last resort, cut the widest columns.
         for i, n in zip(kept, _shares([leasts[i] for i in kept], max(len(kept), room())), strict=True):
             found[i] = n
     else:
-        cut = [i for i in kept if wanted[i] > leasts[i]]
+        cut = [i for i in kept if needed[i] > leasts[i]]
         left_over = room() - taken([n if i not in cut else 0 for i, n in enumerate(found)])
-        for i, n in zip(cut, _shares([wanted[i] for i in cut], left_over, [leasts[i] for i in cut]), strict=True):
+        for i, n in zip(cut, _shares([needed[i] for i in cut], left_over, [leasts[i] for i in cut]), strict=True):
             found[i] = n
         filling = [i for i in kept if columns[i].fills]
         if filling:
@@ -76,53 +76,53 @@ def widths(rows: Iterable[Sequence[str]], columns: Sequence[Column], width: int,
     return found
 
 
-def _shares(wanted: Sequence[int], room: int, leasts: Sequence[int] | None = None) -> list[int]:
-    """Share `room` cells: each gets what it wants up to a level that is one for all, and no less than its least."""
-    leasts = leasts or [1] * len(wanted)
-    low, high = 0, max([room, *wanted], default=0)
+def _shares(needed: Sequence[int], room: int, leasts: Sequence[int] | None = None) -> list[int]:
+    """Share `room` cells: each gets the width it needs up to a common limit, but at least its least width."""
+    leasts = leasts or [1] * len(needed)
+    low, high = 0, max([room, *needed], default=0)
     while low < high:
         level = (low + high + 1) // 2
-        if sum(max(least, min(n, level)) for n, least in zip(wanted, leasts, strict=True)) <= room:
+        if sum(max(least, min(n, level)) for n, least in zip(needed, leasts, strict=True)) <= room:
             low = level
         else:
             high = level - 1
-    given = [max(least, min(n, low)) for n, least in zip(wanted, leasts, strict=True)]
+    given = [max(least, min(n, low)) for n, least in zip(needed, leasts, strict=True)]
     rest = room - sum(given)
-    for i, n in enumerate(wanted):
+    for i, n in enumerate(needed):
         if rest > 0 and given[i] < n:
             given[i], rest = given[i] + 1, rest - 1
     return given
 
 
 def cut_apart(texts: Sequence[str], width: int) -> list[str]:
-    """The texts in at most `width` cells each.
+    """Return the texts in at most `width` cells each.
 
-    What is too long ends in an ellipsis. Where texts that differ would then read alike, what they have in common is
-    left out in the middle, so that each shows what the others do not say.
+    A longer text ends in an ellipsis. If different texts would then look the same, their common part is cut out of the
+    middle instead, so that the difference is visible.
 
     >>> cut_apart(["which package is this? A GRU", "which package is this? An LSTM"], 20)
-    ['which …this? A GRU', 'which …this? An LSTM']
+    ['which…is this? A GRU', 'which… this? An LSTM']
     """
     long = sorted({text for text in texts if cell_len(text) > width})
     if not long or width < 8:
         return [left(text, width).rstrip() if cell_len(text) > width else text for text in texts]
     shown = {text: left(text, width).rstrip() for text in long}
-    # In order, texts that share a beginning stand side by side: each need only be told from its two neighbours.
+    # In sorted order, texts with a common start are adjacent: compare each only with its two neighbours.
     common = [_shared(*pair) for pair in pairwise(long)]
     for i, text in enumerate(long):
         same = max(common[max(0, i - 1) : i + 1], default=0)
-        if cell_len(text[:same]) > width - 1 - min(APART, width // 2):
+        if cell_len(text[:same]) > width - 1 - min(DISTINCT, width // 2):
             shown[text] = _from(text, same, width)
     return [shown.get(text, text) for text in texts]
 
 
 def _shared(one: str, other: str) -> int:
-    """How many characters two texts have in common at their beginning."""
+    """Return the length of the common start of two texts."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _from(text: str, place: int, width: int) -> str:
-    """The beginning of a text, and the text around `place` to its end, as far as both fit."""
+    """Return the start of a text and the part from around `place`, as far as both fit."""
     head = set_cell_size(text, width // 3).rstrip()
     room = width - cell_len(head) - 1
     word = text.rfind(" ", 0, place) + 1

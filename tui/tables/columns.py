@@ -1,4 +1,4 @@
-"""The lists of the deck as rows of columns."""
+"""Lists as rows of columns, styled for a screen."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tui.tables.text import plain
 __all__ = ["NAME_AND_SUMMARY", "Cell", "Column", "cell_widths", "table"]
 
 NAME_AND_SUMMARY = (Column(least=16), Column(least=12, spare=2))
-"""The columns of a list of things with a sentence about each."""
+"""The columns of a list of names with a sentence about each."""
 
 Cell = str | tuple[str, str]
 """A text, or a text and its style."""
 
 
 def cell_widths(rows: Sequence[Sequence[Cell]], columns: Sequence[Column], width: int, gap: int = GAP) -> list[int]:
-    """The cells of each column of a `table` of these rows."""
+    """Return the width of each column in a `table` of these rows."""
     return widths([[_text(cell) for cell in row] for row in rows], columns, width, gap)
 
 
@@ -32,10 +32,10 @@ def table(
     gap: int = GAP,
     cells: Sequence[int] | None = None,
 ) -> list[Content]:
-    """The rows, each in one line of at most `width` cells. Texts that would read alike when cut are cut elsewhere.
+    """Return each row as one line of at most `width` cells. Texts are cut so that they still look different.
 
     Args:
-        cells: the width of each column, where other rows have a say in it; by default what these rows need.
+        cells: the width of each column; by default what these rows need.
     """
     texts = [[_text(cell) for cell in row] for row in rows]
     cells = widths(texts, columns, width, gap) if cells is None else cells
@@ -54,7 +54,7 @@ def table(
 
 
 def _text(cell: Cell) -> str:
-    """What a cell says, in one line and without what a terminal would obey."""
+    """Return a cell's text in one line, without control characters."""
     return plain(" ".join((cell if isinstance(cell, str) else cell[0]).splitlines()).replace("\t", " "))
 
 

@@ -1,4 +1,4 @@
-"""Columns that are as wide as what they show, with a gap between them, within the width that there is."""
+"""Columns as wide as their content, ranked: where there is no room, the least important are left out."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a list, without its width."""
+    """The content of one column."""
 
     cells: Sequence[str]
     is_number: bool = False
-    """Whether it stands at the right of its column."""
+    """Whether it is aligned to the right."""
     at_least: int | None = None
-    """To how many cells it may be shortened, in the middle; a number never is, since its end is its exponent."""
+    """The width it may be shortened to, in the middle. Numbers are never shortened: their end may be an exponent."""
     rank: int = 0
-    """Columns are shown in the order of their ranks, as long as there is room; those of rank 0 always."""
+    """Columns are shown in the order of their ranks as long as there is room. Rank 0 is always shown."""
 
     @property
     def width(self) -> int:
-        """As wide as its widest cell; 0 where all are empty."""
+        """The width of its widest cell; 0 if all are empty."""
         return max(map(cell_len, self.cells), default=0)
 
 
 def natural_width(columns: Sequence[Column]) -> int:
-    """The width in which nothing is shortened or left out."""
+    """Return the width in which nothing is shortened or left out."""
     return _total([column.width for column in columns])
 
 
 def fitted(columns: Sequence[Column], width: int) -> list[list[str]]:
-    """The cells of each row, each padded to its column's width, with the gap to the next; a row fills `width`.
+    """Return the cells of each row, padded to the column's width and the gap; a row fills `width`.
 
-    What is not shown is an empty string, so that a row has a cell for each column. A column that has room only when
-    others are shortened is shown; what is shortened first is what has the highest rank.
+    A column that is left out has empty cells. Columns are shortened before one is left out, those with the highest rank
+    first.
     """
     by_rank = sorted(range(len(columns)), key=lambda index: columns[index].rank)
     shown = {index for index in by_rank if columns[index].width and not columns[index].rank}
@@ -68,7 +68,7 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _stretch(columns: Sequence[Column], widths: list[int], width: int) -> None:
-    """Give what is left to the first column that may be shortened, so that rows reach their right end."""
+    """Give the remaining width to the first column that may be shortened."""
     for index, column in enumerate(columns):
         if column.at_least is not None and widths[index]:
             widths[index] = max(1, widths[index] + width - _total(widths))

@@ -1,4 +1,4 @@
-"""Plain text for a terminal: columns, bars, and nothing in it that the terminal would take as an order."""
+"""Plain text for a terminal: columns, bars and JSON, without control characters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def plain(text: str) -> str:
-    """`text` with its control characters shown, not sent: a name or a label may hold a terminal's escape sequences.
+    """Return `text` with visible symbols for control characters: a name may contain escape sequences.
 
     >>> plain("a\\x1b[2Jb")
     'a␛[2Jb'
@@ -26,7 +26,7 @@ def plain(text: str) -> str:
 
 
 def json_line(value: Any) -> str:
-    """`value` as one line of JSON: letters as they are, and no control character in it, C1 and DEL neither.
+    """Return `value` as one line of JSON with no control characters; other letters are not escaped.
 
     A number that is not finite is a string, as in events.
 
@@ -45,7 +45,7 @@ def _finite(value: Any) -> Any:
 
 
 def plain_json(line: str) -> str:
-    """A line of JSON with what JSON lets stand in strings, and a terminal would obey, escaped: C1 and DEL.
+    """Escape the control characters that JSON allows in strings: C1 and DEL.
 
     >>> plain_json('{"name": "a\x9b2Jb"}')
     '{"name": "a\\u009b2Jb"}'
@@ -54,10 +54,10 @@ def plain_json(line: str) -> str:
 
 
 def columns(rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), gap: int = GAP, indent: int = 0) -> str:
-    """Rows under each other, each column as wide as its widest cell; `right` names the columns of numbers.
+    """Return rows as lines, each column as wide as its widest cell; `right` lists the columns of numbers.
 
-    Where the terminal is too narrow, texts are wrapped, the last column first. Nothing is cut: after a word that is
-    longer than its column the row continues on the next line.
+    In a narrow terminal texts are wrapped, the last column first. Nothing is cut: after a word that is longer than its
+    column, the row continues on the next line.
     """
     table = [[plain(cell) for cell in row] for row in rows]
     if not table:
@@ -65,8 +65,8 @@ def columns(rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), gap: in
     count, room = len(table[0]), shutil.get_terminal_size((120, 24)).columns - indent
     wraps = [i for i in range(count) if i not in right]
     for flexible in ([i for i in wraps if i == count - 1], wraps):
-        asked = [Column(right=i in right, least=LEAST_TEXT if i in flexible else None) for i in range(count)]
-        cells = widths(table, asked, room, gap)
+        columns = [Column(right=i in right, least=LEAST_TEXT if i in flexible else None) for i in range(count)]
+        cells = widths(table, columns, room, gap)
         if all(cells[i] >= min(LEAST_TEXT, max(cell_len(row[i]) for row in table)) for i in range(count)):
             break
     lines: list[str] = []
@@ -74,16 +74,16 @@ def columns(rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), gap: in
         blocks = [
             wrapped(cell, n) if i in wraps else [cell] for i, (cell, n) in enumerate(zip(row, cells, strict=True))
         ]
-        lines += [f"{' ' * indent}{line}".rstrip() for line in _beside(blocks, cells, right, gap)]
+        lines += [f"{' ' * indent}{line}".rstrip() for line in _side_by_side(blocks, cells, right, gap)]
     return "\n".join(lines)
 
 
 LEAST_TEXT = 20
-"""Cells that a column of text has at least before the one before it is wrapped."""
+"""The least width of a column of text before the column to its left is wrapped too."""
 
 
-def _beside(blocks: Sequence[Sequence[str]], cells: Sequence[int], right: Sequence[int], gap: int) -> list[str]:
-    """The lines of a row: its cells beside each other; below what comes before, where that is too wide."""
+def _side_by_side(blocks: Sequence[Sequence[str]], cells: Sequence[int], right: Sequence[int], gap: int) -> list[str]:
+    """Return the lines of a row: its cells next to each other, or below a cell that is too wide."""
     done: list[str] = []
     lines, at = [""], 0
     for i, (block, n) in enumerate(zip(blocks, cells, strict=True)):
@@ -99,7 +99,7 @@ def _beside(blocks: Sequence[Sequence[str]], cells: Sequence[int], right: Sequen
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells, broken between words; an indent is that of each line."""
+    """Wrap a text between words to at most `width` cells; every line has the indent of the text."""
     words = text.lstrip(" ")
     indent = " " * (len(text) - len(words))
     lines: list[str] = []
@@ -114,7 +114,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def bar(share: float, width: int) -> str:
-    """How much of something is done: `━━━━━───`."""
+    """Return a progress bar: `━━━━━───`."""
     full = round(min(max(share, 0.0), 1.0) * width)
     return "━" * full + "─" * (width - full)
 

@@ -1,1 +1,1 @@
-"""What the deck's screens are put together from."""
+"""The widgets that the deck's screens consist of."""

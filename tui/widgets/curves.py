@@ -17,10 +17,10 @@ from tui.series import Bucket
 from tui.widgets.panel import Panel, first_that_fits
 
 _FIRST_METRICS = ("accuracy", "rmse", "bits")
-"""The metric of each task that its naive baseline is told in."""
+"""For each task, the metric of its naive baseline."""
 
 ZOOM = 4
-"""Zoomed in, the last one of this many parts of the run is seen."""
+"""When zoomed in, the last of this many parts of the run is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class CurvePanel(Panel):
 
     options = PlotOptions()
     bounds: tuple[float | None, float | None] = (None, None)
-    waiting: ClassVar[str] = "nothing measured yet"
+    waiting: ClassVar[str] = "not measured yet"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -59,19 +59,19 @@ class CurvePanel(Panel):
         self._drawn_for: tuple[object, ...] = ()
 
     def curves(self) -> tuple[Layer, ...]:
-        """The curves, from the lowest to the highest."""
+        """Return the curves; later ones are drawn over earlier ones."""
         raise NotImplementedError
 
     def marks(self) -> tuple[Mark, ...]:
-        """Signs on the curves."""
+        """Return the marks on the curves."""
         return ()
 
     def ahead(self) -> float:
-        """The last step that the axis has to reach."""
+        """Return the last step that the x axis must show."""
         return self.view.step
 
     def logarithmic(self) -> bool:
-        """Whether the upright axis is logarithmic."""
+        """Whether the y axis is logarithmic."""
         return self.options.log
 
     def body(self, width: int, height: int) -> Sequence[Row]:
@@ -81,10 +81,8 @@ class CurvePanel(Panel):
         values = list(chain.from_iterable(_values(layer, buckets) for layer, buckets in zip(layers, seen, strict=True)))
         log = self.logarithmic()
         if log and values and not any(value > 0 for value in values):
-            return _note(
-                ["Nothing here is above 0,", "so a logarithmic axis cannot", "show it. L: linear axis"], width, height
-            )
-        # A curve of another run, scale, size or part of the run begins with limits of its own.
+            return _note(["No value is above 0, so a", "logarithmic axis shows none.", "L: linear axis"], width, height)
+        # A curve of another run, scale, size or part of the run starts with new limits.
         drawn_for = (view.started and view.started.run, log, self.options.zoom, self._named(), width, height)
         before = self._y if drawn_for == self._drawn_for else None
         self._drawn_for = drawn_for
@@ -101,7 +99,7 @@ class CurvePanel(Panel):
         return draw(scene, width, height, self.options.marker)
 
     def left_out(self) -> str:
-        """What a logarithmic axis does not show of these curves, in words; nothing where it shows all."""
+        """Return in words what a logarithmic axis cannot show of these curves; empty if it shows everything."""
         if not self.logarithmic():
             return ""
         first = self._first_step()
@@ -115,35 +113,35 @@ class CurvePanel(Panel):
         return value_axis(shown, rows, log=log, bounds=self.bounds, before=before)
 
     def _named(self) -> str | None:
-        """What the upright axis measures, where that can change."""
+        """Return what the y axis measures, if that can change."""
         return None
 
     def _first_step(self) -> float:
-        """Where the axis begins: at the start of the run, or zoomed in, moving on by leaps."""
+        """Return the start of the x axis: the start of the run, or when zoomed in, a step that changes rarely."""
         if not self.options.zoom:
             return 0.0
         part = max(self.view.step / ZOOM, 8.0)
-        leap = 2.0 ** math.floor(math.log2(part / 4)) if part >= 8 else 2.0
-        return max(0.0, math.floor((self.view.step - part) / leap) * leap)
+        stride = 2.0 ** math.floor(math.log2(part / 4)) if part >= 8 else 2.0
+        return max(0.0, math.floor((self.view.step - part) / stride) * stride)
 
     def legend(self, name: str, value: float | None, layer: Layer) -> Row:
-        """A curve's name, newest value and what its line looks like."""
+        """Return a curve's name, newest value and a sample of its line."""
         line = sample(layer.stroke, self.options.marker)
         return ((f"{name} ", "quiet"), (f"{number_text(value)} ", "text"), (line, layer.tone))
 
 
 class LossPanel(CurvePanel):
-    """Loss of training and of validation."""
+    """The training and validation loss."""
 
     HELP = (
-        "Loss over the run: training as a solid line, validation dashed. Behind the smoothed line stands the raw one, "
-        "with every spike. ◆ is the best epoch, ✗ a step whose loss was not finite. "
-        "When training goes on falling and validation rises, the model overfits."
+        "The loss over the run: training is a solid line, validation a dashed line. The raw loss, with every spike, is "
+        "behind the smoothed line. ◆ is the best epoch, ✗ a step whose loss was not finite. "
+        "If the training loss falls and the validation loss rises, the model overfits."
     )
 
     def curves(self) -> tuple[Layer, ...]:
         view, weight = self.view, self.options.smoothing
-        # A run whose epochs pass between two `step` events is drawn by its epochs.
+        # If several epochs pass between two `step` events, the values of the epochs are drawn.
         raw = max(view.train_loss, view.curve("train_loss"), key=lambda curve: len(curve.buckets))
         smooth = dict(view.smoothed).get(weight, Curve())
         train: tuple[Layer, ...]
@@ -159,7 +157,7 @@ class LossPanel(CurvePanel):
     def marks(self) -> tuple[Mark, ...]:
         view = self.view
         name = "val_loss" if view.curve("val_loss").buckets else "train_loss"
-        # Where labels compete for room, what went wrong comes first.
+        # Losses that are not finite come first: their labels get the room.
         return broken(view.train_loss.buckets) + broken(view.curve("val_loss").buckets)[:1] + _best(view, name)
 
     def title(self) -> Row:
@@ -190,26 +188,26 @@ class MetricPanel(CurvePanel):
     """The metric of the task."""
 
     HELP = (
-        "The metric of the task, measured after every epoch: validation dashed, training solid. ◆ is the best epoch. "
-        "Accuracy and f1 are shares of 1, more is better; mae and rmse are errors, less is better; r2 is 1 at best. "
-        "Where there are several targets, m also shows the r2 of each."
+        "The metric of the task after every epoch: validation is a dashed line, training a solid line. ◆ is the best "
+        "epoch. Accuracy, f1 and r2 are at most 1; higher is better. mae and rmse are errors; lower is better. "
+        "With several targets, m also shows the r2 of each."
     )
-    waiting = "after the first epoch"
+    waiting = "measured after the first epoch"
 
     def depends_on(self, view: RunView) -> object:
         return view.epoch_curves, id(view.started), view.best_epoch
 
     def ahead(self) -> float:
-        # Between epochs nothing is measured, so the axis waits for the next one; it counts epochs from the first on.
+        # It is measured at the end of an epoch, so the axis ends there; from the start, it shows at least two epochs.
         last = [buckets[-1].last_x for _, curve in self.view.epoch_curves if (buckets := curve.buckets)]
         return max([2.0 * self.view.steps_per_epoch, *last])
 
     metric: str | None = None
-    """Which metric a person chose; without one it is that which decides about the best epoch, or the task's first."""
+    """The metric that the person chose; by default the one that decides the best epoch, or the task's first."""
 
     @property
     def shown(self) -> str | None:
-        """The metric on the screen."""
+        """The metric that is shown."""
         names = self.view.metric_names
         wanted = (self.metric, self.view.monitor.removeprefix("val_").removeprefix("train_"), *_FIRST_METRICS)
         return next((name for name in wanted if name in names), names[0] if names else None)
@@ -223,7 +221,7 @@ class MetricPanel(CurvePanel):
         return self.shown
 
     def logarithmic(self) -> bool:
-        """Errors follow the loss; shares of 1 and r2, which may be below 0, stay linear."""
+        """Whether the y axis is logarithmic: for errors it follows the option; accuracy, f1 and r2 stay linear."""
         return self.options.log and self.shown not in ("accuracy", "f1") and not _is_r2(self.shown)
 
     def curves(self) -> tuple[Layer, ...]:
@@ -262,13 +260,13 @@ class MetricPanel(CurvePanel):
 
 
 class RatePanel(CurvePanel):
-    """The learning rate, planned and taken."""
+    """The planned and the used learning rate."""
 
     HELP = (
         "The learning rate: the solid line was used, the dotted line is planned up to the end of the run. ▾ marks a "
-        "change made by hand; the plan after it is scaled by the same factor."
+        "manual change; the plan after it is scaled by the same factor."
     )
-    waiting = "as soon as the run begins"
+    waiting = "shown when the run starts"
 
     def logarithmic(self) -> bool:
         return False
@@ -291,7 +289,7 @@ class RatePanel(CurvePanel):
         changes = self.view.lr_changes
         return tuple(
             Mark(
-                x=change.step, y=change.value, symbol="▾", tone="hand", label="by hand" if change is changes[-1] else ""
+                x=change.step, y=change.value, symbol="▾", tone="hand", label="manual" if change is changes[-1] else ""
             )
             for change in changes
         )
@@ -302,7 +300,7 @@ class RatePanel(CurvePanel):
         if view.lr_now is not None:
             words += ((f" {rate_text(view.lr_now)}", "text"),)
         if view.requested_lr is not None:
-            words += ((f" → {rate_text(view.requested_lr)} asked", "hand"),)
+            words += ((f" → {rate_text(view.requested_lr)} requested", "hand"),)
         return words
 
     def footnote(self) -> Row:
@@ -311,15 +309,15 @@ class RatePanel(CurvePanel):
 
 
 def planned_from_here(view: RunView) -> list[tuple[float, float]]:
-    """The plan of the learning rate as (step, rate), from each change by hand on scaled to the rate that was set.
+    """Return the planned learning rate as (step, rate), scaled after each manual change to the rate that was set.
 
-    It is cut at the step of a change, so that a plan of few corners does not turn the change into a ramp.
+    The plan is split at the step of a change: otherwise a plan with few points would show the change as a ramp.
     """
     plan = view.lr_plan
     if not plan:
         return []
     scales = {0: 1.0} | {change.step: _scale(view, change.step, change.value) for change in view.lr_changes}
-    # What the run takes now may have been scaled by a scheduler too, which no plan knows of.
+    # The current rate may also have been scaled by a scheduler, which the plan does not know.
     now = _scale(view, view.step, view.lr_now)
     if view.lr_changes:
         scales[max(scales)] = now
@@ -335,14 +333,14 @@ def planned_from_here(view: RunView) -> list[tuple[float, float]]:
 
 
 def _scale(view: RunView, step: int, rate: float | None) -> float:
-    """By how much a rate differs from the plan; rounded, so that the line stands still while nothing but that does."""
+    """Return the ratio of a rate to the plan, rounded so that the line does not move because of noise."""
     planned = view.planned_lr(max(step, 1))
     scale = rate / planned if rate is not None and planned and math.isfinite(rate) else 1.0
     return 1.0 if abs(scale - 1) < 0.01 else float(f"{scale:.2g}")
 
 
 def _is_r2(metric: str | None) -> bool:
-    """Whether it is R², of all targets or of one of them."""
+    """Whether a metric is R², of all targets or of one."""
     return metric is not None and (metric == "r2" or metric.startswith("r2_"))
 
 
@@ -361,18 +359,18 @@ def _values(layer: Layer, buckets: Iterable[Bucket]) -> Iterable[float]:
 
 
 def _best(view: RunView, name: str) -> tuple[Mark, ...]:
-    """The mark of the best epoch on a curve, with its value where this curve is what decides."""
+    """Return the mark of the best epoch, with its value if this metric decides the best epoch."""
     value = dict(view.best_metrics).get(name)
     if view.best_epoch is None or view.best_step is None or value is None or not math.isfinite(value):
         return ()
-    # After the end the words above the panels say it.
+    # After the end, the text above the panels shows it.
     decides = view.monitor == name and view.state not in ("finished", "stale")
     label = f"best {number_text(value)} at {view.best_epoch}" if decides else ""
     return (Mark(x=view.best_step, y=value, symbol="◆", tone="best", label=label),)
 
 
 def _beyond(layers: tuple[Layer, ...], far: list[float]) -> tuple[Mark, ...]:
-    """A mark where a curve leaves the plot at the top, with how far it goes."""
+    """Return a mark where a curve leaves the plot at the top, with its highest value."""
     if not far:
         return ()
     highest = max(far)
@@ -384,7 +382,7 @@ def _beyond(layers: tuple[Layer, ...], far: list[float]) -> tuple[Mark, ...]:
 
 
 def _note(lines: list[str], width: int, height: int) -> list[Row]:
-    """Words in the middle of an empty plot."""
+    """Return a text in the middle of an empty plot."""
     if max(map(len, lines)) > width:
         lines = [" ".join(lines)]
     above = max(0, (height - len(lines)) // 2)

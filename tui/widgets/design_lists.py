@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class PartList(RowList):
     """The parts of the experiment."""
 
-    HELP = "What the run is made of. ✗ marks a mistake; below it stands what to do."
+    HELP = "The parts of the experiment. ✗ marks a mistake, with its fix below."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Change this part in its form"
+            "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Edit this part in its form"
         ),
         Binding("right", "screen.edit", "Form", show=False, id="design.form", tooltip="Go to the form"),
     ]
@@ -36,7 +36,7 @@ class LayerList(RowList):
     HELP = "The layers, each with the shape of its output (without the batch) and its parameters. ✗ marks a mistake."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Change this layer in its form"
+            "enter", "screen.edit", "Edit", key_display="⏎", id="design.edit", tooltip="Edit this layer in its form"
         ),
         Binding("right", "screen.edit", "Form", show=False, id="design.form", tooltip="Go to the form"),
         Binding(
@@ -45,7 +45,7 @@ class LayerList(RowList):
             "Delete",
             key_display="x",
             id="design.delete",
-            tooltip="Delete the layer, or the marked ones",
+            tooltip="Delete the layer, or the marked layers",
         ),
         Binding(
             "D",
@@ -53,7 +53,7 @@ class LayerList(RowList):
             "Duplicate",
             show=False,
             id="design.duplicate",
-            tooltip="Put a copy of the layer behind it",
+            tooltip="Insert a copy after the layer",
         ),
         Binding(
             "K",
@@ -61,18 +61,20 @@ class LayerList(RowList):
             "Move up",
             show=False,
             id="design.move_up",
-            tooltip="Move the layer up; out of a container at its top",
+            tooltip="Move the layer up; at the top of a container, out of it",
         ),
         Binding("J", "screen.move(1)", "Move down", show=False, id="design.move_down", tooltip="Move the layer down"),
-        Binding("c", "screen.copy", "Copy", show=False, id="design.copy", tooltip="Copy the layer, or the marked ones"),
-        Binding("X", "screen.cut", "Cut", show=False, id="design.cut", tooltip="Cut the layer, or the marked ones"),
-        Binding("v", "screen.paste", "Paste", show=False, id="design.paste", tooltip="Paste behind this layer"),
+        Binding(
+            "c", "screen.copy", "Copy", show=False, id="design.copy", tooltip="Copy the layer, or the marked layers"
+        ),
+        Binding("X", "screen.cut", "Cut", show=False, id="design.cut", tooltip="Cut the layer, or the marked layers"),
+        Binding("v", "screen.paste", "Paste", show=False, id="design.paste", tooltip="Paste after this layer"),
         Binding(
             "w",
             "screen.wrap",
             "Wrap",
             id="design.wrap",
-            tooltip="Put the layer, or the marked ones, into a Residual, Repeat, …",
+            tooltip="Put the marked layers into a Residual, Repeat, …",
         ),
         Binding(
             "W",
@@ -80,7 +82,7 @@ class LayerList(RowList):
             "Unwrap",
             show=False,
             id="design.unwrap",
-            tooltip="Put what a container holds in its place",
+            tooltip="Replace a container by its layers",
         ),
         Binding("space", "screen.fold", "Fold", show=False, id="design.fold", tooltip="Fold or unfold a container"),
         Binding(
@@ -97,17 +99,17 @@ class LayerList(RowList):
             "Mark",
             show=False,
             id="design.mark_up",
-            tooltip="Mark this layer and the one before",
+            tooltip="Mark this layer and the previous one",
         ),
     ]
 
 
 class PanelResized(Message):
-    """A panel has another width: what was written for the old one does not fit."""
+    """The width of a panel changed: its texts must be written again."""
 
 
 class LayerHeading(Widget):
-    """The names of the layer table's columns, where the rows below have them."""
+    """The heading of the layer table, aligned with its rows."""
 
     shown: reactive[tuple[Draft, Plan | None, frozenset[str]] | None] = reactive(None)
 

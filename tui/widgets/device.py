@@ -1,4 +1,4 @@
-"""Load and memory of the device that trains."""
+"""The load and memory of the device that trains."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LABEL = 10
 
 
 class DevicePanel(Panel):
-    """Load and memory over time."""
+    """The load and memory over time, and facts about the run."""
 
     HELP = (
-        "The device that trains. Load is the share of it that the run keeps busy: on a CPU of the cores, on a GPU of "
-        "its time. Memory is what the process holds there. A load that stays low means that the device waits for data. "
-        "Below stands what the run is made from, as the run itself says it."
+        "The device that trains. Load is the share of it that is busy: of the cores of a CPU, of the time of a GPU. "
+        "Memory is what the process has allocated there. If the load stays low, the device waits for data. "
+        "Below are the optimizer, scheduler, loss and sizes of this run."
     )
 
     marker: Marker = "braille"
@@ -48,7 +48,7 @@ class DevicePanel(Panel):
         facts = list(_facts(view, width))
         rows: list[Row] = []
         if view.memory.last is None:
-            rows += [(("load and memory: every two seconds", "quiet"),)] if view.active else []
+            rows += [(("load and memory: every 2 seconds", "quiet"),)] if view.active else []
         else:
             deep = 1 if height < 6 else 2
             if view.load.last is not None:
@@ -58,7 +58,7 @@ class DevicePanel(Panel):
         return [*rows, (), *facts[:room]] if room > 0 else rows
 
     def _chart(self, name: str, curve: Curve, width: int, height: int, most: float | None = None) -> list[Row]:
-        """Bars that stand side by side, the newest at the right, with the name and the full height before them."""
+        """Draw bars, the newest at the right, with the name and the maximum at the left."""
         room = width - _LABEL
         values = [bucket.high for bucket in curve.buckets if bucket.points][-room:]
         top = most if most is not None else max(values, default=1.0) * 1.1
@@ -70,7 +70,7 @@ class DevicePanel(Panel):
         return rows
 
     def _part(self, share: float, row: int, height: int) -> str:
-        """What a bar shows in one row, counted from below."""
+        """Return the character of a bar in one row, counted from the bottom."""
         filled = min(1.0, max(0.0, share)) * height - row
         if self.marker == "ascii":
             return "#" if filled >= 0.5 else " "
@@ -78,7 +78,7 @@ class DevicePanel(Panel):
 
 
 def _facts(view: RunView, width: int) -> Iterator[Row]:
-    """What the run was made from, as the run itself says it."""
+    """Yield the run's optimizer, scheduler, loss and sizes, from its own document."""
     if view.started is None:
         return
     started, document = view.started, view.started.experiment

@@ -1,7 +1,7 @@
-"""The keys that do something now, in one line at the foot of the screen.
+"""The available keys, in one line at the bottom of the screen.
 
-Textual's own footer is a widget for each key, all made anew whenever the focus moves; that costs more than the key that
-moved it. This one is a line of text.
+Textual's own footer has a widget for each key, and creates all of them again when the focus moves, which costs more
+than handling the key. This footer is a line of text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DESCRIPTION = "$footer-description-foreground"
 
 @dataclass(frozen=True, slots=True)
 class FooterKey:
-    """A key, what it does, and whether it can be pressed now."""
+    """A key, what it does, and whether it is available."""
 
     key: str
     display: str
@@ -33,7 +33,7 @@ class FooterKey:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a key stands in the line."""
+    """A key and its position in the line."""
 
     key: FooterKey
     start: int
@@ -43,9 +43,9 @@ class Placed:
 def footer_line(
     keys: Sequence[FooterKey], width: int, palette: FooterKey | None = None
 ) -> tuple[Content, list[Placed]]:
-    """The line, and where each key stands in it.
+    """Return the line, and the position of each key in it.
 
-    Where not all fit, the spaces go first, then the palette, then keys before the last two: leaving and help stay.
+    If the keys do not fit, spaces are left out first, then the palette, then keys before the last two: Quit and Help.
     """
     right = f"▏{palette.display} {palette.description} " if palette is not None else ""
     for gap, tail in ((1, right), (0, right), (0, "")):
@@ -77,10 +77,10 @@ def _width(key: FooterKey, gap: int) -> int:
 
 
 class KeyLine(Widget):
-    """The keys of a question, in its words: each can be clicked.
+    """The keys of a question; each can be clicked.
 
     Args:
-        keys: for each, the key as Textual names it, as it is shown, and what it does.
+        keys: for each key, its name in Textual, its displayed name, and what it does.
     """
 
     ALLOW_SELECT = False
@@ -96,11 +96,11 @@ class KeyLine(Widget):
         return line
 
     def on_click(self, event: Click) -> None:
-        press_what_was_clicked(self, event, self.placed)
+        press_clicked_key(self, event, self.placed)
 
 
-def press_what_was_clicked(widget: Widget, event: Click, placed: Sequence[Placed]) -> None:
-    """Press the key on whose words the pointer is."""
+def press_clicked_key(widget: Widget, event: Click, placed: Sequence[Placed]) -> None:
+    """Press the key under the pointer."""
     for key in placed:
         if key.start <= event.x < key.end and key.key.enabled:
             widget.app.simulate_key(key.key.key)
@@ -116,10 +116,10 @@ class HasFooterActions(Protocol):
 
 
 class Footer(Widget):
-    """The foot of a screen.
+    """The bottom line of a screen.
 
     Args:
-        show_command_palette: whether the palette's key stands at the right.
+        show_command_palette: show the key of the palette at the right.
     """
 
     ALLOW_SELECT = False
@@ -143,7 +143,7 @@ class Footer(Widget):
                 self.refresh()
 
     def _keys(self) -> tuple[FooterKey, ...]:
-        """The keys that are shown, one an action."""
+        """Return the keys to show, one for each action."""
         found: dict[str, FooterKey] = {}
         also = self.screen.footer_actions if isinstance(self.screen, HasFooterActions) else frozenset()
         for active in self.screen.active_bindings.values():
@@ -168,4 +168,4 @@ class Footer(Widget):
         return line
 
     def on_click(self, event: Click) -> None:
-        press_what_was_clicked(self, event, self.placed)
+        press_clicked_key(self, event, self.placed)

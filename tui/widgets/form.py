@@ -1,4 +1,4 @@
-"""The form of what is selected: a row a field, a line to type in, and what the field under the cursor is."""
+"""The form of the selection: a row for each field, a line to type in, and help for the field under the cursor."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 SMALLEST_PICTURE = 8
-"""Rows from which a panel shows a picture; a key shows it larger."""
+"""The least height of a panel that shows a picture; p shows it in full size."""
 
 
 class FieldChanged(Message):
-    """A field is to have another value; None for its default."""
+    """Requests another value for a field; None for its default."""
 
     def __init__(self, field: Field, value: Any, *, stepping: bool = False) -> None:
         super().__init__()
@@ -38,15 +38,15 @@ class FieldChanged(Message):
 
 
 class FieldTried(Message):
-    """A value is being typed that the field could hold: what would it make of the model?"""
+    """Requests a check of a value that is being typed."""
 
     def __init__(self, field: Field, value: Any) -> None:
         super().__init__()
         self.field, self.value = field, value
 
 
-class FieldAsked(Message):
-    """A name is to be chosen for a field that takes many."""
+class ChoiceRequested(Message):
+    """Requests a list to choose the value of a field from."""
 
     def __init__(self, field: Field) -> None:
         super().__init__()
@@ -56,24 +56,24 @@ class FieldAsked(Message):
 class FieldList(RowList):
     """The fields."""
 
-    HELP = "What can be set. • is what the document says itself, dim what is left at its default, ✗ what is wrong."
+    HELP = "The fields. • is set in the document, dim is the default, ✗ is a mistake."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "edit", "Edit", key_display="⏎", id="form.edit", tooltip="Type a value, or choose one"),
+        Binding("enter", "edit", "Edit", key_display="⏎", id="form.edit", tooltip="Type or choose a value"),
         Binding(
             "right",
             "step(1)",
             "Next value",
             show=False,
             id="form.next_value",
-            tooltip="The next value: a step up, the next name",
+            tooltip="Next value: one step up, or the next name",
         ),
         Binding(
             "left",
             "step(-1)",
-            "Value before",
+            "Previous value",
             show=False,
             id="form.value_before",
-            tooltip="The value before: a step down",
+            tooltip="Previous value: one step down, or the previous name",
         ),
         Binding(
             "space",
@@ -81,10 +81,10 @@ class FieldList(RowList):
             "Switch",
             show=False,
             id="form.switch",
-            tooltip="Switch on or off, or go to the next name",
+            tooltip="Switch on or off, or use the next name",
         ),
         Binding(
-            "backspace,delete", "default", "Default", key_display="⌫", id="form.default", tooltip="Back to the default"
+            "backspace,delete", "default", "Default", key_display="⌫", id="form.default", tooltip="Use the default"
         ),
         Binding(
             "escape", "screen.leave_form", "Back", key_display="esc", id="form.leave", tooltip="Back to the layers"
@@ -108,7 +108,7 @@ class FieldList(RowList):
         if field.is_switch:
             self.action_switch()
         elif field.names or (field.options and len(field.options) > 3):
-            self.post_message(FieldAsked(field))
+            self.post_message(ChoiceRequested(field))
         else:
             self.post_message(EditField(field, typed(field)))
 
@@ -136,26 +136,26 @@ class FieldList(RowList):
         typed_key = event.character or ""
         if field is not None and field.is_number and not field.options and typed_key and typed_key in "0123456789.-":
             event.stop()
-            self.post_message(EditField(field, typed_key, begun=True))
+            self.post_message(EditField(field, typed_key, started=True))
 
 
 class EditField(Message):
-    """A field is to be typed into: over `text`, or on from it where a key has begun it."""
+    """Requests typing into a field: `text` is replaced, or continued if a key has started it."""
 
-    def __init__(self, field: Field, text: str, *, begun: bool = False) -> None:
+    def __init__(self, field: Field, text: str, *, started: bool = False) -> None:
         super().__init__()
-        self.field, self.text, self.begun = field, text, begun
+        self.field, self.text, self.started = field, text, started
 
 
 class FieldInput(Input):
-    """The line that a value is typed in."""
+    """The line for typing a value."""
 
-    HELP = "Type a value. Text needs no quotes, a list no brackets; an empty line is the default."
+    HELP = "Type a value. Text needs no quotes, a list no brackets. An empty line is the default."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "Take it", key_display="⏎", id="form.take", tooltip="Take this value"),
-        Binding("escape", "cancel", "Back", key_display="esc", id="form.cancel", tooltip="Leave the value as it was"),
-        Binding("up", "step(1)", "Step up", show=False, id="form.step_up", tooltip="The next value"),
-        Binding("down", "step(-1)", "Step down", show=False, id="form.step_down", tooltip="The value before"),
+        Binding("enter", "take", "Accept", key_display="⏎", id="form.take", tooltip="Use this value"),
+        Binding("escape", "cancel", "Back", key_display="esc", id="form.cancel", tooltip="Keep the previous value"),
+        Binding("up", "step(1)", "Step up", show=False, id="form.step_up", tooltip="One step up"),
+        Binding("down", "step(-1)", "Step down", show=False, id="form.step_down", tooltip="One step down"),
     ]
 
     def __init__(self) -> None:
@@ -186,14 +186,14 @@ class FieldInput(Input):
     def action_take(self) -> None:
         if self.field is not None and not self.complaint:
             self.post_message(FieldChanged(self.field, self.typed_value))
-            self.post_message(Typed())
+            self.post_message(TypingEnded())
 
     def action_cancel(self) -> None:
-        self.post_message(Typed())
+        self.post_message(TypingEnded())
 
 
-class Typed(Message):
-    """Nothing is typed any more."""
+class TypingEnded(Message):
+    """The person finished or cancelled typing."""
 
 
 class FormPanel(Vertical):
@@ -238,10 +238,10 @@ class FormPanel(Vertical):
         about: Content,
         draw: Callable[[int, int], Content] | None = None,
     ) -> None:
-        """Show the form of a place of the document; below it a picture if there is room, and `about`.
+        """Show the form of a path in the document; below it a picture if there is room, and `about`.
 
         Args:
-            draw: makes a picture of at most so many cells and rows.
+            draw: returns a picture for a maximum width and height.
         """
         self._draw = draw
         self.border_title = title
@@ -254,7 +254,7 @@ class FormPanel(Vertical):
         self.write_about()
 
     def begin(self) -> None:
-        """Go to the fields: to the first value that a person would change, or where the cursor was."""
+        """Focus the fields: the cursor goes to the first value that a person would change, or stays."""
         at = self.rows.highlighted
         if self._untouched and self.rows.fields:
             self._untouched = False
@@ -264,14 +264,14 @@ class FormPanel(Vertical):
         self.rows.focus()
         self.rows.highlighted = at
 
-    def found(self, said: Content) -> None:
-        """Say what was found out about the value that is being typed."""
+    def show_result(self, result: Content) -> None:
+        """Show the result of the check of the value that is being typed."""
         if self.typing:
-            self._found = said
+            self._found = result
             self.write_about()
 
     def write_about(self) -> None:
-        """Write what there is to say below the fields."""
+        """Write the help and the picture below the fields."""
         text, field = self.query_one("#field-about-text", Static), self.rows.field
         if self.typing and self.input.field is not None:
             complaint = self.input.complaint
@@ -284,7 +284,7 @@ class FormPanel(Vertical):
             text.update(Content("\n\n").join([*self._picture(), self._about]))
 
     def _picture(self) -> list[Content]:
-        """The picture, where the panel has room for one."""
+        """Return the picture, if the panel has room for one."""
         room = self.query_one("#field-about").content_size
         if self._draw is None or room.height < SMALLEST_PICTURE:
             return []
@@ -295,8 +295,8 @@ class FormPanel(Vertical):
     def _edit(self, event: EditField) -> None:
         event.stop()
         entry = self.input
-        if event.begun and self.typing and entry.field == event.field:
-            entry.insert_text_at_cursor(event.text)  # it came before the line had the focus
+        if event.started and self.typing and entry.field == event.field:
+            entry.insert_text_at_cursor(event.text)  # the key came before the line had the focus
             return
         entry.field, self._found = event.field, Content("")
         entry.display = True
@@ -305,12 +305,12 @@ class FormPanel(Vertical):
         entry.value = event.text
         entry.cursor_position = len(event.text)
         entry.focus()
-        if not event.begun:
+        if not event.started:
             entry.select_all()
         self.write_about()
 
-    @on(Typed)
-    def _typed(self, event: Typed) -> None:
+    @on(TypingEnded)
+    def _typed(self, event: TypingEnded) -> None:
         event.stop()
         self.input.display = False
         self.rows.focus()
@@ -344,5 +344,5 @@ def _placeholder(field: Field) -> str:
 
 
 def typed_default(field: Field) -> str:
-    """A field's default as it would be typed."""
+    """Return a field's default as it would be typed."""
     return typed(replace(field, value=field.default))

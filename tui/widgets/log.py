@@ -1,4 +1,4 @@
-"""What the run has said."""
+"""The log of the run."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tui.run_view import LogLine, RunView
 from tui.widgets.panel import Panel
 
 WHEEL = 3
-"""Rows that a notch of the wheel scrolls."""
+"""Rows that one step of the mouse wheel scrolls."""
 
 _TONES = {"info": "text", "warning": "warning", "error": "bad"}
 _SIGNS = {"info": "", "warning": "! ", "error": "✗ "}
 
 
 class LogPanel(Panel):
-    """The newest sentences of the run, the last one at the bottom."""
+    """The newest messages of the run, the last one at the bottom."""
 
     HELP = (
-        "What the run has said, with the time of day: the data and its naive baseline, checkpoints, answers to what "
-        "you asked, warnings (!) and errors (✗). All of it stands in events.jsonl in the run's directory."
+        "The messages of the run, with the time of day: the data and its naive baseline, checkpoints, results of "
+        "commands, warnings (!) and errors (✗). The file events.jsonl in the run's folder has all of them."
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll_log(1)", "Up", show=False, id="log.up", tooltip="One line back in the log"),
-        Binding("down,j", "scroll_log(-1)", "Down", show=False, id="log.down", tooltip="One line on in the log"),
+        Binding("up,k", "scroll_log(1)", "Up", show=False, id="log.up", tooltip="One line up in the log"),
+        Binding("down,j", "scroll_log(-1)", "Down", show=False, id="log.down", tooltip="One line down in the log"),
         Binding("home", "scroll_log(100000)", "First", show=False, id="log.first", tooltip="The first line of the log"),
         Binding("end", "scroll_log(-100000)", "Last", show=False, id="log.last", tooltip="The last line of the log"),
     ]
@@ -39,9 +39,9 @@ class LogPanel(Panel):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._below = 0
-        """Rows below the last one that is shown."""
+        """Rows below the last visible one."""
         self._counted = 0
-        """Rows of the log when it was drawn last, scrolled; 0 where it was at its end."""
+        """Rows of the log when it was last drawn while scrolled up; 0 if it was at its end."""
         self._width = 0
 
     def action_scroll_log(self, by: int) -> None:
@@ -56,12 +56,12 @@ class LogPanel(Panel):
         self.scroll_rows(-WHEEL)
 
     def scroll_rows(self, by: int) -> None:
-        """Go back in the log by so many rows; on, where they are below 0."""
+        """Scroll up by so many rows, or down if `by` is negative."""
         self._below = max(0, self._below + by)
         self.redraw()
 
     def scroll_pages(self, by: int) -> None:
-        """Go back by as many rows as there are, less one."""
+        """Scroll up by so many pages; a page is one row less than the panel."""
         self.scroll_rows(by * max(1, self.size.height - 3))
 
     def footnote(self) -> Row:
@@ -75,7 +75,7 @@ class LogPanel(Panel):
 
     def body(self, width: int, height: int) -> Sequence[Row]:
         view = self.view
-        # The last sentence of a run stands above the panels.
+        # The last message of a run is shown above the panels.
         said = [line for line in view.log if view.state != "finished" or line.text != view.message]
         if not self._below:
             self._counted = 0
@@ -87,7 +87,7 @@ class LogPanel(Panel):
             return rows[-height:]
         rows = [row for line in said for row in _wrapped(line, width)]
         if self._counted and len(rows) > self._counted and width == self._width:
-            self._below += len(rows) - self._counted  # what is read stays where it is
+            self._below += len(rows) - self._counted  # the visible lines stay in place
         self._counted, self._width = len(rows), width
         self._below = min(self._below, max(0, len(rows) - height))
         end = len(rows) - self._below

@@ -20,8 +20,8 @@ class RatePlot(Panel):
     """The loss of a learning-rate finder."""
 
     HELP = (
-        "Dashed the loss of each step over its learning rate, which grows exponentially; solid its moving "
-        "average. ◆ is where that falls most steeply: the suggestion. ▼ is its lowest place, where it no longer falls."
+        "The loss of each step over its learning rate, which grows exponentially, is dashed. Its moving average is "
+        "solid. ◆ is where the average falls most steeply: the suggested rate. ▼ is the lowest average."
     )
     marker: Marker = "braille"
 
@@ -74,8 +74,8 @@ class BatchPlot(Panel):
     """The loss on one batch, step by step."""
 
     HELP = (
-        "The loss on the same batch, step by step, on a logarithmic axis where it can be. The dotted line is the loss "
-        "of an answer that does not look at the samples."
+        "The loss on the same batch, step by step, on a logarithmic axis if possible. The dotted line is the loss of "
+        "a constant prediction, which ignores the samples."
     )
     marker: Marker = "braille"
 
@@ -84,13 +84,13 @@ class BatchPlot(Panel):
         self.steps: list[BatchStep] = []
         self.done: BatchDone | None = None
         self.of_classes = True
-        """Whether the score is a share of right answers, else one of explained variance."""
+        """Whether the score is a share of correct answers; otherwise of explained variance."""
 
     def title(self) -> Row:
         words: Row = (("loss on one batch", "title"),)
         if self.steps:
             last = self.steps[-1]
-            score = f"{100 * last.score:.0f} % {'right' if self.of_classes else 'explained'}"
+            score = f"{100 * last.score:.0f} % {'correct' if self.of_classes else 'explained'}"
             words += (("  ", "border"), (f"{number_text(last.loss)} ", "text"))
             words += ((sample("solid", self.marker), "train"), (f"  {score}", "text"))
         if self.done is not None:
@@ -120,7 +120,7 @@ class BatchPlot(Panel):
 
 
 def _points(places: Iterable[tuple[float, float]]) -> tuple[Bucket, ...]:
-    """A curve of single points; one that is not finite is a gap."""
+    """Return a curve of single points; a value that is not finite is a gap."""
     return tuple(
         Bucket(x, x, y, y, y, 1) if math.isfinite(y) else Bucket(x, x, math.nan, math.nan, math.nan, 0, x, y)
         for x, y in places
@@ -129,4 +129,4 @@ def _points(places: Iterable[tuple[float, float]]) -> tuple[Bucket, ...]:
 
 def _waiting(width: int, height: int) -> Sequence[Row]:
     above = max(0, (height - 1) // 2)
-    return [()] * above + [(("reading the data and building the model …".center(width)[:width], "quiet"),)]
+    return [()] * above + [(("Reading the data and building the model …".center(width)[:width], "quiet"),)]

@@ -1,4 +1,4 @@
-"""A list whose rows are written for the width that it has."""
+"""Lists whose rows depend on their width."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 Rows = Callable[[int], Sequence[Content]]
-"""From a width in cells to the rows of a list. A row may have several lines."""
+"""Returns the rows of a list for a width in cells. A row may have several lines."""
 
 
 PANEL_KEYS: list[BindingType] = [
@@ -27,22 +27,22 @@ PANEL_KEYS: list[BindingType] = [
     Binding(
         "left",
         "app.focus_previous",
-        "Panel before",
+        "Previous panel",
         show=False,
         id="list.panel_before",
-        tooltip="Go to the panel before",
+        tooltip="Go to the previous panel",
     ),
 ]
 
 
 class FittedList(OptionList):
-    """An option list that writes its rows again when the width that they have changes: a scrollbar takes a cell."""
+    """An option list that writes its rows again when their width changes, as when a scrollbar appears."""
 
     _written_for = 0
 
     @property
     def row_width(self) -> int:
-        """The cells that a row has, without its padding; 0 or less before there is a layout."""
+        """The width of a row without its padding; 0 or less before the first layout."""
         return self.scrollable_content_region.width - 2
 
     def write_rows(self) -> None:
@@ -62,7 +62,7 @@ class FittedList(OptionList):
 
 
 class RowList(FittedList):
-    """A list whose rows are functions of its width; it keeps its place when they change."""
+    """A list whose rows are a function of its width; the cursor keeps its position when they change."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", "Down", show=False, id="list.down", tooltip="One row down"),
@@ -92,7 +92,7 @@ class RowList(FittedList):
         self._at: int | None = None
 
     def show_rows(self, rows: Rows, *, at: int | None = None) -> None:
-        """Show other rows, with the cursor on row `at`, or where it is."""
+        """Show other rows; the cursor goes to row `at`, or stays."""
         self._rows = rows
         self._at = self._at if at is None else at
         self.write_rows()

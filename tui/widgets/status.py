@@ -1,4 +1,4 @@
-"""How the run stands, in a line; and how it ended, in a few."""
+"""The state of the run in one line, and how it ended in a few lines."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class StatusLine(RowWidget):
     """State, epoch, step, speed, time left and patience in one line."""
 
     HELP = (
-        "How far the run is: epochs done, steps taken, samples a second, the time that is left at this pace, and how "
-        "many epochs of its patience have passed without a new best."
+        "The progress of the run: epochs, steps, samples a second and the time left at this speed. Patience counts the "
+        "epochs without a new best value; at its limit the run stops early."
     )
 
     marker: Marker = "braille"
     _waits_for = ""
 
     def wait_for(self, what: str) -> None:
-        """Show what a run waits for that has not started; nothing once it has."""
+        """Show what a run waits for before it starts; an empty string shows its state."""
         if what != self._waits_for:
             self._waits_for = what
             self.redraw()
@@ -87,15 +87,15 @@ class StatusLine(RowWidget):
 
 
 class Ending(RowWidget):
-    """How the run ended: why, how good the best epoch was, where the run lies, how to go on."""
+    """How the run ended: the reason, the best epoch, its folder, and how to continue."""
 
     HELP = "How the run ended, what its best epoch was, where its files are, and how to continue."
 
     def lines(self, width: int) -> list[Row]:
-        """What there is to say in this width; nothing while the run goes on."""
+        """Return the lines for this width; none while the run is active."""
         view = self.view
         if view.state == "stale":
-            said, tone = "Its process exited unexpectedly. Everything up to its last checkpoint is kept.", "warning"
+            said, tone = "Its process exited unexpectedly. Its last checkpoint is intact.", "warning"
         elif view.state == "finished" and view.reason is not None:
             words, tone = _end_of(view)
             said = view.message or words
@@ -103,19 +103,21 @@ class Ending(RowWidget):
             return []
         room = max(20, width - 2)
         rows: list[Row] = [((f" {part}", tone),) for one in said.splitlines() for part in textwrap.wrap(one, room)]
-        best, lies = best_words(view), view.directory
+        best, directory = best_words(view), view.directory
         if f"best {view.monitor} " in said:
-            best = ""  # it is said once
-        if not lies:
+            best = ""  # it is already in the message
+        if not directory:
             return rows
-        # What can be gone on with, is; what has come to its end, or would fail again, is trained anew.
-        name, command = ("resume", command_for(lies, "resume")) if view.resumable else ("again", retrain_command(lies))
-        place = "" if Path(lies).name in command else lies
+        # A run that was interrupted is resumed; one that completed, or would fail again, is trained again.
+        name, command = (
+            ("resume", command_for(directory, "resume")) if view.resumable else ("again", retrain_command(directory))
+        )
+        place = "" if Path(directory).name in command else directory
         if best and place and cell_len(best) + cell_len(place) + 5 <= room:
             rows.append(((f" {best}", "best"), ("  ·  ", "quiet"), (place, "text")))
         else:
             rows += [((f" {best}", "best"),)] * bool(best) + [((f" {place}", "text"),)] * bool(place)
-        # It is to be copied, so all of it stands there, over several lines where one is too short.
+        # The command is for copying, so it is complete, on several lines if necessary.
         first, *rest = textwrap.wrap(f"{name}: {command}", room, break_on_hyphens=False)
         rows.append(((f" {name}: ", "quiet"), (first.removeprefix(f"{name}: "), "text")))
         return [*rows, *(((f" {part}", "text"),) for part in rest)]
@@ -124,30 +126,30 @@ class Ending(RowWidget):
         return self.lines(width)
 
 
-_ASKED = {
+_REQUESTED = {
     "stop": "■ stopping …",
     "pause": "‖ pausing …",
     "release": "‖ pausing …",
-    "continue": "● going on …",
+    "continue": "● continuing …",
 }
 
 
 def state_words(view: RunView) -> Row:
-    """The state with its sign, and what was asked and not yet done."""
+    """Return the state with its mark, or the request that is not done yet."""
     if view.suspended:
         return (("‖ suspended", "warning"), ("  its process was stopped by a signal", "quiet"))
-    for command, words in _ASKED.items():
+    for command, words in _REQUESTED.items():
         if command in view.unanswered and view.active:
             return ((words, "warning"),)
     match view.state:
         case "none":
             return (("○ no run yet", "quiet"),)
         case "waiting":
-            return (("○ waiting for the run to begin", "quiet"),)
+            return (("○ waiting for the run to start", "quiet"),)
         case "loading":
             return (("◌ loading", "quiet"), (f"  {view.log[-1].text}" if view.log else "", "quiet"))
         case "paused":
-            return ((f"‖ {'paused' if view.pause_mode != 'release' else 'paused, device free'}", "warning"),)
+            return ((f"‖ {'paused' if view.pause_mode != 'release' else 'paused, device released'}", "warning"),)
         case "moving":
             return (("◌ moving to another process", "warning"),)
         case "stale":
@@ -161,7 +163,7 @@ def state_words(view: RunView) -> Row:
 
 
 def _end_of(view: RunView) -> tuple[str, str]:
-    """How it ended, in words and a tone: nothing to be glad of where a baseline does as well."""
+    """Return how it ended and a tone; a warning if the run is no better than its baseline."""
     words, tone = _ENDS[view.reason or Reason.FAILED]
     if tone == "good" and view.better_than_baseline is False:
         return f"≈{words[1:]}, no better than its baseline", "warning"
@@ -169,7 +171,7 @@ def _end_of(view: RunView) -> tuple[str, str]:
 
 
 def best_words(view: RunView) -> str:
-    """The best epoch: `best val_loss 0.0731 at epoch 10`."""
+    """Return the best epoch: `best val_loss 0.0731 at epoch 10`."""
     if view.best_epoch is None or view.best is None:
         return ""
     return f"◆ best {view.monitor} {number_text(view.best)} at epoch {view.best_epoch}"
