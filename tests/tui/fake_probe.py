@@ -1,4 +1,4 @@
-"""Probes that compute nothing: their records are made by hand, and said when a test says so."""
+"""Probes that compute nothing: their records are written by hand, and yielded when a test allows it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.services.producer import ProbeKind
 
 
 class FakeProbe:
-    """Says its records, all but the last `held`; goes on until all are said, or until it is stopped."""
+    """Yields its records except the last `held`; runs until all were yielded or it is stopped."""
 
     def __init__(self, records: Sequence[Record], held: int, failure: str = "") -> None:
         self._waiting = deque(records[: len(records) - held])

@@ -1,4 +1,4 @@
-"""An engine that answers at once and trains nothing: plans and runs made by hand."""
+"""An engine that answers immediately and trains nothing: plans and runs are written by hand."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def explain(kind: str, name: str) -> Explained:
 
 @dataclass
 class FakeRun:
-    """A run that goes on until it is told to stop."""
+    """A run that is active until it is stopped."""
 
     directory: Path
     finished: Finished | None = None

@@ -17,7 +17,7 @@ FOLDER = Path(sys.argv[1])
 
 
 class HeldTorch(importlib.abc.MetaPathFinder):
-    """Leaves a file to say that torch was asked for, and lets nobody have it yet."""
+    """Writes a file when torch is imported, and delays the import."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> None:
         if name == "torch":

@@ -1,6 +1,6 @@
 """A screen as text: what stands in every cell, row by row, and how it compares with a text that was read and judged.
 
-Set GOLDENS=write to write the texts anew; then read them before they are committed.
+Set GOLDENS=write to write the texts again; then read them before you commit them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The deck as a whole: from screen to screen, training, help, palette, leaving."""
+"""The deck: switching screens, training, help, palette and leaving."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def train(deck: Deck, pilot: Pilot[None]) -> None:
     await settle(pilot, lambda: isinstance(deck.screen, TrainScreen) and "● training" in screen_text(deck))
 
 
-def test_what_is_downloaded_before_a_run_is_said(tmp_path: Path) -> None:
+def test_downloads_before_a_run_are_shown(tmp_path: Path) -> None:
     class Downloading(FakeProducer):
         def plan_of(self, draft: Draft) -> Plan:
             return replace(super().plan_of(draft), downloads=("Downloading 45 MB, https://a.b/c.pth",))
@@ -62,7 +62,7 @@ def test_what_is_downloaded_before_a_run_is_said(tmp_path: Path) -> None:
     play(Deck(tmp_path, producer=Downloading()), act)
 
 
-def test_t_trains_the_preset_and_the_number_keys_go_between_the_screens(tmp_path: Path) -> None:
+def test_t_trains_the_preset_and_number_keys_switch_screens(tmp_path: Path) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -82,7 +82,7 @@ def test_t_trains_the_preset_and_the_number_keys_go_between_the_screens(tmp_path
     play(Deck(tmp_path, producer=producer), act)
 
 
-def test_one_run_at_a_time_and_the_next_when_it_has_ended(tmp_path: Path) -> None:
+def test_one_run_is_active_at_a_time_and_the_next_starts_after_its_end(tmp_path: Path) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -100,7 +100,7 @@ def test_one_run_at_a_time_and_the_next_when_it_has_ended(tmp_path: Path) -> Non
     play(Deck(tmp_path, producer=producer), act)
 
 
-def test_the_deck_opens_on_a_run_that_is_named(tmp_path: Path) -> None:
+def test_the_deck_opens_the_named_run(tmp_path: Path) -> None:
     producer = FakeProducer(RUNS)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -127,7 +127,7 @@ def test_opening_the_run_of_this_process_shows_its_own_screen(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
-def test_without_a_run_the_deck_is_left_at_once(tmp_path: Path, key: str) -> None:
+def test_without_a_run_q_leaves_immediately(tmp_path: Path, key: str) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await pilot.press(key)
         await settle(pilot, lambda: not deck.is_running or deck._exit)
@@ -137,7 +137,7 @@ def test_without_a_run_the_deck_is_left_at_once(tmp_path: Path, key: str) -> Non
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
 @pytest.mark.parametrize("answer", ["escape", "q"])
-def test_while_a_run_goes_leaving_asks_and_can_be_thought_better_of(tmp_path: Path, key: str, answer: str) -> None:
+def test_leaving_asks_while_a_run_is_active_and_can_be_cancelled(tmp_path: Path, key: str, answer: str) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -156,7 +156,7 @@ def test_while_a_run_goes_leaving_asks_and_can_be_thought_better_of(tmp_path: Pa
 
 
 @pytest.mark.parametrize("keys", [["q", "enter"], ["ctrl+c", "enter"], ["d"]])
-def test_a_run_is_left_to_go_on_without_the_deck(tmp_path: Path, keys: list[str]) -> None:
+def test_a_run_can_continue_in_the_background(tmp_path: Path, keys: list[str]) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -174,7 +174,7 @@ def test_a_run_is_left_to_go_on_without_the_deck(tmp_path: Path, keys: list[str]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_question_of_how_to_leave_looks_as_it_was_judged(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_the_question_of_how_to_leave_equals_its_golden(tmp_path: Path, size: tuple[int, int]) -> None:
     producer = FakeProducer()
     shown = []
 
@@ -190,7 +190,7 @@ def test_the_question_of_how_to_leave_looks_as_it_was_judged(tmp_path: Path, siz
     assert_golden(f"quit-{size[0]}x{size[1]}", shown[0])
 
 
-def test_stop_and_keep_the_model_asks_the_run_to_stop_and_leaves(tmp_path: Path) -> None:
+def test_stop_and_keep_the_model_stops_the_run_and_leaves(tmp_path: Path) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -206,7 +206,7 @@ def test_stop_and_keep_the_model_asks_the_run_to_stop_and_leaves(tmp_path: Path)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_help_lists_the_keys_of_the_screen_and_what_its_panels_show(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_help_lists_the_keys_and_the_panels_of_the_screen(tmp_path: Path, size: tuple[int, int]) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await pilot.press("question_mark")
         await settle(pilot, lambda: isinstance(deck.screen, HelpScreen))
@@ -241,9 +241,7 @@ async def on_quit(deck: Deck, pilot: Pilot[None]) -> None:
 
 @pytest.mark.parametrize("there", [on_home, on_design, on_help, train, on_quit])
 @pytest.mark.parametrize("size", SIZES)
-def test_every_key_in_the_footer_is_whole_on_the_screen_and_has_an_action(
-    tmp_path: Path, there: Act, size: tuple[int, int]
-) -> None:
+def test_no_key_in_the_footer_is_cut_and_each_has_an_action(tmp_path: Path, there: Act, size: tuple[int, int]) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -284,7 +282,7 @@ def test_the_palette_has_every_action_of_the_screen(tmp_path: Path) -> None:
     play(Deck(tmp_path, producer=FakeProducer()), act)
 
 
-def test_a_mistake_of_the_deck_itself_ends_it_and_is_kept_for_the_terminal(tmp_path: Path) -> None:
+def test_an_error_in_the_deck_ends_it_and_is_reported_on_the_terminal(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         deck.call_later(lambda: deck.screen.query_one("#nowhere"))
         await settle(pilot, lambda: deck.crash is not None)

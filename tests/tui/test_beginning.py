@@ -1,4 +1,4 @@
-"""A run that was asked for: its train screen from the first frame on, what it waits for, and what becomes of it."""
+"""A requested run: its train screen from the first frame, what it waits for, and how that ends."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def end_all(producer: FakeProducer) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_train_shows_the_train_screen_and_what_it_waits_for_until_torch_is_there(
+def test_train_shows_the_train_screen_and_what_it_waits_for_until_torch_is_loaded(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
     producer = FakeProducer(held=True)
@@ -74,7 +74,7 @@ def test_train_shows_the_train_screen_and_what_it_waits_for_until_torch_is_there
 
 
 @pytest.mark.parametrize("keys", [["s", "x", "d", "a"], ["e", "t", "r", "n"], ["ctrl+s", "ctrl+o", "S", "u"]], ids=str)
-def test_keys_that_are_typed_meanwhile_reach_no_other_screen(tmp_path: Path, keys: list[str]) -> None:
+def test_keys_typed_while_a_run_waits_reach_only_its_screen(tmp_path: Path, keys: list[str]) -> None:
     producer = FakeProducer(held=True)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -90,7 +90,7 @@ def test_keys_that_are_typed_meanwhile_reach_no_other_screen(tmp_path: Path, key
     play(from_the_command_line(tmp_path, producer), act)
 
 
-def test_a_run_that_is_stopped_before_it_starts_is_not_begun(tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_before_it_starts_never_starts(tmp_path: Path) -> None:
     producer = FakeProducer(held=True)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -125,9 +125,7 @@ def test_leaving_before_a_run_has_started_asks_nothing(tmp_path: Path, key: str)
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_mistakes_lead_to_the_design_screen_where_they_are_seen_and_mended(
-    tmp_path: Path, size: tuple[int, int]
-) -> None:
+def test_mistakes_open_the_design_screen_where_they_can_be_fixed(tmp_path: Path, size: tuple[int, int]) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -141,7 +139,7 @@ def test_mistakes_lead_to_the_design_screen_where_they_are_seen_and_mended(
     play(from_the_command_line(tmp_path, producer, "model.layers[9].in_features=100"), act, size)
 
 
-def test_mistakes_do_not_take_over_the_screen_that_somebody_went_to_meanwhile(tmp_path: Path) -> None:
+def test_mistakes_do_not_replace_a_screen_that_was_opened_in_the_meantime(tmp_path: Path) -> None:
     producer = FakeProducer(held=True)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -157,9 +155,7 @@ def test_mistakes_do_not_take_over_the_screen_that_somebody_went_to_meanwhile(tm
 
 
 @pytest.mark.parametrize("keys", ["3", "1"])
-def test_a_run_that_starts_does_not_take_over_the_screen_that_somebody_went_to_meanwhile(
-    tmp_path: Path, keys: str
-) -> None:
+def test_a_run_that_starts_does_not_replace_a_screen_that_was_opened_in_the_meantime(tmp_path: Path, keys: str) -> None:
     producer = FakeProducer(held=True)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -180,7 +176,7 @@ def test_a_run_that_starts_does_not_take_over_the_screen_that_somebody_went_to_m
 
 
 @pytest.mark.parametrize("key", ["t", "r"])
-def test_t_and_r_show_the_train_screen_at_once_too(tmp_path: Path, key: str) -> None:
+def test_t_and_r_also_show_the_train_screen_immediately(tmp_path: Path, key: str) -> None:
     producer = Resuming([RUNS[5]], held=True)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -197,7 +193,7 @@ def test_t_and_r_show_the_train_screen_at_once_too(tmp_path: Path, key: str) -> 
     play(Deck(tmp_path, producer=producer), act)
 
 
-def test_resume_from_the_command_line_shows_the_train_screen_at_once(tmp_path: Path) -> None:
+def test_resume_from_the_command_line_shows_the_train_screen_immediately(tmp_path: Path) -> None:
     producer = Resuming(held=True)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -210,7 +206,7 @@ def test_resume_from_the_command_line_shows_the_train_screen_at_once(tmp_path: P
     play(Deck(tmp_path, resume=RUNS[5].path, producer=producer), act)
 
 
-def test_a_resume_that_is_refused_says_every_reason_on_the_train_screen(tmp_path: Path) -> None:
+def test_a_refused_resume_shows_every_reason_on_the_train_screen(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await settle(pilot, lambda: "✗ not started" in screen_text(deck))
         assert "epochs: 1 is too few" in screen_text(deck) and "run: no checkpoint" in screen_text(deck)
@@ -220,7 +216,7 @@ def test_a_resume_that_is_refused_says_every_reason_on_the_train_screen(tmp_path
     play(Deck(tmp_path, resume=RUNS[5].path, producer=Resuming(refuses="Set it higher.")), act)
 
 
-def test_a_run_that_cannot_begin_says_why_and_leads_on(tmp_path: Path) -> None:
+def test_a_run_that_cannot_start_shows_why_and_what_to_do(tmp_path: Path) -> None:
     producer = FakeProducer(refuses="read-only")
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -239,7 +235,7 @@ def test_a_run_that_cannot_begin_says_why_and_leads_on(tmp_path: Path) -> None:
     play(Deck(tmp_path, producer=producer), act, (120, 36))
 
 
-def test_how_far_the_data_is_that_a_run_waits_for_is_shown_and_not_logged(tmp_path: Path) -> None:
+def test_progress_of_reading_data_is_shown_and_not_logged(tmp_path: Path) -> None:
     class Reading(FakeProducer):
         def plan_of(self, draft: Draft) -> Plan:
             progress("Checking images", 12_000, 100_000)
@@ -272,7 +268,7 @@ def test_a_document_that_is_changed_while_it_waits_is_not_trained(tmp_path: Path
     play(from_the_command_line(tmp_path, producer), act, (120, 36))
 
 
-def test_while_one_run_waits_no_other_is_begun(tmp_path: Path) -> None:
+def test_no_other_run_starts_while_one_waits(tmp_path: Path) -> None:
     producer = FakeProducer(held=True)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -290,7 +286,7 @@ def test_while_one_run_waits_no_other_is_begun(tmp_path: Path) -> None:
     play(from_the_command_line(tmp_path, producer), act)
 
 
-def test_a_run_that_was_being_made_when_it_was_stopped_is_stopped(tmp_path: Path) -> None:
+def test_a_run_that_is_stopped_while_it_is_created_stops(tmp_path: Path) -> None:
     class Slow(FakeProducer):
         begun = False
         make = threading.Event()

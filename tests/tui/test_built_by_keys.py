@@ -108,7 +108,7 @@ def test_lenet_on_the_digits(keys: Keys, tmp_path: Path) -> None:
     terminal = keys.terminal
     terminal.until("18,602")  # torch is there
     keys.pick("n", "empty", "New document from")
-    terminal.until("no layers yet: a adds one")
+    terminal.until("no layers yet: press a to add one")
     terminal.until("there is no layer")
     keys.add("conv2d", "6", "5")
     keys.add("tanh")

@@ -1,4 +1,4 @@
-"""Columns of every list: as wide as their content, a gap between them, and no two texts cut alike."""
+"""Columns of lists: as wide as their content, with a gap between them; texts that are cut still look different."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], list[Column]]:
 
 @given(made=tables(), width=st.integers(8, 200))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_rows_are_never_wider_than_their_room_and_nothing_is_cut_that_has_room(
+def test_rows_fit_their_width_and_nothing_is_cut_without_need(
     made: tuple[list[list[str]], list[Column]], width: int
 ) -> None:
     rows, columns = made
@@ -61,7 +61,7 @@ def test_rows_are_never_wider_than_their_room_and_nothing_is_cut_that_has_room(
 
 @given(made=tables(), width=st.integers(20, 200))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_gap_stands_between_two_columns(made: tuple[list[list[str]], list[Column]], width: int) -> None:
+def test_there_is_a_gap_between_two_columns(made: tuple[list[list[str]], list[Column]], width: int) -> None:
     rows, columns = made
     cells = widths(rows, columns, width)
     ends, at = [], 0
@@ -87,7 +87,7 @@ def _cells(text: str, begin: int, end: int) -> str:
     width=st.integers(16, 60),
 )
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_texts_that_differ_read_differently_when_they_are_cut(common: str, ends: list[str], width: int) -> None:
+def test_different_texts_look_different_when_they_are_cut(common: str, ends: list[str], width: int) -> None:
     texts = [common.strip() + " " + end for end in ends]
     shown = cut_apart(texts, width)
     assert len(set(shown)) == len(texts)
@@ -103,13 +103,13 @@ def test_texts_that_differ_read_differently_when_they_are_cut(common: str, ends:
         (["a" * 90 + "b" + "c" * 90, "a" * 90 + "d" + "c" * 90], ["b", "d"]),
     ],
 )
-def test_what_a_cut_text_shows_is_what_the_others_do_not_say(texts: list[str], told_apart: list[str]) -> None:
+def test_a_cut_text_shows_what_distinguishes_it(texts: list[str], told_apart: list[str]) -> None:
     for text, said in zip(cut_apart(texts, 24), told_apart, strict=True):
         assert said in text and cell_len(text) <= 24
 
 
 @pytest.mark.parametrize("width", [30, 38, 48, 56, 74, 96])
-def test_descriptions_of_presets_do_not_read_alike(width: int) -> None:
+def test_descriptions_of_presets_look_different(width: int) -> None:
     rows = [row.plain for row in preset_rows(presets(), width)]
     said = [row.partition("  ")[2].strip() for row in rows]
     assert len(set(said)) == len(said)
@@ -155,7 +155,7 @@ class ListApp(App[None]):
 
 
 @pytest.mark.parametrize(("few", "many"), [(3, 40), (0, 23), (22, 23)])
-def test_rows_leave_the_scrollbar_its_room(few: int, many: int) -> None:
+def test_rows_leave_room_for_the_scrollbar(few: int, many: int) -> None:
     def rows(count: int) -> Callable[[int], list[Content]]:
         return lambda width: [Content(f"{i:<{width - 4}}last") for i in range(count)]
 

@@ -1,4 +1,4 @@
-"""What the deck leaves out of its output changes nothing on the screen."""
+"""The output that the deck leaves out does not change the screen."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_colour_is_written_once_while_it_stays() -> None:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(st.integers(0, 11), st.integers(1, 12))
-def test_an_update_writes_from_its_first_changed_cell_on(start: int, length: int) -> None:
+def test_an_update_starts_at_its_first_changed_cell(start: int, length: int) -> None:
     left = Strip([Segment("abcdef", Style(bold=True))])
     right = Strip([Segment("ghi", Style()), Segment("jkl", Style(italic=True))])
     stop = min(12, start + length)

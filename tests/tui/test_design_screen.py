@@ -1,4 +1,4 @@
-"""The design screen: an experiment's parts, its layers, mistakes in place, and what the selected one is."""
+"""The design screen: the parts and layers of an experiment, mistakes in place, and details of the selection."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_plan_of_an_experiment(tmp_path: Path, size: tuple[int, int]) -> Non
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_mistakes_stand_in_place_with_their_fix_and_nothing_trains(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_mistakes_are_shown_in_place_with_their_fix_and_prevent_training(tmp_path: Path, size: tuple[int, int]) -> None:
     async def run() -> tuple[str, FakeProducer]:
         producer = FakeProducer()
         deck = Deck(tmp_path, document(*WRONG), producer=producer)
@@ -68,7 +68,7 @@ def test_the_panel_follows_the_cursor_through_parts_and_layers(tmp_path: Path) -
     assert asyncio.run(run()) == ["Conv2d", "BatchNorm2d", "Linear", "digits", "AdamW"]
 
 
-def test_what_was_typed_while_torch_loads_is_kept_when_the_plan_comes(tmp_path: Path) -> None:
+def test_text_typed_while_torch_loads_stays_when_the_plan_is_ready(tmp_path: Path) -> None:
     async def run() -> tuple[int | None, int | None]:
         producer = FakeProducer(held=True)
         deck = Deck(tmp_path, document(), producer=producer)
@@ -100,7 +100,7 @@ def test_a_document_that_cannot_be_read_shows_why(tmp_path: Path) -> None:
     assert "it is not TOML" in text
 
 
-def test_every_part_is_shown_before_and_after_torch_is_there() -> None:
+def test_every_part_is_shown_before_and_after_torch_is_loaded() -> None:
     draft = document()
     for plan in (None, plan_of(draft)):
         rows = part_rows(draft, plan, 30, details=True)
@@ -116,7 +116,7 @@ def test_a_layer_row_has_number_label_shape_and_parameters() -> None:
     assert {row.cell_length for row in rows} == {50}
 
 
-def test_layers_are_listed_before_torch_is_there() -> None:
+def test_layers_are_listed_before_torch_is_loaded() -> None:
     rows = [row.plain for row in layer_rows(document(), None, 50)]
     assert len(rows) == 14
     assert "Conv2d 32" in rows[1]
@@ -142,7 +142,7 @@ def test_a_wrong_layer_has_its_mistake_and_its_fix_below_it() -> None:
         ("device", None),
     ],
 )
-def test_a_mistake_is_shown_at_the_part_that_it_is_in(path: str, part: str | None) -> None:
+def test_a_mistake_is_shown_at_its_part(path: str, part: str | None) -> None:
     assert part_of(path) == part
 
 
@@ -155,7 +155,7 @@ def test_every_part_explains_itself(part: str, planned: bool) -> None:
     assert len(said.text.plain) > 20
 
 
-def test_a_layer_says_what_it_is_when_to_use_it_and_its_torch_name() -> None:
+def test_a_layer_shows_what_it_is_when_to_use_it_and_its_torch_name() -> None:
     draft = document()
     said = explanation(Selection(path="model.layers[0]"), draft, plan_of(draft), explain, 32)
     assert said.title == "Conv2d"
@@ -163,7 +163,7 @@ def test_a_layer_says_what_it_is_when_to_use_it_and_its_torch_name() -> None:
     assert "32×8×8" in said.text.plain
 
 
-def test_totals_give_up_the_least_important_first() -> None:
+def test_totals_leave_out_the_least_important_first() -> None:
     plan = plan_of(document())
     assert totals(plan, 80) == ("18,602 parameters · 349 kFLOP/sample · 2.8 MB a step", "")
     assert totals(plan, 40) == ("18,602 parameters · 349 kFLOP/sample", "2.8 MB a step")

@@ -1,4 +1,4 @@
-"""Editing on the design screen, by keys: every change is in the document, is checked, and can be taken back."""
+"""Editing on the design screen with keys: every change is in the document, is checked, and can be undone."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def layers(screen: DesignScreen) -> list[Any]:
     return [v if isinstance(v, str) else v["type"] for v in value_at(screen.draft.text, "model.layers")]
 
 
-def test_a_layer_is_added_from_a_list_that_typing_makes_shorter(tmp_path: Path) -> None:
+def test_a_layer_is_added_from_a_list_that_typing_filters(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "down", "a")
         picker = pilot.app.screen
@@ -88,7 +88,7 @@ def test_a_layer_is_added_from_a_list_that_typing_makes_shorter(tmp_path: Path) 
     at_the_keys(flow, tmp_path)
 
 
-def test_what_does_not_fit_is_listed_last_with_the_reason_but_what_was_named_comes_first(tmp_path: Path) -> None:
+def test_unsuitable_layers_are_listed_last_with_the_reason_but_a_typed_name_comes_first(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "a")
         await settle(pilot, lambda: "input: an image" in screen_text(pilot.app))
@@ -140,7 +140,7 @@ def test_marked_layers_are_wrapped_folded_and_unwrapped(tmp_path: Path) -> None:
     at_the_keys(flow, tmp_path)
 
 
-def test_values_are_stepped_typed_and_set_back_and_a_wrong_one_is_explained_while_it_is_typed(tmp_path: Path) -> None:
+def test_values_are_stepped_typed_and_reset_and_a_wrong_value_is_explained_during_typing(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "enter")
         assert screen.form.rows.field is not None and screen.form.rows.field.name == "out_channels"
@@ -166,7 +166,7 @@ def test_values_are_stepped_typed_and_set_back_and_a_wrong_one_is_explained_whil
     at_the_keys(flow, tmp_path)
 
 
-def test_a_value_that_the_model_cannot_bear_is_said_before_it_is_taken(tmp_path: Path) -> None:
+def test_a_value_that_breaks_the_model_is_reported_before_it_is_accepted(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> str:
         await press(pilot, screen, "enter", "up")
         await press(pilot, screen, "enter")
@@ -201,7 +201,7 @@ def test_another_optimizer_has_its_usual_rate_and_early_stopping_is_a_switch(tmp
     at_the_keys(flow, tmp_path)
 
 
-def test_a_document_is_saved_byte_for_byte_and_a_change_alters_its_line_alone(tmp_path: Path) -> None:
+def test_a_document_is_saved_byte_for_byte_and_a_change_affects_only_its_line(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "S")
         pilot.app.screen.query_one(Input).value = "mine.toml"
@@ -217,7 +217,7 @@ def test_a_document_is_saved_byte_for_byte_and_a_change_alters_its_line_alone(tm
     at_the_keys(flow, tmp_path)
 
 
-def test_leaving_with_changes_asks_and_a_deck_that_was_killed_leaves_them_to_the_next(tmp_path: Path) -> None:
+def test_leaving_with_changes_asks_and_the_next_deck_recovers_those_of_a_killed_one(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "x", "q")
         assert isinstance(pilot.app.screen, ChoiceScreen) and "is not saved" in screen_text(pilot.app)
@@ -239,7 +239,7 @@ def test_leaving_with_changes_asks_and_a_deck_that_was_killed_leaves_them_to_the
     at_the_keys(next_deck, tmp_path)
 
 
-def test_the_screen_is_a_function_of_the_document_its_plan_and_what_is_selected(tmp_path: Path) -> None:
+def test_the_screen_is_a_function_of_the_document_its_plan_and_the_selection(tmp_path: Path) -> None:
     async def edit(pilot: Any, screen: DesignScreen) -> tuple[str, str]:
         await press(
             pilot,
@@ -273,7 +273,7 @@ def test_the_screen_is_a_function_of_the_document_its_plan_and_what_is_selected(
     assert shown.splitlines()[1:-1] == again.splitlines()[1:-1]
 
 
-def test_the_model_of_a_preset_is_taken_on_the_data_chosen(tmp_path: Path) -> None:
+def test_the_model_of_a_preset_is_used_with_the_documents_data(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "m")
         await type_(pilot, "lenet")
@@ -284,7 +284,7 @@ def test_the_model_of_a_preset_is_taken_on_the_data_chosen(tmp_path: Path) -> No
         await type_(pilot, "empty")
         await press(pilot, screen, "enter")
         assert value_at(screen.draft.text, "model.layers") == []
-        assert "no layers yet: a adds one" in screen_text(pilot.app)
+        assert "no layers yet: press a to add one" in screen_text(pilot.app)
         await press(pilot, screen, "a")
         await type_(pilot, "flatten")
         await press(pilot, screen, "enter")
@@ -293,7 +293,7 @@ def test_the_model_of_a_preset_is_taken_on_the_data_chosen(tmp_path: Path) -> No
     at_the_keys(flow, tmp_path)
 
 
-def test_the_command_that_trains_just_this_is_shown(tmp_path: Path) -> None:
+def test_the_command_that_trains_the_document_is_shown(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> str:
         screen.design.source = "digits-cnn"  # type: ignore[union-attr]
         await press(pilot, screen, "enter", "right", "escape", "y")
@@ -336,7 +336,7 @@ optimizer.lr = 0.1
 
 
 @pytest.mark.parametrize("layout", ODD)
-def test_any_layout_is_saved_byte_for_byte_and_a_change_alters_its_line_alone(tmp_path: Path, layout: str) -> None:
+def test_any_layout_is_saved_byte_for_byte_and_a_change_affects_only_its_line(tmp_path: Path, layout: str) -> None:
     file = tmp_path / "mine.toml"
     file.write_bytes(ODD[layout].encode())
 
@@ -358,7 +358,7 @@ def test_any_layout_is_saved_byte_for_byte_and_a_change_alters_its_line_alone(tm
     asyncio.run(flow())
 
 
-def test_a_draft_that_another_one_followed_is_asked_about_and_can_be_opened_again(tmp_path: Path) -> None:
+def test_an_unsaved_document_behind_another_one_is_asked_about_and_can_be_opened_again(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         for layer in ("conv2d", "flatten"):
             await press(pilot, screen, "n")
@@ -378,7 +378,7 @@ def test_a_draft_that_another_one_followed_is_asked_about_and_can_be_opened_agai
     at_the_keys(flow, tmp_path)
 
 
-def test_a_file_that_something_else_changed_or_that_is_there_already_is_not_replaced_unasked(tmp_path: Path) -> None:
+def test_a_file_that_exists_or_was_changed_by_another_program_is_not_replaced_without_asking(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         mine, other = tmp_path / "mine.toml", tmp_path / "other.toml"
         other.write_text("precious")
@@ -414,7 +414,7 @@ def test_a_file_that_is_open_with_changes_is_not_read_again(tmp_path: Path) -> N
     at_the_keys(flow, tmp_path)
 
 
-def test_digits_that_come_in_a_burst_are_one_number(tmp_path: Path) -> None:
+def test_digits_typed_in_a_burst_are_one_number(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         await press(pilot, screen, "enter")
         for key in ("1", "2", "8"):
@@ -426,7 +426,7 @@ def test_digits_that_come_in_a_burst_are_one_number(tmp_path: Path) -> None:
     at_the_keys(flow, tmp_path)
 
 
-def test_a_text_that_is_no_toml_shows_the_key_that_mends_it(tmp_path: Path) -> None:
+def test_a_text_that_is_not_toml_shows_the_key_for_the_editor(tmp_path: Path) -> None:
     async def flow(pilot: Any, screen: DesignScreen) -> None:
         screen.change("[broken", "edit")
         await press(pilot, screen)

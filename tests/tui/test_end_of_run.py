@@ -1,4 +1,4 @@
-"""The end of a run in the deck: drawn whole, and with a way on from there."""
+"""The end of a run in the deck: drawn completely, with keys to continue."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def deck_that_trains(tmp_path: Path, producer: FakeProducer) -> Filmed:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_end_is_drawn_whole_in_one_frame(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_the_end_is_drawn_completely_in_one_frame(tmp_path: Path, size: tuple[int, int]) -> None:
     producer = FakeProducer()
     deck = deck_that_trains(tmp_path, producer)
 
@@ -88,9 +88,7 @@ def test_the_end_is_drawn_whole_in_one_frame(tmp_path: Path, size: tuple[int, in
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_an_ended_run_looks_as_it_was_judged(
-    tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_ended_run_equals_its_golden(tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.widgets.log.time.localtime", time.gmtime)
     producer = FakeProducer()
 
@@ -115,7 +113,7 @@ def test_an_ended_run_looks_as_it_was_judged(
 @pytest.mark.parametrize(
     "directory", ["/home/ada/a/very/long/way/to/the/runs/of/this/year/2026", "/r"], ids=["long", "short"]
 )
-def test_the_command_that_trains_again_is_whole(tmp_path: Path, directory: str) -> None:
+def test_the_command_that_trains_again_is_complete(tmp_path: Path, directory: str) -> None:
     producer = FakeProducer()
     where = f"{directory}/2026-11-23T16-15-30-digits-cnn-with-a-name-that-goes-on-and-on"
 
@@ -156,7 +154,7 @@ def test_t_trains_again_e_edits_and_escape_goes_back(tmp_path: Path) -> None:
     play(deck_that_trains(tmp_path, producer), act)
 
 
-def test_a_run_that_is_only_looked_at_leads_on_from_its_directory(tmp_path: Path) -> None:
+def test_a_run_that_was_opened_can_be_trained_again_from_its_directory(tmp_path: Path) -> None:
     class Following(FakeProducer):
         def follow(self, path: Path) -> FakeRun:
             run = FakeRun(path)
@@ -181,7 +179,7 @@ def test_a_run_that_is_only_looked_at_leads_on_from_its_directory(tmp_path: Path
     play(Deck(tmp_path, open_run=RUNS[4].path, producer=producer), act)
 
 
-def test_the_question_whether_to_stop_goes_away_when_the_run_ends(tmp_path: Path) -> None:
+def test_the_question_whether_to_stop_closes_when_the_run_ends(tmp_path: Path) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -195,7 +193,7 @@ def test_the_question_whether_to_stop_goes_away_when_the_run_ends(tmp_path: Path
     play(deck_that_trains(tmp_path, producer), act)
 
 
-def test_the_question_how_to_leave_goes_away_when_the_run_ends(tmp_path: Path) -> None:
+def test_the_question_how_to_leave_closes_when_the_run_ends(tmp_path: Path) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -212,7 +210,7 @@ def test_the_question_how_to_leave_goes_away_when_the_run_ends(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_design_screen_says_that_the_run_has_ended(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_the_design_screen_notifies_that_the_run_has_ended(tmp_path: Path, size: tuple[int, int]) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:

@@ -132,7 +132,7 @@ def test_a_key_in_the_footer_does_what_it_says_in_every_panel(name: str, tmp_pat
     on_screen(tmp_path, name, press_all)
 
 
-def test_keys_that_need_a_run_are_not_shown_where_there_is_none(tmp_path: Path) -> None:
+def test_keys_that_need_a_run_are_not_shown_without_one(tmp_path: Path) -> None:
     async def look(deck: RecordingDeck, pilot: Pilot[None]) -> None:
         deck.screen.query_one("#runs").focus()
         await settle(pilot)
@@ -178,7 +178,9 @@ def test_a_adds_the_first_layer_in_every_panel(panel: str, tmp_path: Path) -> No
     async def run() -> None:
         deck = Deck(tmp_path, reads(EMPTY), producer=ProbingProducer(()))
         async with deck.run_test(size=(120, 36)) as pilot:
-            await settle(pilot, lambda: isinstance(deck.screen, DesignScreen) and "a adds one" in screen_text(deck))
+            await settle(
+                pilot, lambda: isinstance(deck.screen, DesignScreen) and "press a to add one" in screen_text(deck)
+            )
             await settle(pilot, lambda: deck.plans.torch_loaded)
             deck.screen.query_one(f"#{panel}").focus()
             await settle(pilot)
@@ -190,10 +192,10 @@ def test_a_adds_the_first_layer_in_every_panel(panel: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("panel", ["presets", "runs"])
-def test_t_trains_in_every_panel_where_the_list_of_runs_says_so(panel: str, tmp_path: Path) -> None:
+def test_t_trains_in_every_panel_if_the_list_of_runs_says_so(panel: str, tmp_path: Path) -> None:
     async def press_t(deck: RecordingDeck, pilot: Pilot[None]) -> None:
         deck.screen.query_one(f"#{panel}").focus()
-        await settle(pilot, lambda: panel != "runs" or "press t to train" in screen_text(deck))
+        await settle(pilot, lambda: panel != "runs" or "Press t to train" in screen_text(deck))
         await pilot.press("t")
         await settle(pilot, lambda: isinstance(deck.screen, TrainScreen))
 

@@ -1,4 +1,4 @@
-"""Parameter groups as a person reads them: a line each, in `check` and in the design screen."""
+"""Parameter groups in `check` and on the design screen: one line each."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_group_is_a_line_with_its_layers_its_size_and_its_rates(monkeypatch):
     assert "0..1, Linear: 9120 parameters, lr 0.0001, wd 0.01, amsgrad true" in _details(plan)
 
 
-def test_what_muon_leaves_is_told_with_its_optimizer():
+def test_parameters_that_muon_does_not_take_are_shown_with_their_optimizer():
     plan = check(read("transformer-text", ["optimizer={type='Muon', lr=0.02}"]))
     assert block(plan)[1:] == [
         "hidden matrices 32,768 0.02 0.1 Muon",
@@ -59,7 +59,7 @@ def _details(plan):
     return part_text("optimizer", plan.experiment, plan).details
 
 
-def test_groups_that_are_cut_in_the_list_of_parts_do_not_read_alike():
+def test_groups_that_are_cut_in_the_list_of_parts_look_different():
     draft = read("digits-cnn", [GROUPS, "optimizer.no_bias_decay=true"])
     for width in (30, 34, 44):
         row = part_rows(draft, check(draft), width, details=True)[3].plain.split("\n")

@@ -43,13 +43,13 @@ def test_a_wide_terminal_shows_name_tabs_and_device() -> None:
 
 @pytest.mark.parametrize("subtitle", ["", "digits-cnn", "x" * 64])
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
-def test_the_tabs_are_whole_at_any_width(width: int, subtitle: str) -> None:
+def test_the_tabs_are_complete_at_any_width(width: int, subtitle: str) -> None:
     text = line(width, subtitle)
     assert "1 Design  2 Train  3 Runs" in text
     assert len(text) <= width
 
 
-def test_the_most_important_of_the_device_stays_longest() -> None:
+def test_the_most_important_words_about_the_device_stay_longest() -> None:
     assert line(80, "mackey-glass-lstm").endswith("cuda:0 · bfloat16")
 
 

@@ -1,4 +1,4 @@
-"""The home screen: presets, runs, and what the one under the cursor is."""
+"""The home screen: presets, runs, and details of the one under the cursor."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def home_of(deck: Deck) -> HomeScreen:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_deck_opens_on_presets_runs_and_what_the_first_preset_is(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_the_deck_opens_with_presets_runs_and_details_of_the_first_preset(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     async def run() -> str:
         deck = Deck(tmp_path, producer=FakeProducer(RUNS))
         async with deck.run_test(size=size) as pilot:
@@ -49,7 +51,7 @@ def test_the_deck_opens_on_presets_runs_and_what_the_first_preset_is(tmp_path: P
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_without_runs_the_screen_says_how_to_make_one(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_without_runs_the_screen_says_how_to_start_one(tmp_path: Path, size: tuple[int, int]) -> None:
     async def run() -> str:
         deck = Deck(tmp_path, producer=FakeProducer())
         async with deck.run_test(size=size) as pilot:
@@ -60,7 +62,7 @@ def test_without_runs_the_screen_says_how_to_make_one(tmp_path: Path, size: tupl
 
     text = asyncio.run(run())
     assert "No runs yet." in text
-    assert "press t to train it" in text
+    assert "Press t to train it" in text
 
 
 def test_a_folder_of_runs_that_cannot_be_read_is_a_sentence_on_the_screen(tmp_path: Path) -> None:
@@ -92,7 +94,7 @@ def test_a_folder_of_runs_that_cannot_be_read_is_a_sentence_on_the_screen(tmp_pa
     assert "cannot be read" not in mended
 
 
-def test_a_run_that_cannot_be_read_is_told_from_the_others_and_says_why_instead_of_opening(tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_read_has_a_mark_and_shows_why_instead_of_opening(tmp_path: Path) -> None:
     why = "runs/loop: it cannot be read (Too many levels of symbolic links)."
     runs = [*RUNS, summary("unreadable", "loop", started=0.0, epochs=0, best=None, seconds=0.0, problem=why)]
 
@@ -109,7 +111,7 @@ def test_a_run_that_cannot_be_read_is_told_from_the_others_and_says_why_instead_
     assert "! unreadable" in asyncio.run(run())
 
 
-def test_until_torch_is_there_the_panel_says_so_and_the_document_is_shown(tmp_path: Path) -> None:
+def test_until_torch_is_loaded_the_panel_says_so_and_shows_the_document(tmp_path: Path) -> None:
     async def run() -> tuple[str, str]:
         producer = FakeProducer(held=True)
         deck = Deck(tmp_path, producer=producer)
@@ -126,7 +128,7 @@ def test_until_torch_is_there_the_panel_says_so_and_the_document_is_shown(tmp_pa
     assert "18,602 parameters" in after
 
 
-def test_enter_on_a_preset_opens_its_plan_and_escape_comes_back_to_it(tmp_path: Path) -> None:
+def test_enter_on_a_preset_opens_its_plan_and_escape_returns_to_the_preset(tmp_path: Path) -> None:
     async def run() -> None:
         deck = Deck(tmp_path, producer=FakeProducer())
         async with deck.run_test(size=(80, 24)) as pilot:
@@ -140,7 +142,7 @@ def test_enter_on_a_preset_opens_its_plan_and_escape_comes_back_to_it(tmp_path: 
     asyncio.run(run())
 
 
-def test_enter_on_a_run_opens_it_and_the_list_keeps_its_place_when_runs_come(tmp_path: Path) -> None:
+def test_enter_on_a_run_opens_it_and_the_cursor_stays_when_runs_are_added(tmp_path: Path) -> None:
     async def run() -> None:
         producer = FakeProducer(RUNS)
         deck = Deck(tmp_path, producer=producer)
@@ -174,7 +176,7 @@ def test_train_is_offered_on_presets_only(tmp_path: Path) -> None:
     assert "Open" in on_runs and "Train" not in on_runs
 
 
-def test_every_status_has_a_mark_of_its_own_or_a_word_that_tells_it_apart() -> None:
+def test_every_status_has_its_own_mark_or_a_word_that_distinguishes_it() -> None:
     rows = [row.plain[0] for row in run_rows(RUNS, NOW, 76)]
     assert rows == ["●", "✓", "✓", "✗", "■", "?"]
     words = [run_panel(run, 60).plain.splitlines()[0] for run in RUNS]

@@ -1,4 +1,4 @@
-"""The jump mode: a letter on each panel, and the focus goes where its key says; F1 explains where it is."""
+"""Jump: each panel shows a letter, whose key moves the focus there. F1 explains the focused panel."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_panel_has_a_letter_that_goes_there(tmp_path: Path, where: str, si
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_letters_stand_on_the_titles(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_the_letters_are_on_the_titles(tmp_path: Path, size: tuple[int, int]) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await on_home(deck, pilot)
         await on_design(deck, pilot)
@@ -69,7 +69,7 @@ def test_the_letters_stand_on_the_titles(tmp_path: Path, size: tuple[int, int]) 
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_f1_explains_the_focused_panel_alone(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_f1_explains_only_the_focused_panel(tmp_path: Path, size: tuple[int, int]) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await on_home(deck, pilot)
         await pilot.press("tab", "f1")

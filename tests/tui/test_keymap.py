@@ -1,4 +1,4 @@
-"""Every key has a name, and a person's own keys take the place of ours."""
+"""Every key has a name, and a person's own keys replace the defaults."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_binding_has_an_id_a_description_and_a_tooltip() -> None:
     assert not missing, "\n".join(missing)
 
 
-def test_an_id_is_one_action_and_stands_once_in_a_class() -> None:
+def test_an_id_is_one_action_and_appears_once_in_a_class() -> None:
     seen: dict[str, Named] = {}
     in_class: set[tuple[str, str]] = set()
     for named in declared():
@@ -64,7 +64,7 @@ def test_no_binding_is_hidden_from_the_list() -> None:
     assert set(bindings_in_source()) == {named.id for named in declared()}
 
 
-def test_the_keys_that_are_declared_are_keys() -> None:
+def test_declared_keys_are_valid() -> None:
     assert [key for named in declared() for key in named.keys if not is_key(key)] == []
     assert not is_key("contrl+x") and not is_key("nonsense") and is_key("ctrl+f5") and is_key("slash")
     assert normal("?, ctrl+k,A") == ("question_mark", "ctrl+k", "A")
@@ -85,7 +85,7 @@ def test_the_keys_that_are_declared_are_keys() -> None:
         ({"design.add": ""}, {}, ['design.add is "", which is not a key']),
     ],
 )
-def test_chosen_keys_are_taken_or_a_sentence_says_why_not(
+def test_chosen_keys_are_accepted_or_a_sentence_says_why_not(
     chosen: dict[str, str], right: dict[str, str], said: list[str]
 ) -> None:
     complaints: list[str] = []
@@ -94,7 +94,7 @@ def test_chosen_keys_are_taken_or_a_sentence_says_why_not(
     assert all(complaint.startswith(begin) for complaint, begin in zip(complaints, said, strict=True))
 
 
-def test_chosen_keys_work_and_stand_in_footer_help_and_palette(tmp_path: Path) -> None:
+def test_chosen_keys_work_and_are_in_footer_help_and_palette(tmp_path: Path) -> None:
     settings = Settings(keymap={"home.train": "f5", "deck.help": "f2", "deck.runs": "9"})
     producer = FakeProducer()
 
@@ -116,7 +116,7 @@ def test_chosen_keys_work_and_stand_in_footer_help_and_palette(tmp_path: Path) -
     play(Deck(tmp_path, producer=producer, settings=settings), act)
 
 
-def test_paused_and_going_on_share_a_chosen_key(tmp_path: Path) -> None:
+def test_pause_and_continue_share_a_chosen_key(tmp_path: Path) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:

@@ -1,4 +1,4 @@
-"""The layer table in wide panels: work, memory and the share of the parameters, where no label is cut for them."""
+"""The layer table in wide panels: FLOPs, memory and share of the parameters, if no label is cut for them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_terminal_of_120_columns_keeps_its_table() -> None:
 
 
 @pytest.mark.parametrize("preset", ["digits-cnn", "resnet-digits", "gru-attention", "mlp-breast-cancer"])
-def test_no_label_is_cut_for_a_column_more(preset: str) -> None:
+def test_no_label_is_cut_for_an_additional_column(preset: str) -> None:
     draft, plan = planned(preset)
     for width in range(30, 140):
         heading, rows = layer_heading(draft, plan, width).plain, layer_rows(draft, plan, width)

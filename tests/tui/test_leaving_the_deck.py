@@ -1,4 +1,4 @@
-"""Leaving the deck while a run goes, and coming back: torchdeck itself, in a real terminal."""
+"""Leaving the deck during a run, and attaching again: torchdeck itself, in a real terminal."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def steer(folder: Path, *command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_d_leaves_at_once_and_the_run_goes_on_in_a_process_of_its_own(torchdeck: Open, tmp_path: Path) -> None:
+def test_d_leaves_immediately_and_the_run_continues_in_a_separate_process(torchdeck: Open, tmp_path: Path) -> None:
     terminal = torchdeck("train", "digits-cnn", *UNENDING)
     terminal.until("● training")
     deck = terminal.deck()
@@ -117,16 +117,14 @@ def test_d_leaves_at_once_and_the_run_goes_on_in_a_process_of_its_own(torchdeck:
 
 
 @pytest.mark.parametrize("leave", ["q", "d", "\x03"])
-def test_who_leaves_a_run_of_another_process_is_told_what_becomes_of_it(
-    torchdeck: Open, tmp_path: Path, leave: str
-) -> None:
+def test_leaving_a_run_of_another_process_prints_that_it_continues(torchdeck: Open, tmp_path: Path, leave: str) -> None:
     steer(tmp_path, "train", "digits-cnn", "--detach", *UNENDING)
     run = the_run(tmp_path)
     viewer = torchdeck("attach")
     viewer.until("● training")
     viewer.press(leave)
     assert viewer.status() == 0 and viewer.is_restored()
-    said = last_words(viewer)
+    said = exit_messages(viewer)
     assert said == [
         f"{run.name} trains in its own process; closing this terminal does not stop it.",
         f"Watch and steer it:  torchdeck attach {run.name}",
@@ -139,7 +137,7 @@ def test_who_leaves_a_run_of_another_process_is_told_what_becomes_of_it(
     paused.until("‖ paused")
     paused.press("q")
     assert paused.status() == 0
-    first, second, *_ = last_words(paused)
+    first, second, *_ = exit_messages(paused)
     assert first == f"{run.name} is paused in its own process."
     assert second == f"Continue it:  torchdeck continue {run.name}"
     steer(tmp_path, "stop")
@@ -147,14 +145,14 @@ def test_who_leaves_a_run_of_another_process_is_told_what_becomes_of_it(
     over.until("■ stopped")
     over.press("q")
     assert over.status() == 0
-    assert last_words(over) == [
+    assert exit_messages(over) == [
         f"{run.name}: {events(run, 'finished')[-1]['message']}",
         f"The run is in {run}",
         f"Resume it with: torchdeck resume {run.name}",
     ]
 
 
-def last_words(terminal: Terminal) -> list[str]:
+def exit_messages(terminal: Terminal) -> list[str]:
     """What was printed after the deck, before the line of the stand-in for a shell."""
     after = terminal.written.split(LEFT_SCREEN)[-1].split(b"status=")[0]
     printed = re.sub(rb"\x1b[\[\]<>=?0-9;]*[a-zA-Z]", b"", after).decode()
@@ -182,7 +180,7 @@ def newest(run: Path) -> Path:
     return sorted((run / "checkpoints").iterdir(), key=lambda folder: folder.name.rpartition("-")[2])[-1]
 
 
-def test_a_run_that_is_left_come_back_to_and_steered_ends_with_the_weights_of_one_that_never_was(
+def test_a_run_that_was_detached_attached_and_controlled_has_the_same_weights_as_one_that_was_not(
     torchdeck: Open, tmp_path: Path
 ) -> None:
     changes = [*UNENDING, "--set", "training.threads=1"]
@@ -221,7 +219,7 @@ def test_a_run_that_is_left_come_back_to_and_steered_ends_with_the_weights_of_on
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
-def test_a_run_that_was_released_stays_so_in_the_process_that_it_is_handed_over_to(
+def test_a_run_with_a_released_device_stays_so_in_the_process_that_continues_it(
     torchdeck: Open, tmp_path: Path
 ) -> None:
     terminal = torchdeck("train", "digits-cnn", *UNENDING)
@@ -252,7 +250,7 @@ def test_a_run_that_was_released_stays_so_in_the_process_that_it_is_handed_over_
     again.until("■ stopped")
 
 
-def test_a_terminal_that_is_closed_mid_epoch_takes_no_run_with_it_and_leaves_nothing_behind(
+def test_closing_the_terminal_during_an_epoch_stops_no_run_and_leaves_no_process(
     torchdeck: Open, tmp_path: Path
 ) -> None:
     epochs = ("--set", "training.epochs=100", "--set", "training.early_stopping=false")
@@ -288,13 +286,13 @@ def processes_in(group: int) -> set[int]:
     return found
 
 
-def test_a_viewer_that_hangs_and_a_link_that_is_frozen_do_not_slow_a_run(torchdeck: Open, tmp_path: Path) -> None:
+def test_a_viewer_that_hangs_and_a_frozen_connection_do_not_slow_a_run(torchdeck: Open, tmp_path: Path) -> None:
     terminal = torchdeck("train", "digits-cnn", *UNENDING)
     terminal.until("● training")
     run = the_run(tmp_path)
     viewer = torchdeck("attach")
     viewer.until("● training")
-    # From here on nobody reads what either writes, and one of them is stopped altogether.
+    # From here on, no process reads the output of either, and one of them is stopped.
     os.kill(viewer.deck(), signal.SIGSTOP)
     steps = events(run, "step")[-1]["step"]
     wait_for(lambda: events(run, "step")[-1]["step"] - steps > 50)
@@ -304,7 +302,7 @@ def test_a_viewer_that_hangs_and_a_link_that_is_frozen_do_not_slow_a_run(torchde
     terminal.until("■ stopped")
 
 
-def test_a_crash_of_the_engine_is_a_sentence_on_a_deck_that_stands(torchdeck: Open, tmp_path: Path) -> None:
+def test_a_crash_of_the_engine_is_a_sentence_and_the_deck_stays(torchdeck: Open, tmp_path: Path) -> None:
     terminal = torchdeck("train", "digits-cnn", *UNENDING, TORCHDECK_TEST_CRASH="1")
     terminal.until("✗ failed")
     terminal.until("RuntimeError: the step broke")
@@ -320,7 +318,7 @@ def test_a_crash_of_the_engine_is_a_sentence_on_a_deck_that_stands(torchdeck: Op
     assert terminal.is_restored()
 
 
-def test_a_run_that_somebody_else_detaches_leaves_the_deck_that_it_was_in(torchdeck: Open, tmp_path: Path) -> None:
+def test_a_run_detached_by_another_viewer_ends_the_deck_that_trained_it(torchdeck: Open, tmp_path: Path) -> None:
     terminal = torchdeck("train", "digits-cnn", *UNENDING)
     terminal.until("● training")
     run = the_run(tmp_path)

@@ -1,4 +1,4 @@
-"""What a logarithmic axis cannot show is said."""
+"""A panel shows that its logarithmic axis leaves values out."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ def epoch(**metrics: float) -> Epoch:
 
 
 @pytest.mark.parametrize("losses", [(2.0, 1.0, -0.5, 0.25), (2.0, 0.0, 1.0, 0.5), (-1.0, 2.0, 1.0, 0.5)], ids=str)
-def test_losses_that_are_not_above_0_are_said_to_be_left_out(losses: tuple[float, ...]) -> None:
+def test_the_panel_shows_that_losses_not_above_0_are_left_out(losses: tuple[float, ...]) -> None:
     run = run_with(*steps(*losses))
     assert f"log scale · {LEFT_OUT}" in deck(run, to_log)
 
 
-def test_a_validation_loss_below_0_is_said_to_be_left_out() -> None:
+def test_the_panel_shows_that_a_validation_loss_below_0_is_left_out() -> None:
     assert LEFT_OUT in deck(run_with(*steps(2.0, 1.0), epoch(val_loss=-0.1)), to_log)
 
 
-def test_an_error_of_0_is_said_to_be_left_out_in_its_own_panel() -> None:
+def test_the_metric_panel_shows_that_an_error_of_0_is_left_out() -> None:
     text = deck(run_with(*steps(2.0, 1.0), epoch(val_loss=1.0, val_rmse=0.0, train_rmse=1.0)), to_log)
     assert f"{LEFT_OUT} ─╯" in text
     assert f"log scale · {LEFT_OUT}" not in text
 
 
-def test_nothing_is_said_where_all_is_shown() -> None:
+def test_there_is_no_note_if_every_value_is_shown() -> None:
     run = FakeRun(script())
     run.play()
     assert LEFT_OUT not in deck(run, to_log)

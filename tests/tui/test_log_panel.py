@@ -1,4 +1,4 @@
-"""The log of a run is read back: with the wheel, and with keys from every panel."""
+"""The log of a run scrolls with the wheel, and with keys from every panel."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_wheel_scrolls_and_stops_at_both_ends() -> None:
     deck(talking(), scroll)
 
 
-def test_what_is_read_stays_where_it_is_when_more_is_said() -> None:
+def test_visible_lines_stay_in_place_when_messages_are_added() -> None:
     run = talking()
 
     async def scroll(app: TrainApp, pilot: Pilot[None]) -> None:

@@ -1,9 +1,10 @@
-"""What the deck remembers is there the next time, and nonsense in its file is no matter."""
+"""The deck remembers its state, and ignores a damaged file."""
 
 from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tui.screens.design import DesignScreen
 from tui.screens.train import TrainScreen
 
 
-def test_what_one_deck_writes_the_next_one_reads(tmp_path: Path) -> None:
+def test_a_deck_reads_what_the_previous_one_wrote(tmp_path: Path) -> None:
     file = tmp_path / "deck.json"
     memory = Memory(file)
     memory.keep_document("lenet", part="", path="model.layers[3]", folded=frozenset({"model.layers[1]"}))
@@ -71,7 +72,7 @@ def test_only_the_newest_documents_are_kept(tmp_path: Path) -> None:
         b'{"version": 1, "documents": {"lenet": {"folded": 3}, "x": null}, "plots": 1}',
     ],
 )
-def test_nonsense_is_passed_over_and_written_over(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_ignored_and_replaced(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "deck.json"
     file.write_bytes(content)
     memory = Memory(file)
@@ -81,7 +82,7 @@ def test_nonsense_is_passed_over_and_written_over(tmp_path: Path, content: bytes
     assert Memory(file).theme == "torchdeck-dark"
 
 
-def test_a_folder_that_refuses_is_no_matter(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "nowhere" / "deck.json")
     memory.theme = "torchdeck-dark"
     memory.write()
@@ -133,14 +134,14 @@ def test_the_part_that_was_selected_is_selected_again(tmp_path: Path) -> None:
     play(Deck(tmp_path, producer=FakeProducer(), memory=memory), act)
 
 
-def test_plots_are_drawn_as_they_were_last(tmp_path: Path) -> None:
+def test_plots_have_the_options_that_were_used_last(tmp_path: Path) -> None:
     memory = Memory()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await train(deck, pilot)
         screen = deck.screen
         assert isinstance(screen, TrainScreen)
-        screen._draw_with(log=True, smoothing=0.9)
+        screen._draw_with(replace(screen.options, log=True, smoothing=0.9))
         deck.producer.started[0].end(Reason.COMPLETED, "Trained.")
 
     async def again(deck: Deck, pilot: Pilot[None]) -> None:
@@ -154,7 +155,7 @@ def test_plots_are_drawn_as_they_were_last(tmp_path: Path) -> None:
         play(Deck(tmp_path, producer=FakeProducer(), memory=memory), one)
 
 
-def test_the_last_theme_is_worn_again_unless_the_settings_name_one(
+def test_the_last_theme_is_used_again_unless_the_settings_name_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")

@@ -34,7 +34,7 @@ def presets(cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
         ({"LC_ALL": "POSIX", "LANG": "de_DE.UTF-8"} | PYTHON, "LC_ALL=POSIX; "),
     ],
 )
-def test_a_locale_that_lacks_letters_is_named(environ: dict[str, str], named: str, tmp_path: Path) -> None:
+def test_a_locale_without_some_letters_is_named(environ: dict[str, str], named: str, tmp_path: Path) -> None:
     done = presets(tmp_path, **environ)
     assert done.returncode == 0 and "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1 and named in done.stderr and "LC_ALL=C.UTF-8" in done.stderr

@@ -1,4 +1,4 @@
-"""The document in an editor of one's own, in a real terminal: what it leaves comes back as one change."""
+"""The document in $EDITOR, in a real terminal: the text that it saves is one change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def with_editor(tmp_path: Path) -> Iterator[Opened]:
         terminal.end()
 
 
-def test_what_the_editor_saved_is_checked_and_can_be_taken_back(with_editor: Opened) -> None:
+def test_the_text_from_the_editor_is_checked_and_can_be_undone(with_editor: Opened) -> None:
     terminal = with_editor("sed -i 's/out_features = 64/out_features = 99, bais = true/' \"$1\"")
     terminal.press("e")
     terminal.until("'bais' is not a")
@@ -43,7 +43,7 @@ def test_what_the_editor_saved_is_checked_and_can_be_taken_back(with_editor: Ope
     assert terminal.status() == 0 and terminal.is_restored()
 
 
-def test_what_is_no_toml_shows_the_line_and_undo_brings_the_document_back(with_editor: Opened) -> None:
+def test_text_that_is_not_toml_shows_the_line_and_undo_restores_the_document(with_editor: Opened) -> None:
     terminal = with_editor("echo 'a = = b' > \"$1\"")
     terminal.press("e")
     terminal.until("it is not TOML")
@@ -59,7 +59,7 @@ def test_an_editor_that_fails_changes_nothing(with_editor: Opened) -> None:
 
 
 @pytest.mark.parametrize("editor", ["vi '", "/nowhere/editor"])
-def test_an_editor_that_cannot_be_started_is_said_and_the_deck_stands(tmp_path: Path, editor: str) -> None:
+def test_an_editor_that_cannot_be_started_is_reported_and_the_deck_stays(tmp_path: Path, editor: str) -> None:
     terminal = Terminal(tmp_path, size=(80, 24), program=DECK, EDITOR=editor, VISUAL="")
     try:
         terminal.until("18,602")

@@ -1,4 +1,4 @@
-"""The command palette has every action: of what the keys go to, of its screen, and of the deck."""
+"""The command palette has every action of the focused widget, of its screen and of the deck."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def assert_every_action_once(deck: Deck, focused: Widget | None) -> None:
 
 
 @pytest.mark.parametrize("where", PLACES)
-def test_every_action_stands_in_the_palette_once(tmp_path: Path, where: str) -> None:
+def test_every_action_is_in_the_palette_once(tmp_path: Path, where: str) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:

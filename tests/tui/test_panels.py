@@ -1,4 +1,4 @@
-"""The form of every part, with its picture and its help, healthy and with a mistake, as a person sees it."""
+"""The form of every part, with its picture and help, without and with a mistake."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def panel_of(screen: DesignScreen) -> str:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("state", ["healthy", "wrong"])
-def test_every_panel_looks_as_it_was_judged(tmp_path: Path, size: tuple[int, int], state: str) -> None:
+def test_every_panel_equals_its_golden(tmp_path: Path, size: tuple[int, int], state: str) -> None:
     async def run() -> str:
         shown = []
         deck = Deck(tmp_path, reads(HEALTHY if state == "healthy" else WRONG))

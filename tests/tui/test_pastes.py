@@ -1,4 +1,4 @@
-"""Pasted text is never taken for keys; keys that are pressed, held down or sent one by one always are."""
+"""Pasted text is never treated as keys; single and repeated keys always are."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def said(parts: list[Typed | Pasted], kind: type) -> str:
 @pytest.mark.parametrize(
     "command", ["ls\r", "ls -la\n", "torchdeck train wine", "git pull && make\r", "rm -rf x\rt\r", "日本語のコマンド"]
 )
-def test_a_command_that_comes_in_one_read_is_a_paste(command: str) -> None:
+def test_a_command_in_one_read_is_a_paste(command: str) -> None:
     (part,) = sorted_as(command)
     assert isinstance(part, Pasted) and part.text == command and not part.marked
 
@@ -61,7 +61,7 @@ def test_a_command_that_comes_in_one_read_is_a_paste(command: str) -> None:
         "\x1b[1;2A",
     ],
 )
-def test_keys_a_held_key_and_what_a_terminal_answers_are_no_paste(read: str) -> None:
+def test_keys_a_pressed_key_and_answers_of_the_terminal_are_not_a_paste(read: str) -> None:
     assert [part.text for part in sorted_as(read)] == [read]
     assert isinstance(sorted_as(read)[0], Typed)
 
@@ -82,7 +82,9 @@ MOUSE = "\x1b[<35;10;1"
     after=st.sampled_from(("", "q", "\x1b[B")),
 )
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_marked_paste_is_whole_wherever_reads_cut_it(text: str, cuts: list[int], before: str, after: str) -> None:
+def test_a_marked_paste_is_complete_wherever_reads_split_it(
+    text: str, cuts: list[int], before: str, after: str
+) -> None:
     whole = before + BEGIN + text + END + after
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     reads = [whole[a:b] for a, b in itertools.pairwise(places)]
@@ -93,17 +95,17 @@ def test_a_marked_paste_is_whole_wherever_reads_cut_it(text: str, cuts: list[int
     assert all(part.marked for part in parts if isinstance(part, Pasted))
 
 
-def test_a_sequence_that_two_reads_cut_is_one() -> None:
+def test_an_escape_sequence_split_between_two_reads_is_one() -> None:
     assert [part.text for part in sorted_as(MOUSE, "0M" + MOUSE + "1M")] == [MOUSE + "0M" + MOUSE + "1M"]
     assert [part.text for part in sorted_as("\x1b[", gap_s=0)] == ["\x1b["]  # nothing followed
 
 
-def test_the_rest_of_a_paste_in_pieces_is_no_key_and_a_key_after_it_is() -> None:
+def test_later_pieces_of_a_paste_are_not_keys_and_a_key_after_them_is() -> None:
     assert said(sorted_as("torchdeck tr", "a", "in wine", gap_s=0.02), Typed) == ""
     assert said(sorted_as("torchdeck tr", "t"), Typed) == "t"
 
 
-def test_what_follows_a_programs_typing_is_typing_however_soon() -> None:
+def test_text_after_a_programs_typing_is_typing_however_soon() -> None:
     sorter = PasteSorter()
     (part,) = sorter.sort("conv2d", 1.0)
     assert isinstance(part, Pasted)
@@ -111,7 +113,7 @@ def test_what_follows_a_programs_typing_is_typing_however_soon() -> None:
     assert [type(part) for part in sorter.sort("\r", 1.001)] == [Typed]
 
 
-def test_what_is_no_text_passes() -> None:
+def test_control_characters_pass_unchanged() -> None:
     assert [part.text for part in sorted_as("\x15\x1b[Amake all\x03")] == ["\x15\x1b[A", "make all", "\x03"]
     parts = sorted_as("make\x1b[A all\x03")
     assert said(parts, Pasted) == "make all" and said(parts, Typed) == "\x1b[A\x03"
@@ -125,7 +127,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     opened.end()
 
 
-def test_a_paste_outside_a_field_does_nothing_and_says_so(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_paste_outside_a_field_is_ignored_with_a_notification(terminal: Terminal, tmp_path: Path) -> None:
     terminal.press("torchdeck train wine\r")
     terminal.until("Text was pasted outside a field")
     terminal.press(f"{BEGIN}torchdeck train wine\r{END}")
@@ -137,7 +139,7 @@ def test_a_paste_outside_a_field_does_nothing_and_says_so(terminal: Terminal, tm
     terminal.until(lambda: (tmp_path / "started").exists())
 
 
-def test_a_field_takes_a_line_of_a_paste_at_once(terminal: Terminal) -> None:
+def test_a_field_accepts_a_line_of_a_paste_in_one_piece(terminal: Terminal) -> None:
     terminal.press("\x0f")
     terminal.until("type to filter")
     began = time.monotonic()
@@ -155,7 +157,7 @@ def test_a_field_takes_a_line_of_a_paste_at_once(terminal: Terminal) -> None:
     terminal.until("nothing is called so")
 
 
-def test_ctrl_z_gives_the_shell_a_clean_terminal_and_comes_back_at_the_new_size(terminal: Terminal) -> None:
+def test_ctrl_z_gives_the_shell_a_clean_terminal_and_the_deck_returns_at_the_new_size(terminal: Terminal) -> None:
     deck = terminal.deck()
     terminal.press("\x1a")
     terminal.until(lambda: "\tT" in Path(f"/proc/{deck}/status").read_text() or _state(deck) == "T")
@@ -175,7 +177,7 @@ def _state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def test_ctrl_l_draws_what_something_else_has_written_over(terminal: Terminal) -> None:
+def test_ctrl_l_draws_again_what_another_program_overwrote(terminal: Terminal) -> None:
     terminal.until("palette")
     terminal.read(0.5)
     before = terminal.text

@@ -71,7 +71,7 @@ def test_a_falling_line_goes_from_the_upper_left_to_the_lower_right() -> None:
 
 
 @pytest.mark.parametrize("marker", MARKERS)
-def test_a_constant_is_a_level_line_across_the_plot(marker: Marker) -> None:
+def test_a_constant_is_a_horizontal_line_across_the_plot(marker: Marker) -> None:
     drawn = [row for row in canvas(plot([0.5] * 40, marker=marker)) if row.strip()]
     assert len(drawn) == 1
     assert len(drawn[0].strip()) >= 30
@@ -87,11 +87,11 @@ def test_a_nan_is_a_gap_and_a_mark_that_names_its_step() -> None:
 
 
 @pytest.mark.parametrize(("value", "name"), [(math.inf, "inf"), (-math.inf, "-inf"), (math.nan, "NaN")])
-def test_what_is_not_finite_is_called_by_its_name(value: float, name: str) -> None:
+def test_a_value_that_is_not_finite_is_named(value: float, name: str) -> None:
     assert any(f"{name} at step 3" in row for row in plot([1.0, 1.0, value, 1.0]))
 
 
-def test_nothing_at_all_and_nothing_finite_leave_an_empty_canvas() -> None:
+def test_no_values_and_no_finite_values_leave_an_empty_canvas() -> None:
     assert not any(row.strip() for row in canvas(plot([])))
     assert "NaN at step 1" in "".join(canvas(plot([math.nan, math.nan])))
 
@@ -102,14 +102,14 @@ def test_one_point_is_one_dot() -> None:
     assert bin(ord(drawn) - 0x2800).count("1") == 1
 
 
-def test_a_value_far_beyond_the_others_does_not_press_them_onto_the_axis() -> None:
+def test_a_value_far_from_the_others_does_not_flatten_them() -> None:
     rows = plot([1.0 + 0.1 * math.sin(step) for step in range(60)] + [1e30], width=60)
     used = [row for row in canvas(rows) if row.strip()]
     assert len(used) >= 5
     assert not any("e30" in row[:6] for row in rows), "the axis still reaches to 1e30"
 
 
-def test_on_a_logarithmic_axis_nothing_that_is_not_above_zero_is_drawn() -> None:
+def test_a_logarithmic_axis_draws_only_values_above_zero() -> None:
     rows = plot([100.0, 10.0, 0.0, -5.0, 1.0, 0.1], log=True)
     dots = sum(bin(ord(c) - 0x2800).count("1") for row in canvas(rows) for c in row if 0x2800 < ord(c) <= 0x28FF)
     assert dots > 0
@@ -123,12 +123,12 @@ def test_a_powers_of_ten_axis_is_labelled_with_powers_of_ten() -> None:
     assert axis.place(100.0) == pytest.approx(2.0)
 
 
-def test_a_spike_of_one_step_among_thousands_is_seen() -> None:
+def test_a_spike_of_one_step_among_thousands_is_visible() -> None:
     rows = plot([0.0 if step != 5000 else 1.0 for step in range(10_000)], width=60, height=14)
     assert canvas(rows)[0].strip() or canvas(rows)[1].strip()
 
 
-def test_validation_is_told_from_training_without_colour() -> None:
+def test_validation_and_training_differ_without_colour() -> None:
     flat = buckets([3.0] * 60)
     axes = {"x": step_axis(0, 60, 60, 0, 50), "y": Axis(low=0.0, high=6.0)}
     solid = texts(draw(Scene(layers=(Layer(buckets=flat, tone="train"),), **axes), 60, 10))  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ def test_validation_is_told_from_training_without_colour() -> None:
 
 
 @pytest.mark.parametrize("marker", ["braille", "blocks"])
-def test_two_lines_in_one_cell_are_both_seen(marker: Marker) -> None:
+def test_two_lines_in_one_cell_are_both_visible(marker: Marker) -> None:
     axes = {"x": Axis(low=0.0, high=40.0), "y": Axis(low=0.0, high=1.0)}
     upper = Layer(buckets=buckets([0.50] * 40), tone="train")
     lower = Layer(buckets=buckets([0.71] * 40), tone="validation")
@@ -166,7 +166,7 @@ def test_the_best_epoch_is_marked_with_its_value_where_nothing_is_covered() -> N
     assert any("best 20 at 4" in row for row in texts(rows))
 
 
-def test_labels_do_not_cover_each_other_or_a_sign() -> None:
+def test_labels_do_not_cover_each_other_or_a_mark() -> None:
     marks = (
         Mark(x=38, symbol="✗", tone="bad", label="NaN at step 38"),
         Mark(x=36, y=1.0, symbol="◆", tone="best", label="best 1 at 9"),
@@ -216,7 +216,7 @@ def test_an_accuracy_axis_does_not_go_beyond_one() -> None:
     assert axis.high == 1.0
 
 
-def test_the_level_axis_grows_by_leaps_and_ends_with_the_run() -> None:
+def test_the_x_axis_grows_in_large_steps_and_ends_with_the_run() -> None:
     ends = [step_axis(0, step, 690, 23, 70).high for step in range(1, 691)]
     assert ends == sorted(ends)
     assert all(end >= step for step, end in enumerate(ends, 1))
@@ -233,7 +233,7 @@ def crowded() -> list[str]:
     return texts(draw(Scene(x=x, y=y, layers=()), 24, 5))
 
 
-def test_labels_that_want_one_place_leave_it_to_the_nearest() -> None:
+def test_of_overlapping_labels_the_nearest_is_shown() -> None:
     assert crowded() == [
         "    │                   ",
         "0.80┤                   ",
@@ -244,7 +244,7 @@ def test_labels_that_want_one_place_leave_it_to_the_nearest() -> None:
 
 
 def test_a_plot_looks_the_same_in_every_process() -> None:
-    """Plotext passes what it draws through sets, and Python orders strings in those anew in every process."""
+    """Plotext uses sets of strings, whose order differs in every process."""
     program = "from test_plot import crowded; print(crowded())"
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
     pictures = {

@@ -1,4 +1,4 @@
-"""The screens of the probes: drawn as they come, stopped by Esc, and one key that takes the rate."""
+"""The screens of the probes: drawn while they run, stopped by Esc, and a key that uses the rate."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ STATES: dict[str, tuple[str, Callable[[], ProbingProducer]]] = {
     [*((state, (80, 24)) for state in STATES), *((state, (120, 36)) for state in ("rate", "gradients", "one-batch"))],
     ids=str,
 )
-def test_a_probe_looks_as_it_was_judged(tmp_path: Path, state: str, size: tuple[int, int]) -> None:
+def test_a_probe_equals_its_golden(tmp_path: Path, state: str, size: tuple[int, int]) -> None:
     key, producer = STATES[state]
     assert_golden(f"probe-{state}-{size[0]}x{size[1]}", play(tmp_path, producer(), key, size=size))
 
@@ -96,7 +96,7 @@ def test_a_probe_can_do_without_braille(tmp_path: Path, monkeypatch: pytest.Monk
     assert not any(0x2800 <= ord(character) <= 0x28FF for character in text)
 
 
-def test_enter_takes_the_rate_into_the_document_and_undo_takes_it_back(tmp_path: Path) -> None:
+def test_enter_sets_the_rate_in_the_document_and_undo_restores_it(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         assert deck.documents.current is not None
         await pilot.press("enter")
@@ -109,7 +109,7 @@ def test_enter_takes_the_rate_into_the_document_and_undo_takes_it_back(tmp_path:
     play(tmp_path, ProbingProducer(rate_records()), "l", act)
 
 
-def test_enter_takes_the_rate_into_the_field_that_sets_it(tmp_path: Path) -> None:
+def test_enter_sets_the_rate_in_the_field_that_holds_it(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         assert deck.documents.current is not None
         assert "enter: scheduler.max_lr" in screen_text(deck)
@@ -120,7 +120,7 @@ def test_enter_takes_the_rate_into_the_field_that_sets_it(tmp_path: Path) -> Non
     play(tmp_path, ProbingProducer(rate_records(field="scheduler.max_lr")), "l", act)
 
 
-def test_without_a_suggestion_enter_takes_nothing(tmp_path: Path) -> None:
+def test_without_a_suggestion_enter_does_nothing(tmp_path: Path) -> None:
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await pilot.press("enter")
         await pilot.pause()
@@ -138,7 +138,7 @@ def test_without_a_suggestion_enter_takes_nothing(tmp_path: Path) -> None:
     ],
     ids=["rate", "gradients", "one-batch"],
 )
-def test_esc_closes_and_stops_the_probe_at_once_and_r_begins_again(
+def test_esc_closes_and_stops_the_probe_immediately_and_r_runs_it_again(
     tmp_path: Path, key: str, records: list[Record], screen: type[ProbeScreen[object]]
 ) -> None:
     producer = ProbingProducer(records, held=3)
@@ -156,7 +156,7 @@ def test_esc_closes_and_stops_the_probe_at_once_and_r_begins_again(
     play(tmp_path, producer, key, act)
 
 
-def test_a_deck_that_is_left_stops_its_probe(tmp_path: Path) -> None:
+def test_leaving_the_deck_stops_its_probe(tmp_path: Path) -> None:
     producer = ProbingProducer(rate_records(), held=3)
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
@@ -166,12 +166,12 @@ def test_a_deck_that_is_left_stops_its_probe(tmp_path: Path) -> None:
     assert producer.begun[0][1].stopped
 
 
-def test_a_probe_that_breaks_says_why(tmp_path: Path) -> None:
+def test_a_probe_that_fails_says_why(tmp_path: Path) -> None:
     text = play(tmp_path, ProbingProducer(rate_records(), held=130, failure="The device ran out of memory."), "l")
     assert "The device ran out of memory." in text
 
 
-def test_a_plan_with_mistakes_and_a_run_that_is_going_are_in_the_way_of_a_probe(tmp_path: Path) -> None:
+def test_mistakes_and_an_active_run_prevent_a_probe(tmp_path: Path) -> None:
     async def mistakes(deck: Deck, pilot: Pilot[None]) -> None:
         await settle(pilot, lambda: "Correct 2 mistakes first." in screen_text(deck))
 
@@ -196,7 +196,7 @@ def test_help_lists_the_keys_of_the_design_screen_and_of_a_probe(tmp_path: Path)
         await pilot.press("question_mark")
         await settle(pilot, lambda: isinstance(deck.screen, HelpScreen))
         text = screen_text(deck)
-        for line in ("Set the learning rate to the suggestion", "Stop and close", "◆ is where that falls most steeply"):
+        for line in ("Set the learning rate to the suggestion", "Stop and close", "◆ is where the average falls most"):
             assert line in text
         await pilot.press("escape", "escape", "question_mark")
         await settle(pilot, lambda: "Find a learning rate" in screen_text(deck))
@@ -205,7 +205,7 @@ def test_help_lists_the_keys_of_the_design_screen_and_of_a_probe(tmp_path: Path)
     play(tmp_path, ProbingProducer(rate_records()), "l", act, size=(120, 36))
 
 
-def test_the_thread_of_a_probe_ends_at_the_step_at_which_it_is_told_to() -> None:
+def test_the_thread_of_a_probe_ends_at_the_step_at_which_it_is_stopped() -> None:
     begun: list[int] = []
 
     def endless(stop: Stop) -> Iterator[Record]:
@@ -225,7 +225,7 @@ def test_the_thread_of_a_probe_ends_at_the_step_at_which_it_is_told_to() -> None
     assert not any(thread.name == "probe" for thread in threading.enumerate())
 
 
-def test_what_a_probe_is_refused_for_is_said_as_a_sentence() -> None:
+def test_the_reason_for_refusing_a_probe_is_a_sentence() -> None:
     def refuse(stop: Stop) -> Iterator[Record]:
         raise Refused(Mistake("optimizer.lr", "there is none", "", "Choose another optimizer."))
 
@@ -242,7 +242,7 @@ def test_what_a_probe_is_refused_for_is_said_as_a_sentence() -> None:
         assert probe.failure == said
 
 
-def test_a_run_that_is_begun_in_the_middle_of_a_probe_is_bit_equal_to_one_without(tmp_path: Path) -> None:
+def test_a_run_started_during_a_probe_equals_one_without_it_bit_for_bit(tmp_path: Path) -> None:
     plan = check(document("training.epochs=1", "training.threads=1"))
 
     def losses(producer: Producer) -> list[float]:
@@ -259,7 +259,7 @@ def test_a_run_that_is_begun_in_the_middle_of_a_probe_is_bit_equal_to_one_withou
     assert not probe.alive
 
 
-def test_no_probe_begins_beside_a_run_and_one_waits_for_the_end_of_the_one_before(tmp_path: Path) -> None:
+def test_no_probe_starts_during_a_run_and_a_probe_waits_for_the_previous_one(tmp_path: Path) -> None:
     plan = check(document("training.epochs=100", "training.threads=1"))
     producer = Producer()
     first = producer.probe("rate", plan)

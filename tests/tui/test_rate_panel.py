@@ -1,4 +1,4 @@
-"""The plan of the learning rate, and what a change by hand makes of it."""
+"""The planned learning rate, and the effect of a manual change."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ def at(points: list[tuple[float, float]], step: float) -> float:
     return points[-1][1]
 
 
-def test_without_a_change_the_plan_is_as_it_was_made() -> None:
+def test_without_a_change_the_plan_is_unchanged() -> None:
     for plan in (CONSTANT, FALLING, ONE_STAIR):
         assert planned_from_here(view(plan, 100)) == [(float(step), rate) for step, rate in plan]
 
 
 @pytest.mark.parametrize("step", [100, 101, 250, 400])
-def test_a_constant_rate_that_was_raised_at_step_100_is_two_level_lines(step: int) -> None:
+def test_a_constant_rate_raised_at_step_100_is_two_horizontal_lines(step: int) -> None:
     points = planned_from_here(view(CONSTANT, step, (100, 1.5e-3)))
     assert points == [(1.0, 1e-3), (100.0, 1e-3), (100.0, pytest.approx(1.5e-3)), (690.0, pytest.approx(1.5e-3))]
 
 
-def test_each_of_several_changes_cuts_the_plan() -> None:
+def test_each_of_several_changes_splits_the_plan() -> None:
     points = planned_from_here(view(CONSTANT, 300, (100, 1.5e-3), (200, 5e-4)))
     assert [at(points, step) for step in (50, 99, 100, 199, 200, 600)] == pytest.approx(
         [1e-3, 1e-3, 1.5e-3, 1.5e-3, 5e-4, 5e-4]
@@ -77,7 +77,7 @@ def test_a_change_before_the_first_step_scales_all_of_the_plan() -> None:
     assert points == [(1.0, pytest.approx(2e-3)), (690.0, pytest.approx(2e-5))]
 
 
-def test_what_a_scheduler_did_that_has_no_plan_is_followed_from_here_on() -> None:
+def test_a_rate_scaled_by_a_scheduler_without_a_plan_is_continued() -> None:
     points = planned_from_here(view(CONSTANT, 300, now=1e-4))
     assert at(points, 299) == pytest.approx(1e-3)
     assert at(points, 300) == at(points, 600) == pytest.approx(1e-4)

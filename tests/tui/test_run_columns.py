@@ -1,4 +1,4 @@
-"""Lists of runs: columns that never touch, numbers that are never cut, and runs that are told apart."""
+"""Lists of runs: columns never touch, numbers are never cut, and runs look different."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("width", [24, 40, 54, 58, 76, 100, 118, 160, 298])
-def test_no_column_touches_the_next_and_no_number_is_cut(width: int) -> None:
+def test_columns_never_touch_and_numbers_are_never_cut(width: int) -> None:
     rows = [row.plain for row in run_rows(HOSTILE, NOW, width)]
     assert {cell_len(row) for row in rows} == {width}
     assert not any("\x1b" in row for row in rows)
@@ -72,7 +72,7 @@ def tables(draw: st.DrawFn) -> list[Column]:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(columns=tables(), width=st.integers(12, 120))
-def test_rows_fill_their_width_with_gaps_and_numbers_whole(columns: list[Column], width: int) -> None:
+def test_rows_fill_their_width_with_gaps_and_complete_numbers(columns: list[Column], width: int) -> None:
     for row, cells in enumerate(fitted(columns, width)):
         assert cell_len("".join(cells)) == width
         shown = [index for index, cell in enumerate(cells) if cell]
@@ -87,7 +87,7 @@ def test_rows_fill_their_width_with_gaps_and_numbers_whole(columns: list[Column]
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(text=st.text(max_size=60), width=st.integers(1, 40))
-def test_what_is_shortened_fits_and_keeps_its_end(text: str, width: int) -> None:
+def test_shortened_text_fits_and_keeps_its_end(text: str, width: int) -> None:
     short = shortened(text, width)
     assert cell_len(short) <= width
     assert short == text if cell_len(text) <= width else True
@@ -97,7 +97,7 @@ def run_of(name: str = "digits-cnn", at: str = "2026-11-23T16-15-30", **settings
     return replace(summary("completed", name, settings=settings), name=f"{at}-{name}")
 
 
-def test_runs_of_one_experiment_say_in_what_they_differ() -> None:
+def test_runs_of_one_experiment_show_their_differences() -> None:
     runs = [
         run_of(**{"optimizer.type": "AdamW", "optimizer.lr": 3e-3, "seed": 0, "model.parameters": 18346}),
         run_of(**{"optimizer.type": "SGD", "optimizer.lr": 0.1, "seed": 0, "model.parameters": 18346}),
@@ -128,7 +128,7 @@ def test_two_runs_never_look_the_same(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, None])
-def test_the_list_of_runs_fits_the_terminal_and_is_whole_in_a_file(tmp_path: Path, width: int | None) -> None:
+def test_the_list_of_runs_fits_the_terminal_and_is_complete_in_a_file(tmp_path: Path, width: int | None) -> None:
     for number in range(3):
         name = "digits-cnn" * (1 + 2 * number)
         run = RunDirectory.create(tmp_path, name, f'name = "{name}"\n', {})

@@ -39,7 +39,7 @@ def write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def test_without_a_file_everything_is_at_its_default_and_none_is_made(file: Path) -> None:
+def test_without_a_file_every_setting_has_its_default_and_no_file_is_created(file: Path) -> None:
     assert read_settings() == (Settings(), [])
     assert CliRunner().invoke(app, ["settings"]).exit_code == 0
     assert not file.parent.exists()
@@ -50,7 +50,7 @@ def test_every_field_has_help_and_a_default() -> None:
     assert Settings().animation is False
 
 
-def test_a_file_is_read_whole(file: Path) -> None:
+def test_every_setting_of_a_file_is_read(file: Path) -> None:
     write(
         file,
         'theme = "light"\nanimation = true\nrefresh_rate = 2\nruns_dir = "~/r"\n'
@@ -84,7 +84,7 @@ def test_a_file_is_read_whole(file: Path) -> None:
         ("theme = ", "is not valid TOML: "),
     ],
 )
-def test_a_mistake_is_a_sentence_and_the_rest_counts(file: Path, text: str, sentence: str) -> None:
+def test_a_mistake_is_a_sentence_and_other_settings_apply(file: Path, text: str, sentence: str) -> None:
     write(file, f"runs_dir = 'here'\n{text}\n")
     settings, wrong = read_settings()
     (said,) = map(str, wrong)
@@ -92,7 +92,7 @@ def test_a_mistake_is_a_sentence_and_the_rest_counts(file: Path, text: str, sent
     assert settings == (Settings() if "TOML" in sentence else Settings(runs_dir="here"))
 
 
-def test_the_command_line_wins_over_the_environment_and_that_over_the_settings(
+def test_the_command_line_overrides_the_environment_which_overrides_the_settings(
     file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -119,7 +119,7 @@ def test_the_command_shows_where_each_value_is_from(file: Path) -> None:
     assert shown["settings"]["theme"]["from"] == "default" and shown["exists"] and not shown["mistakes"]
 
 
-def test_the_command_ends_with_2_and_says_every_mistake(file: Path) -> None:
+def test_the_command_exits_with_2_and_reports_every_mistake(file: Path) -> None:
     write(file, 'theme = "drak"\n[keymap]\ndesign.add = "x"\ndesign.ad = "i"\n')
     result = CliRunner().invoke(app, ["settings"])
     assert result.exit_code == 2
@@ -131,7 +131,7 @@ def test_the_command_ends_with_2_and_says_every_mistake(file: Path) -> None:
     ]
 
 
-def test_edit_begins_with_every_default_as_a_comment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edit_starts_with_every_default_as_a_comment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDITOR", f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('#edited')\"")
     done = CliRunner().invoke(app, ["settings", "--edit"])
     assert done.exit_code == 0, done.output
@@ -143,27 +143,27 @@ def test_edit_begins_with_every_default_as_a_comment(file: Path, monkeypatch: py
     assert done.exit_code == 2 and "no-such-editor cannot be started" in done.stderr
 
 
-def test_what_edit_writes_is_right_once_it_is_no_comment(file: Path) -> None:
+def test_the_file_that_edit_writes_is_valid_without_comment_signs(file: Path) -> None:
     lines = [line.removeprefix("# ") if " = " in line else line for line in file_to_edit().splitlines()]
-    kept = [line for line in lines if not line.startswith("Keys of your own")]
+    kept = [line for line in lines if not line.startswith("Your own keys")]
     write(file, "\n".join(kept))
     settings, wrong = read_settings()
     assert wrong == [] and settings.runs_dir == "runs" and settings.keymap["deck.help"] == "question_mark"
     assert CliRunner().invoke(app, ["settings"]).exit_code == 0
 
 
-def test_the_deck_says_what_is_wrong_and_opens(tmp_path: Path) -> None:
+def test_the_deck_reports_wrong_settings_and_opens(tmp_path: Path) -> None:
     settings = Settings(keymap={"design.add": "x"})
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:
         await on_home(deck, pilot)
         text = " ".join(screen_text(deck).split())
-        assert "theme is wrong" in text and "design.delete too" in text
+        assert "theme is wrong" in text and "Choose another key" in text
 
     play(Deck(tmp_path, producer=FakeProducer(), settings=settings, wrong=["theme is wrong"]), act, (120, 36))
 
 
-def test_plots_are_drawn_no_more_often_than_was_set(tmp_path: Path) -> None:
+def test_plots_are_drawn_no_more_often_than_the_setting(tmp_path: Path) -> None:
     producer = FakeProducer()
 
     async def act(deck: Deck, pilot: Pilot[None]) -> None:

@@ -1,4 +1,4 @@
-"""What is written to a terminal without colours, or without braille: read from the bytes in a real one."""
+"""The output for terminals without colours or braille, read from the bytes in a real terminal."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def walk(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("how", ["setting", "NO_COLOR"])
-def test_no_colours_are_no_colours(how: str, tmp_path: Path, opened: list[Terminal]) -> None:
+def test_without_colours_no_colour_is_written(how: str, tmp_path: Path, opened: list[Terminal]) -> None:
     file = tmp_path / "config" / "torchdeck" / "settings.toml"
     file.parent.mkdir(parents=True)
     file.write_text('theme = "none"\n' if how == "setting" else "")
@@ -65,7 +65,7 @@ def test_no_colours_are_no_colours(how: str, tmp_path: Path, opened: list[Termin
 
 
 @pytest.mark.parametrize("term", ["vt100", "vt220", "xterm-mono"])
-def test_a_vt_gets_what_it_can_do(term: str, tmp_path: Path, opened: list[Terminal]) -> None:
+def test_a_vt_gets_only_what_it_supports(term: str, tmp_path: Path, opened: list[Terminal]) -> None:
     terminal = Terminal(tmp_path, TERM=term, COLORTERM="")
     opened.append(terminal)
     walk(terminal)
@@ -97,13 +97,13 @@ def test_a_linux_console_has_colours_and_no_braille(tmp_path: Path, opened: list
         ("xterm-mono", False, "braille"),
     ],
 )
-def test_a_kind_follows_from_its_name(term: str, colours: bool, marker: str) -> None:
+def test_the_kind_of_a_terminal_follows_from_its_name(term: str, colours: bool, marker: str) -> None:
     kind = terminal_kind({"TERM": term})
     assert (kind.colours, kind.marker) == (colours, marker)
     assert (theme_name({"TERM": term}, "dark") == PLAIN.name) == (not colours)
 
 
-def test_what_is_left_of_a_style_is_what_a_terminal_has() -> None:
+def test_a_style_is_reduced_to_what_the_terminal_supports() -> None:
     vt = terminal_kind({"TERM": "vt100"})
     assert limited("\x1b[2;38;2;1;2;3;48;5;7mdim\x1b[0m", vt, colours=True) == "dim"
     assert limited("\x1b[7;91mX\x1b[27;1mY\x1b[0m", vt, colours=True) == "\x1b[0;7mX\x1b[0;1mY\x1b[0m"

@@ -1,4 +1,4 @@
-"""Colours can be read, and what they tell apart differs in lightness too."""
+"""Colours are readable, and colours that distinguish also differ in lightness."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def color(theme: Theme, name: str) -> Color:
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
-def test_every_text_stands_out_from_what_it_stands_on(theme: Theme) -> None:
+def test_every_text_contrasts_with_its_background(theme: Theme) -> None:
     texts = ("foreground", "primary", "secondary", "accent", "success", "warning", "error", "muted")
     pairs = [(text, ground) for text in texts for ground in ("background", "surface", "panel")]
     pairs += [
@@ -59,13 +59,13 @@ def test_curves_differ_in_lightness(theme: Theme) -> None:
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
-def test_the_focused_frame_is_another_lightness_than_the_others(theme: Theme) -> None:
+def test_the_focused_frame_differs_in_lightness(theme: Theme) -> None:
     frames = [color(theme, name) for name in ("border", "border-blurred")]
     assert contrast(*frames) >= 2
 
 
 @pytest.mark.parametrize("theme", [ANSI, PLAIN], ids=lambda theme: theme.name)
-def test_the_terminals_own_colours_are_left_to_it(theme: Theme) -> None:
+def test_the_terminals_own_colours_stay_its_own(theme: Theme) -> None:
     named = {
         value
         for value in (theme.primary, theme.accent, theme.foreground, theme.background, theme.success, theme.error)

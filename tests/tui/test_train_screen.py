@@ -157,13 +157,13 @@ STATES = (waiting, loading, training, paused, released, moving, stale, failed, e
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
-def test_the_train_screen_looks_as_it_was_judged(state: Callable[[], FakeRun], size: tuple[int, int]) -> None:
+def test_the_train_screen_equals_its_golden(state: Callable[[], FakeRun], size: tuple[int, int]) -> None:
     text = deck(state(), nothing, size)
     assert_golden(f"train-{state.__name__}-{size[0]}x{size[1]}", text)
 
 
 @pytest.mark.parametrize("size", [(200, 50), (80, 40), (140, 24)], ids=str)
-def test_the_train_screen_uses_the_room_that_a_terminal_has(size: tuple[int, int]) -> None:
+def test_the_train_screen_uses_the_size_of_the_terminal(size: tuple[int, int]) -> None:
     assert_golden(f"train-training-{size[0]}x{size[1]}", deck(training(), nothing, size))
 
 
@@ -200,7 +200,7 @@ def test_the_screen_shows_the_runs_own_experiment() -> None:
     assert "RMSprop 0.5" in text
 
 
-def test_a_failed_run_leaves_its_sentence_on_the_screen_and_the_screen_standing() -> None:
+def test_a_failed_run_shows_its_reason_and_the_screen_stays() -> None:
     async def keys(app: TrainApp, pilot: Pilot[None]) -> None:
         await pilot.press("L", "S", "z", "m", "p", "s", "c", "plus", "minus")
         await drawn(app, pilot)
@@ -218,7 +218,7 @@ def test_a_run_that_fails_at_its_first_step_marks_it_too() -> None:
     assert "NaN at step 1" in deck(ended(nan_at=1), nothing, (80, 24)).split("╭─ loss")[1]
 
 
-def test_the_metric_that_decides_is_shown_first() -> None:
+def test_the_monitored_metric_is_shown_first() -> None:
     def measured(monitor: str) -> FakeRun:
         run = FakeRun(())
         started = next(event for event in script() if isinstance(event, RunStarted))
@@ -232,7 +232,7 @@ def test_the_metric_that_decides_is_shown_first() -> None:
     assert "╭─ r2" in deck(measured("val_r2"), nothing)
 
 
-def test_an_ended_run_says_why_how_good_it_was_where_it_lies_and_how_to_go_on() -> None:
+def test_an_ended_run_shows_why_how_good_it_was_its_folder_and_how_to_continue() -> None:
     text = deck(early_stopped(), nothing)
     assert "✓ stopped early" in text
     assert "◆ best val_loss 0.4334 at epoch 15" in text
@@ -251,12 +251,12 @@ def test_an_ended_run_says_why_how_good_it_was_where_it_lies_and_how_to_go_on() 
     ],
     ids=["waiting", "training", "paused", "released", "ended"],
 )
-def test_the_footer_shows_the_keys_that_do_something_now(state: Callable[[], FakeRun], keys: str) -> None:
+def test_the_footer_shows_the_available_keys(state: Callable[[], FakeRun], keys: str) -> None:
     footer = deck(state(), nothing).splitlines()[-1]
     assert " ".join(footer.split()) == f"{keys} q Quit ? Help".strip()
 
 
-def test_every_key_says_what_it_does() -> None:
+def test_every_key_has_a_description() -> None:
     for binding in TrainScreen.BINDINGS:
         assert isinstance(binding, Binding)
         assert binding.id and binding.id.startswith("train.")
@@ -271,7 +271,7 @@ def test_every_panel_explains_itself() -> None:
     deck(training(), look)
 
 
-def test_pause_is_shown_as_asked_and_then_as_the_run_answers() -> None:
+def test_a_pause_is_shown_as_requested_and_then_as_done() -> None:
     class Slow(FakeRun):
         """Answers no command until it is told to."""
 
@@ -314,15 +314,15 @@ def test_the_learning_rate_goes_up_and_down_by_half_and_the_change_is_marked() -
     assert "learning rate" in text
 
 
-def test_a_learning_rate_that_is_asked_is_shown_at_once_and_built_upon() -> None:
+def test_a_requested_learning_rate_is_shown_immediately_and_scaled_further() -> None:
     run = up_to_step(2)
     run.send = lambda command: run.sent.append(command)  # type: ignore[method-assign]
 
     async def press(app: TrainApp, pilot: Pilot[None]) -> None:
         await pilot.press("plus")
-        assert "→ 4.5e-3 requested" in screen_text(app)
+        assert "→ 4.5e-3 sent" in screen_text(app)
         await pilot.press("plus")
-        assert "→ 6.75e-3 requested" in screen_text(app)
+        assert "→ 6.75e-3 sent" in screen_text(app)
 
     deck(run, press)
     assert [command.value for command in run.sent if isinstance(command, SetLR)] == pytest.approx(
@@ -350,7 +350,7 @@ def test_stop_asks_once_and_keeps_the_model() -> None:
     assert "■ stopped" in text
 
 
-def test_a_run_that_ends_under_the_question_is_not_stopped_again() -> None:
+def test_a_run_that_ends_during_the_question_is_not_stopped_again() -> None:
     run = up_to_step(100)
 
     async def press(app: TrainApp, pilot: Pilot[None]) -> None:
@@ -366,7 +366,7 @@ def test_a_run_that_ends_under_the_question_is_not_stopped_again() -> None:
     assert run.sent == []
 
 
-def test_a_checkpoint_is_asked_for() -> None:
+def test_c_requests_a_checkpoint() -> None:
     run = up_to_step(100)
 
     async def press(app: TrainApp, pilot: Pilot[None]) -> None:
@@ -380,7 +380,7 @@ def first_epoch_label(text: str) -> int:
     return int(next(row for row in text.splitlines() if row.startswith("│epoch")).split()[1])
 
 
-def test_log_smooth_and_zoom_change_the_plot_at_once_and_back() -> None:
+def test_log_smooth_and_zoom_change_the_plot_immediately_and_back() -> None:
     async def press(app: TrainApp, pilot: Pilot[None]) -> None:
         before = screen_text(app)
         await pilot.press("L")
@@ -423,7 +423,7 @@ def test_the_next_metric_is_shown() -> None:
     assert "╭─ accuracy" in deck(training(), press)
 
 
-def test_what_comes_while_another_screen_is_on_top_is_shown_afterwards() -> None:
+def test_events_during_another_screen_are_shown_afterwards() -> None:
     run = up_to_step(100)
 
     async def look(app: TrainApp, pilot: Pilot[None]) -> None:
@@ -437,7 +437,7 @@ def test_what_comes_while_another_screen_is_on_top_is_shown_afterwards() -> None
     assert "step 200/690" in deck(run, look)
 
 
-def test_nothing_is_drawn_when_nothing_has_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_drawn_without_events(monkeypatch: pytest.MonkeyPatch) -> None:
     async def look(app: TrainApp, pilot: Pilot[None]) -> None:
         drawings: list[object] = []
         for widget in app.train.query("*"):
@@ -448,7 +448,7 @@ def test_nothing_is_drawn_when_nothing_has_happened(monkeypatch: pytest.MonkeyPa
     deck(training(), look)
 
 
-def test_only_cells_that_changed_are_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_changed_cells_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run = up_to_step(276)
 
     async def look(app: TrainApp, pilot: Pilot[None]) -> None:
@@ -458,7 +458,7 @@ def test_only_cells_that_changed_are_drawn_anew(monkeypatch: pytest.MonkeyPatch)
 
             def count(*regions: object, _refresh: Callable[..., object] = refresh, **options: object) -> object:
                 nonlocal cells
-                assert regions, "a whole widget is drawn anew"
+                assert regions, "a whole widget is drawn again"
                 cells += sum(region.width * region.height for region in regions)  # type: ignore[attr-defined]
                 return _refresh(*regions, **options)
 
@@ -471,7 +471,7 @@ def test_only_cells_that_changed_are_drawn_anew(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1])
-def test_frames_are_spaced_so_that_drawing_costs_its_share(share: float) -> None:
+def test_frames_are_spaced_so_that_drawing_stays_within_its_share(share: float) -> None:
     budget, now, spent, frames = FrameBudget(share), 0.0, 0.0, 0
     cost_s, minutes = 0.030, 5
     while now < minutes * 60:
@@ -484,7 +484,7 @@ def test_frames_are_spaced_so_that_drawing_costs_its_share(share: float) -> None
     assert spent / now >= share * 0.9
 
 
-def test_a_cheap_frame_is_drawn_at_every_look() -> None:
+def test_a_cheap_frame_is_drawn_at_every_poll() -> None:
     budget = FrameBudget(0.02)
     assert all(budget.due(now / 4, now * 0.001) for now in range(1000))
 
@@ -520,7 +520,7 @@ def test_a_narrow_footer_holds_every_key() -> None:
         deck(training(), look, size)
 
 
-def test_a_fast_machine_on_a_slow_line_writes_no_more_than_the_line_bears() -> None:
+def test_a_fast_machine_on_a_slow_line_writes_no_more_than_the_line_carries() -> None:
     budget, now, written = FrameBudget(0.02, bytes_per_s=4500), 0.0, 0
     while now < 100:
         if budget.due(now, 0.0, written):

@@ -1,4 +1,4 @@
-"""The train screen in a real terminal: what a live run writes."""
+"""The train screen in a real terminal: the bytes that an active run writes."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def written(child: pexpect.spawn, seconds: float) -> int:
     return total
 
 
-def test_a_live_run_writes_at_most_5_kb_a_second(program: pexpect.spawn) -> None:
+def test_an_active_run_writes_at_most_5_kb_a_second(program: pexpect.spawn) -> None:
     written(program, WARM_S)
     assert 0 < written(program, MEASURED_S) / MEASURED_S <= 5000
 
 
-def test_a_live_run_is_drawn_at_least_once_a_second(program: pexpect.spawn) -> None:
+def test_an_active_run_is_drawn_at_least_once_a_second(program: pexpect.spawn) -> None:
     written(program, WARM_S)
     frames, last_at, end = 0, 0.0, time.monotonic() + MEASURED_S
     while time.monotonic() < end:
@@ -58,7 +58,7 @@ def test_a_live_run_is_drawn_at_least_once_a_second(program: pexpect.spawn) -> N
     assert frames / MEASURED_S >= 1
 
 
-def test_a_paused_run_writes_nothing_at_all(program: pexpect.spawn) -> None:
+def test_a_paused_run_writes_nothing(program: pexpect.spawn) -> None:
     written(program, 1.0)
     program.send("p")
     program.expect("paused")

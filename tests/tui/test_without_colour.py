@@ -1,4 +1,4 @@
-"""The design screen without colour, in sixteen colours and without braille: every state can still be told apart."""
+"""The design screen without colour, in 16 colours and without braille: every state is still distinguishable."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def styles_of(deck: Deck, row: int) -> set[str]:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_state_has_a_sign_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
+def test_every_state_has_its_own_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     for name, value in ENVIRONMENTS[environment].items():
         monkeypatch.setenv(name, value)

@@ -59,7 +59,7 @@ def command(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedP
 
 
 @pytest.mark.usefixtures("homeless")
-def test_there_is_no_folder_where_there_is_no_home() -> None:
+def test_without_a_home_there_is_no_folder() -> None:
     assert home() is config_folder() is state_folder() is cache_folder() is settings_file() is None
     assert str(expanded("~/a")) == "~/a" and home_problem("~/a") == NO_HOME
     assert home_problem("~nobody-here/a") == "there is no user nobody-here"
@@ -70,7 +70,7 @@ def test_there_is_no_folder_where_there_is_no_home() -> None:
     ("variable", "folder"), [("CONFIG", config_folder), ("STATE", state_folder), ("CACHE", cache_folder)]
 )
 @pytest.mark.usefixtures("homeless")
-def test_a_folder_that_is_named_serves_without_a_home(variable: str, folder: Callable[..., Path | None]) -> None:
+def test_a_named_folder_works_without_a_home(variable: str, folder: Callable[..., Path | None]) -> None:
     assert folder({f"XDG_{variable}_HOME": "/x/y"}) == Path("/x/y/torchdeck")
     assert folder({f"XDG_{variable}_HOME": "relative"}) is None
     below = folder({f"XDG_{variable}_HOME": "relative", "HOME": "/h"})
@@ -79,12 +79,12 @@ def test_a_folder_that_is_named_serves_without_a_home(variable: str, folder: Cal
 
 @pytest.mark.parametrize("given", ["", "relative", "."])
 @pytest.mark.usefixtures("homeless")
-def test_a_home_that_is_no_folder_of_its_own_is_none(given: str) -> None:
+def test_a_home_that_is_not_a_private_folder_does_not_count(given: str) -> None:
     assert home({"HOME": given}) is None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork") or os.getuid() != 0, reason="only root can become another user")
-def test_a_number_without_a_name_has_no_home() -> None:
+def test_a_user_without_a_passwd_entry_has_no_home() -> None:
     pid = os.fork()
     if not pid:
         for name in OWN:
@@ -95,7 +95,9 @@ def test_a_number_without_a_name_has_no_home() -> None:
 
 
 @pytest.mark.usefixtures("homeless")
-def test_what_is_kept_is_done_without_and_said_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_nothing_is_stored_and_one_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert read_settings()[1] == []
     file, why = memory_file()
@@ -108,7 +110,7 @@ def test_what_is_kept_is_done_without_and_said_in_one_sentence(tmp_path: Path, m
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_home_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_deck_works_with_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.touch()
     for name in OWN:
@@ -125,7 +127,7 @@ def test_a_home_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypat
 @pytest.mark.parametrize("path", ["~/data.csv", "~nobody-here/data.csv", "~"])
 @pytest.mark.parametrize("field", ["path", "validation_path"])
 @pytest.mark.usefixtures("homeless")
-def test_a_path_of_a_document_says_that_its_home_is_not_known(field: str, path: str) -> None:
+def test_a_path_in_a_document_reports_an_unknown_home(field: str, path: str) -> None:
     data = Data(source="table", **{"path": "a.csv", "target": "y", field: path})  # type: ignore[arg-type]
     (mistake,) = source_mistakes(data)
     assert mistake.path == f"data.{field}" and home_problem(path) in mistake.found
@@ -136,7 +138,7 @@ def test_a_path_of_a_document_says_that_its_home_is_not_known(field: str, path: 
     ("source", "field"), [({"source": "mnist"}, "data.root"), ({"source": "huggingface", "path": "a/b"}, "data.path")]
 )
 @pytest.mark.usefixtures("homeless")
-def test_what_would_be_downloaded_needs_a_folder(source: dict[str, str], field: str, tmp_path: Path) -> None:
+def test_a_download_needs_a_folder(source: dict[str, str], field: str, tmp_path: Path) -> None:
     (mistake,) = source_mistakes(Data(**source))  # type: ignore[arg-type]
     assert mistake.path == field and NO_HOME in mistake.found
     if field == "data.root":
@@ -161,7 +163,7 @@ def test_published_weights_need_a_folder_and_get_one_from_torch_home(
 
 @pytest.mark.parametrize("folder", ["~/runs", "~nobody-here/runs"])
 @pytest.mark.usefixtures("homeless")
-def test_a_folder_of_runs_says_that_its_home_is_not_known(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_runs_reports_an_unknown_home(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Refused, match=home_problem(folder)):
         runs_dir(folder)
     monkeypatch.setenv("TORCHDECK_RUNS", folder)

@@ -45,7 +45,7 @@ def begun(request: dict[str, Any]) -> dict[str, Any]:
         os.close(until)
         _stand_between(request, there)
     os.close(there)
-    os.read(until, 1)  # ends when it has the terminal, which nobody but it may have open from then on
+    os.read(until, 1)  # ends when it has the terminal, which no other process may have open from then on
     os.close(until)
     return {"pid": shell}
 
@@ -75,7 +75,7 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
-    # Made anew: those of this process remember that they could be sought in, which a terminal cannot.
+    # Created again: those of this process remember that they are seekable, which a terminal is not.
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = os.fdopen(number, "w", buffering=1, encoding="utf-8", closefd=False)
         setattr(sys, name, stream)

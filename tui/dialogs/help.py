@@ -77,11 +77,11 @@ def panel_help(widget: Widget) -> tuple[str, Content]:
     """Return the title of a panel and its help: what it shows, and its own keys."""
     parts = [part for part in widget.ancestors_with_self if isinstance(part, Widget) and part is not widget.screen]
     title = next((name for part in parts if (name := panel_title(part))), "This panel")
-    said = next((part.HELP.strip() for part in parts if part.HELP), "")
+    about = next((part.HELP.strip() for part in parts if part.HELP), "")
     active = [a for a in widget.screen.active_bindings.values() if a.node in parts]
     moving = [a for a in active if _action(a) in MOVING]
     own = [a for a in active if a not in moving and (a.tooltip or a.binding.tooltip)]
-    blocks = [Content(said)] if said else []
+    blocks = [Content(about)] if about else []
     for heading, bindings in (("Its keys", own), ("Moving", moving)):
         if lines := key_lines(widget.app, bindings):
             blocks.append(Content("\n").join([Content.styled(heading, "bold"), *lines]))

@@ -46,26 +46,26 @@ def compact(data: str) -> str:
     if "\x1b[" not in data:
         return data
     written: list[str] = []
-    now = wanted = PLAIN
+    now = target = PLAIN
     at = 0
     for found in SGR.finditer(data):
-        now = _write(written, data[at : found.start()], now, wanted)
-        wanted = style_after(wanted, found[1])
+        now = _write(written, data[at : found.start()], now, target)
+        target = style_after(target, found[1])
         at = found.end()
-    now = _write(written, data[at:], now, wanted)
-    written.append(_change(now, wanted))
+    now = _write(written, data[at:], now, target)
+    written.append(_change(now, target))
     return "".join(written)
 
 
-def _write(written: list[str], text: str, now: Style, wanted: Style) -> Style:
+def _write(written: list[str], text: str, now: Style, target: Style) -> Style:
     """Write a text in a style; returns the style that the terminal then has."""
     if not text:
         return now
     if not _NOT_PRINTED.fullmatch(text):
-        if text.isspace() and not wanted[2] & _SEEN_ON_BLANKS and not now[2] & _SEEN_ON_BLANKS:
-            wanted = (now[0], wanted[1], now[2])  # only the background of blanks is visible
-        written.append(_change(now, wanted))
-        now = wanted
+        if text.isspace() and not target[2] & _SEEN_ON_BLANKS and not now[2] & _SEEN_ON_BLANKS:
+            target = (now[0], target[1], now[2])  # only the background of blanks is visible
+        written.append(_change(now, target))
+        now = target
     written.append(text)
     return now
 
@@ -96,18 +96,18 @@ def style_after(style: Style, parameters: str) -> Style:
     return foreground, background, attributes
 
 
-def _change(now: Style, wanted: Style) -> str:
+def _change(now: Style, target: Style) -> str:
     """Return the shortest SGR sequence that changes one style into another; empty if they are equal."""
-    if now == wanted:
+    if now == target:
         return ""
-    if wanted == PLAIN:
+    if target == PLAIN:
         return "\x1b[0m"
-    gone = {_OFF[one] for one in now[2] - wanted[2]}
-    kept = {one for one in now[2] & wanted[2] if _OFF[one] not in gone}
-    codes = [*sorted(gone), *sorted(wanted[2] - kept)]
-    if now[0] != wanted[0]:
-        codes.append(wanted[0] or "39")
-    if now[1] != wanted[1]:
-        codes.append(wanted[1] or "49")
-    reset = ["0", *sorted(wanted[2]), *filter(None, wanted[:2])]
+    gone = {_OFF[one] for one in now[2] - target[2]}
+    kept = {one for one in now[2] & target[2] if _OFF[one] not in gone}
+    codes = [*sorted(gone), *sorted(target[2] - kept)]
+    if now[0] != target[0]:
+        codes.append(target[0] or "39")
+    if now[1] != target[1]:
+        codes.append(target[1] or "49")
+    reset = ["0", *sorted(target[2]), *filter(None, target[:2])]
     return min((f"\x1b[{';'.join(parts)}m" for parts in (codes, reset)), key=len)

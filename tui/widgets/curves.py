@@ -175,13 +175,13 @@ class LossPanel(CurvePanel):
         return words
 
     def footnote(self) -> Row:
-        said = [
+        parts = [
             "log scale" if self.options.log else "",
             self.left_out(),
             f"smoothed {self.options.smoothing:g}" if self.options.smoothing else "raw",
             f"zoom: last 1/{ZOOM}" if self.options.zoom else "",
         ]
-        return ((" · ".join(filter(None, said)), "quiet"),)
+        return ((" · ".join(filter(None, parts)), "quiet"),)
 
 
 class MetricPanel(CurvePanel):
@@ -209,8 +209,8 @@ class MetricPanel(CurvePanel):
     def shown(self) -> str | None:
         """The metric that is shown."""
         names = self.view.metric_names
-        wanted = (self.metric, self.view.monitor.removeprefix("val_").removeprefix("train_"), *_FIRST_METRICS)
-        return next((name for name in wanted if name in names), names[0] if names else None)
+        candidates = (self.metric, self.view.monitor.removeprefix("val_").removeprefix("train_"), *_FIRST_METRICS)
+        return next((name for name in candidates if name in names), names[0] if names else None)
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:  # type: ignore[override]
@@ -242,21 +242,21 @@ class MetricPanel(CurvePanel):
             return (("metric", "title"),)
         train, validation = self.curves()
         head: Row = ((name, "title"),)
-        said = [
+        parts = [
             (("  ", "border"), *self.legend(what, last, layer))
             for what, layer in (("val", validation), ("train", train))
             if (last := self.view.curve(f"{what}_{name}").last) is not None
         ]
-        without_numbers = [row[:2] + row[3:] for row in said]
-        choices = (said, [*said[:1], *without_numbers[1:]], said[:1], without_numbers[:1])
+        without_numbers = [row[:2] + row[3:] for row in parts]
+        choices = (parts, [*parts[:1], *without_numbers[1:]], parts[:1], without_numbers[:1])
         return first_that_fits(((*head, *chain.from_iterable(choice)) for choice in choices), self.size.width - 6)
 
     def footnote(self) -> Row:
-        names, said = self.view.metric_names, self.left_out()
+        names, note = self.view.metric_names, self.left_out()
         if len(names) > 1 and self.shown in names:
             following = f"m: {names[(names.index(self.shown) + 1) % len(names)]}"
-            said = f"{said} · {following}" if said else following
-        return ((said, "quiet"),) if said else ()
+            note = f"{note} · {following}" if note else following
+        return ((note, "quiet"),) if note else ()
 
 
 class RatePanel(CurvePanel):
@@ -300,7 +300,7 @@ class RatePanel(CurvePanel):
         if view.lr_now is not None:
             words += ((f" {rate_text(view.lr_now)}", "text"),)
         if view.requested_lr is not None:
-            words += ((f" → {rate_text(view.requested_lr)} requested", "hand"),)
+            words += ((f" → {rate_text(view.requested_lr)} sent", "hand"),)
         return words
 
     def footnote(self) -> Row:

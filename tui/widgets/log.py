@@ -76,16 +76,16 @@ class LogPanel(Panel):
     def body(self, width: int, height: int) -> Sequence[Row]:
         view = self.view
         # The last message of a run is shown above the panels.
-        said = [line for line in view.log if view.state != "finished" or line.text != view.message]
+        lines = [line for line in view.log if view.state != "finished" or line.text != view.message]
         if not self._below:
             self._counted = 0
             rows: list[Row] = []
-            for line in reversed(said):
+            for line in reversed(lines):
                 rows[:0] = _wrapped(line, width)
                 if len(rows) >= height:
                     break
             return rows[-height:]
-        rows = [row for line in said for row in _wrapped(line, width)]
+        rows = [row for line in lines for row in _wrapped(line, width)]
         if self._counted and len(rows) > self._counted and width == self._width:
             self._below += len(rows) - self._counted  # the visible lines stay in place
         self._counted, self._width = len(rows), width

@@ -72,9 +72,9 @@ class StatusLine(RowWidget):
             (0, [left]),
             (0, []),
         ):
-            said = "".join(f"  {word}" for word in words if word)
+            numbers = "".join(f"  {word}" for word in words if word)
             gap = "  " if bar else ""
-            yield (*state, (f"  {epoch}", "text"), (gap[1:], "text"), *self._progress(bar), (said, "text"))
+            yield (*state, (f"  {epoch}", "text"), (gap[1:], "text"), *self._progress(bar), (numbers, "text"))
 
     def _progress(self, width: int) -> Row:
         if not width:
@@ -95,16 +95,16 @@ class Ending(RowWidget):
         """Return the lines for this width; none while the run is active."""
         view = self.view
         if view.state == "stale":
-            said, tone = "Its process exited unexpectedly. Its last checkpoint is intact.", "warning"
+            message, tone = "Its process exited unexpectedly. Its last checkpoint is intact.", "warning"
         elif view.state == "finished" and view.reason is not None:
             words, tone = _end_of(view)
-            said = view.message or words
+            message = view.message or words
         else:
             return []
         room = max(20, width - 2)
-        rows: list[Row] = [((f" {part}", tone),) for one in said.splitlines() for part in textwrap.wrap(one, room)]
+        rows: list[Row] = [((f" {part}", tone),) for one in message.splitlines() for part in textwrap.wrap(one, room)]
         best, directory = best_words(view), view.directory
-        if f"best {view.monitor} " in said:
+        if f"best {view.monitor} " in message:
             best = ""  # it is already in the message
         if not directory:
             return rows
