@@ -140,13 +140,15 @@ def _train(create: Callable[[], Session], *, before: str, as_json: bool, pause_m
         screen.refresh(feed.view)
         session.join(PULL_S)
     feed.pull()
-    assert session.finished is not None
-    screen.end(session.finished, session.directory)
-    if session.finished.reason is Reason.DETACHED:
+    finished = session.finished
+    if finished is None:
+        raise RuntimeError("the run ended without its last event")
+    screen.end(finished, session.directory)
+    if finished.reason is Reason.DETACHED:
         resume_detached(
             session.directory, pause_mode=session.pause_mode, commands_read=session.commands_read, as_json=as_json
         )
-    return EXIT_STATUS[session.finished.reason]
+    return EXIT_STATUS[finished.reason]
 
 
 class _ShownSource:
