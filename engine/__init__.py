@@ -14,7 +14,7 @@ _HOME = {
     "read": "engine.experiment",
     "reads": "engine.experiment",
     "dumps": "engine.experiment",
-    "presets": "engine.experiment",
+    "presets": "engine.data.documents",
     "preset_text": "engine.experiment",
     "check": "engine.plan",
     "Plan": "engine.plan",

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.catalog import catalog
 from engine.experiment.document import Layer
-from engine.experiment.layer_names import LayerRange, layer_range
 from engine.experiment.mistakes import Mistake, drop, put, unknown_name, value_text
+from engine.experiment.paths import LayerRange, layer_range
 from engine.experiment.tree import by_path
 
 

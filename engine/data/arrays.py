@@ -1,4 +1,4 @@
-"""Arrays of a person's own .npz file: read without unpickling, checked, and brought into the engine's types."""
+"""Arrays of an .npz file: read without unpickling, checked and converted to the engine's types."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _RENUMBER = "Renumber them with y = numpy.unique(y, return_inverse=True)[1]; if 
 
 
 def load_arrays(path: str, split: Split, *, channels: Channels = "auto", task: AskedTask = "auto") -> Dataset:
-    """The data set of an .npz file; a relative path starts at the current folder.
+    """Load the dataset of an .npz file; a relative path starts at the current folder.
 
     Args:
-        channels: which axis of images (N, C, H, W) or (N, H, W, C) they are; "auto" refuses what looks like the latter.
-        task: what y is for; "auto": whole numbers are classes, others quantities.
+        channels: whether images are (N, C, H, W) or (N, H, W, C); "auto" refuses arrays that look like the latter.
+        task: what y holds; "auto": integers are classes, floats are numbers to predict.
 
     Raises:
         Refused: with everything that is wrong with the file or its arrays.
     """
     if channels == "auto" and split.recorded.rules == 1:
-        channels = "first"  # as runs of the first version took them
+        channels = "first"  # as the first version read them
     arrays = _read(path)
     given, odd_classes = arrays["x"].dtype, ""
     if task == "classification":
@@ -63,7 +63,7 @@ def load_arrays(path: str, split: Split, *, channels: Channels = "auto", task: A
 
 @dataclass(frozen=True, slots=True)
 class _Wrong:
-    """What is wrong with an array, as the clauses of a mistake."""
+    """The clauses of a mistake in an array."""
 
     found: str
     expected: str
@@ -76,7 +76,7 @@ class _Wrong:
 
 
 def _read(path: str) -> dict[str, Array]:
-    """The arrays that are known by name, as they stand in the file."""
+    """The arrays with known names, unchanged."""
     file = expanded(path)
 
     def refused(found: str, expected: str, fix: str) -> Refused:
@@ -90,12 +90,12 @@ def _read(path: str) -> dict[str, Array]:
         if file.exists() and not file.is_file():
             raise refused("it is a device or a pipe", "expected an .npz file", "Name a regular file.")
         if not zipfile.is_zipfile(file):
-            file.open("rb").close()  # is_zipfile says False for what is missing or may not be read
+            file.open("rb").close()  # is_zipfile returns False for a missing or unreadable file
             raise refused("it is not an .npz file", "expected one with x and y", _SAVE)
         with np.load(file, allow_pickle=False) as archive:
             if missing := [key for key in ("x", "y") if key not in archive]:
                 found = ", ".join(archive.files[:8]) or "nothing"
-                raise refused(f"it has no {' and no '.join(missing)}", f"found {found}, expected x and y", _SAVE)
+                raise refused(f"it has no {' and no '.join(missing)}", f"expected x and y (it holds {found})", _SAVE)
             for name in KEYS:
                 if name in archive:
                     array = archive[name]
@@ -123,7 +123,7 @@ def _read(path: str) -> dict[str, Array]:
 
 
 def _input(name: str, x: Array, channels: Channels = "first") -> tuple[InputKind, Array] | _Wrong:
-    """What x is, and x as float32; as int64 where it holds tokens, as uint8 where it holds pixels."""
+    """The kind of x, and x as float32; tokens become int64, pixels of uint8 stay so."""
     if wrong := _unusable(name, x):
         return wrong
     if x.ndim not in (2, 3, 4):
@@ -152,7 +152,7 @@ def _input(name: str, x: Array, channels: Channels = "first") -> tuple[InputKind
 
 
 def _target(name: str, y: Array, task: AskedTask = "auto") -> tuple[Task, Array] | _Wrong:
-    """What y asks for, and y as (N,) int64 for classes, otherwise as (N, outputs) float32."""
+    """The task of y, and y as (N,) int64 for classes, otherwise as (N, outputs) float32."""
     if wrong := _unusable(name, y):
         return wrong
     if task == "classification":
@@ -167,7 +167,7 @@ def _target(name: str, y: Array, task: AskedTask = "auto") -> tuple[Task, Array]
 
 
 def _classes(name: str, y: Array, asked: AskedTask) -> tuple[Task, Array] | _Wrong:
-    """Numbers of classes (N,), of such numbers in any type or of rows that have a single 1."""
+    """Class numbers (N,), from whole numbers of any dtype or from one-hot rows."""
     if asked == "classification" and is_one_hot(y):
         return "classification", y.argmax(1).astype(np.int64)
     if y.dtype.kind != "f" and y.size != len(y):
@@ -176,7 +176,7 @@ def _classes(name: str, y: Array, asked: AskedTask) -> tuple[Task, Array] | _Wro
         fix = f'{fix[:-1]}; or set data.task = "classification".' if remedy else fix
         return _Wrong(f"{name} has the shape {y.shape}", "expected (N,) whole numbers for classes", fix, remedy=remedy)
     if y.size != len(y) or not (np.isfinite(y).all() and (y == np.floor(y)).all()):
-        found = f"{name} has the shape {y.shape} and is no number of a class in each row"
+        found = f"{name} has the shape {y.shape} and does not hold one class number in each row"
         fix = 'Save the number of each class, or set data.task = "regression".'
         return _Wrong(found, "expected whole numbers for classes", fix, "data.task")
     return "classification", y.reshape(-1).astype(np.int64, copy=False)
@@ -195,11 +195,11 @@ def _unusable(name: str, array: Array) -> _Wrong | None:
 
 
 _LEAST_STEPS = 100
-"""Numbers of a column that float32 must be able to tell apart."""
+"""Values of a column that float32 must be able to distinguish."""
 
 
 def _digits_lost(name: str, given: Array) -> _Wrong | None:
-    """A column of (N, F) whose numbers are all so far from 0 that float32 hardly tells them apart."""
+    """The mistake of a column of (N, F) whose values are so far from 0 that float32 can hardly distinguish them."""
     if given.ndim != 2 or given.dtype.itemsize < 8:
         return None
     low, high = given.min(0).astype(np.float64), given.max(0).astype(np.float64)
@@ -210,12 +210,12 @@ def _digits_lost(name: str, given: Array) -> _Wrong | None:
     at = int(lost.argmax())
     column = f" in column {at}" if given.shape[1] > 1 else ""
     found = f"{name} goes from {low[at]:.12g} to {high[at]:.12g}{column}"
-    expected = f"float32, in which networks compute, has steps of {step[at]:.3g} there"
-    return _Wrong(found, expected, f"Save {name} - {name}.mean(0), in float64 until then.")
+    expected = f"float32, which networks compute in, has steps of {step[at]:.3g} there"
+    return _Wrong(found, expected, f"Subtract the mean in float64 before saving: {name} - {name}.mean(0).")
 
 
 def _not_finite(name: str, given: Array, values: NDArray[np.float32]) -> _Wrong | None:
-    # min and max hand NaN on, and need no array of their own.
+    # min and max propagate NaN and allocate no array.
     if given.dtype.kind != "f" or (np.isfinite(values.min()) and np.isfinite(values.max())):
         return None
     bad = ~np.isfinite(values)
@@ -226,17 +226,17 @@ def _not_finite(name: str, given: Array, values: NDArray[np.float32]) -> _Wrong 
     return _Wrong(
         f"{name}[{first}] = {value} {what}" + (f", and {count - 1:,} more" if count > 1 else ""),
         "expected finite numbers",
-        "Leave these samples out, or fill the gaps.",
+        "Remove these samples, or replace the values.",
     )
 
 
 def _disagreements(arrays: dict[str, Array], kinds: dict[str, Task | InputKind]) -> list[_Wrong]:
-    """What is wrong between arrays that are each right by themselves."""
+    """Mistakes between arrays, each of which is valid alone."""
     wrong = []
     for x, y in (("x", "y"), ("x_val", "y_val")):
         if x in arrays and y in arrays and len(arrays[x]) != len(arrays[y]):
             lengths = f"{x} has {len(arrays[x]):,} samples, {y} has {len(arrays[y]):,}"
-            wrong.append(_Wrong(lengths, "expected as many", "Save one entry of y for each of x."))
+            wrong.append(_Wrong(lengths, "expected equal numbers", "Save one entry of y for each of x."))
         elif (x in arrays) != (y in arrays):
             there, missing = (x, y) if x in arrays else (y, x)
             wrong.append(_Wrong(f"there is {there} and no {missing}", "expected both or none", f"Save {missing} too."))
@@ -249,7 +249,7 @@ def _disagreements(arrays: dict[str, Array], kinds: dict[str, Task | InputKind])
             wrong.append(_Wrong(found, "expected the same", "Save both with the same type and dimensions."))
         elif arrays[name].shape[1:] != arrays[val].shape[1:]:
             found = f"a sample of {val} has the shape {arrays[val].shape[1:]}, of {name} {arrays[name].shape[1:]}"
-            wrong.append(_Wrong(found, "expected the same", "Bring them to one shape."))
+            wrong.append(_Wrong(found, "expected the same", "Give both the same shape."))
     return wrong or _wrong_labels(arrays, kinds)
 
 
@@ -264,8 +264,8 @@ def _wrong_labels(arrays: dict[str, Array], kinds: dict[str, Task | InputKind]) 
         return [_Wrong("every y is 0", "expected at least two classes", "Add samples of another class.")]
     unknown = np.setdiff1d(arrays.get("y_val", labels), labels)
     if len(unknown):
-        found = f"y_val has the label {unknown[0]}, which y has not"
-        return [_Wrong(found, f"expected 0 to {labels[-1]}", "Have a sample of every class in y.")]
+        found = f"y_val has the label {unknown[0]}, which y does not have"
+        return [_Wrong(found, f"expected 0 to {labels[-1]}", "Add samples of every class to y.")]
     return []
 
 
@@ -288,12 +288,12 @@ def _parted(
         x, y = np.concatenate([x, arrays["x_val"]]), np.concatenate([y, arrays["y_val"]])
         notes.append("The validation part is x_val and y_val of the file; data.validation is not used.")
     if kind == "tokens":
-        notes.append("x is a table of whole numbers and read as tokens; saved as float, it is rows of features.")
+        notes.append("x holds rows of whole numbers and is read as tokens. Save it as float for rows of features.")
     warnings = [] if kind == "tokens" else list(array_warnings(x, given, kind, parts.train))
     if task == "regression" and asked == "auto" and is_one_hot(y):
         warnings.append(one_hot_warning(y.shape[1]))
     if task == "regression" and y.shape[1] == 1 and (y == np.floor(y)).all():
-        notes.append("y holds whole numbers as float and is a quantity to predict; saved as integers, it is classes.")
+        notes.append("y holds whole numbers as float and is read as a number to predict. For classes, use integers.")
     return dataset(
         "arrays",
         task,

@@ -1,7 +1,7 @@
-"""Augmentations of whole batches, where the batch lies: each sample is changed by draws of its own.
+"""Augmentations of whole batches on their device; each sample gets its own random draws.
 
-Named, and told what to do, as those of torchvision.transforms.v2 are, which change one image at a time and would draw
-once for a batch. They draw on the CPU, whatever the device, so that a seed means the same on each.
+They have the names and arguments of torchvision.transforms.v2, whose transforms change one image at a time and would
+draw once for a batch. They draw on the CPU, so that a seed gives the same result on every device.
 N batch, C channels, H W, T time, F features.
 """
 
@@ -39,7 +39,7 @@ class RandomVerticalFlip:
 
 
 class RandomInvert:
-    """Makes a negative of an image with probability `p`: bytes count down from 255, other numbers from 1."""
+    """Inverts an image with probability `p`: 255 - x for bytes, 1 - x for other numbers."""
 
     def __init__(self, p: float = 0.5) -> None:
         self.p = p
@@ -49,7 +49,7 @@ class RandomInvert:
 
 
 class RandomGrayscale:
-    """Takes the colour from an image of three channels with probability `p`: 0.2989 R + 0.587 G + 0.114 B."""
+    """Makes an image of three channels grey with probability `p`: 0.2989 R + 0.587 G + 0.114 B."""
 
     def __init__(self, p: float = 0.1) -> None:
         self.p = p
@@ -59,12 +59,12 @@ class RandomGrayscale:
 
 
 class RandomCrop:
-    """Pads an image and cuts a piece out of it at a place that is drawn.
+    """Pads an image and crops it at a random position.
 
     Args:
-        size: (H, W) of the piece.
+        size: (H, W) of the crop.
         padding: one number for all sides, two for left and right, top and bottom, or one for each side from the left.
-        fill: what is padded with, where padding_mode is constant.
+        fill: the value of padded pixels, for padding_mode constant.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RandomCrop:
         top = torch.randint(height - self.height + 1, (samples,))
         left = torch.randint(width - self.width + 1, (samples,))
         if x.device.type == "cpu":
-            # A view for each image, put side by side: cheaper than an index for every pixel.
+            # Stacking a view of each image is cheaper than an index for every pixel.
             places = zip(x, top.tolist(), left.tolist(), strict=True)
             return torch.stack([image[:, t : t + self.height, lf : lf + self.width] for image, t, lf in places])
         rows = top.to(x.device)[:, None] + torch.arange(self.height, device=x.device)
@@ -101,12 +101,12 @@ class RandomCrop:
 
 
 class RandomErasing:
-    """Blots out a rectangle of an image with probability `p` (Zhong et al., 2017, https://arxiv.org/abs/1708.04896).
+    """Erases a rectangle of an image with probability `p` (Zhong et al., 2017, https://arxiv.org/abs/1708.04896).
 
     Args:
-        scale: the least and the most of the area that is blotted out.
-        ratio: the least and the most of the rectangle's height by its width.
-        value: what it is filled with.
+        scale: lowest and highest erased share of the area.
+        ratio: lowest and highest ratio of the rectangle's height to its width.
+        value: the value of erased pixels.
     """
 
     TRIES = 10
@@ -129,7 +129,7 @@ class RandomErasing:
         ratio = torch.empty(samples, self.TRIES).uniform_(*map(math.log, self.ratio)).exp()
         h, w = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
         fits = (h < height) & (w < width)
-        # The first try that fits, as torchvision takes it; where none does, nothing is blotted out.
+        # The first try that fits is used, as in torchvision; if none fits, nothing is erased.
         first = fits.int().argmax(1, keepdim=True)
         h, w = h.gather(1, first)[:, 0], w.gather(1, first)[:, 0]
         done = fits.any(1) & (torch.rand(samples) < self.p)
@@ -145,7 +145,7 @@ class ColorJitter:
     """Changes brightness, contrast and saturation of an image, in this order, each by a factor from 1 - v to 1 + v.
 
     Args:
-        brightness, contrast, saturation: v, or the least and the most of the factor; 0 leaves it as it is.
+        brightness, contrast, saturation: v, or the lowest and the highest factor; 0 changes nothing.
     """
 
     def __init__(
@@ -170,15 +170,15 @@ class ColorJitter:
 
 
 class RandomAffine:
-    """Turns, shifts, scales and shears an image about its centre, all at once.
+    """Rotates, shifts, scales and shears an image about its centre in one step.
 
     Args:
-        degrees: turns by up to this many either way, or between these two; against the clock.
-        translate: the most that it is shifted across and down, as shares of its size.
-        scale: the least and the most of its size.
-        shear: leans across by up to this many degrees either way, or between these two.
+        degrees: rotates by at most this many degrees in either direction, or between two values; counterclockwise.
+        translate: largest shift to the side and down, as shares of its size.
+        scale: lowest and highest scale factor.
+        shear: shears by at most this many degrees in either direction, or between two values.
         interpolation: nearest or bilinear.
-        fill: what comes in from outside.
+        fill: the value of pixels from outside the image.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class RandomAffine:
 
 
 class RandomRotation(RandomAffine):
-    """Turns an image about its centre; what is turned out of it is lost."""
+    """Rotates an image about its centre; corners that leave the image are lost."""
 
     def __init__(self, degrees: float | Sequence[float], interpolation: str = "nearest", fill: float = 0.0) -> None:
         super().__init__(degrees, interpolation=interpolation, fill=fill)
@@ -216,19 +216,19 @@ class RandomRotation(RandomAffine):
 def warped(
     x: Tensor, angle: Tensor, shift: Tensor, scale: Tensor, shear: Tensor, *, interpolation: str, fill: float
 ) -> Tensor:
-    """Images (N, C, H, W), each turned by `angle` degrees against the clock, scaled, leant by `shear` degrees, shifted.
+    """Rotate images (N, C, H, W) counterclockwise by `angle` degrees, scale, shear by `shear` degrees and shift them.
 
     Args:
         angle, scale, shear: (N,). shift: (N, 2), pixels to the right and down.
     """
     height, width = x.shape[-2:]
     turn, lean = (-angle).deg2rad(), shear.deg2rad()
-    # Where a pixel comes from: the inverse of shift · turn · lean · scale, about the centre.
+    # The source of each pixel: the inverse of shift · rotation · shear · scale about the centre.
     cos, sin, tan = turn.cos() / scale, turn.sin() / scale, lean.tan()
     across = torch.stack([cos, sin], 1)
     down = torch.stack([-sin, cos], 1)
     matrix = torch.stack([across + tan[:, None] * down, down], 1)
-    # Pixels count the same across and down; torch's grid counts from -1 to 1 either way.
+    # Pixels are square, but torch's grid runs from -1 to 1 in both directions.
     half = torch.tensor([width / 2, height / 2])
     moved = -(matrix @ shift[:, :, None])[:, :, 0] / half
     theta = torch.cat([matrix * half[None, None, :] / half[None, :, None], moved[:, :, None]], 2).to(x.device)
@@ -243,8 +243,8 @@ def warped(
     return _of_type(found, x.dtype)
 
 
-class EachByItself:
-    """One of torchvision's transforms, applied to one image after the other."""
+class ForEachImage:
+    """Applies one of torchvision's transforms to each image of a batch separately."""
 
     def __init__(self, transform: Any) -> None:
         self.transform = transform
@@ -254,7 +254,7 @@ class EachByItself:
 
 
 class WordDropout:
-    """Puts the mark of an unknown word in place of a token with probability `p`. Tokens (N, T).
+    """Replaces a token with the unknown token with probability `p`. Tokens (N, T).
 
     Source: Iyyer et al., 2015, Deep Unordered Composition Rivals Syntactic Methods for Text Classification.
     """
@@ -268,7 +268,7 @@ class WordDropout:
 
 
 class Jitter:
-    """Adds normal noise to every number, with `std` as its standard deviation. Sequences (N, T, F), vectors (N, F).
+    """Adds normal noise of standard deviation `std` to every number. Sequences (N, T, F), vectors (N, F).
 
     Source: Um et al., 2017, https://arxiv.org/abs/1706.00527
     """
@@ -281,7 +281,7 @@ class Jitter:
 
 
 class Scaling:
-    """Multiplies each feature of a sample by a factor from a normal distribution about 1. Sequences (N, T, F).
+    """Multiplies each feature of a sample by a normally distributed factor with mean 1. Sequences (N, T, F).
 
     Source: Um et al., 2017, https://arxiv.org/abs/1706.00527
     """
@@ -295,7 +295,7 @@ class Scaling:
 
 
 def _chosen(x: Tensor, p: float) -> Tensor:
-    """Which samples are changed, (N, 1, 1, 1)."""
+    """(N, 1, 1, 1) whether each sample is changed."""
     return (torch.rand(len(x)) < p).view(-1, 1, 1, 1).to(x.device)
 
 
@@ -308,7 +308,7 @@ def _most(x: Tensor) -> float:
 
 
 def _of_type(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """Pixels as they are stored; bytes are rounded."""
+    """Pixels in their stored dtype; bytes are rounded."""
     return values.round_().clamp_(0, 255).to(dtype) if dtype is torch.uint8 else values.to(dtype)
 
 

@@ -1,4 +1,4 @@
-"""What can be had without learning a network: the figures that one has to beat."""
+"""Predictions without a network, which a trained network has to beat."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.catalog.metrics import goal
 from engine.data.dataset import Dataset
-from engine.data.ngrams import Trigrams
 from engine.data.samples import Windows
 
 _AT_ONCE = 4096
@@ -18,27 +19,26 @@ _AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A prediction without a network, measured."""
+    """The score of a prediction without a network."""
 
     metric: str
-    """Of the task's metrics, without its part: accuracy, rmse, bits."""
+    """A metric of the task, without its part: accuracy, rmse, bits."""
     value: float
     name: str
-    """What predicts so, as in a sentence on how it compares: `the naive forecast`."""
+    """The name of the prediction in a sentence: `the naive forecast`."""
     sentence: str
     samples: int = 0
-    """How many samples it was measured on, where it is a share of them."""
+    """Number of samples that it was measured on, if it is a share of them."""
     f1: float | None = None
-    """The macro F1 of the same prediction, where it is of classes."""
+    """Macro F1 of the same prediction, for classes."""
 
 
 def baselines_of(dataset: Dataset) -> tuple[Baseline, ...]:
-    """What to compare with, measured on the validation part; on the training part where nothing is held back.
+    """Measure the baselines on the validation part, or on the training part if there is none.
 
     Classification: the largest class of the training part. Regression: the mean of the training part. Forecasting: the
-    last value again, for every step ahead, and where the series has a season, that of a season before. RMSE is over all
-    outputs, in the units of the targets. Language modelling: what counting three characters in a row on the training
-    part comes to.
+    last value for every step ahead and, if the series has a season, the value of the season before. RMSE is over all
+    outputs, in the units of the targets. Language modelling: a 3-gram model of the training part.
     """
     match dataset.description.task:
         case "classification":
@@ -51,18 +51,17 @@ def baselines_of(dataset: Dataset) -> tuple[Baseline, ...]:
 
 
 CLEARLY = 2.0
-"""Standard errors by which a share of right answers must exceed that of a baseline: less may be chance."""
+"""Standard errors by which an accuracy must exceed that of a baseline; less may be chance."""
 
 _GAIN, _F1_GAIN = 0.01, 0.1
-"""A fall of an error, as a share of the baseline's; a rise of F1, as a share of what the baseline lacks."""
+"""Required decrease of an error, as a share of the baseline's; required increase of F1, as a share of 1 - baseline."""
 
 
 def is_better(found: tuple[Baseline, ...], measured: Mapping[str, float]) -> bool | None:
-    """Whether what was measured, `val_rmse` say, is better than every baseline; None where nothing compares.
+    """Whether measured metrics, such as `val_rmse`, beat every baseline; None if none can be compared.
 
-    Errors must be lower by a hundredth. Of classes, the accuracy must be higher by more than chance, or macro F1 by a
-    tenth of what the baseline lacks: where one class is large, a network may have learned the others at no gain in
-    accuracy.
+    An error must be lower by a hundredth. For classes, accuracy must be higher by more than chance, or macro F1 by a
+    tenth of what the baseline lacks: if one class is large, a network may learn the others without a gain in accuracy.
     """
     verdicts = [one for one in (_beats(baseline, measured) for baseline in found) if one is not None]
     return all(verdicts) if verdicts else None
@@ -81,9 +80,9 @@ def _beats(baseline: Baseline, measured: Mapping[str, float]) -> bool | None:
 
 
 def comparison(found: tuple[Baseline, ...], measured: Mapping[str, float]) -> str:
-    """How what was measured stands against baselines, as a clause; empty where none is of it.
+    """Compare measured metrics with the baselines, as a clause; empty if none can be compared.
 
-    An accuracy is compared only where it is no better: a share of right answers speaks for itself.
+    An accuracy is compared only if it is no better than the baseline.
     """
     clauses, metric = [], ""
     for one in found:
@@ -106,7 +105,7 @@ def _compared(baseline: Baseline, value: float, *, beats: bool) -> str:
 
 
 def _name(baseline: Baseline, measured: Mapping[str, float]) -> str | None:
-    """What was measured of a baseline's metric: on the validation part, or else on the training part."""
+    """The measured name of a baseline's metric: of the validation part, otherwise of the training part."""
     return next((n for n in (f"val_{baseline.metric}", f"train_{baseline.metric}") if n in measured), None)
 
 
@@ -183,3 +182,69 @@ def _rmse(dataset: Dataset, indices: torch.Tensor, predicted: torch.Tensor) -> f
     if dataset.units is not None:
         targets, predicted = dataset.units.of(targets), dataset.units.of(predicted)
     return float((targets.double() - predicted).square().mean().sqrt())
+
+
+Tokens = NDArray[np.int64]
+
+TUNED_ON = 0.1
+"""Share of the training text, its end, on which the weights are chosen."""
+_ROUNDS = 20
+
+
+class Trigrams:
+    """P(c | a b): how often c came after a b, blended with how often after b, how often at all, and evenness.
+
+    The blend is Jelinek and Mercer's (1980): its weights are those under which the end of the training text is most
+    likely, when the counts are of what stands before it; then everything is counted.
+    """
+
+    def __init__(self, text: Tokens, vocabulary: int) -> None:
+        """`text` (L,) is what is counted."""
+        self.vocabulary = vocabulary
+        tuned = max(1, int(len(text) * TUNED_ON))
+        self._count(text[:-tuned])
+        shares = self._shares(text, np.arange(max(2, len(text) - tuned), len(text)))
+        weights = np.full(4, 0.25)
+        for _ in range(_ROUNDS):  # expectation maximisation
+            responsible = weights * shares
+            weights = (responsible / responsible.sum(1, keepdims=True)).mean(0)
+        self.weights = weights
+        self._count(text)
+
+    def bits(self, text: Tokens, places: Tokens) -> float:
+        """Mean of -log₂ P of the tokens at `places` of a text, each after the two that stand before it."""
+        total = 0.0
+        for some in np.array_split(places, max(1, len(places) // 65_536)):
+            total -= float(np.log2(self._shares(text, some) @ self.weights).sum())
+        return total / max(1, len(places))
+
+    def _count(self, text: Tokens) -> None:
+        v = self.vocabulary
+        self._singles = np.bincount(text, minlength=v)
+        self._pairs = _Counts(text[:-1] * v + text[1:])
+        self._triples = _Counts((text[:-2] * v + text[1:-1]) * v + text[2:])
+
+    def _shares(self, text: Tokens, places: Tokens) -> NDArray[np.float64]:
+        """(N, 4): the probabilities of each token that are blended; where there is no context, the next shorter one."""
+        v = self.vocabulary
+        c, b, a = text[places], text[np.maximum(places - 1, 0)], text[np.maximum(places - 2, 0)]
+        even = np.full(len(places), 1 / v)
+        single = self._singles[c] / max(1, self._singles.sum())
+        of_b, of_ab = self._singles[b], self._pairs.of(a * v + b)
+        pair = np.where(of_b > 0, self._pairs.of(b * v + c) / np.maximum(of_b, 1), single)
+        triple = np.where(of_ab > 0, self._triples.of((a * v + b) * v + c) / np.maximum(of_ab, 1), pair)
+        return np.stack([even, single, pair, triple], 1)
+
+
+class _Counts:
+    """How often each number occurs, of numbers far apart."""
+
+    def __init__(self, numbers: Tokens) -> None:
+        self._numbers, self._counts = np.unique(numbers, return_counts=True)
+
+    def of(self, numbers: Tokens) -> Tokens:
+        """The count of each of these."""
+        if not len(self._numbers):
+            return np.zeros(len(numbers), dtype=np.int64)
+        place = np.searchsorted(self._numbers, numbers).clip(max=len(self._numbers) - 1)
+        return np.where(self._numbers[place] == numbers, self._counts[place], 0)

@@ -1,4 +1,4 @@
-"""What is slow to compute, kept between runs in the user's cache folder: JSON, the owner's alone, no loss when lost."""
+"""Results that are slow to compute, saved as JSON in the user's cache folder; only the owner can read them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.private_files import replace_file
 
 
 def cache_folder() -> Path:
-    """The user's cache folder, made or not.
+    """The user's cache folder, which may not exist yet.
 
     Raises:
         OSError: there is no home folder.
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
 
 
 def read_cached(name: str, key: dict[str, Any]) -> Any | None:
-    """What was kept under `name` for `key`; None if there is nothing, or if it is for another key or damaged."""
+    """Read what was saved under `name` for `key`; None if there is nothing, or it is for another key or damaged."""
     try:
         head, _, body = _file(name, key).read_bytes().partition(b"\n")
         if json.loads(head) != {**key, "sha256": hashlib.sha256(body).hexdigest()}:
@@ -36,8 +36,8 @@ def read_cached(name: str, key: dict[str, Any]) -> Any | None:
         return None
 
 
-def keep_cached(name: str, key: dict[str, Any], value: Any) -> None:
-    """Keep `value` under `name` for `key`. A folder that cannot be written keeps nothing, and that is no error."""
+def save_cached(name: str, key: dict[str, Any], value: Any) -> None:
+    """Save `value` under `name` for `key`. A folder that cannot be written is no error; nothing is saved."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     head = json.dumps({**key, "sha256": hashlib.sha256(body).hexdigest()}).encode()
     with suppress(OSError):

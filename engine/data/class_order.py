@@ -1,40 +1,22 @@
-"""One order for the names of classes and categories, the same in every process and for every kind of source."""
+"""The order of the names of classes and categories: the same in every process and for every source."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
-"""A finite number as it is usually written. "nan", "inf" and "1_000" are texts: NaN has no place in an order."""
+"""A finite number in the usual notation. "nan", "inf" and "1_000" are texts: NaN cannot be ordered."""
 _DIGITS = re.compile(r"[0-9]+|[^0-9]")
 _ZERO = ord("0")
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The orders that a run recorded when it began. A resumed run keeps them, whatever the order of today is."""
-
-    classes: tuple[str, ...] = ()
-    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By the name of the column."""
-    rules: int = 2
-    """Version of the rules by which sources read their files; raised where they would read them as other samples."""
-
-    def __hash__(self) -> int:
-        return hash((self.classes, tuple(self.categories.items()), self.rules))
-
-
-NOTHING = Recorded()
-
-
 def in_order(names: Iterable[str], recorded: Sequence[str] = ()) -> tuple[str, ...]:
-    """Each name once: by value where every name is a number, else in natural order, which reads digits as a number.
+    """Sort names without repetition: by value if every name is a number, else in natural order (digits by value).
 
     Args:
-        recorded: names that come first, in this order, as far as they are among `names`.
+        recorded: names that come first, in this order, if they are among `names`.
 
     >>> in_order(["10", "9", "1.5"]), in_order(["img10", "img2", "nan", "1"])
     (('1.5', '9', '10'), ('1', 'img2', 'img10', 'nan'))
@@ -50,7 +32,7 @@ def in_order(names: Iterable[str], recorded: Sequence[str] = ()) -> tuple[str, .
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    """What compares as the text does, character by character, but for digits, which compare by their value."""
+    """A sort key that compares character by character, but groups of digits by their value."""
     return [_place(piece) for piece in _DIGITS.findall(name)]
 
 

@@ -15,48 +15,47 @@ from engine.data.description import Description, InputKind, Task, Token
 from engine.data.preparation import Preparation
 from engine.data.samples import Samples, take
 from engine.data.splits import Parts
-from engine.data.units import Units
 from engine.experiment.mistakes import Mistake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
-    """Every sample of a source, in host memory, as it is stored; `prepare` makes of a batch what the network gets."""
+    """Every sample of a source in its stored dtype, in host memory. `preparation` makes a batch the network's input."""
 
     description: Description
     x: Samples
-    """(N, C, H, W) float32 or uint8, (N, T, F) or (N, F) float32; (N, T) whole numbers for tokens, 0 behind a text."""
+    """(N, C, H, W) float32 or uint8, (N, T, F) or (N, F) float32; (N, T) whole numbers for tokens, padded with 0."""
     y: Samples
     """(N,) int64 class numbers for classification, (N, T) whole numbers of the next tokens for language modelling,
     otherwise (N, outputs) float32."""
     lengths: Tensor | None = None
-    """(N,) int64, time steps of each sample before its padding; None where all are full."""
+    """(N,) int64, time steps of each sample before its padding; None if no sample is padded."""
     train: Tensor
     """int64 indices into the N samples, as are `validation` and `test`; no sample is in two of them."""
     validation: Tensor
     test: Tensor
     vocabulary: tuple[str, ...] = ()
-    """Token of each number, padding and unknown first; empty where the input is not text."""
+    """The token of each number, padding and unknown first; empty if the input is not text."""
     statistics: dict[str, float] = field(default_factory=dict)
-    """What was fitted on the training part, such as `mean` and `std` of a standardised series."""
+    """Statistics of the training part, such as `mean` and `std` of a standardised series."""
     encoders: Mapping[str, Any] = field(default_factory=dict)
-    """What else was learned from the training part, as JSON holds it: how categories and merges are numbered."""
+    """Everything else learned from the training part, as JSON values: numbers of categories and merges."""
     preparation: Preparation = field(default_factory=Preparation)
     units: Units | None = None
-    """How targets that were standardised come back to what they are measured in."""
+    """Converts standardised targets back to their units."""
     bucketed: bool = False
-    """Whether batches are made of samples of like length."""
+    """Whether a batch consists of samples of similar length."""
     temperature: float | None = None
-    """How freely a language model's text is drawn that is shown after each epoch; None: none is shown."""
+    """Sampling temperature of the text that a language model generates after each epoch; None: it generates none."""
 
     season: int = 1
-    """Steps after which a series that is forecast repeats; 1 where that is not known."""
+    """Steps after which a series repeats; 1 if unknown."""
     identity: str = ""
-    """What tells the samples from any others, where reading them all takes long; empty where it does not."""
+    """Identifies samples that are slow to read, so that results can be cached; otherwise empty."""
 
     @property
     def learned(self) -> dict[str, Any]:
-        """All that was learned from the training part, as JSON holds it: it is kept with the run."""
+        """Everything learned from the training part, as JSON values; it is saved with the run."""
         found = {
             "vocabulary": list(self.vocabulary),
             "statistics": self.statistics,
@@ -67,7 +66,7 @@ class Dataset:
         return {name: value for name, value in found.items() if value}
 
     def inputs(self, indices: Tensor) -> Tensor:
-        """What the network gets for these samples (M,), without augmentation."""
+        """The network's input for these samples (M,), without augmentation."""
         return self.preparation(take(self.x, indices))
 
 
@@ -147,3 +146,21 @@ def _outputs(task: Task, classes: tuple[str, ...], vocabulary_size: int, y: Samp
         case "language modelling":
             return vocabulary_size
     return y.shape[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """Units of standardised targets: value = standardised · scale + offset, for each output."""
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+    def of(self, standardised: Tensor) -> Tensor:
+        """Convert standardised values (N, outputs) to units, in double precision if the device supports it."""
+        precise = torch.float32 if standardised.device.type == "mps" else torch.float64
+        scale, offset = (torch.tensor(v, dtype=precise, device=standardised.device) for v in (self.scale, self.offset))
+        return standardised.to(precise) * scale + offset
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"scale": list(self.scale), "offset": list(self.offset)}

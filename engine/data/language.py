@@ -1,4 +1,4 @@
-"""From one long text to samples of a language model: windows of characters, and the character after each of them."""
+"""Samples of a language model from one long text: windows of characters, and the next character at each position."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from engine.experiment.mistakes import Mistake, Refused
 def characters(
     source: str, text: str, split: Split, *, window: int, stride: int, min_count: int, temperature: float, path: str
 ) -> Dataset:
-    """Windows (T=window,) of characters and, as target, the same windows one character on.
+    """Windows (T=window,) of characters; the target is the same window shifted by one character.
 
-    The text is parted in its order, and no window reaches over a boundary. The vocabulary is that of the training part.
+    The text is split in order, and no window crosses a boundary. The vocabulary is learned from the training part.
 
     Raises:
-        Refused: a part of the text is shorter than a window; `path` is where that is said to be.
+        Refused: a part of the text is shorter than a window; the mistake names `path`.
     """
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     spans = split.spans(len(codes))
@@ -34,7 +34,7 @@ def characters(
                 "data.window",
                 f"a window of {window:,} and the character after it span {window + 1:,}",
                 f"the shortest part of the text has {max(0, spans.shortest):,} of {len(codes):,} characters",
-                "Shorten the window, or take a longer text.",
+                "Shorten the window, or use a longer text.",
                 subject=path,
             )
         )
@@ -42,7 +42,7 @@ def characters(
     starts, parts = in_time(spans, window + 1, stride)
     begin, values = torch.from_numpy(starts), torch.from_numpy(tokens)
     held = tokens[spans.train_end :]
-    unknown = f"; {np.mean(held == UNKNOWN):.3%} of the held back characters are not in it" if len(held) else ""
+    unknown = f"; {np.mean(held == UNKNOWN):.3%} of the other characters are not in it" if len(held) else ""
     return dataset(
         source,
         "language modelling",
@@ -61,7 +61,7 @@ def characters(
 
 
 def _numbered(codes: NDArray[np.uint32], train_end: int, min_count: int) -> tuple[tuple[str, ...], NDArray[Any]]:
-    """The characters of the training part, most frequent first, behind the marks; and the number of every one."""
+    """The vocabulary (special tokens, then characters by frequency in training), and the number of each character."""
     seen, counts = np.unique(codes[:train_end], return_counts=True)
     enough = counts >= min_count
     seen, counts = seen[enough], counts[enough]

@@ -1,4 +1,4 @@
-"""From [data] to samples."""
+"""Load the samples that the section [data] of a document describes."""
 
 from __future__ import annotations
 
@@ -8,84 +8,82 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from engine.data.balance import imbalance_note
-from engine.data.class_order import NOTHING, Recorded
+from engine.data.data_warnings import imbalance_note, same_inputs_warnings, unknown_warnings
 from engine.data.dataset import Dataset
 from engine.data.description import Description
+from engine.data.normalization import with_statistics
 from engine.data.parameters import parsed
-from engine.data.same_inputs import same_inputs_warnings
+from engine.data.recorded import NOTHING_RECORDED, RecordedData
 from engine.data.sources import Source
 from engine.data.spans import Fold
 from engine.data.splits import Split
-from engine.data.standardising import standardised
 from engine.data.transforming import transform_mistakes, transformed
-from engine.data.unknown_tokens import unknown_warnings
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, Refused, drop
 from engine.free_memory import free_host_memory
 from engine.user_folders import expanded
 
-ON_THE_WAY = ("batch_size", "memory_share", "workers")
-"""What [data] says on how samples get to the device; neither they nor what is said of them depends on it."""
+LOADER_FIELDS = ("batch_size", "memory_share", "workers")
+"""Fields of [data] on how samples reach the device. The samples do not depend on them."""
 
 _lock = threading.Lock()
 _last: tuple[tuple[object, ...], Dataset] | None = None
 
 
-def load_data(data: Data, seed: int, recorded: Recorded = NOTHING) -> Dataset:
-    """Every sample of the source that `data` names, parted by `seed`, and what is done to each batch.
+def load_data(data: Data, seed: int, recorded: RecordedData = NOTHING_RECORDED) -> Dataset:
+    """Load every sample of the source that `data` names, split by `seed`.
 
-    The last one is remembered until a file behind it changes: checking, looking at and training on it load it once.
+    The last dataset is cached until one of its files changes, so that check, preview and training load it once.
 
     Args:
-        recorded: the orders of classes and categories that a resumed run began with.
+        recorded: the orders of classes and categories that a resumed run started with.
 
     Raises:
-        Refused: with every mistake in [data], or with what is wrong with the files that it names.
+        Refused: with every mistake in [data], or in the files that it names.
     """
     global _last
     key = (recorded, *fingerprint(data, seed))
     with _lock:
         if _last is None or _last[0] != key:
-            _last = None  # before the next one is read: two may be more than fit
+            _last = None  # before reading the next one: both may not fit in memory
             _last = (key, _load(data, seed, recorded))
         return _last[1]
 
 
 def forget() -> None:
-    """Load anew the next time, whatever the files say."""
+    """Clear the cache: the next call loads the data again."""
     global _last
     with _lock:
         _last = None
         _described.cache_clear()
 
 
-def describe(data: Data, seed: int, recorded: Recorded = NOTHING) -> Description:
-    """What the data is. The last few answers are remembered, so that checking after an edit elsewhere loads nothing.
+def describe(data: Data, seed: int, recorded: RecordedData = NOTHING_RECORDED) -> Description:
+    """Describe the data. The last descriptions are cached, so that editing another section loads nothing.
 
     Raises:
         Refused: as `load_data`.
     """
-    return _described(fingerprint(data, seed), the_same(data), seed, recorded)
+    return _described(fingerprint(data, seed), cache_key(data), seed, recorded)
 
 
-def the_same(data: Data) -> str:
-    """What `data` says on which samples there are, as JSON: the same for all documents that agree on that."""
-    return data.model_dump_json(exclude=set(ON_THE_WAY))
+def cache_key(data: Data) -> str:
+    """The fields of `data` that decide on the samples, as JSON: equal for documents with the same samples."""
+    return data.model_dump_json(exclude=set(LOADER_FIELDS))
 
 
 @lru_cache(maxsize=8)
-def _described(_state: tuple[object, ...], data: str, seed: int, recorded: Recorded) -> Description:
+def _described(_state: tuple[object, ...], data: str, seed: int, recorded: RecordedData) -> Description:
     asked = Data.model_validate_json(data)
     outline = _outline(asked, seed)
     return load_data(asked, seed, recorded).description if outline is None else outline
 
 
 def fingerprint(data: Data, seed: int) -> tuple[object, ...]:
-    """What decides on the samples: the document's words, the seed, and the state of the files that are named."""
+    """What the samples depend on: the document's fields, the seed, and the state of the files."""
     source, mistakes = parsed(data)
     files = source.files() if source is not None and not mistakes else ()
-    return (the_same(data), seed, str(Path.cwd()), *map(_state, files))
+    return (cache_key(data), seed, str(Path.cwd()), *map(_state, files))
 
 
 def _state(path: str) -> tuple[int, int, int]:
@@ -97,16 +95,16 @@ def _state(path: str) -> tuple[int, int, int]:
 
 
 def to_download(data: Data) -> str:
-    """A sentence on what is downloaded before the first step; empty where all is here."""
+    """A sentence that describes the download; empty if nothing is missing."""
     source, mistakes = parsed(data)
     return source.to_download() if source is not None and not mistakes else ""
 
 
 def fetch(data: Data) -> bool:
-    """Download what is missing; whether anything was.
+    """Download what is missing; returns whether anything was.
 
     Raises:
-        Refused: it cannot be had.
+        Refused: the download failed.
     """
     source = _source(data)
     if not source.to_download():
@@ -124,7 +122,7 @@ def _source(data: Data) -> Source:
 
 
 def _outline(data: Data, seed: int) -> Description | None:
-    """What is known of samples that are still to be downloaded; None where they are here."""
+    """What is known of samples that are not downloaded yet; None if they are on disk."""
     source = _source(data)
     if not source.to_download():
         return None
@@ -132,14 +130,14 @@ def _outline(data: Data, seed: int) -> Description | None:
     return transformed(outline, data, room=free_host_memory() // 2).description
 
 
-def _load(data: Data, seed: int, recorded: Recorded) -> Dataset:
+def _load(data: Data, seed: int, recorded: RecordedData) -> Dataset:
     source = _source(data)
     loaded = source.load(Split.of(data, seed, recorded))
-    _refuse_what_does_not_suit(data, loaded)
+    _refuse_impossible(data, loaded)
     loaded = transformed(loaded, data, room=free_host_memory() // 2)
     preparation = loaded.preparation
     if data.normalize and loaded.description.input_kind == "image" and loaded.description.stored == "uint8":
-        preparation = standardised(loaded, data)
+        preparation = with_statistics(loaded, data)
     notes = (*loaded.description.notes, *(() if data.sampler == "balanced" else imbalance_note(loaded)))
     warnings = loaded.description.warnings
     if loaded.vocabulary:
@@ -151,15 +149,15 @@ def _load(data: Data, seed: int, recorded: Recorded) -> Dataset:
     )
 
 
-def _refuse_what_does_not_suit(data: Data, loaded: Dataset) -> None:
-    """Refuse numbers of samples that are not there, a fold without any, and draws by class where there are none."""
+def _refuse_impossible(data: Data, loaded: Dataset) -> None:
+    """Refuse parts larger than the dataset, a fold without samples, and balanced draws without classes."""
     given = len(loaded.train) + len(loaded.validation) + len(loaded.test)
     mistakes = [
         Mistake(
             f"data.{part}",
-            f"{int(asked):,} samples are to be held back",
+            f"{int(asked):,} samples are requested",
             f"the source has {given:,}",
-            "Hold back fewer, or a share below 1.",
+            "Set fewer samples, or a share below 1.",
         )
         for part, asked in (
             ("validation", 0 if data.fold else data.validation),
@@ -168,8 +166,8 @@ def _refuse_what_does_not_suit(data: Data, loaded: Dataset) -> None:
         if asked >= given > 0
     ]
     if data.fold is not None and given and not len(loaded.validation):
-        found = f"{Fold.of(data.fold).folds} parts leave no sample for this one"
-        mistakes.append(Mistake("data.fold", found, f"the source has {given:,}", "Take fewer parts: 1/5, say."))
+        found = f"{Fold.of(data.fold).folds} folds leave no sample for this one"
+        mistakes.append(Mistake("data.fold", found, f"the source has {given:,}", "Use fewer folds, such as 1/5."))
     if data.sampler == "balanced" and loaded.description.task != "classification":
         expected = f"the data is for {loaded.description.task}"
         mistakes.append(Mistake("data.sampler", "balanced draws by class", expected, "Remove it.", remedy=drop()))

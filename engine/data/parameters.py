@@ -1,4 +1,4 @@
-"""What stands in [data] against what its source declares: mistakes and defaults, without loading anything."""
+"""Check the parameters in [data] against the declaration of the source, and fill in defaults, without loading data."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from engine.user_folders import expanded, home_problem
 
 
 def source_mistakes(data: Data) -> list[Mistake]:
-    """Everything that is wrong with the source's name, its parameters and the shares that are held back."""
+    """Every mistake in the name of the source, its parameters and the sizes of the parts."""
     return parsed(data)[1]
 
 
 def with_defaults(data: Data) -> Data:
-    """`data` with every parameter of its source; one that is wrong gives way to its default."""
+    """`data` with every parameter of its source; invalid parameters are replaced by their defaults."""
     source, _ = parsed(data)
     if source is None:
         return data
@@ -32,15 +32,15 @@ def with_defaults(data: Data) -> Data:
 
 
 def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
-    """The source as far as its parameters allow, None where they do not, and every mistake."""
+    """The source with its valid parameters, or None, and every mistake."""
     mistakes = _fold_mistakes(data)
     if max(data.validation, data.test) < 1 <= data.validation + data.test and data.fold is None:
         mistakes.append(
             Mistake(
                 "data.test",
-                f"validation {data.validation:g} and test {data.test:g} together leave nothing to train on",
+                f"validation {data.validation:g} and test {data.test:g} together leave no training samples",
                 "expected a sum below 1",
-                "Make one of them smaller.",
+                "Reduce one of them.",
             )
         )
     declaration = SOURCES.get(data.source)
@@ -49,7 +49,7 @@ def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
 
     given = data.parameters
     known = {name: value for name, value in given.items() if name in declaration.model_fields}
-    # A misspelt field of [data] itself lands among the parameters, so those names are offered too.
+    # A misspelled field of [data] is read as a parameter, so the fields of [data] are suggested too.
     names = [*declaration.model_fields, *Data.model_fields]
     mistakes += [
         unknown_name(f"data.{name}", name, names, f"a parameter of the source {data.source}")
@@ -74,10 +74,10 @@ def parsed(data: Data) -> tuple[Source | None, list[Mistake]]:
 
 
 def _names_twice(source: Source) -> list[Mistake]:
-    """The columns that a parameter names more than once."""
+    """The mistakes of columns that a parameter names more than once."""
     named = {field: getattr(source, field) for field in source.columns}
     return [
-        Mistake(f"data.{field}", f"{name!r} is there twice", "expected it once", "Take it out of one place.")
+        Mistake(f"data.{field}", f"{name!r} is listed twice", "expected it once", "Remove one of them.")
         for field, names in named.items()
         if isinstance(names, tuple)
         for name, count in Counter(names).items()
@@ -86,22 +86,22 @@ def _names_twice(source: Source) -> list[Mistake]:
 
 
 def _without_a_home(source: Source) -> list[Mistake]:
-    """The paths that begin with a `~` which stands for no folder, and downloads that have no folder to go to."""
+    """The mistakes of paths that start with `~` without a home folder, and of downloads without a folder."""
     mistakes = []
     for name in type(source).model_fields:
         value = getattr(source, name)
         names_a_file = name in ("path", "root") or name.endswith("_path")
         if names_a_file and isinstance(value, str) and (problem := home_problem(value)):
-            mistakes.append(Mistake(f"data.{name}", f"{value}: {problem}", "", "Write the whole path."))
+            mistakes.append(Mistake(f"data.{name}", f"{value}: {problem}", "", "Write the full path."))
     return mistakes or source.homeless()
 
 
 _ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
-"""What a backslash and a letter in double quotes stand for in TOML."""
+"""Characters that TOML writes as a backslash and a letter in double quotes."""
 
 
 def _escaped_paths(given: Mapping[str, Any]) -> list[Mistake]:
-    """Paths of Windows in double quotes, in which `\\n` is a line break: there is no such file."""
+    """The mistakes of Windows paths in double quotes, in which `\\n` is a line break."""
     mistakes = []
     for name, value in given.items():
         if not isinstance(value, str) or not name.endswith(("path", "root")) or not set(value) & set(_ESCAPES):

@@ -1,6 +1,6 @@
-"""What the data looks like: a few samples, how many there are of each class, the range of their numbers.
+"""A preview of a dataset: a few samples, the number of samples of each class, and the ranges of values.
 
-Plain Python values, for whoever shows them: nothing of torch or NumPy is in a Preview.
+A Preview holds plain Python values, without torch or NumPy.
 C channels, H W, T time, F features, K classes.
 """
 
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from engine.catalog.losses import NUMBERS
+from engine.data.data_warnings import unknown_share
 from engine.data.dataset import Dataset
 from engine.data.description import Description
-from engine.data.draws import draws_of
-from engine.data.load import fingerprint, load_data, the_same
+from engine.data.load import cache_key, fingerprint, load_data
+from engine.data.preparation import draws_of
 from engine.data.samples import take
 from engine.data.text import spelled
-from engine.data.unknown_tokens import unknown_share
 from engine.experiment.document import Data
 
 Pixel = int | tuple[int, int, int]
@@ -30,18 +30,18 @@ Pixel = int | tuple[int, int, int]
 
 SAMPLES = 12
 LARGEST_SIDE = 64
-"""Pixels of an image that are kept: no terminal shows more of them side by side."""
+"""Largest side of a preview image in pixels; a terminal cannot show more."""
 MOST_STEPS = 512
 MOST_FEATURES = 8
 _AT_ONCE = 4096
 
 Gather = Callable[[Tensor], Tensor]
-"""From indices (M,) to values (M, …)."""
+"""Maps indices (M,) to values (M, …)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """What numbers are like, taken together. The deviation is that of all of them, not an estimate from a few."""
+    """Statistics of numbers; std is that of the population."""
 
     minimum: float
     maximum: float
@@ -51,55 +51,55 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One sample to train on. What it is shown as depends on the kind of the data; the other fields are empty."""
+    """One training sample. The kind of the data decides which fields are filled; the others are empty."""
 
     index: int
-    """Its place among all samples of the source."""
+    """Its index among all samples of the source."""
     label: str = ""
     """The name of its class."""
     target: tuple[float, ...] = ()
-    """What is to be predicted, where that is numbers."""
+    """The target, if it is numeric."""
     image: tuple[tuple[Pixel, ...], ...] = ()
-    """H rows of W pixels; scaled from the range of the data to 0 … 255, and made smaller where it is large."""
+    """H rows of W pixels, scaled from the range of the data to 0 … 255; large images are reduced."""
     text: str = ""
-    """The tokens as the network gets them, with blanks between."""
+    """The tokens of the network's input, separated by spaces."""
     series: tuple[tuple[float, ...], ...] = ()
-    """Each feature's values over time; the first features, and evenly fewer steps where there are very many."""
+    """The values of the first features over time; long series are thinned evenly."""
     values: tuple[float, ...] = ()
     """The features of a vector."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A data set at a glance. Figures are those of the training part."""
+    """A summary of a dataset. Statistics are those of the training part."""
 
     description: Description
     samples: tuple[Sample, ...]
     augmented: tuple[tuple[tuple[Pixel, ...], ...], ...] = ()
-    """The images of the samples as an epoch would show them, where they are augmented."""
+    """The images of the samples as augmented for an epoch, if there are augmentations."""
     train_counts: tuple[int, ...] = ()
-    """Samples of each class, in the order of `description.classes`; empty where there are none."""
+    """Number of samples of each class, in the order of `description.classes`; empty without classes."""
     val_counts: tuple[int, ...] = ()
     inputs: Spread | None = None
-    """Of every number that goes in; None for tokens, whose numbers mean nothing."""
+    """Statistics of all inputs; None for tokens."""
     targets: Spread | None = None
-    """Of what is to be predicted, where that is numbers."""
+    """Statistics of numeric targets."""
     target_dtype: str
     features: tuple[Spread, ...] = ()
-    """Of each feature of a vector."""
+    """Statistics of each feature of a vector."""
     lengths: Spread | None = None
-    """Tokens, or time steps, of a sample before its padding."""
+    """Statistics of the number of tokens or time steps of a sample, without padding."""
     unknown: float | None = None
-    """Share of the tokens that the vocabulary has no number for."""
+    """Share of unknown tokens."""
 
 
 def preview(data: Data, seed: int) -> Preview:
-    """The data that a run with this seed trains on, remembered until a file behind it changes.
+    """Preview the data that a run with this seed trains on; cached until one of its files changes.
 
     Raises:
-        Refused: the data cannot be had.
+        Refused: the data cannot be loaded.
     """
-    return _preview(fingerprint(data, seed), the_same(data), seed)
+    return _preview(fingerprint(data, seed), cache_key(data), seed)
 
 
 @lru_cache(maxsize=4)
@@ -108,7 +108,7 @@ def _preview(_state: tuple[object, ...], data: str, seed: int) -> Preview:
 
 
 def preview_of(dataset: Dataset) -> Preview:
-    """A data set that is loaded, at a glance."""
+    """Preview a loaded dataset."""
     description = dataset.description
     train = dataset.train
     classes = len(description.classes) if description.task == "classification" else 0
@@ -132,7 +132,7 @@ def preview_of(dataset: Dataset) -> Preview:
 
 
 def _values(dataset: Dataset) -> Gather:
-    """Samples as they are shown: pixels from 0 to 1, however they are standardised for the network."""
+    """Samples for display: pixels from 0 to 1, not standardised."""
 
     def values(indices: Tensor) -> Tensor:
         x = take(dataset.x, indices)
@@ -142,13 +142,13 @@ def _values(dataset: Dataset) -> Gather:
 
 
 def spread(values: Gather, indices: Tensor) -> Spread:
-    """What the numbers of these samples are like, in double precision and without a copy of them all."""
+    """Statistics of these samples (M,), in double precision and in batches."""
     (whole,) = spreads(lambda some: values(some).reshape(len(some), 1, -1), indices)
     return whole
 
 
 def spreads(values: Gather, indices: Tensor) -> tuple[Spread, ...]:
-    """What each of F features is like, of values (N, F, …)."""
+    """Statistics of each of F features, of values (N, F, …)."""
     parts = indices.split(_AT_ONCE)
 
     def gathered(some: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ def _counts(dataset: Dataset, indices: Tensor, classes: int) -> tuple[int, ...]:
 
 
 def _chosen(dataset: Dataset) -> list[int]:
-    """A few samples to train on: of each class in turn; of a series evenly spread over time; else the first ones."""
+    """A few training samples: of each class in turn; of a series evenly spread over time; else the first."""
     train = dataset.train.numpy()
     if dataset.description.task in ("forecasting", "language modelling"):
         places = np.linspace(0, len(train) - 1, min(SAMPLES, len(train))).astype(np.int64)
@@ -232,7 +232,7 @@ def _text(dataset: Dataset, index: int) -> str:
 
 
 def _image(x: Tensor, inputs: Spread) -> tuple[tuple[Pixel, ...], ...]:
-    """(C, H, W) as pixels: three channels are red, green and blue, of any other number the first one is grey."""
+    """An image (C, H, W) as pixels: three channels are RGB; otherwise the first channel is grey."""
     low, high = inputs.minimum, inputs.maximum
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0

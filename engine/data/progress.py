@@ -1,4 +1,4 @@
-"""How far the reading of data is: said by whoever reads, heard by whoever has asked for it in this thread."""
+"""Progress of reading data: reported by the reader, received by a listener in the same context."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 Listener = Callable[[str, int, int], None]
-"""Told what is being done (`Checking images`), how much of it is done, and of how much; 0 where that is not known.
-It may raise, to give the work up."""
+"""Gets the work (`Checking images`), how much is done, and the total; 0 if unknown. It may raise to cancel the work."""
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
 def progress_to(listener: Listener) -> Iterator[None]:
-    """Within it, `listener` hears how far the reading is."""
+    """Context in which `listener` receives the progress."""
     token = _listener.set(listener)
     try:
         yield
@@ -24,6 +23,6 @@ def progress_to(listener: Listener) -> Iterator[None]:
 
 
 def progress(what: str, done: int, total: int = 0) -> None:
-    """Say how far it is. Costs nothing where nobody listens; say it a few times a second, not for every sample."""
+    """Report progress. Without a listener it costs nothing; call it a few times a second, not for every sample."""
     if (listener := _listener.get()) is not None:
         listener(what, done, total)

@@ -1,6 +1,6 @@
-"""The forms that samples are kept in, each in the least memory: rows, windows of a series, texts of any length.
+"""Memory-saving containers of samples: windows of a series, texts of any length.
 
-A plain Tensor is one of them: N rows of one shape. The others behave as it does where it matters: `len`, `shape`,
+A plain Tensor of N samples is one of them. The others support the same operations: `len`, `shape`,
 `dtype`, `nbytes`, `to(device)`, `samples[indices]`. N samples, T time, F features, L values of a series.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 @runtime_checkable
 class Samples(Protocol):
-    """N samples. `shape` is theirs together, N first; indexed by a number or by a tensor of numbers."""
+    """N samples. `shape` starts with N; the index is a number or a tensor of numbers."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -35,12 +35,12 @@ class Samples(Protocol):
 
 
 def take(samples: Samples, indices: Tensor) -> Tensor:
-    """The samples of these indices (M,), which lie on the same device. A new tensor (M, …) of the stored type."""
+    """The samples of indices (M,) on the same device, as a new tensor (M, …) of the stored dtype."""
     return samples.index_select(0, indices) if isinstance(samples, Tensor) else samples[indices]
 
 
 class Indexed:
-    """What can be gathered by a vector of indices can be indexed as a tensor can, along its samples."""
+    """Adds a tensor's indexing along the samples to a class with `gather`."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -66,7 +66,7 @@ class Indexed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows(Indexed):
-    """Windows of a series, cut when they are asked for: neighbours share their values."""
+    """Windows of a series, cut on access: overlapping windows share memory."""
 
     values: Tensor
     """(L,) or (L, F)."""
@@ -75,7 +75,7 @@ class Windows(Indexed):
     length: int
     """Values in a window."""
     flat: bool = False
-    """Whether a sample is one row of all its numbers: (T·F,) instead of (T, F)."""
+    """Whether a sample is flattened: (T·F,) instead of (T, F)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,63 +85,63 @@ class Windows(Indexed):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the values."""
+        """The dtype of the values."""
         return self.values.dtype
 
     @property
     def nbytes(self) -> int:
-        """Of the series and the starts, not of the windows, which never exist together."""
+        """Bytes of the series and the starts; windows are not stored."""
         return self.values.nbytes + self.starts.nbytes
 
     def gather(self, indices: Tensor) -> Tensor:
-        """The windows of these indices."""
+        """The windows of indices (M,), as (M, T), (M, T, F) or (M, T·F)."""
         place = self.starts[indices][:, None] + torch.arange(self.length, device=self.starts.device)
         return self.values[place].reshape(len(indices), *self.shape[1:])
 
     def to(self, device: str) -> Windows:
-        """The same on a device."""
+        """A copy on a device."""
         return Windows(self.values.to(device), self.starts.to(device), self.length, self.flat)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ragged(Indexed):
-    """Texts one after the other, each as long as it is; asked for, they are padded behind with 0."""
+    """Texts of any length in one tensor; on access they are padded at the end with 0."""
 
     values: Tensor
-    """(tokens of all texts,)."""
+    """(number of tokens of all texts,)."""
     offsets: Tensor
-    """(N + 1,) int64: where each text begins, and where the last one ends."""
+    """(N + 1,) int64: the start of each text, and the end of the last one."""
     longest: int
     """Tokens of the longest text."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(N, T), T of the longest."""
+        """(N, T), where T is the length of the longest text."""
         return (len(self.offsets) - 1, self.longest)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the tokens."""
+        """The dtype of the tokens."""
         return self.values.dtype
 
     @property
     def nbytes(self) -> int:
-        """Of tokens and offsets; of padding there is none."""
+        """Bytes of tokens and offsets; padding is not stored."""
         return self.values.nbytes + self.offsets.nbytes
 
     def gather(self, indices: Tensor) -> Tensor:
-        """The texts of these indices, (M, T), as long as the longest of all."""
+        """The texts of indices (M,), padded to the longest of all: (M, T)."""
         return self.padded(indices, self.longest)
 
     def padded(self, indices: Tensor, length: int) -> Tensor:
-        """The texts of these indices, (M, length), none of which may be longer."""
+        """The texts of indices (M,), padded to `length`, which none of them may exceed: (M, length)."""
         place = torch.arange(length, device=self.values.device)
         begin, end = self.offsets[indices][:, None], self.offsets[indices + 1][:, None]
         inside = begin + place < end
-        # Behind the last text there is nothing to look at: the places that are padding look at its own begin.
+        # Padding positions read the start of their own text, since reading past the last text would fail.
         tokens = self.values[torch.where(inside, begin + place, begin.clamp(max=max(0, len(self.values) - 1)))]
         return tokens * inside
 
     def to(self, device: str) -> Ragged:
-        """The same on a device."""
+        """A copy on a device."""
         return Ragged(self.values.to(device), self.offsets.to(device), self.longest)

@@ -1,4 +1,4 @@
-"""Data whose task is left open: an explicit loss settles it; where it cannot, the data itself does."""
+"""The task of data that leaves it open: decided by the loss of the document, otherwise by the data."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.catalog import catalog
-from engine.data.class_order import NOTHING, Recorded
-from engine.data.description import Description, Task
+from engine.data.description import DataRefused, Description, Task
 from engine.data.load import describe
-from engine.data.refused import DataRefused
+from engine.data.recorded import NOTHING_RECORDED, RecordedData
 from engine.data.sources import SOURCES
 from engine.experiment.document import Data, Experiment
 from engine.experiment.mistakes import Mistake, Refused, put
@@ -17,22 +16,22 @@ from engine.experiment.mistakes import Mistake, Refused, put
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of a document's data."""
+    """What is known about the data of a document."""
 
     data: Data
     """With its task, where the loss settled it."""
     description: Description | None = None
     task: Task | None = None
     classes: int | None = None
-    """How many there are, where that is known."""
+    """Their number, if known."""
     mistakes: tuple[Mistake, ...] = ()
 
 
-def known_data(experiment: Experiment, recorded: Recorded = NOTHING) -> Known:
-    """The data that an experiment trains on, or why it cannot be had and what is known of it all the same.
+def known_data(experiment: Experiment, recorded: RecordedData = NOTHING_RECORDED) -> Known:
+    """Describe the data of an experiment, or report why it cannot be loaded and what is known about it.
 
     Args:
-        recorded: the orders of classes and categories that a resumed run began with.
+        recorded: the orders of classes and categories that a resumed run started with.
     """
     settled = settled_task(experiment)
     if settled is None:
@@ -41,28 +40,28 @@ def known_data(experiment: Experiment, recorded: Recorded = NOTHING) -> Known:
     if by_loss.description is not None:
         what = "classes" if settled == "classification" else "a quantity to predict"
         target = ", ".join(by_loss.description.targets) or "y"
-        note = f"{experiment.loss.type} takes {target} for {what}."
+        note = f"{experiment.loss.type} reads {target} as {what}."
         description = replace(by_loss.description, notes=(*by_loss.description.notes, note))
         odd = tuple(_odd_classes(experiment, description))
         return replace(by_loss, description=description, mistakes=(*by_loss.mistakes, *odd))
     if by_loss.task is not None:
         return by_loss
-    # The target cannot be what the loss wants: that is the mistake to tell of, beside those of the data.
+    # The target does not suit the loss: report that in addition to the mistakes of the data.
     by_itself = _known(experiment.data, experiment.seed, recorded)
     return by_itself if by_itself.description is not None or by_itself.task not in (None, settled) else by_loss
 
 
 def _odd_classes(experiment: Experiment, description: Description) -> Iterator[Mistake]:
-    """That the loss alone says that what is in the file are classes."""
+    """Warn if only the loss says that the file holds classes."""
     if description.odd_classes:
-        found = f"{description.odd_classes}; {experiment.loss.type} takes them for classes"
+        found = f"{description.odd_classes}; {experiment.loss.type} reads them as classes"
         fix = 'Save them as integers, or set data.task = "classification".'
         expected = "expected whole numbers of an integer type"
         yield Mistake("data.task", found, expected, fix, severity="warning", remedy=put("classification"))
 
 
 def with_settled_task(experiment: Experiment) -> Experiment:
-    """The experiment as its plan has it: with the task that its loss settles."""
+    """The experiment with the task that its loss decides, as in its plan."""
     task = settled_task(experiment)
     if task is None:
         return experiment
@@ -74,7 +73,7 @@ def _with_task(data: Data, task: Task) -> Data:
 
 
 def settled_task(experiment: Experiment) -> Task | None:
-    """The task that the loss settles; None where the document says it, or the source or the loss leaves it open."""
+    """The task that the loss decides; None if the document states it, or if source or loss leave it open."""
     source, loss = SOURCES.get(experiment.data.source), catalog("losses").get(experiment.loss.type)
     if source is None or loss is None or "task" not in source.model_fields:
         return None
@@ -83,14 +82,14 @@ def settled_task(experiment: Experiment) -> Task | None:
     return next((task for task in ("classification", "regression") if task in loss.tasks), None)
 
 
-def said_task(data: Data) -> Task | None:
-    """The task that the document itself says; None where it leaves that open, or its source has only one."""
+def stated_task(data: Data) -> Task | None:
+    """The task that the document states; None if it states none, or if its source has only one."""
     source = SOURCES.get(data.source)
     said = data.parameters.get("task") if source is not None and "task" in source.model_fields else None
     return said if said in ("classification", "regression") else None
 
 
-def _known(data: Data, seed: int, recorded: Recorded) -> Known:
+def _known(data: Data, seed: int, recorded: RecordedData) -> Known:
     try:
         description = describe(data, seed, recorded)
     except DataRefused as refused:

@@ -1,4 +1,4 @@
-"""How many samples a share is, and where a series is cut. Plain arithmetic, so that a document can be checked by it."""
+"""Sizes of parts, and where a series is cut in time; used to check a document without loading data."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from engine.experiment.document import Data
 
 
 def held_back(samples: int, share: float) -> int:
-    """How many of `samples` a share is: rounded to the nearest, at least one where something is asked for.
+    """Number of samples of a part: a share is rounded to the nearest number, at least 1 if it is above 0.
 
-    From 1 on it is no share but the number itself.
+    From 1 on, `share` is the number itself.
     """
     if share >= 1:
         return int(share)
@@ -19,7 +19,7 @@ def held_back(samples: int, share: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One of `folds` ways to take a part for validation, counted from 1."""
+    """One of `folds` validation parts, counted from 1."""
 
     number: int
     folds: int
@@ -36,10 +36,10 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """A series in time order: training to `train_end`, validation to `validation_end`, then nothing, then test.
+    """Parts of a series in time order: training up to `train_end`, validation up to `validation_end`, test at the end.
 
-    The test part begins at `test_begin`, which is where the validation part ends, unless there are folds: each of them
-    is trained on all that lies before the part that it is validated on, and what lies behind that is left out.
+    The test part starts at `test_begin`, where the validation part ends. With folds, each fold is trained on everything
+    before its validation part, and what follows that part is not used.
     """
 
     train_end: int
@@ -49,12 +49,12 @@ class Spans:
 
     @classmethod
     def asked(cls, length: int, data: Data) -> Spans:
-        """Cut as a document says it."""
+        """Cut a series of `length` values by the fields of a document."""
         return cls.of(length, data.validation, data.test, Fold.of(data.fold) if data.fold is not None else None)
 
     @classmethod
     def of(cls, length: int, validation: float, test: float, fold: Fold | None = None) -> Spans:
-        """Cut a series of `length` values by the shares that are held back."""
+        """Cut a series of `length` values by the sizes of its parts."""
         test_begin = length - held_back(length, test)
         if fold is not None:
             edges = [test_begin * i // (fold.folds + 1) for i in range(fold.folds + 2)]
@@ -63,6 +63,6 @@ class Spans:
 
     @property
     def shortest(self) -> int:
-        """Values in the shortest span that is not left out on purpose."""
+        """Values in the shortest part that is used."""
         val_length, test_length = self.validation_end - self.train_end, self.end - self.test_begin
         return min([self.train_end, *filter(None, (val_length, test_length))])

@@ -1,7 +1,7 @@
-"""Names that look alike and are not the same characters: those that mean the same are one, of others it is said why.
+"""Names that look alike but have different characters: equivalent ones are merged; for others, the difference is named.
 
-The same letters can be written in several forms (é as one character, or as e and an accent); macOS, web forms and
-spreadsheets each have their own. https://unicode.org/reports/tr15
+The same letter has several Unicode forms (é as one character, or as e and an accent). macOS, web forms and
+spreadsheets use different ones. https://unicode.org/reports/tr15
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _NAMED = 5
 
 
 def united(names: Iterable[str], recorded: Iterable[str] = ()) -> dict[str, str]:
-    """What each of these names becomes that another one equals in all but its form; no other name is in it.
+    """Map names that differ only in their Unicode form to one of them; other names are not in the result.
 
     Args:
-        recorded: names that stay as they are, since a run has begun with them.
+        recorded: names that a run started with; they do not change.
     """
     there = [name for name in dict.fromkeys(names) if not name.isascii()]
     forms: dict[str, list[str]] = {}
@@ -37,7 +37,7 @@ def united(names: Iterable[str], recorded: Iterable[str] = ()) -> dict[str, str]
 
 
 def spelled_as(column: pl.Series, names: Iterable[str]) -> dict[str, str]:
-    """The values of a column that are none of these names but one in another Unicode form, and which one."""
+    """Map values of a column that are one of these names in another Unicode form to that name."""
     if _is_ascii(column):
         return {}
     names = tuple(names)
@@ -47,7 +47,7 @@ def spelled_as(column: pl.Series, names: Iterable[str]) -> dict[str, str]:
 
 
 def united_column(column: pl.Series, recorded: Iterable[str] = ()) -> tuple[pl.Series, dict[str, str]]:
-    """A column of texts (N,) in which names that differ only in form are one, and what became of which."""
+    """A column of texts (N,) in which names that differ only in form are merged, and the mapping."""
     if _is_ascii(column):
         return column, {}
     changed = united(column.drop_nulls().unique(maintain_order=True).to_list(), recorded)
@@ -59,10 +59,10 @@ def _is_ascii(column: pl.Series) -> bool:
 
 
 def united_note(what: str, changed: Mapping[str, str]) -> str:
-    """A sentence on names that were made one; empty where none were.
+    """A sentence on merged names; empty if there are none.
 
     Args:
-        what: in the plural, as in `labels of y`.
+        what: a plural, such as `Labels of y`.
     """
     if not changed:
         return ""
@@ -73,11 +73,11 @@ def united_note(what: str, changed: Mapping[str, str]) -> str:
         f"{one!r} ({' and '.join(map(ascii, (one, *names)))})" for one, names in list(others.items())[:_NAMED]
     )
     more = f"; and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
-    return f"{what} that differ only in their Unicode form are one: {listed}{more}."
+    return f"{what} that differ only in their Unicode form are merged: {listed}{more}."
 
 
 def look_alike(name: str, names: Iterable[str]) -> str:
-    """How a name differs from the one among others that it looks like, as a clause; empty where it looks like none."""
+    """A clause on how a name differs from a similar one among others; empty if there is none."""
     for other in names:
         if name == other:
             continue
@@ -96,7 +96,7 @@ def look_alike(name: str, names: Iterable[str]) -> str:
 
 
 def _bare(name: str) -> str:
-    """Letters alone: without what is not seen, in one case, and in one form of those that are wide, narrow or bound."""
+    """A name for comparison: without invisible characters, in one case and one compatibility form."""
     seen = (c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
     return " ".join("".join(seen).casefold().split())
 
@@ -106,5 +106,5 @@ def _named(character: str) -> str:
 
 
 def _script(character: str) -> str:
-    """The first word of a letter's name, which is its script; of any other character, itself."""
+    """The script of a letter (the first word of its Unicode name); other characters unchanged."""
     return unicodedata.name(character, character).partition(" ")[0] if character.isalpha() else character

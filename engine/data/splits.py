@@ -1,7 +1,7 @@
-"""Which samples are for training, which for validation, which for testing.
+"""Split samples into training, validation and test parts.
 
-What is drawn is drawn by `numpy.random.default_rng(seed)`: the same seed, sample count and shares give the same parts
-on every machine. Time series are never shuffled: their parts follow one another, and no window reaches over a boundary.
+Random draws use `numpy.random.default_rng(seed)`: the same seed, number of samples and shares give the same parts on
+every machine. Time series are not shuffled: their parts follow one another, and no window crosses a boundary.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.class_order import NOTHING, Recorded
+from engine.data.recorded import NOTHING_RECORDED, RecordedData
 from engine.data.spans import Fold, Spans, held_back
 from engine.experiment.document import Data
 
@@ -22,7 +22,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Ascending int64 indices of each part, and what a person should know about them."""
+    """Ascending int64 indices of each part, and notes for the user."""
 
     train: Indices
     validation: Indices
@@ -32,21 +32,21 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """What [data] says on parts: how a source parts its samples, however it does it."""
+    """The fields of [data] on parts, by which a source splits its samples."""
 
     validation: float = 0.0
     test: float = 0.0
-    """Shares, or from 1 on numbers of samples."""
+    """Shares below 1, or numbers of samples from 1 on."""
     seed: int = 0
     fold: Fold | None = None
-    """Which of the ways to take a validation part; then `validation` is not used."""
+    """The fold that is the validation part; `validation` is not used then."""
     stratify: bool = True
-    recorded: Recorded = NOTHING
-    """The orders of classes and categories that a resumed run began with."""
+    recorded: RecordedData = NOTHING_RECORDED
+    """The orders of classes and categories that a resumed run started with."""
 
     @classmethod
-    def of(cls, data: Data, seed: int, recorded: Recorded = NOTHING) -> Split:
-        """As a document says it."""
+    def of(cls, data: Data, seed: int, recorded: RecordedData = NOTHING_RECORDED) -> Split:
+        """The split that a document describes."""
         fold = Fold.of(data.fold) if data.fold is not None else None
         return cls(
             validation=data.validation,
@@ -58,7 +58,7 @@ class Split:
         )
 
     def by_class(self, labels: NDArray[np.integer], groups: NDArray[np.integer] | None = None) -> Parts:
-        """Parts in which each class has its share, unless that is not wanted, or whole groups are to stay together."""
+        """Parts with each class's share; without `stratify`, or with groups, classes are ignored."""
         if groups is not None:
             return self.by_group(groups)
         if not self.stratify:
@@ -68,7 +68,7 @@ class Split:
         return folded(labels, self.test, self.seed, self.fold)
 
     def at_random(self, samples: int, groups: NDArray[np.integer] | None = None) -> Parts:
-        """Parts drawn without regard to the targets; groups, where there are any, stay together."""
+        """Random parts that ignore the targets; groups stay together."""
         if groups is not None:
             return self.by_group(groups)
         if self.fold is None:
@@ -76,7 +76,7 @@ class Split:
         return folded(np.zeros(samples, dtype=np.int64), self.test, self.seed, self.fold)
 
     def by_group(self, groups: NDArray[np.integer]) -> Parts:
-        """Parts of whole groups: no group has samples in two of them."""
+        """Parts of whole groups: no group is in two parts."""
         return grouped(groups, self.validation, self.test, self.seed, self.fold)
 
     def beside(
@@ -88,13 +88,13 @@ class Split:
         labels: NDArray[np.integer] | None = None,
         groups: NDArray[np.integer] | None = None,
     ) -> Parts:
-        """Parts where some are given: samples lie as train, validation, test, and each of the three ends at `ends`.
+        """Parts if some are given: samples are in the order train, validation, test, which end at `ends`.
 
         Args:
-            validation: whether there is a validation part of its own; if not, it is drawn from the training part.
-            test: the same of the test part.
-            labels: (N,) class numbers, each of which is to have its share of what is drawn; None: there are none.
-            groups: (N,) numbers of groups that stay together in what is drawn.
+            validation: whether the validation part is given; if not, it is drawn from the training part.
+            test: the same for the test part.
+            labels: (N,) class numbers, to stratify what is drawn; None without classes.
+            groups: (N,) group numbers; groups stay together in what is drawn.
         """
         train_end, validation_end, end = ends
         draw = replace(self, validation=0.0, fold=None) if validation else self
@@ -109,26 +109,26 @@ class Split:
         )
 
     def spans(self, length: int) -> Spans:
-        """Where a series of `length` values is cut in time."""
+        """Cut a series of `length` values in time."""
         return Spans.of(length, self.validation, self.test, self.fold)
 
 
 def folded(labels: NDArray[np.integer], test: float, seed: int, fold: Fold) -> Parts:
-    """The test part as `stratified` takes it, and of the rest one of `folds` parts for validation, class by class.
+    """The test part as in `stratified`, and one of `folds` stratified parts of the rest for validation.
 
-    The validation parts of all folds together are the rest, each of its samples once.
+    The validation parts of all folds contain each sample of the rest once.
     """
     apart = stratified(labels, 0.0, test, seed)
     rest = apart.train
     shuffled = np.random.default_rng(seed).permutation(len(rest))
     by_class = shuffled[np.argsort(labels[rest][shuffled], kind="stable")]
-    # Dealt out like cards, one class after the other, so that folds differ by one sample at most.
+    # Samples are dealt to the folds in turn, class after class, so that sizes differ by one at most.
     held = np.arange(len(rest)) % fold.folds == fold.number - 1
     return Parts(np.sort(rest[by_class[~held]]), np.sort(rest[by_class[held]]), apart.test)
 
 
 def grouped(groups: NDArray[np.integer], validation: float, test: float, seed: int, fold: Fold | None = None) -> Parts:
-    """Whole groups in random order: first for the test part, then for validation, until each has its share of samples.
+    """Assign whole groups in random order: to the test part, then to validation, until each has its share of samples.
 
     Args:
         groups: (N,) number of the group of each sample, from 0.
@@ -144,24 +144,24 @@ def grouped(groups: NDArray[np.integer], validation: float, test: float, seed: i
         order = np.setdiff1d(order, in_val)
     train, val, tests = (np.flatnonzero(np.isin(groups, some)) for some in (order, in_val, in_test))
     notes = (
-        f"{len(present):,} groups stay together: {len(order):,} to train on, {len(in_val):,} to validate"
-        + (f", {len(in_test):,} to test." if len(in_test) else "."),
+        f"{len(present):,} groups stay together: {len(order):,} for training, {len(in_val):,} for validation"
+        + (f", {len(in_test):,} for test." if len(in_test) else "."),
     )
     return _parts(train, val, tests, 1.0 if fold else validation, test, notes)
 
 
 def _first_groups(order: Indices, sizes: Indices, samples: int) -> tuple[Indices, Indices]:
-    """As many of the groups as have that many samples together, one group at least being left; and the others."""
+    """The first groups that have `samples` samples together, leaving at least one group; and the others."""
     count = int(np.searchsorted(np.cumsum(sizes[order]), samples)) + 1 if samples else 0
     count = min(count, len(order) - 1)
     return order[:count], order[count:]
 
 
 def stratified(labels: NDArray[np.integer], validation: float, test: float, seed: int) -> Parts:
-    """Parts in which each class has its share, to the sample that rounding by largest remainder allows.
+    """Stratified parts: each class has its share of every part, rounded by largest remainder.
 
     Args:
-        labels: (N,) class numbers from 0. Each class keeps at least one sample to train on.
+        labels: (N,) class numbers from 0. Each class keeps at least one training sample.
     """
     counts = np.bincount(labels)
     test_counts = _apportion(counts, test, room=np.maximum(counts - 1, 0))
@@ -170,7 +170,7 @@ def stratified(labels: NDArray[np.integer], validation: float, test: float, seed
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     first = np.cumsum(counts) - counts
-    rank = np.arange(len(labels)) - np.repeat(first, counts)  # place of a sample within its shuffled class
+    rank = np.arange(len(labels)) - np.repeat(first, counts)  # rank of a sample within its shuffled class
     in_test = rank < np.repeat(test_counts, counts)
     in_val = ~in_test & (rank < np.repeat(test_counts + val_counts, counts))
     absent = int(((counts > 0) & (val_counts == 0)).sum()) if val_counts.sum() else 0
@@ -187,7 +187,7 @@ def stratified(labels: NDArray[np.integer], validation: float, test: float, seed
 
 
 def shuffled(samples: int, validation: float, test: float, seed: int) -> Parts:
-    """Parts drawn without regard to the targets, for regression."""
+    """Random parts that ignore the targets, for regression."""
     test_count = min(held_back(samples, test), samples - 1)
     val_count = min(held_back(samples, validation), samples - 1 - test_count)
     order = np.random.default_rng(seed).permutation(samples)
@@ -201,12 +201,12 @@ def shuffled(samples: int, validation: float, test: float, seed: int) -> Parts:
 
 
 def in_time(spans: Spans, reach: int, stride: int) -> tuple[Indices, Parts]:
-    """Windows of `reach` values (input and target together), `stride` apart, each whole within one span.
+    """Windows of `reach` values (input and target together), `stride` apart, each within one span.
 
-    A window that would reach over a boundary is left out, so that no value is seen by two parts.
+    Windows that cross a boundary are left out, so that no value is in two parts.
 
     Returns:
-        The first value of each window, (N,) ascending; and the parts, which index these N windows.
+        The start of each window, (N,) ascending; and the parts as indices into these N windows.
     """
     edges = ((0, spans.train_end), (spans.train_end, spans.validation_end), (spans.test_begin, spans.end))
     starts = [np.arange(begin, max(begin, end - reach + 1), stride, dtype=np.int64) for begin, end in edges]
@@ -218,7 +218,7 @@ def in_time(spans: Spans, reach: int, stride: int) -> tuple[Indices, Parts]:
 def _apportion(counts: Indices, share: float, room: Indices) -> Indices:
     """`share` of each count as whole numbers, none above `room`, that add up to the share of the sum where room allows.
 
-    Largest remainder (Hamilton's method): quotas are rounded down, and the largest fractions get what is left.
+    Largest remainder (Hamilton's method): quotas are rounded down, and the largest fractions get the remaining samples.
     """
     quotas = counts * (share if share < 1 else min(1.0, share / counts.sum()))
     given = np.minimum(np.floor(quotas).astype(np.int64), room)
@@ -236,5 +236,5 @@ def _parts(
 ) -> Parts:
     for name, part, share in (("validation", validation, val_share), ("test", test, test_share)):
         if share > 0 and not len(part):
-            notes += (f"The {name} part is empty: there are too few samples to hold any back.",)
+            notes += (f"The {name} part is empty: there are too few samples.",)
     return Parts(np.sort(train), np.sort(validation), np.sort(test), notes)

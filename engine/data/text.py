@@ -1,4 +1,4 @@
-"""Text as numbers: words, the vocabulary that numbers them, and rows of equal length."""
+"""Text as numbers: tokens, a vocabulary that numbers them, and padded rows."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.class_order import NOTHING
 from engine.data.description import Token
+from engine.data.recorded import NOTHING_RECORDED
 from engine.data.words import words_in
 
 PADDING, UNKNOWN = 0, 1
 MARKS = ("<padding>", "<unknown>")
 SPACE = "▁"
-"""What stands in a piece for the blank before it, as in SentencePiece."""
+"""Stands for a space before a piece, as in SentencePiece."""
 
 
-def tokens_of(text: str, rules: int = NOTHING.rules) -> list[str]:
-    """Words in lower case, numbers, and each punctuation mark.
+def tokens_of(text: str, rules: int = NOTHING_RECORDED.rules) -> list[str]:
+    """Split a text into words in lower case, numbers and single punctuation marks.
 
     >>> tokens_of("Return True, or raise OSError(2).")
     ['return', 'true', ',', 'or', 'raise', 'oserror', '(', '2', ')', '.']
@@ -28,7 +28,7 @@ def tokens_of(text: str, rules: int = NOTHING.rules) -> list[str]:
 
 
 def spelled(tokens: Iterable[str], token: Token | None) -> str:
-    """Tokens as a text that a person reads."""
+    """Join tokens into readable text."""
     match token:
         case "character":
             return "".join(tokens)
@@ -38,9 +38,9 @@ def spelled(tokens: Iterable[str], token: Token | None) -> str:
 
 
 def vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) -> tuple[str, ...]:
-    """The most frequent tokens, at most `size` with the two marks, each seen at least `min_count` times.
+    """The most frequent tokens that occur at least `min_count` times; at most `size`, including two special tokens.
 
-    The place of a token is its number; tokens of one frequency stand in alphabetical order.
+    The index of a token is its number; equally frequent tokens are in alphabetical order.
     """
     counts = Counter(token for text in texts for token in text)
     frequent = sorted(((-n, token) for token, n in counts.items() if n >= min_count))
@@ -50,10 +50,10 @@ def vocabulary(texts: Iterable[Sequence[str]], size: int, min_count: int) -> tup
 def numbered(
     texts: Sequence[Sequence[str]], words: Sequence[str], length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Texts as rows of numbers, cut after `length` tokens and padded behind.
+    """Convert texts to rows of token numbers, truncated to `length` tokens and padded at the end.
 
     Returns:
-        (N, length) numbers of tokens, and (N,) how many of each row are not padding.
+        (N, length) token numbers, and (N,) the number of tokens of each row without padding.
     """
     number = {word: i for i, word in enumerate(words)}
     rows = np.full((len(texts), length), PADDING, dtype=np.int64)

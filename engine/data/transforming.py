@@ -1,6 +1,6 @@
-"""What [data] says is done to samples: transforms of all parts, once; augmentations of the training part, every time.
+"""Apply the transforms of a document (all parts, once) and its augmentations (training part, every epoch).
 
-Both are found in the catalog under torchvision's names. N batch, C channels, H W.
+Both are catalog entries with torchvision's names. N batch, C channels, H W.
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ from engine.catalog.value_types import as_tuples
 from engine.data import augmentation
 from engine.data.dataset import Dataset
 from engine.data.description import Description
-from engine.data.draws import drawing_from
-from engine.data.preparation import Augmentation
+from engine.data.preparation import Augmentation, drawing_from
 from engine.data.samples import Samples, take
 from engine.experiment.document import Choice, Data
 from engine.experiment.mistakes import Mistake, Refused
 
 AT_ONCE = 256
-"""Images that are transformed together."""
+"""Images transformed in one batch."""
 
 _SUITS = {"image": IMAGES, "tokens": TEXTS, "sequence": NUMBERS, "vector": NUMBERS}
 _ARE = {IMAGES: "images", TEXTS: "text", NUMBERS: "sequences and rows of numbers"}
 
 
 def transform_mistakes(data: Data) -> list[Mistake]:
-    """What is wrong with the names and parameters of transforms and augmentations, without any data."""
+    """Mistakes in names and parameters of transforms and augmentations, found without data."""
     mistakes: list[Mistake] = []
     fields = (("transforms", "transforms", data.transforms), ("augmentations", "augment", data.augment))
     for kind, field, choices in fields:
@@ -48,13 +47,13 @@ def transform_mistakes(data: Data) -> list[Mistake]:
 
 
 def transformed(dataset: Dataset, data: Data, room: int) -> Dataset:
-    """The data set with what `data` asks for done to it.
+    """The dataset with the transforms and augmentations of `data`.
 
     Args:
-        room: bytes that transformed samples may take; more than that are transformed whenever they are read.
+        room: bytes that transformed samples may take; larger datasets are transformed on access.
 
     Raises:
-        Refused: a transform is not for data of this kind, cannot be made, or changes what it may not.
+        Refused: a transform does not suit the data, cannot be built, or changes the shape where it may not.
     """
     if data.transforms:
         dataset = _with_transforms(dataset, data.transforms, room)
@@ -89,7 +88,7 @@ def _with_transforms(dataset: Dataset, choices: Sequence[Choice], room: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """Samples that are transformed whenever they are read: transformed ones together would not fit into memory."""
+    """Samples that are transformed on access, since they would not fit into memory."""
 
     samples: Samples
     steps: tuple[Callable[[Tensor], Tensor], ...]
@@ -103,7 +102,7 @@ class Transformed:
 
     @property
     def nbytes(self) -> int:
-        """Of all of them, transformed."""
+        """Bytes of all transformed samples."""
         return prod(self.shape) * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -117,7 +116,7 @@ class Transformed:
         return x if indices.ndim else x[0]
 
     def to(self, device: str) -> Transformed:
-        """The same on a device."""
+        """A copy on a device."""
         return replace(self, samples=self.samples.to(device))
 
 
@@ -130,35 +129,35 @@ def _augmentation(choice: Choice, path: str, dataset: Dataset) -> Augmentation:
         size = given.setdefault("size", height_width)
         if (size if isinstance(size, (list, tuple)) else [size, size]) != height_width:
             height, width = height_width
-            fix = f'Leave size out, or bring all images to it: data.transforms = [{{type = "Resize", size = {size}}}].'
-            found, expected = f"it makes images of {size}", f"validation has {height}×{width}"
+            fix = f'Remove size, or resize all images: data.transforms = [{{type = "Resize", size = {size}}}].'
+            found, expected = f"it outputs images of {size}", f"validation images are {height}×{width}"
             raise Refused(Mistake(f"{path}.size", found, expected, fix, subject=entry.name))
         given["size"] = height_width
     if entry.signature_of.startswith(OURS) or entry.torch_name.startswith(OURS):
         made: Augmentation = getattr(augmentation, entry.name)(**as_tuples(_plain(given)))
     else:
-        made = augmentation.EachByItself(_made(entry, given, path))
-    with drawing_from(torch.Generator().manual_seed(0)):  # to try it is no draw of a run
+        made = augmentation.ForEachImage(_made(entry, given, path))
+    with drawing_from(torch.Generator().manual_seed(0)):  # trying it must not use the random numbers of a run
         changed = _tried(made, example, entry, path)
     if changed.shape != example.shape or changed.dtype != example.dtype:
-        found = f"it makes {tuple(changed.shape[1:])} of {tuple(example.shape[1:])}"
-        fix = "Take it out, or have data.transforms bring all images to that size."
-        raise Refused(Mistake(path, found, "validation has the other", fix, subject=entry.name))
+        found = f"it changes the shape {tuple(example.shape[1:])} to {tuple(changed.shape[1:])}"
+        fix = "Remove it, or resize all images with data.transforms."
+        raise Refused(Mistake(path, found, "validation images keep their shape", fix, subject=entry.name))
     return made
 
 
 def _suiting(kind: str, choice: Choice, path: str, description: Description) -> Entry:
     entry, _ = check_type(kind, choice, path)
-    assert entry is not None  # transform_mistakes has said it
+    assert entry is not None  # transform_mistakes reported it
     is_ = _SUITS[description.input_kind]
     if entry.group != is_:
         found = f"it is for {_ARE[entry.group]}"
-        raise Refused(Mistake(path, found, f"the data is {_ARE[is_]}", "Take it out.", subject=entry.name))
+        raise Refused(Mistake(path, found, f"the data is {_ARE[is_]}", "Remove it.", subject=entry.name))
     return entry
 
 
 def _made(entry: Entry, given: Mapping[str, Any], path: str) -> Callable[[Tensor], Tensor]:
-    """One of torchvision's transforms."""
+    """Build one of torchvision's transforms."""
     from torchvision.transforms import v2
 
     arguments = {name: _argument(name, value) for name, value in _plain(given).items()}
@@ -175,7 +174,7 @@ def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _argument(name: str, value: Any) -> Any:
-    """A document's word as torchvision's own object."""
+    """Convert a value of the document to torchvision's type."""
     from torchvision.transforms import v2
 
     if name == "interpolation":
@@ -192,4 +191,4 @@ def _tried(step: Callable[[Tensor], Tensor], example: Tensor, entry: Entry, path
         shape, dtype = "×".join(map(str, example.shape[1:])), str(example.dtype).removeprefix("torch.")
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         found = f"it cannot be applied to images of {shape} in {dtype}"
-        raise Refused(Mistake(path, found, f"torchvision says: {reason}", "Take it out.", subject=entry.name)) from None
+        raise Refused(Mistake(path, found, f"torchvision says: {reason}", "Remove it.", subject=entry.name)) from None

@@ -30,7 +30,7 @@ from engine.experiment.document import (
     Training,
 )
 from engine.experiment.draft import Draft
-from engine.experiment.tree import HELD
+from engine.experiment.tree import CONTAINER_FIELDS
 
 _DEVICE = ("device", "amp", "threads")
 
@@ -133,7 +133,7 @@ def _part(
 
 def _declared(name: str, info: FieldInfo, value: Any, path: str, parameters: bool, depth: int = 0) -> Iterator[Field]:
     """A field of the schema, and the fields of its value."""
-    if name in HELD:
+    if name in CONTAINER_FIELDS:
         return
     kind, models = _kind_of(info), _models_of(info)
     is_set = value is not _ABSENT

@@ -10,7 +10,7 @@ from engine.catalog.layers.signal import DataFacts, Signal
 from engine.editing.choices import new_choice
 from engine.editing.text import Span
 from engine.experiment.document import Experiment, Layer
-from engine.experiment.overrides import parse_path
+from engine.experiment.paths import parse_path
 from engine.model.trace_tree import chain, everything
 from engine.plan import known_facts
 

@@ -13,7 +13,7 @@ from engine.editing.choices import set_choice
 from engine.editing.form import kind_at
 from engine.editing.text import Span
 from engine.experiment.mistakes import Mistake
-from engine.experiment.overrides import parse_path
+from engine.experiment.paths import parse_path
 
 _ABSENT = object()
 

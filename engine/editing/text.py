@@ -17,8 +17,8 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable
 
-from engine.experiment.overrides import parse_path
-from engine.experiment.tree import HELD
+from engine.experiment.paths import parse_path
+from engine.experiment.tree import CONTAINER_FIELDS
 
 Make = Callable[[str | int, Any, int], Any]
 """Makes the item for a key from a plain value and its depth in lists of layers."""
@@ -97,7 +97,7 @@ def unset(text: str, path: str) -> str:
             return
         if steps[-1] not in holder:
             return
-        if isinstance(holder, InlineTable) and len(steps) > 1 and not any(name in holder for name in HELD):
+        if isinstance(holder, InlineTable) and len(steps) > 1 and not any(name in holder for name in CONTAINER_FIELDS):
             # Written as a whole: removing its last key would leave the space before it.
             left = {name: value for name, value in holder.unwrap().items() if name != steps[-1]}
             owner = _reached(document, steps[:-2], make)
@@ -298,7 +298,7 @@ def _value(key: str | int, value: Any, depth: int) -> str:
     """A value of a table; layers have one line each, bare names too."""
     if key == "branches" and value:
         return _lines([_value("layers", branch, depth + 1) for branch in value], depth)
-    if key in HELD and value:
+    if key in CONTAINER_FIELDS and value:
         return _lines([inline(item, depth + 1) for item in value], depth)
     return inline(value, depth)
 

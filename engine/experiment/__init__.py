@@ -1,4 +1,4 @@
-"""The document that a run is made from: its schema, TOML, overrides, and the mistakes it can have."""
+"""The document that a run is built from: its schema, TOML, overrides, and mistakes."""
 
 from engine.experiment.document import (
     EMA,
@@ -15,7 +15,7 @@ from engine.experiment.document import (
 )
 from engine.experiment.draft import Draft, is_file, load, read, reads
 from engine.experiment.mistakes import Mistake, Refused, nearest, unknown_name
-from engine.experiment.presets import Preset, preset_names, preset_text, presets
+from engine.experiment.presets import Preset, preset_names, preset_text
 from engine.experiment.toml import dumps
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "nearest",
     "preset_names",
     "preset_text",
-    "presets",
     "read",
     "reads",
     "unknown_name",

@@ -1,4 +1,4 @@
-"""What can be wrong with what was asked, and how it is said: where, what was found, what was expected, what to do."""
+"""Mistakes in documents and arguments: where, what was found, what was expected, and what to do."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from engine.experiment.overrides import parse_path
+from engine.experiment.paths import parse_path
 from engine.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A fix that needs no thought, as data: one change of the document."""
+    """A safe fix as data: one change of the document."""
 
     do: Literal["put", "drop", "rename", "insert", "append"]
-    """Put a value, take what stands there away, give a key its right name, put layers before a layer or behind it."""
+    """Set a value, remove a value, rename a key, or insert layers before or after a layer."""
     value: Any = None
     """The value, the name, or the layers."""
     at: str = ""
-    """Where: the mistake's own place if empty, below it with a leading `.`, beside it with `^.`, else a path."""
+    """The path: that of the mistake if empty, below it with a leading `.`, next to it with `^.`, else absolute."""
 
 
 def put(value: Any, at: str = "") -> Remedy:
-    """Put a value there."""
+    """Set a value."""
     return Remedy("put", value, at)
 
 
 def drop(at: str = "") -> Remedy:
-    """Take away what stands there: a value, for its default, or a layer."""
+    """Remove a value, which restores its default, or a layer."""
     return Remedy("drop", None, at)
 
 
 def insert(*layers: Any, at: str = "") -> Remedy:
-    """Put layers before the one there."""
+    """Insert layers before a layer."""
     return Remedy("insert", layers, at)
 
 
 def append(*layers: Any, at: str = "") -> Remedy:
-    """Put layers behind the one there."""
+    """Insert layers after a layer."""
     return Remedy("append", layers, at)
 
 
 LAST_LAYER = {"type": "Linear", "out_features": "auto"}
-"""What gives as many numbers as the data and the loss ask for."""
+"""The layer that outputs as many numbers as data and loss require."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,18 @@ or set it to 256.
     """
 
     path: str
-    """Where in the document: `optimizer.lr`, `model.layers[4]`; or the file or argument that is meant."""
+    """The path in the document: `optimizer.lr`, `model.layers[4]`; or a file or argument."""
     found: str
     expected: str
     fix: str
     subject: str = ""
-    """The type of what stands at `path`, when that helps a reader: `Linear`."""
+    """The type of the value at `path`, if that helps a reader: `Linear`."""
     severity: Literal["error", "warning"] = "error"
     remedy: Remedy | None = field(default=None, compare=False)
-    """The fix as data, where it needs no thought."""
+    """The fix as data, if it is safe."""
 
     def remedy_path(self) -> str:
-        """The place in the document that the remedy changes."""
+        """The path that the remedy changes."""
         at = self.remedy.at if self.remedy is not None else ""
         if at.startswith("^"):
             return self.path.rpartition(".")[0] + at[1:]
@@ -90,7 +90,7 @@ or set it to 256.
 
 
 class Refused(Exception):
-    """What was asked is wrong. Carries every mistake, not the first; the command line prints them and exits with 2."""
+    """A request is invalid. Carries all mistakes; the command line prints them and exits with code 2."""
 
     def __init__(self, mistakes: Mistake | Iterable[Mistake]) -> None:
         self.mistakes = (mistakes,) if isinstance(mistakes, Mistake) else tuple(mistakes)
@@ -99,7 +99,7 @@ class Refused(Exception):
 
 @contextmanager
 def collected(mistakes: list[Mistake]) -> Iterator[None]:
-    """Put what is refused inside to the mistakes found so far, and go on: every mistake is said, not the first."""
+    """Context that adds refused mistakes to a list and continues, so that all mistakes are reported."""
     try:
         yield
     except Refused as refused:
@@ -107,10 +107,10 @@ def collected(mistakes: list[Mistake]) -> Iterator[None]:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that a person who wrote `name` most likely meant; None when nothing is close.
+    """The one of `names` that is most similar to `name`; None if none is close.
 
-    Letter case, `-` and `_` are forgiven first: `adamw` means `AdamW`. Of several that are close, the one with the same
-    letters is meant: `Adma` is `Adam`, not `Adamax`.
+    Case, `-` and `_` are ignored: `adamw` matches `AdamW`. Of several close names, one with the same letters is
+    preferred: `Adma` matches `Adam`, not `Adamax`.
     """
     known = list(names)
 
@@ -124,7 +124,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def unknown_name(path: str, name: str, names: Sequence[str], what: str) -> Mistake:
-    """The mistake of a name that is not among `names`; `what` says of what kind the name should be ("an optimizer").
+    """The mistake of a name that is not among `names`; `what` is the expected kind ("an optimizer").
 
     >>> print(unknown_name("optimizer.type", "Adma", ["SGD", "Adam"], "an optimizer"))
     optimizer.type: 'Adma' is not an optimizer, expected one of SGD, Adam. Did you mean Adam?
@@ -139,13 +139,13 @@ def unknown_name(path: str, name: str, names: Sequence[str], what: str) -> Mista
         path,
         f"{name!r} is not {what}",
         expected,
-        f"Did you mean {meant}?" if meant else "Take one of these.",
+        f"Did you mean {meant}?" if meant else "Use one of these.",
         remedy=remedy,
     )
 
 
 def value_text(value: Any) -> str:
-    """A value as a person would write it in TOML, shortened."""
+    """A value as TOML text, shortened."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -1,26 +1,21 @@
-"""`--set path=value`: change any place of a document before it is validated."""
+"""`--set path=value`: change any field of a document before it is validated."""
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from engine.experiment.mistakes import Mistake
-
-_STEP = re.compile(r"(?:^|\.)([A-Za-z_][A-Za-z0-9_-]*)|\[(-?\d+)\]")
+from engine.experiment.mistakes import Mistake
+from engine.experiment.paths import parse_path
 
 
 def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> list[Mistake]:
     """Set each `path=value` in `document`, in order.
 
-    A value is read as TOML; what is no TOML is a text. A bare string on the way (`optimizer = "Adam"`) becomes the
-    table of its type, so that its parameters can be set. Returns what could not be set.
+    A value is read as TOML, otherwise as text. A bare string on the path (`optimizer = "Adam"`) becomes a table with
+    that type, so that its parameters can be set. Returns the mistakes of overrides that could not be set.
     """
-    from engine.experiment.mistakes import Mistake  # it needs parse_path itself
-
     mistakes = []
     for override in overrides:
         path, equals, text = override.partition("=")
@@ -29,7 +24,7 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> list[
             mistakes.append(
                 Mistake(
                     f"--set {override}",
-                    "it is not of the form path=value",
+                    "it does not have the form path=value",
                     "expected a path such as optimizer.lr or model.layers[0].out_channels",
                     "Write --set optimizer.lr=3e-4.",
                 )
@@ -39,21 +34,8 @@ def apply_overrides(document: dict[str, Any], overrides: Sequence[str]) -> list[
     return mistakes
 
 
-def parse_path(path: str) -> list[str | int] | None:
-    """`model.layers[0].type` as `["model", "layers", 0, "type"]`; None when it is not a path."""
-    steps: list[str | int] = []
-    end = 0
-    while end < len(path):
-        match = _STEP.match(path, end)
-        if match is None or match.end() == end:
-            return None
-        steps.append(match[1] if match[1] is not None else int(match[2]))
-        end = match.end()
-    return steps or None
-
-
 def override_value(text: str) -> Any:
-    """What stands behind `path=`: TOML, or a text."""
+    """Read the value after `path=`, as TOML or else as text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, KeyError, RecursionError):
@@ -61,20 +43,18 @@ def override_value(text: str) -> Any:
 
 
 def _set(document: dict[str, Any], steps: list[str | int], value: Any, path: str) -> Mistake | None:
-    from engine.experiment.mistakes import Mistake
-
     here: Any = document
     for i, step in enumerate(steps):
         last = i == len(steps) - 1
         if isinstance(step, int):
             if not isinstance(here, list) or not -len(here) <= step < len(here):
                 size = f"there are {len(here)} of them" if isinstance(here, list) else "it is not a list"
-                return Mistake(f"--set {path}", f"nothing stands at index {step}", size, "Indexes count from 0.")
+                return Mistake(f"--set {path}", f"there is no item at index {step}", size, "Indexes count from 0.")
         elif not isinstance(here, dict):
             return Mistake(
                 f"--set {path}",
-                f"{step} has no place here",
-                "what stands before it is not a table",
+                f"{step} cannot be set here",
+                "the value before it is not a table",
                 "Correct the path.",
             )
         if last:

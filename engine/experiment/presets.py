@@ -1,13 +1,12 @@
-"""The presets: experiments that come with torchdeck, one TOML file each."""
+"""The presets: experiments that are included in torchdeck, one TOML file each."""
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
 
 FIRST = "digits-cnn"
-"""What to begin with: seconds to train, and everything in it."""
+"""The preset to start with: it trains in seconds and uses every section of a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +24,9 @@ def preset_names() -> list[str]:
 
 
 def preset_text(name: str) -> str:
-    """The file of a preset as it stands, comments included.
+    """The text of a preset's file, comments included.
 
     Raises:
         FileNotFoundError: there is no such preset.
     """
     return (resources.files("presets") / f"{name}.toml").read_text(encoding="utf-8")
-
-
-def presets() -> tuple[Preset, ...]:
-    """Every preset with its summary: the one to begin with, then those whose data is there, then the others.
-
-    Data is there where it takes no download and no file of one's own.
-    """
-    texts = {name: preset_text(name) for name in preset_names()}
-    ordered = sorted(texts, key=lambda name: (name != FIRST, not _is_at_hand(texts[name]), name))
-    return tuple(Preset(name, _summary(texts[name])) for name in ordered)
-
-
-def _is_at_hand(text: str) -> bool:
-    from engine.data.sources import SOURCES  # which know documents
-
-    return SOURCES[tomllib.loads(text)["data"]["source"]].at_hand()
-
-
-def _summary(text: str) -> str:
-    lines = []
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.lstrip("# ").strip())
-    return lines[0] if lines else ""

@@ -1,4 +1,4 @@
-"""Write an experiment as TOML, laid out as a person would: parts as tables, one layer a line."""
+"""Write an experiment as readable TOML: sections as tables, one layer per line."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Array, InlineTable
 
 from engine.experiment.document import Experiment
-from engine.experiment.overrides import parse_path
+from engine.experiment.paths import parse_path
 
 
 def dumps(experiment: Experiment) -> str:
-    """The whole experiment, defaults and seed included; reading it again gives the same experiment.
+    """Write the whole experiment, including defaults and seed; reading it again gives the same experiment.
 
-    What is None is left out, since TOML has no such value and None is the default wherever it is allowed.
+    None is left out: TOML has no such value, and None is the default of every field that allows it.
     """
     document = tomlkit.document()
     for name, value in experiment:
@@ -32,10 +32,10 @@ def dumps(experiment: Experiment) -> str:
 
 
 def line_of(text: str, path: str) -> int | None:
-    """The line, counted from 1, on which a place of a document stands, or the part in which it is missing.
+    """The line, from 1, of a path in a document, or of the section in which it is missing.
 
-    None where not even that is there. tomlkit keeps no positions, but all of the layout: put something else there, and
-    the text differs from that place on.
+    None if the section is missing too. tomlkit stores no positions but preserves the layout: if the value changes, the
+    text differs from its position on.
     """
     try:
         document = tomlkit.parse(text)

@@ -1,4 +1,4 @@
-"""Layers that hold layers: a walk over the tree that a document's model is."""
+"""Walk over the tree of layers of a document's model."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import NamedTuple
 
 from engine.experiment.document import Layer
 
-HELD = ("layers", "shortcut", "branches")
-"""The fields of a layer that hold layers."""
+CONTAINER_FIELDS = ("layers", "shortcut", "branches")
+"""The fields of a layer that contain layers."""
 
 DEEPEST = 16
-"""Levels of layers in layers that a model may have."""
+"""Maximum depth of nested layers."""
 
 
 class Place(NamedTuple):
-    """One layer of the tree and where it stands."""
+    """One layer of the tree and its position."""
 
     path: str
     """`model.layers[4].layers[0]`"""
     number: str
-    """The same, short: `4.0`; in the second branch of a Concat `4.1.0`, in a shortcut `4.s.0`."""
+    """The short path: `4.0`; in the second branch of a Concat `4.1.0`, in a shortcut `4.s.0`."""
     depth: int
     layer: Layer
 
 
 def walk(layers: Sequence[Layer]) -> Iterator[Place]:
-    """Every layer in reading order, one that holds others before those."""
+    """Every layer in order, a container before its layers."""
     yield from _walk(layers, "model.layers", "", 0)
 
 
@@ -48,10 +48,10 @@ def by_path(layers: Sequence[Layer]) -> dict[str, Layer]:
 
 
 def backwards(layers: Sequence[Layer], path: str = "model.layers") -> Iterator[Place]:
-    """The layers that the output comes out of one after the other, the last one first.
+    """The layers on the way to the output, the last one first.
 
-    What a Sequential or a Repeat holds is among them; the layers of a Residual and a Concat are not, whose outputs are
-    added or joined: there the container itself is.
+    This includes the layers of a Sequential or Repeat. A Residual or Concat, which adds or concatenates outputs, is
+    yielded itself instead of its layers.
     """
     for i in reversed(range(len(layers))):
         layer, here = layers[i], f"{path}[{i}]"

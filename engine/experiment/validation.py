@@ -1,14 +1,15 @@
-"""pydantic's errors, in torchdeck's words: one `Mistake` for each place in the document."""
+"""Convert pydantic's errors: one `Mistake` for each field of the document."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from engine.experiment.mistakes import Mistake, drop, nearest, unknown_name, value_text
+from engine.experiment.paths import dotted
 
 Location = tuple[int | str, ...]
 
@@ -40,27 +41,19 @@ _EXPECTED = {
 }
 
 
-def dotted(location: Sequence[int | str]) -> str:
-    """A location as a path of the document: `("model", "layers", 0, "type")` is `model.layers[0].type`."""
-    path = ""
-    for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
-    return path
-
-
 def mistakes_of(
     error: ValidationError, document: Mapping[str, Any], model: type[BaseModel], path: str = ""
 ) -> list[Mistake]:
-    """Every error that validating `document` as `model` gave, as mistakes.
+    """Convert every error of validating `document` as `model` to mistakes.
 
     Args:
-        path: where in the whole document `document` stands; paths of the mistakes begin with it.
+        path: the path of `document` in the whole document; paths of the mistakes start with it.
     """
     return [_mistake(where, details, document, model, path) for where, details in by_place(error, document).items()]
 
 
 def by_place(error: ValidationError, document: Any) -> dict[Location, list[ErrorDetails]]:
-    """The errors by where they lie in `document`; without those that only follow from one that lies deeper."""
+    """The errors by their location in `document`, without those that follow from a deeper one."""
     found: dict[Location, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         found.setdefault(_place(details, document), []).append(details)
@@ -68,7 +61,7 @@ def by_place(error: ValidationError, document: Any) -> dict[Location, list[Error
 
 
 def _place(details: ErrorDetails, document: Any) -> Location:
-    """Where in `document` an error lies, without the names that pydantic adds for the members of a union."""
+    """The location of an error in `document`, without the names that pydantic adds for members of a union."""
     where: list[int | str] = []
     here = document
     for step in details["loc"]:
@@ -76,7 +69,7 @@ def _place(details: ErrorDetails, document: Any) -> Location:
         if inside:
             here = here[step]
         elif isinstance(here, Mapping) and here.get("type") == step:
-            continue  # the name of the member that `type` chose
+            continue  # the name of the member that `type` selected
         elif details["type"] != "missing":
             break
         where.append(step)
@@ -94,7 +87,7 @@ def _mistake(
         names = list(owner.model_fields) if owner else []
         table = dotted(where[:-1]) or prefix
         return unknown_name(
-            path, str(where[-1]), names, f"a field of [{table}]" if table else "a part of an experiment"
+            path, str(where[-1]), names, f"a field of [{table}]" if table else "a section of an experiment"
         )
     if first["type"] == "missing":
         return Mistake(
@@ -114,7 +107,7 @@ def _mistake(
 def _misspelt(missing: ErrorDetails, owner: type[BaseModel] | None) -> str:
     given = missing["input"] if isinstance(missing["input"], Mapping) else {}
     meant = nearest(str(missing["loc"][-1]), [k for k in given if owner is None or k not in owner.model_fields])
-    return f"Did you mean it by {meant}?" if meant else "Add it."
+    return f"Did you mean this by {meant}?" if meant else "Add it."
 
 
 def _expectation(error: ErrorDetails, about: str) -> str:
@@ -140,7 +133,7 @@ def _fix(field: Any, about: str) -> str:
 
 
 def _declaration(model: type[BaseModel], where: Location, document: Any) -> tuple[type[BaseModel] | None, Any]:
-    """The model that holds the field at `where`, and that field; None where the document left the declared ground."""
+    """The model with the field at `where`, and that field; None if the location is not declared."""
     owner: type[BaseModel] | None = model
     field = None
     here = document
@@ -160,7 +153,7 @@ def _declaration(model: type[BaseModel], where: Location, document: Any) -> tupl
 
 
 def _model_in(annotation: Any, type_name: Any) -> type[BaseModel] | None:
-    """The model in an annotation; of several the one whose `type` is named so."""
+    """The model in an annotation; of several, the one whose `type` has this name."""
     models = list(_models_in(annotation))
     named = [m for m in models if "type" in m.model_fields and m.model_fields["type"].default == type_name]
     return next(iter(named or models), None)

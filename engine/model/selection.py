@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from torch import nn
 
-from engine.experiment.layer_names import layer_range
+from engine.experiment.paths import layer_range
 from engine.model.containers import Chain, Concat, Repeat, Residual, Sequential
 from engine.model.initialization import EMBEDDINGS
 from engine.model.sequence_layers import PositionalEncoding

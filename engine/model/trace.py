@@ -23,7 +23,7 @@ from engine.catalog.layers.signal import DataFacts, Signal
 from engine.catalog.layers.spec import Arguments, Figures, LayerSpec, size_before
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import Mistake, drop, unknown_name
-from engine.experiment.tree import HELD
+from engine.experiment.tree import CONTAINER_FIELDS
 from engine.model.construct import arguments, construct_on_meta
 
 
@@ -58,7 +58,7 @@ def trace_leaf(layer: Layer, before: Signal | None, facts: DataFacts, path: str 
     """Trace a layer that contains no others."""
     found = _trace(layer.type, json.dumps(layer.parameters, default=repr), before, facts)
     mistakes = [replace(m, path=_under(path, m.path)) for m in found.mistakes]
-    for name in HELD:
+    for name in CONTAINER_FIELDS:
         if getattr(layer, name) is not None:
             no_layers = f"{layer.type} cannot contain layers"
             mistakes.append(Mistake(f"{path}.{name}", no_layers, "", "Remove it.", layer.type, remedy=drop()))

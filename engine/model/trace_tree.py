@@ -16,7 +16,7 @@ from engine.catalog.layers.signal import DataFacts, Signal, shape_text
 from engine.catalog.layers.spec import LayerSpec
 from engine.experiment.document import Layer
 from engine.experiment.mistakes import LAST_LAYER, Mistake, append, put
-from engine.experiment.tree import DEEPEST, HELD, Place, backwards
+from engine.experiment.tree import CONTAINER_FIELDS, DEEPEST, Place, backwards
 from engine.model.containers import CONTAINERS
 from engine.model.trace import Traced, trace_leaf
 
@@ -76,7 +76,7 @@ def trace_container(
     layer: Layer, signal: Signal | None, facts: DataFacts, set_aside: Collection[str], path: str, depth: int
 ) -> Traced:
     """Trace a Residual, Repeat, Concat or Sequential with all layers in it."""
-    given = layer.parameters | {name: () for name in HELD if getattr(layer, name) is not None}
+    given = layer.parameters | {name: () for name in CONTAINER_FIELDS if getattr(layer, name) is not None}
     checked = check_parameters(layer_specs()[layer.type], given, path)
     own = Traced(label=label(layer, checked.parameters), path=path, mistakes=checked.mistakes)
     if depth >= DEEPEST:

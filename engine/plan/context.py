@@ -10,8 +10,8 @@ from torch.optim import Optimizer
 from engine.catalog.choices import Checked
 from engine.catalog.entry import Task
 from engine.catalog.layers.signal import Signal
-from engine.data.class_order import NOTHING, Recorded
 from engine.data.description import Description
+from engine.data.recorded import NOTHING_RECORDED, RecordedData
 from engine.devices import Precision
 from engine.experiment.document import Data, Experiment, Layer, Model
 from engine.experiment.draft import Draft
@@ -35,7 +35,7 @@ class CheckContext:
     draft: Draft
     experiment: Experiment
     """The document with what the stages resolved: the task of the data, the loss, class weights as a list."""
-    recorded: Recorded = NOTHING
+    recorded: RecordedData = NOTHING_RECORDED
     """The orders of classes and categories that a resumed run began with."""
     mistakes: tuple[Mistake, ...] = ()
     """Those that the stages found, without those of the draft."""

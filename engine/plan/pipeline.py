@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from engine.data.class_order import NOTHING, Recorded
+from engine.data.recorded import NOTHING_RECORDED, RecordedData
 from engine.experiment.document import Experiment
 from engine.experiment.draft import Draft
 from engine.plan import rules
@@ -45,7 +45,7 @@ def _single_threaded() -> Iterator[None]:
 
 
 @_single_threaded()
-def check(draft: Draft | Experiment, recorded: Recorded = NOTHING) -> Plan:
+def check(draft: Draft | Experiment, recorded: RecordedData = NOTHING_RECORDED) -> Plan:
     """The plan of a document. Mistakes of the document are in the plan, never raised.
 
     Args:

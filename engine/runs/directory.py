@@ -2,7 +2,7 @@
 
     experiment.toml      the document, complete with defaults and seed
     environment.json     versions, device, command line, and the process that trains
-    data.json            what was learned from the training part, see engine/data/kept.py
+    data.json            what was learned from the training part, see engine/data/data_manifest.py
     split.safetensors    which samples are in which part
     events.jsonl         the events, one a line
     commands.jsonl       the commands of viewers, one a line

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.experiment.document import Experiment
 from engine.experiment.draft import Draft, from_document, reads, source_text
 from engine.experiment.mistakes import Mistake, Refused
-from engine.experiment.overrides import parse_path
+from engine.experiment.paths import parse_path
 from engine.experiment.toml import dumps, line_of
 from engine.private_files import write_new
 from engine.runs.paths import EXPERIMENT

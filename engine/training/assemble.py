@@ -9,7 +9,7 @@ from engine.catalog.bind import PerStep, build_loss
 from engine.catalog.losses import NUMBERS, OF_CLASSES
 from engine.catalog.optimizers import NEEDS_CLOSURE
 from engine.data import Dataset
-from engine.data.balance import class_counts
+from engine.data.data_warnings import class_counts
 from engine.experiment.document import Choice, Experiment, Regularization
 from engine.model import build
 from engine.model.published_weights import load_published

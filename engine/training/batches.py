@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.data import Dataset
-from engine.data.draws import draws_of
+from engine.data.preparation import draws_of
 from engine.data.samples import Ragged, Samples, take
 from engine.experiment.document import Data
 from engine.plan.plan import VALIDATION_BATCHES

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from engine.data.units import Units
+from engine.data.dataset import Units
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.data import kept, load_data
+from engine.data import data_manifest, load_data
 from engine.data.settling import with_settled_task
 from engine.devices import devices
 from engine.experiment import Draft, Mistake, Refused, load
@@ -116,7 +116,7 @@ def resumption(run: RunDirectory, overrides: Sequence[str] = ()) -> Resumption:
     except Refused as refused:
         raise Refused(with_file_lines(run.path, refused.mistakes, but=elsewhere)) from refused
     before = experiment_at_start(run.path, [*earlier, *ran]) or written
-    recorded = kept.recorded(run.path)
+    recorded = data_manifest.recorded(run.path)
     if before != written:
         _require_whole(check(Draft(written), recorded), run.path, but=overridden_paths(earlier))
     mistakes = list(with_file_lines(run.path, _refused(before, after, run.path, asked), but=elsewhere))
@@ -172,12 +172,12 @@ def require_same_data(resumption: Resumption) -> None:
     """
     experiment, run = resumption.plan.experiment, resumption.run.path
     try:
-        dataset = load_data(experiment.data, experiment.seed, kept.recorded(run))
+        dataset = load_data(experiment.data, experiment.seed, data_manifest.recorded(run))
     except Refused:
         raise
     except Exception:
         return  # The run meets it again, says what it is, and writes down where it came from.
-    if different := kept.difference(dataset, run):
+    if different := data_manifest.difference(dataset, run):
         fix = f"Bring the data back as it was, or train the run anew: `{retrain_command(run)}`."
         raise Refused(Mistake(str(run), different.removesuffix("."), "", fix))
 

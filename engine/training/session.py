@@ -11,11 +11,11 @@ from time import monotonic, sleep
 
 from torch import nn
 
-from engine.data import Baseline, Dataset, baselines_of, kept, load_data
+from engine.data import Baseline, Dataset, baselines_of, data_manifest, load_data
 from engine.data import fetch as fetch_data
 from engine.data.baselines import comparison, is_better
-from engine.data.class_order import NOTHING
 from engine.data.progress import progress_to
+from engine.data.recorded import NOTHING_RECORDED
 from engine.experiment import Refused, dumps
 from engine.model.published_weights import download_weights
 from engine.plan import Plan, check
@@ -273,7 +273,7 @@ class Session:
     def _main(self) -> None:
         began = monotonic()
         try:
-            recorded = kept.recorded(self.directory) if self._resume is not None else NOTHING
+            recorded = data_manifest.recorded(self.directory) if self._resume is not None else NOTHING_RECORDED
             with progress_to(self._leave_data_unread):
                 self._dataset = load_data(self.plan.experiment.data, self.plan.experiment.seed, recorded)
             if self._resume is None:
@@ -343,7 +343,7 @@ class Session:
     def _keep_parts(self, dataset: Dataset) -> None:
         """Put down which samples are in which part, and what was learned of them; a resume finds them as they were."""
         try:
-            kept.keep(dataset, self.directory)
+            data_manifest.save_manifest(dataset, self.directory)
         except OSError as error:
             why = error.strerror or str(error)
             self.emit(Log(level="warning", message=f"The parts of the data cannot be written down ({why})."))

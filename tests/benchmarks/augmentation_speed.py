@@ -47,7 +47,7 @@ def main() -> None:
         "RandomErasing": (ours.RandomErasing(), v2.RandomErasing()),
     }
     for name, (by_batch, one) in pairs.items():
-        rows = [(timed(by_batch, batch), timed(ours.EachByItself(one), batch)) for _ in range(options.rounds)]
+        rows = [(timed(by_batch, batch), timed(ours.ForEachImage(one), batch)) for _ in range(options.rounds)]
         mine, theirs = (statistics.median(column) for column in zip(*rows, strict=True))
         ratio = statistics.median(theirs / mine for mine, theirs in rows)
         print(f"{name:22} by the batch {mine:7.3f} ms   image by image {theirs:7.3f} ms   ratio {ratio:5.1f}")

@@ -15,7 +15,8 @@ from screen_text import screen_text
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from engine.experiment import Preset, presets
+from engine.data.documents import presets
+from engine.experiment import Preset
 from engine.probes.records import LayerChecked
 from tui.rows.home import preset_rows
 from tui.rows.picker import Item

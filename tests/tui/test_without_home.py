@@ -131,7 +131,7 @@ def test_a_path_in_a_document_reports_an_unknown_home(field: str, path: str) -> 
     data = Data(source="table", **{"path": "a.csv", "target": "y", field: path})  # type: ignore[arg-type]
     (mistake,) = source_mistakes(data)
     assert mistake.path == f"data.{field}" and home_problem(path) in mistake.found
-    assert "Write the whole path" in mistake.fix
+    assert "Write the full path" in mistake.fix
 
 
 @pytest.mark.parametrize(

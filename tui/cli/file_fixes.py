@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.data.documents import read_document
 from engine.editing.remedies import apply_fix
-from engine.experiment import is_file, read, reads
+from engine.experiment import is_file, reads
 from tui.tables.text import plain
 from tui.user_files import replace_text
 
@@ -26,7 +27,7 @@ def fix_file(source: str, overrides: Sequence[str]) -> str:
         return "--fix changes the file, but --set changes only what is read from it. Remove one of them."
     if not is_file(source):
         return f"{source} is a preset. Print it to a file first: torchdeck presets {source} > {source}.toml."
-    text = before = read(source).text
+    text = before = read_document(source).text
     if not text:
         return ""  # the check reports that the file cannot be read
     seen = {text}

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from textual.content import Content
 
 from engine.experiment import Choice, Experiment, Layer, Mistake
-from engine.experiment.tree import HELD, Place, walk
+from engine.experiment.tree import CONTAINER_FIELDS, Place, walk
 from tui.quantities import left, right, scaled_text, shape_text
 from tui.rows.parameter_groups import group_name, several_optimizers
 from tui.tables.column_widths import cut_apart
@@ -230,7 +230,7 @@ def _layer_table(
     for place in visible(draft, folded):
         layer = planned.get(place.path)
         label = layer.label if layer is not None else label_of(place.layer)
-        if any(getattr(place.layer, name) is not None for name in HELD):
+        if any(getattr(place.layer, name) is not None for name in CONTAINER_FIELDS):
             count = sum(1 for _ in walk((place.layer,))) - 1
             label = f"▸ {label} ({count})" if place.path in folded else f"▾ {label}"
         shape = shape_text(layer.output_shape) if layer is not None else ""

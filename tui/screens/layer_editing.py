@@ -8,7 +8,7 @@ from typing import Any
 from engine.editing import layers as editing
 from engine.editing.layers import Edit
 from engine.editing.text import Span, layers_of
-from engine.experiment.tree import HELD
+from engine.experiment.tree import CONTAINER_FIELDS
 from tui.dialogs.picker import PickerScreen
 from tui.rows.design import visible
 from tui.rows.explanations import entry_text
@@ -97,7 +97,7 @@ class LayerEditing(DesignView):
     def action_fold(self) -> None:
         path = self.path
         place = next((p for p in visible(self.draft) if p.path == path), None) if path else None
-        if place is None or all(getattr(place.layer, name) is None for name in HELD):
+        if place is None or all(getattr(place.layer, name) is None for name in CONTAINER_FIELDS):
             return
         self.folded = self.folded ^ {path}
         self.show(self.design, at=path)

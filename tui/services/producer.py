@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from engine.experiment import Draft, Experiment, Mistake, Preset, Refused, presets, read
+from engine.experiment import Draft, Experiment, Mistake, Preset, Refused
 from engine.probes.records import Record
 from engine.protocol.commands import Command, PauseMode
 from engine.protocol.events import Event, Finished
@@ -66,11 +66,15 @@ class Producer:
 
     def presets(self) -> tuple[Preset, ...]:
         """Return the experiments that torchdeck includes."""
+        from engine.data.documents import presets
+
         return presets()
 
     def read(self, preset_or_file: str) -> Draft:
         """Read the document of a preset or file."""
-        return read(preset_or_file)
+        from engine.data.documents import read_document
+
+        return read_document(preset_or_file)
 
     def plan_of(self, draft: Draft) -> Plan:
         """Check a document and return its plan. Imports torch, which takes seconds the first time."""

@@ -1,17 +1,18 @@
-"""From a file of rows in time order to windows and what follows them.
+"""Load windows and the values that follow them from a file of rows in time order.
 
 L rows, F features (targets first), T = window.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
 
-from engine.data.dataset import Dataset, dataset
+from engine.data.dataset import Dataset, Units, dataset
+from engine.data.forecasting.settings import SeriesSettings
 from engine.data.forecasting.times import Times, checked
 from engine.data.samples import Windows
 from engine.data.spans import Spans
@@ -19,23 +20,19 @@ from engine.data.splits import Split, in_time
 from engine.data.tables.column_forms import Form, form_mistakes, number_form, read_as
 from engine.data.tables.columns import Bools, Floats, Reading, missing, numbers, of_no_use
 from engine.data.tables.encoders import written
+from engine.data.tables.files import NAMED
 from engine.data.tables.fitting import check_numbers
-from engine.data.tables.line_faults import NAMED
 from engine.data.tables.missing import counted, texts_read_as_missing, values_advice
 from engine.data.tables.reading import Table, read, unknown_columns
 from engine.data.tables.rows import Faults, Rows
-from engine.data.units import Units
 from engine.experiment.mistakes import Mistake, Refused, collected
 
-if TYPE_CHECKING:
-    from engine.data.sources.series import Series as Source
 
-
-def load_series(source: Source, split: Split) -> Dataset:
-    """The data set that the parameters of a `series` source ask for.
+def load_series(source: SeriesSettings, split: Split) -> Dataset:
+    """Load the dataset of a `series` source.
 
     Raises:
-        Refused: with every mistake that can be found at once.
+        Refused: with every mistake that was found.
     """
     table = read("data.path", source.path, source.delimiter)
     targets = _names(source, table)
@@ -69,9 +66,7 @@ def load_series(source: Source, split: Split) -> Dataset:
         forms[source.time] = times.form
     notes += [*read_as(forms), *times.notes]
     if source.time is None:
-        notes.append(
-            "Rows are taken in the order of the file; data.time names a column of times, which then is checked."
-        )
+        notes.append("Rows are used in the order of the file. Set data.time to check a column of times.")
 
     spans = split.spans(len(rows))
     _refuse_too_short(source, spans, len(rows))
@@ -97,7 +92,7 @@ def load_series(source: Source, split: Split) -> Dataset:
     begin = torch.from_numpy(starts)
     season = times.season if source.season == "auto" else source.season
     notes.append(
-        f"Standardised by the first {spans.train_end:,} of {len(rows):,} rows; no window reaches over the boundary of "
+        f"Standardised by the first {spans.train_end:,} of {len(rows):,} rows; no window crosses the boundary of "
         "a part. Metrics are in the units of the file." + (f" A season has {season} steps." if season > 1 else "")
     )
     ahead = source.horizon
@@ -131,7 +126,7 @@ def _learned(
 
 
 def _times(name: str | None, times: Times, reading: Reading) -> dict[str, Any]:
-    """How the times are written; a run of the first rules has nothing on that to compare with."""
+    """The format of the times; empty for the first rules, which did not record it."""
     dates = times.form.dates if times.form is not None else None
     if name is None or dates is None or reading.marks.first_rules:
         return {}
@@ -139,10 +134,10 @@ def _times(name: str | None, times: Times, reading: Reading) -> dict[str, Any]:
 
 
 def _forms(rows: Rows, columns: list[str], reading: Reading) -> dict[str, Form]:
-    """How the numbers of each column are written, by its name.
+    """How the numbers of each column are read, by name.
 
     Raises:
-        Refused: a column holds no numbers, or some that can be read in several ways.
+        Refused: a column contains no numbers, or numbers that can be read in several ways.
     """
     forms: dict[str, Form] = {}
     mistakes = []
@@ -158,15 +153,15 @@ def _forms(rows: Rows, columns: list[str], reading: Reading) -> dict[str, Form]:
     return forms
 
 
-def _names(source: Source, table: Table) -> list[str]:
-    """The target columns. Every name of the document is looked up in the file."""
+def _names(source: SeriesSettings, table: Table) -> list[str]:
+    """The target columns. Every name in the document is checked against the file."""
     columns = table.frame.columns
     targets = [source.target] if isinstance(source.target, str) else list(source.target)
     given = {"target": targets, "features": source.features, "time": [source.time] if source.time is not None else []}
     mistakes = unknown_columns(given, columns, table.path)
     if not targets:
         shown = ", ".join(columns[:NAMED]) + (" …" if len(columns) > NAMED else "")
-        found, fix = f"expected one or several of the columns {shown}", "Name the column to be forecast."
+        found, fix = f"expected one or several of the columns {shown}", "Name the column to forecast."
         mistakes.insert(0, Mistake("data.target", "it is not set", found, fix, subject=table.path))
     if mistakes:
         raise Refused(mistakes)
@@ -174,20 +169,22 @@ def _names(source: Source, table: Table) -> list[str]:
 
 
 def _values(rows: Rows, forms: dict[str, Form], rule: str, faults: Faults, notes: list[str]) -> Floats:
-    """(L, F) finite numbers, where a missing one is what came before it if that is the rule."""
+    """(L, F) finite numbers; with the rule `previous`, a missing one is the value before it."""
     mistakes: list[Mistake] = []
     first, absent = len(rows), dict[str, tuple[pl.Series, Bools]]()
     values = np.empty((len(rows), len(forms)))
     for place, (name, form) in enumerate(forms.items()):
         column, reading = rows.frame[name], form.reading
         gone = missing(column, reading)
-        check_numbers(column, gone, reading, faults, "Mend it, or name another column.")
+        check_numbers(column, gone, reading, faults, "Fix it, or name another column.")
         values[:, place] = numbers(column, reading)
         if gone.any():
             absent[name] = (column, gone)
             first = min(first, int(gone.argmax()))
             if rule == "previous":
-                faults.add(name, _before_the_first(gone), "there is no value and none before it", *NO_PREVIOUS)
+                faults.add(
+                    name, _before_the_first(gone), "the value is missing, and so is every value before it", *NO_PREVIOUS
+                )
                 last = np.maximum.accumulate(np.where(gone, 0, np.arange(len(rows))))
                 values[:, place] = values[last, place]
     if absent:
@@ -195,10 +192,10 @@ def _values(rows: Rows, forms: dict[str, Form], rule: str, faults: Faults, notes
         advice = values_advice(texts_read_as_missing(absent.values()))
         if rule == "refuse":
             found = f"values are missing ({counted(absent)}), the first of them in {at} of {table.path}"
-            fix = 'Fill them, or set data.missing = "previous", which repeats the value before.' + advice
+            fix = 'Fill them, or set data.missing = "previous" to repeat the value before.' + advice
             mistakes.append(Mistake("data.missing", found, "expected a number in every row", fix))
         else:
-            notes.append(f"Missing values ({counted(absent)}) are what came before them.{advice}")
+            notes.append(f"Missing values ({counted(absent)}) are replaced by the value before them.{advice}")
     with collected(mistakes):
         faults.refuse()
     if mistakes:
@@ -206,14 +203,14 @@ def _values(rows: Rows, forms: dict[str, Form], rule: str, faults: Faults, notes
     return values
 
 
-NO_PREVIOUS = ("expected one in the first row", "Take out the rows before the first value.")
+NO_PREVIOUS = ("expected one in the first row", "Remove the rows before the first value.")
 
 
 def _before_the_first(gone: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return np.logical_and.accumulate(gone)
 
 
-def _refuse_too_short(source: Source, spans: Spans, length: int) -> None:
+def _refuse_too_short(source: SeriesSettings, spans: Spans, length: int) -> None:
     reach, shortest = source.window + source.horizon, max(spans.shortest, 0)
     if shortest >= reach:
         return
@@ -222,7 +219,7 @@ def _refuse_too_short(source: Source, spans: Spans, length: int) -> None:
             "data.window",
             f"a window of {source.window:,} and the {source.horizon:,} to forecast span {reach:,} rows",
             f"the shortest part of the series has {shortest:,} of {length:,}",
-            "Shorten window or horizon, or change what is held back.",
+            "Shorten window or horizon, or change the sizes of the parts.",
         )
     )
 

@@ -1,4 +1,4 @@
-"""Why the times of a file do not ascend: a clock that was set back, several series in one file, or rows out of order.
+"""Explain times that do not ascend: a clock that was set back, several series in one file, or unsorted rows.
 
 L rows in the order of the file, K of which have a time.
 """
@@ -19,11 +19,11 @@ _CHANGES = (2, 3, 4, 9, 10, 11)
 """Months in which clocks are set back, north and south of the equator."""
 _APART_S = 150 * DAY_S
 _AS_OFTEN = 1.5
-"""Mean number of rows for each time from which a file may hold several series."""
+"""Mean number of rows per time from which a file may contain several series."""
 
 
 def check_order(at: Floats, name: str, faults: Faults, *, are_dates: bool) -> None:
-    """Check that times (L,), NaN where there is none, ascend. Single rows that do not go to `faults`.
+    """Check that times (L,), NaN if missing, ascend. Single rows that do not are added to `faults`.
 
     Raises:
         Refused: they run backwards, or there are several series.
@@ -42,11 +42,11 @@ def check_order(at: Floats, name: str, faults: Faults, *, are_dates: bool) -> No
     faults.add(
         name,
         _rows(known, back),
-        "{value} is there again, since the clock was set back by an hour (end of summer time)",
+        "{value} occurs again, since the clock was set back by an hour (end of summer time)",
         ascend,
         "Write the times in UTC or with their offset, such as 2022-10-30 02:00+01:00.",
     )
-    faults.add(name, _rows(known, (steps == 0) & ~back), "{value} is there twice", once, "Keep one of them.")
+    faults.add(name, _rows(known, (steps == 0) & ~back), "{value} occurs twice", once, "Remove one of them.")
     late = _rows(known, (steps < 0) & ~back)
     faults.add(name, late, "{value} comes after a later time", ascend, f"Sort the rows by {name}.")
 
@@ -59,7 +59,7 @@ def _rows(known: Bools, found: Bools) -> Bools:
 
 
 def _set_back(at: Floats) -> Bools:
-    """(K - 1,) the steps that are an hour less than usual, at night, in a month of clock changes, once a season."""
+    """(K - 1,) whether a step is an hour less than usual, at night, in a month of clock changes, once a season."""
     steps = np.diff(at)
     forward = steps[steps > 0]
     usual = float(np.median(forward)) if len(forward) else 0.0
@@ -74,7 +74,7 @@ def _set_back(at: Floats) -> Bools:
 
 
 def _several_series(at: Floats, known: Bools, name: str, faults: Faults) -> Mistake | None:
-    """The mistake of a file with several series, which names the column that tells them apart; None if it has one."""
+    """The mistake of a file with several series, with the column that distinguishes them; None for one series."""
     times = at[known]
     often = len(times) / len(np.unique(times))
     starts = np.flatnonzero(np.diff(times) < 0) + 1
@@ -88,15 +88,13 @@ def _several_series(at: Floats, known: Bools, name: str, faults: Faults) -> Mist
         series = texts(column.gather(faults.rows.number[known]))
         if parts := _ascending_in_each(series, times, starts, blocks=often < _AS_OFTEN):
             shown = ", ".join(map(short, parts[:3])) + (" …" if len(parts) > 3 else "")
-            found = f"the file holds {len(parts):,} series, one for each {column.name} ({shown})"
-            fix = (
-                f"Keep the rows of one {column.name}, or have a row for each time and a column for each {column.name}."
-            )
+            found = f"the file contains {len(parts):,} series, one for each {column.name} ({shown})"
+            fix = f"Select the rows of one {column.name}, or use one row per time and one column per {column.name}."
             return Mistake("data.time", found, f"expected each time of {name} once", fix, subject=table.path)
     each = np.unique(times, return_counts=True)[1]
     if each.min() == each.max() > 1:
-        found = f"each time of {name} is there {int(each[0]):,} times, as in a file of several series"
-        fix = "Have a file for each series, or a row for each time and a column for each series."
+        found = f"each time of {name} occurs {int(each[0]):,} times, as in a file of several series"
+        fix = "Use one file per series, or one row per time and one column per series."
         return Mistake("data.time", found, "expected each time once", fix, subject=table.path)
     return None
 

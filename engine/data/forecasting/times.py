@@ -29,30 +29,30 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What the times say about the rows."""
+    """What the times show about the rows."""
 
     season: int = 1
-    """Steps after which a series of this spacing usually repeats; 1 where that is not known."""
+    """Steps after which a series of this spacing usually repeats; 1 if unknown."""
     notes: tuple[str, ...] = ()
     form: Form | None = None
-    """How they are written."""
+    """How the times are read."""
 
 
 def checked(column: pl.Series, reading: Reading, faults: Faults, *, typed: bool = False) -> Times:
-    """Look at the times of all rows. Times that are none, or are not after the one before, go to `faults`.
+    """Check the times of all rows. Invalid times and times that do not ascend are added to `faults`.
 
     Args:
-        typed: whether the file says of all values that they are numbers.
+        typed: whether the file marks all values as numbers.
 
     Raises:
-        Refused: the column holds no times, or they can be read in several ways, or they run backwards.
+        Refused: the column contains no times, or times that can be read in several ways or run backwards.
     """
     name = column.name
     if of_no_use(column):
         found = f"the column {name!r} is of the type {column.dtype}"
         raise Refused(Mistake("data.time", found, "expected dates or numbers", "Name another column."))
     gone = missing(column, reading)
-    faults.add(name, gone, "there is no time", "expected one in every row", "Add it, or take the row out.")
+    faults.add(name, gone, "the time is missing", "expected one in every row", "Add it, or remove the row.")
     if gone.all():
         faults.refuse()
     at, form = _read(column, gone, reading, faults, typed=typed)
@@ -64,24 +64,26 @@ def checked(column: pl.Series, reading: Reading, faults: Faults, *, typed: bool 
 
 
 def _read(column: pl.Series, gone: Bools, reading: Reading, faults: Faults, *, typed: bool) -> tuple[Floats, Form]:
-    """(L,) seconds of dates, or numbers as they are, NaN where there is neither; and how they are written.
+    """(L,) seconds of dates, or unchanged numbers, NaN for other values; and how they are read.
 
     Raises:
-        Refused: the column holds neither, or it can be read in several ways.
+        Refused: the column contains neither, or it can be read in several ways.
     """
     name = column.name
     form = _form(column, gone, reading, typed=typed)
     if form.mistake is not None:
         raise Refused(form.mistake)
     if form.kind == "date":
-        return check_dates(column, gone, form.dates, faults, "Mend it."), form
+        return check_dates(column, gone, form.dates, faults, "Fix it."), form
     values = numbers(column, form.reading)
-    faults.add(name, ~np.isfinite(values) & ~gone, "{value} is no number", "expected one as in other rows", "Mend it.")
+    faults.add(
+        name, ~np.isfinite(values) & ~gone, "{value} is not a number", "expected one, as in other rows", "Fix it."
+    )
     return np.where(np.isfinite(values), values, np.nan), form
 
 
 def _form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool) -> Form:
-    """Numbers that can be dates are dates: that is what the column is for."""
+    """Decide how times are read; numbers that can be dates are dates."""
     rows, otherwise = np.arange(len(column)), "name another column"
     if not reading.marks.first_rules and (column.dtype == pl.String or column.dtype.is_integer()):
         there = texts(column.filter(pl.Series(~gone)))
@@ -111,12 +113,12 @@ def _spacing(at: Floats, are_dates: bool, name: str, faults: Faults) -> Times:
     said = f"The times of {name} are not evenly spaced: {step} is usual, but there are {where}{more}."
     return Times(
         season if len(uneven) <= EVEN_ENOUGH * len(steps) else 1,
-        (f"{said} Windows take rows as if they followed one another evenly.",),
+        (f"{said} Windows treat rows as evenly spaced.",),
     )
 
 
 def _steps(at: Floats, are_dates: bool) -> tuple[Floats, bool]:
-    """From row to row (L - 1,): months, where all times are of one day of the month or of its last; else seconds."""
+    """(L - 1,) steps between rows: months if all times are on one day of the month, or on its last; else seconds."""
     if are_dates and not (at % DAY_S).any():
         days = at.astype("datetime64[s]").astype("datetime64[D]")
         months = days.astype("datetime64[M]")

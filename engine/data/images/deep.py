@@ -1,6 +1,6 @@
-"""Images of more than 8 bits a channel: their values as they stand in the file, and 8 bits of the range that is used.
+"""Images of more than 8 bits a channel: their full values, and their conversion to 8 bits by a range.
 
-Pillow itself keeps the upper 8 of 16 bits of colours, of which a camera of 12 bits uses half a byte.
+Pillow alone would use the upper 8 of 16 bits of colours; for a 12-bit camera these hold only 4 bits.
 H W height and width in pixels.
 """
 
@@ -21,51 +21,51 @@ Range = tuple[float, float]
 Kind = Literal["whole", "fractional"]
 
 _SWAPPED = {"L": "B", "B": "L", "N": "B" if np.little_endian else "L"}
-"""Which order of bytes reads the lower byte where another one reads the upper one."""
+"""The byte order that reads the lower byte where the other reads the upper one."""
 _BITS, _SAMPLE_FORMAT, _UNSIGNED = 258, 339, 1
 """Tags of TIFF."""
 HIGHEST = 0xFFFF
 _SAMPLED = 1 << 16
 TAIL = 0.01
-"""Share of the pixels at each end of the range that are left aside when it is asked where most of them lie."""
+"""Share of the pixels at each end of the range that `Depth.most` ignores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What the values of one image are like, pixels that cannot be seen aside."""
+    """The values of one image, ignoring fully transparent pixels."""
 
     kind: Kind
     bits: int
-    """Of a value in the file."""
+    """Bits of a value in the file."""
     low: float
     high: float
     most: Range
-    """Where all but the lowest and the highest hundredth of the pixels lie."""
+    """The range of the pixels without the lowest and the highest hundredth."""
 
     @property
     def range(self) -> Range:
-        """Of this image alone."""
+        """The range of this image."""
         return (self.low, self.high)
 
     @property
     def is_sixteen(self) -> bool:
-        """Whether its values are whole numbers that 16 bits hold."""
+        """Whether its values are whole numbers of 16 bits."""
         return self.kind == "whole" and self.low >= 0 and self.high <= HIGHEST
 
 
 @dataclass(frozen=True, slots=True)
 class Deep:
-    """An image of many bits."""
+    """An image of more than 8 bits."""
 
     values: NDArray[Any]
-    """(H, W) of grey, (H, W, 3) of red, green and blue."""
+    """(H, W) grey, (H, W, 3) RGB."""
     bits: int
     alpha: NDArray[np.uint8] | None = None
-    """(H, W) from 0, which cannot be seen, to 255."""
+    """(H, W) from 0 (transparent) to 255 (opaque)."""
 
     @property
     def depth(self) -> Depth:
-        """What its values are like."""
+        """A summary of its values."""
         seen = self.values if self.alpha is None else self.values[self.alpha > 0]
         seen = seen.reshape(-1)
         if not seen.size:
@@ -76,7 +76,7 @@ class Deep:
         return Depth(kind, self.bits, float(seen.min()), float(seen.max()), (float(first), float(last)))
 
     def scaled(self, range: Range) -> Image.Image:
-        """Its values from one end of the range to the other as 0 to 255; what lies beyond is cut off."""
+        """Scale the values of a range to 0 … 255; values outside it are clipped."""
         low, high = range
         precise: Any = np.float32 if self.bits <= 16 else np.float64
         share: NDArray[Any] = (self.values.astype(precise) - low) / max(high - low, 1e-30)
@@ -87,20 +87,20 @@ class Deep:
 
 
 def deep(image: Image.Image, again: Callable[[], Image.Image]) -> Deep | None:
-    """The values of an opened image; None where none of its channels has more than 8 bits.
+    """Read the values of an opened image; None if no channel has more than 8 bits.
 
     Args:
-        again: opens the same file once more.
+        again: opens the same file again.
 
     Raises:
-        Broken: its values cannot be read whole, or are no finite numbers.
+        Broken: its values cannot be read completely, or are not finite.
     """
     raw = _raw_mode(image)
     if image.mode == "F":
         values = np.asarray(image)
         if not np.isfinite(values).all():
             count = int((~np.isfinite(values)).sum())
-            raise Broken(f"{count:,} of its pixels are no finite numbers", "expected a number in each")
+            raise Broken(f"{count:,} of its pixels are not finite", "expected finite numbers")
         return Deep(values, 32)
     if image.format == "PPM" and (found := _portable(image)) is not None:
         return found
@@ -113,11 +113,11 @@ def deep(image: Image.Image, again: Callable[[], Image.Image]) -> Deep | None:
         return Deep(values, bits)
     if ";16" not in raw:
         return None
-    if raw == "LA;16B":  # four bytes a pixel, as they come
+    if raw == "LA;16B":  # four bytes a pixel, unchanged
         bytes_ = np.asarray(_reading(image, lambda _: "RGBA")).astype(np.uint16)
         return Deep(bytes_[..., 0] << 8 | bytes_[..., 1], 16, bytes_[..., 2].astype(np.uint8))
     if image.mode not in ("RGB", "RGBA"):
-        raise Broken(f"its channels have 16 bits, in a form that is not read ({raw})", "expected grey, RGB or RGBA")
+        raise Broken(f"its channels have 16 bits in an unsupported format ({raw})", "expected grey, RGB or RGBA")
     lower = np.asarray(_reading(again(), lambda mode: mode[:-1] + _SWAPPED[mode[-1]]))
     upper = np.asarray(image)
     values = upper[..., :3].astype(np.uint16) << 8 | lower[..., :3]
@@ -125,7 +125,7 @@ def deep(image: Image.Image, again: Callable[[], Image.Image]) -> Deep | None:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """How Pillow names the bytes of the file: `RGB;16B`."""
+    """Pillow's name for the pixel format of the file: `RGB;16B`."""
     tile: Any = image.tile[0] if isinstance(image, ImageFile.ImageFile) and image.tile else None
     arguments = tile.args if tile is not None else ""
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
@@ -133,7 +133,7 @@ def _raw_mode(image: Image.Image) -> str:
 
 
 def _reading(image: Image.Image, other: Callable[[str], str]) -> Image.Image:
-    """The image, not read yet, with its bytes to be taken for something else."""
+    """An image that is not read yet, set to interpret its bytes in another raw mode."""
     assert isinstance(image, ImageFile.ImageFile)
     tiles: list[Any] = []
     for tile in image.tile:
@@ -145,14 +145,14 @@ def _reading(image: Image.Image, other: Callable[[str], str]) -> Image.Image:
 
 
 def _portable(image: Image.Image) -> Deep | None:
-    """PPM and PGM of two bytes a value, which Pillow would scale; None where they have one."""
+    """Read PPM and PGM with two bytes a value, which Pillow would scale; None for one byte a value."""
     assert isinstance(image, ImageFile.ImageFile)
     tile: Any = image.tile[0]
     highest = tile.args[1] if isinstance(tile.args, tuple) and len(tile.args) > 1 else 0
     if not isinstance(highest, int) or highest <= 255:
         return None
     if tile.codec_name != "ppm":
-        raise Broken("its numbers are written out, and go beyond 255", "expected them as bytes (P5 or P6)")
+        raise Broken("its numbers are stored as text and exceed 255", "expected binary numbers (P5 or P6)")
     channels = 3 if image.mode == "RGB" else 1
     count = image.width * image.height * channels
     assert image.fp is not None

@@ -1,7 +1,6 @@
-"""What lies in a folder of class folders: every file that may be a sample, with its class and its part.
+"""List a folder of class folders: every file that may be a sample, with its class and its part.
 
-Nothing is opened. Links lead where they lead, except for links within a class folder to other folders: without them
-no listing can go round in circles.
+No file is opened. Links are followed, except for links to folders within a class folder, so that listing cannot loop.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".dib", ".tif", "
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the files in class folders are."""
+    """The kind of files in class folders."""
 
     suffixes: tuple[str, ...]
     one: str
@@ -36,7 +35,7 @@ class Kind:
 
 IMAGES = Kind(SUFFIXES, "an image", "images")
 PARTS = (("train", "training"), ("val", "validation", "valid"), ("test", "testing"))
-"""Names, in any case, of folders that hold the class folders of a part."""
+"""Names, in any case, of folders that contain the class folders of a part."""
 TRAIN, VALIDATION, TEST = range(3)
 JUNK = frozenset(
     {
@@ -46,18 +45,18 @@ JUNK = frozenset(
         *("lost+found", ".ipynb_checkpoints", "__pycache__"),
     }
 )
-"""Names, in small letters, of files and folders that systems and programs put anywhere."""
-SAY_EVERY = 1000
+"""Lower-case names of files and folders that operating systems and programs create anywhere."""
+REPORT_EVERY = 1000
 LONGEST_NAME = 200
 NAMED = 20
-"""Files that are named one by one; of the others, how many there are is said."""
+"""Maximum number of files that are listed by name; the others are counted."""
 
 WHERE = "data.path"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A file or folder that cannot be used, as the clauses of a mistake."""
+    """The clauses of a mistake in a file or folder that cannot be used."""
 
     name: str
     found: str
@@ -66,43 +65,43 @@ class Fault:
 
 @dataclass(slots=True)
 class Folder:
-    """The files of each part, class after class, in the order of their names. N files."""
+    """The N files of all parts, class after class, sorted by name."""
 
     root: str
     classes: tuple[str, ...] = ()
     names: list[str] = field(default_factory=list)
-    """Below the root."""
+    """Paths below the root."""
     stamps: list[tuple[int, int]] = field(default_factory=list)
-    """Bytes, and when it was changed, in ns: a file with the same is taken for the same."""
+    """Size in bytes and modification time in ns; a file with equal values counts as unchanged."""
     labels: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
-    """Where each of the three parts ends among the files."""
+    """The end of each of the three parts among the files."""
     faults: list[Fault] = field(default_factory=list)
-    """What cannot be listed or is no file."""
+    """Paths that cannot be listed or are not files."""
     empty: list[str] = field(default_factory=list)
-    """Class folders without a file of the kind."""
+    """Class folders without a suitable file."""
     left: list[str] = field(default_factory=list)
-    """Files that are not of the kind by their names, and files of it that lie in no class folder."""
+    """Files with other endings, and suitable files outside class folders."""
     parted: tuple[str, ...] = ("", "", "")
-    """The folder of each part below the root; all empty where the class folders lie in the root itself."""
+    """The folder of each part below the root; all empty if the root contains the class folders."""
     kind: Kind = IMAGES
     only: tuple[str, ...] = ()
-    """Classes that are asked for; empty where all are."""
+    """Selected classes; empty for all."""
     exclude: tuple[str, ...] = ()
-    """Folders that are left out, by their names or by their paths below the root."""
+    """Folders to leave out, by name or by path below the root."""
     excluded: dict[str, str] = field(default_factory=dict)
-    """Paths of those that are there, and by which of `exclude`."""
+    """Maps the path of each folder that was left out to its entry in `exclude`."""
     junk: dict[str, None] = field(default_factory=dict)
-    """Paths of what systems and programs have put there."""
+    """Paths of junk files."""
     recorded: tuple[str, ...] = ()
     """Classes that come first, in this order."""
     beside: set[str] = field(default_factory=set)
-    """Class folders that are not asked for."""
+    """Class folders that are not selected."""
     united: dict[str, str] = field(default_factory=dict)
-    """What class folders became that are another one in all but their Unicode form."""
+    """Maps class folders to those that differ only in their Unicode form."""
 
     def path(self, index: int) -> str:
-        """Where a file is."""
+        """The path of a file."""
         return os.path.join(self.root, self.names[index])
 
 
@@ -113,15 +112,15 @@ def listed(
     exclude: tuple[str, ...] = (),
     recorded: tuple[str, ...] = (),
 ) -> Folder:
-    """The folder at a path that may begin with `~` or at the current folder.
+    """List the folder at a path, which may start with `~` or be relative.
 
     Args:
-        only: the classes to take; empty for all.
-        exclude: folders that are left out, by their names or by their paths below the root.
+        only: the classes to use; empty for all.
+        exclude: folders to leave out, by name or by path below the root.
         recorded: classes that come first, in this order; the others are in natural order.
 
     Raises:
-        Refused: it cannot be listed, or there are no classes in it to be told apart.
+        Refused: it cannot be listed, or it has fewer than two classes.
     """
     root = os.path.abspath(expanded(path))
     folder = Folder(root, kind=kind, only=only, exclude=exclude, recorded=recorded)
@@ -136,12 +135,12 @@ def listed(
         if part or (number == TRAIN and not parted):
             _list_part(folder, part)
         folder.ends.append(len(folder.names))
-    _refuse_what_is_no_task(folder, path)
+    _refuse_unusable(folder, path)
     return folder
 
 
 def watched(path: str) -> tuple[str, ...]:
-    """The folders whose time of change tells that files have come or gone: the root and two levels below it."""
+    """The folders whose modification times change when files are added or removed: the root and two levels below."""
     root = str(expanded(path))
     found = [root]
     for level in (_subfolders(root), (inner for folder in _subfolders(root) for inner in _subfolders(folder))):
@@ -150,7 +149,7 @@ def watched(path: str) -> tuple[str, ...]:
 
 
 def shown(name: str) -> str:
-    """A name as it can be printed: without line breaks, without bytes that are no text, and not longer than a line."""
+    """A printable name: without line breaks and undecodable bytes, and at most a line long."""
     text = printable(name)
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME // 2]}…{text[-LONGEST_NAME // 2 :]}"
 
@@ -164,7 +163,7 @@ def _subfolders(folder: str) -> list[str]:
 
 
 def _entries(folder: Folder, at: str) -> list[os.DirEntry[str]]:
-    """What lies in a folder below the root, by name, without junk and without what is excluded."""
+    """The entries of a folder below the root, sorted by name, without junk and excluded folders."""
     with os.scandir(os.path.join(folder.root, at)) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     kept = []
@@ -195,9 +194,9 @@ def _entries_of_root(folder: Folder, path: str) -> list[os.DirEntry[str]]:
         fix = f"Did you mean {shown(str(parent / like))}?" if like else f"Correct the path; it starts at {Path.cwd()}."
         raise refused("there is no such folder", "", fix) from None
     except NotADirectoryError:
-        raise refused("it is no folder", expected, "Name the folder that it lies in.") from None
+        raise refused("it is not a folder", expected, "Name the folder that contains it.") from None
     except ValueError:
-        raise refused("it is no path", expected, "Leave out the character of the number 0.") from None
+        raise refused("it is not a path", expected, "Remove the null character.") from None
     except OSError as error:
         raise refused(f"it cannot be listed ({error.strerror})", expected, "Check its permissions.") from None
 
@@ -209,7 +208,7 @@ def _names_of_folders(parent: Path) -> list[str]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 
@@ -218,7 +217,7 @@ def _is_of(kind: Kind, name: str) -> bool:
 
 
 def _parts(folders: list[str]) -> tuple[str, ...]:
-    """The folder of each part, empty where there is none; all empty unless there is one to train on and another."""
+    """The folder of each part, or an empty name; all empty unless there is a training folder and another one."""
     found = tuple(next((f for f in sorted(folders) if f.lower() in names), "") for names in PARTS)
     visible = [name for name in folders if not name.startswith(".")]
     if found[TRAIN] and (any(found[1:]) or len(visible) == 1):
@@ -250,19 +249,21 @@ def _list_part(folder: Folder, part: str) -> None:
         name = os.path.join(part, entry.name)
         if not _is_folder(entry) or entry.name.startswith("."):
             if entry.is_symlink() and not os.path.exists(entry.path):
-                folder.faults.append(Fault(name, "it is a link that leads nowhere, or to itself"))
+                folder.faults.append(Fault(name, "it is a broken link, or a link to itself"))
             continue
         label = labels[entry.name]
         if folder.only and one_form(label) not in map(one_form, folder.only):
             folder.beside.add(entry.name)
             continue
         if not is_printable(entry.name):
-            folder.faults.append(Fault(name, "the name of its class cannot be printed", "expected letters and digits"))
+            folder.faults.append(Fault(name, "the name of its class is not printable", "expected letters and digits"))
         elif entry.is_symlink() and _leads_back(base, entry):
-            folder.faults.append(Fault(name, "it is a link that leads back to a folder that it lies in"))
+            folder.faults.append(Fault(name, "it is a link to a folder that contains it"))
         elif part != folder.parted[TRAIN] and label not in numbers:
-            what = "its class is not among those to train on"
-            folder.faults.append(Fault(name, what, look_alike(label, numbers) or "expected one of them"))
+            what = f"its class has no training {folder.kind.many}"
+            folder.faults.append(
+                Fault(name, what, look_alike(label, numbers) or "expected a class of the training part")
+            )
         else:
             _list_class(folder, name, numbers.setdefault(label, len(numbers)))
     folder.classes = tuple(numbers)
@@ -274,7 +275,7 @@ def _list_class(folder: Folder, name: str, number: int) -> None:
         folder.names.append(file)
         folder.stamps.append(stamp)
         folder.labels.append(number)
-        if len(folder.names) % SAY_EVERY == 0:
+        if len(folder.names) % REPORT_EVERY == 0:
             progress(f"Listing {folder.kind.many}", len(folder.names))
     if len(folder.names) == before:
         folder.empty.append(name)
@@ -286,7 +287,7 @@ def _leads_back(base: str, entry: os.DirEntry[str]) -> bool:
 
 
 def _files(folder: Folder, name: str) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Below a class folder, files before the folders beside them; what cannot be of the kind is noted."""
+    """Files below a class folder, before those of its subfolders; unsuitable ones are recorded."""
     pending = [name]
     while pending:
         at = pending.pop()
@@ -314,15 +315,15 @@ def _files(folder: Folder, name: str) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 def _stamp(folder: Folder, name: str, entry: os.DirEntry[str]) -> tuple[int, int] | None:
-    """Bytes and time of change of what may be of the kind."""
+    """Size and modification time of a suitable file."""
     if not _is_of(folder.kind, entry.name):
         folder.left.append(name)
         return None
     try:
         status = entry.stat()
     except OSError as error:
-        why = "leads to a file that is not there" if error.errno == errno.ENOENT else "leads to itself"
-        folder.faults.append(Fault(name, f"it is a link that {why}" if entry.is_symlink() else f"{error.strerror}"))
+        why = "to a missing file" if error.errno == errno.ENOENT else "to itself"
+        folder.faults.append(Fault(name, f"it is a link {why}" if entry.is_symlink() else f"{error.strerror}"))
         return None
     if not stat.S_ISREG(status.st_mode):
         folder.faults.append(Fault(name, "it is a device or a pipe", "expected a file"))
@@ -331,11 +332,11 @@ def _stamp(folder: Folder, name: str, entry: os.DirEntry[str]) -> tuple[int, int
 
 
 def left_out_notes(folder: Folder) -> list[str]:
-    """Sentences on folders and files that are there and are not looked at."""
+    """Sentences on folders and files that are not used."""
     notes = []
     listed_: dict[str, Collection[str]] = {
         "Left out by data.exclude": folder.excluded,
-        "Left out, since systems and programs put them there": folder.junk,
+        "Left out, since operating systems or programs created them": folder.junk,
         "Class folders that are not in data.classes": sorted(folder.beside),
     }
     for said, paths in listed_.items():
@@ -347,7 +348,7 @@ def left_out_notes(folder: Folder) -> list[str]:
     return notes
 
 
-def _refuse_what_is_no_task(folder: Folder, path: str) -> None:
+def _refuse_unusable(folder: Folder, path: str) -> None:
     def refused(found: str, expected: str, fix: str) -> Refused:
         return Refused(Mistake(WHERE, found, expected, fix, subject=shown(path)))
 
@@ -372,4 +373,4 @@ def _refuse_what_is_no_task(folder: Folder, path: str) -> None:
         )
     files, many = sum(not name.endswith("/") for name in folder.left), folder.kind.many
     found = f"it has {files:,} {many} and no class folders" if files else "it has no class folders"
-    raise refused(found, "expected a folder for each class", f"Put the {many} into folders named by their classes.")
+    raise refused(found, "expected a folder for each class", f"Put the {many} into folders named after their classes.")

@@ -1,4 +1,4 @@
-"""From a folder of class folders to a data set: what cannot be used is refused or left out, the rest is parted."""
+"""Load a dataset from a folder of class folders: unusable files are refused or left out, the rest is split."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.data.dataset import Dataset, dataset
-from engine.data.images.decoding import Wanted, pixels_text
+from engine.data.images.decoding import ImageFormat, pixels_text
 from engine.data.images.folder import NAMED, TEST, VALIDATION, WHERE, Folder, left_out_notes, listed, shown
 from engine.data.images.ranges import range_note, range_warnings, used_range
 from engine.data.images.reading import Found, fingerprint, look_at, mapped, size_of
@@ -20,12 +20,12 @@ from engine.data.splits import Indices, Parts, Split
 from engine.experiment.mistakes import Mistake, Refused, put
 from engine.printable import is_printable
 
-MEND = 'Mend or remove it, or set data.on_broken = "skip".'
+MEND = 'Fix or remove it, or set data.on_broken = "skip".'
 
 
 def load_images(
     path: str,
-    wanted: Wanted,
+    image_format: ImageFormat,
     split: Split,
     *,
     only: tuple[str, ...],
@@ -33,16 +33,16 @@ def load_images(
     skip: bool,
     keep: bool,
 ) -> Dataset:
-    """The data set of a folder.
+    """Load the dataset of a folder.
 
     Args:
-        only: the class folders to take; empty for all.
+        only: the class folders to use; empty for all.
         exclude: folders that are left out.
-        skip: whether what cannot be used is left out instead of refused.
-        keep: whether decoded pixels may be kept in the cache folder.
+        skip: whether unusable files are left out instead of refused.
+        keep: whether decoded pixels may be saved in the cache folder.
 
     Raises:
-        Refused: with every file that cannot be used, or with what is wrong with the folder.
+        Refused: with every file that cannot be used, or a mistake in the folder.
     """
     folder = listed(path, only=only, exclude=exclude, recorded=split.recorded.classes)
     notes = [
@@ -51,13 +51,13 @@ def load_images(
         if name
     ]
     return data_set_of(
-        folder, wanted, split, source="images", where=WHERE, mend=MEND, skip=skip, keep=keep, notes=notes
+        folder, image_format, split, source="images", where=WHERE, mend=MEND, skip=skip, keep=keep, notes=notes
     )
 
 
 def data_set_of(
     folder: Folder,
-    wanted: Wanted,
+    image_format: ImageFormat,
     split: Split,
     *,
     source: str,
@@ -67,21 +67,21 @@ def data_set_of(
     keep: bool,
     notes: Iterable[str],
 ) -> Dataset:
-    """The data set of files that are listed.
+    """Load the dataset of listed files.
 
     Args:
-        where: the place in the document that mistakes are at.
-        mend: what to do about a file that cannot be used, as a sentence.
+        where: the field of the document that mistakes name.
+        mend: a sentence on how to fix a file that cannot be used.
 
     Raises:
         Refused: with every file that cannot be used.
     """
-    wanted = replace(wanted, upper=split.recorded.rules == 1)
-    found = look_at(folder, wanted, keep=keep)
+    image_format = replace(image_format, upper=split.recorded.rules == 1)
+    found = look_at(folder, image_format, keep=keep)
     if found.depths and len(found.depths) < len(found.rows(len(folder.names))):
-        wanted = replace(wanted, sixteen=True)
+        image_format = replace(image_format, sixteen=True)
         if not all(depth.is_sixteen for depth in found.depths.values()):
-            found = look_at(folder, wanted, keep=keep)
+            found = look_at(folder, image_format, keep=keep)
     faults = _faults(folder, found)
     mistakes = [] if skip else [Mistake(where, *fault[1:], mend, subject=fault[0]) for fault in faults[:NAMED]]
     if not skip and len(faults) > NAMED:
@@ -94,7 +94,7 @@ def data_set_of(
     rows = found.rows(len(folder.names))
     labels = np.asarray(folder.labels, dtype=np.int64)[rows]
     ends = np.searchsorted(rows, folder.ends).tolist()
-    # Where all can be used, no class is without an image; otherwise one may have none left to train on.
+    # If files are skipped, a class may have no training image left.
     classes = np.unique(labels[: ends[0]]) if skip else np.arange(len(folder.classes))
     if len(classes) < 2 or not ends[0]:
         left = f"{ends[0]:,} images of {len(classes)} classes can be used"
@@ -111,14 +111,14 @@ def data_set_of(
     warnings = list(_warnings(folder, found, where))
     encoders: dict[str, Any] = {}
     if found.depths:
-        range = wanted.range or used_range(found.depths, folder.names, train)
-        scaled = [range_note(found.depths, folder.names, range, chosen=wanted.range is not None)]
+        range = image_format.range or used_range(found.depths, folder.names, train)
+        scaled = [range_note(found.depths, folder.names, range, chosen=image_format.range is not None)]
         warnings += range_warnings(found.depths, range, train, len(rows))
         encoders = {"pixel_range": list(range)}
-        if wanted.range is None:
-            wanted = replace(wanted, range=range)
-            found = look_at(folder, wanted, keep=keep)
-    x, identity, how = _samples(folder, found, rows, wanted)
+        if image_format.range is None:
+            image_format = replace(image_format, range=range)
+            found = look_at(folder, image_format, keep=keep)
+    x, identity, how = _samples(folder, found, rows, image_format)
     return dataset(
         source,
         "classification",
@@ -134,19 +134,21 @@ def data_set_of(
     )
 
 
-def _samples(folder: Folder, found: Found, rows: Indices, wanted: Wanted) -> tuple[Tensor | ImageFiles, str, str]:
-    """Pixels that are kept, or files; what tells files from others; and a sentence on which it is."""
+def _samples(
+    folder: Folder, found: Found, rows: Indices, image_format: ImageFormat
+) -> tuple[Tensor | ImageFiles, str, str]:
+    """Decoded pixels or files; their identity; and a sentence on which of the two it is."""
     assert found.size is not None
     if found.pixels:
         pixels = torch.from_numpy(mapped(found, len(folder.names))).permute(0, 3, 1, 2)
-        return pixels, "", "Decoded pixels are kept in the cache folder."
-    settled = replace(wanted, size=found.size, mode="grey" if found.channels == 1 else "colour")
+        return pixels, "", "Decoded pixels are saved in the cache folder."
+    settled = replace(image_format, size=found.size, mode="grey" if found.channels == 1 else "colour")
     files = ImageFiles.of(folder, rows, settled)
-    return files, fingerprint(folder, settled), f"Images are decoded batch by batch: {found.why_not}."
+    return files, fingerprint(folder, settled), f"Images are decoded for each batch: {found.why_not}."
 
 
 def _faults(folder: Folder, found: Found) -> list[tuple[str, str, str]]:
-    """What cannot be used, by name, with what was found and what was expected. Sizes that differ are another matter."""
+    """Name, found and expected of everything that cannot be used, except for different sizes."""
     faults = [(fault.name, fault.found, fault.expected) for fault in folder.faults]
     faults += [(name, "it has no images", "expected at least one") for name in folder.empty]
     faults += [(folder.names[index], *fault) for index, fault in found.faults.items()]
@@ -163,22 +165,22 @@ def _sizes_differ(folder: Folder, found: Found) -> Mistake:
     total = sum(count for count, _ in found.sizes.values())
     return Mistake(
         "data.size",
-        f"{shown(folder.names[first])} has {pixels_text(size)} pixels, as {many:,} of {total:,} images have, "
+        f"{shown(folder.names[first])} has {pixels_text(size)} pixels, like {many:,} of {total:,} images; "
         f"{shown(folder.names[second])} has {pixels_text(other_size)}",
         "expected one size",
-        f"Set data.size = {list(size)}, and all are brought to it.",
+        f"Set data.size = {list(size)} to resize all images.",
         remedy=put(list(size)),
     )
 
 
 def _notes(folder: Folder, found: Found, faults: list[tuple[str, str, str]]) -> Iterable[str]:
-    """What was left out, and what was done to images that are not as most are."""
+    """Sentences on files that were left out, and on images that were converted."""
     if faults:
         named = "; ".join(_clause(*fault) for fault in faults[:NAMED])
         yield f"Left out: {named}{_more(len(faults))}."
     if folder.left:
         named = ", ".join(shown(name) for name in folder.left[:NAMED])
-        yield f"Not looked at, since they lie in no class folder or are no images by their names: {named}" + (
+        yield f"Not read, since they are in no class folder or have other endings: {named}" + (
             f"{_more(len(folder.left))}."
         )
     by_kind: dict[str, list[int]] = {}
@@ -191,18 +193,18 @@ def _notes(folder: Folder, found: Found, faults: list[tuple[str, str, str]]) -> 
     unprintable = [name for name in folder.names if not is_printable(name)]
     if unprintable:
         named = ", ".join(map(shown, unprintable[:NAMED]))
-        yield f"Names that cannot be printed, of images that are used all the same: {named}{_more(len(unprintable))}."
+        yield f"Images with unprintable names, which are used: {named}{_more(len(unprintable))}."
 
 
 def _warnings(folder: Folder, found: Found, where: str) -> Iterable[Mistake]:
-    """Images on which there is nothing to be seen."""
+    """Warn about blank images."""
     if not found.constant:
         return
     named = ", ".join(shown(folder.names[index]) for index in found.constant[:3])
     of_all = f"{len(found.constant):,} of {len(folder.names) - len(found.faults):,} images"
-    said = f"{of_all} have one colour all over, such as {named}"
-    fix = "Look at them, and remove or replace those that are blank."
-    yield Mistake(where, said, "there is nothing on them to learn from", fix, severity="warning")
+    said = f"{of_all} have a single colour, such as {named}"
+    fix = "Inspect them, and remove or replace blank ones."
+    yield Mistake(where, said, "a network learns nothing from them", fix, severity="warning")
 
 
 def _more(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Which values of images of more than 8 bits become 0 and 255: those that the training part uses, and what is said."""
+"""The values of images of more than 8 bits that become 0 and 255, with notes and warnings."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from engine.experiment.mistakes import Mistake, Refused, put
 FIELD = "data.pixel_range"
 LEVELS = 255
 FEW_LEVELS = 16
-"""Greys that nearly all pixels become from which on most of what is to be seen is lost."""
+"""A warning is given if nearly all pixels become fewer grey levels than these."""
 
 
 def used_range(depths: Mapping[int, Depth], names: Sequence[str], train: Collection[int]) -> Range:
-    """From the lowest to the highest value in the training part.
+    """The range from the lowest to the highest value in the training part.
 
     Args:
-        depths: of each image of more than 8 bits, by the number of its file.
+        depths: the depth of each image of more than 8 bits, by the number of its file.
         names: of all files.
         train: numbers of the files of the training part.
 
     Raises:
-        Refused: some images hold whole numbers and others fractional ones, which have no common range.
+        Refused: some images hold whole numbers and others fractions, which have no common range.
     """
     kinds = {kind: next((i for i, d in depths.items() if d.kind == kind), None) for kind in ("whole", "fractional")}
     whole, fractional = kinds["whole"], kinds["fractional"]
     if whole is not None and fractional is not None:
-        found = f"{shown(names[fractional])} has fractional numbers, {shown(names[whole])} whole ones"
-        expected = "expected one kind of number, since all are scaled by one range"
+        found = f"{shown(names[fractional])} has fractional numbers; {shown(names[whole])} has whole numbers"
+        expected = "expected one kind of number, since one range scales all images"
         raise Refused(Mistake(WHERE, found, expected, "Convert them to one kind."))
     trained = [depth for index, depth in depths.items() if index in train]
     if not trained:
@@ -38,10 +38,10 @@ def used_range(depths: Mapping[int, Depth], names: Sequence[str], train: Collect
 
 
 def range_note(depths: Mapping[int, Depth], names: Sequence[str], range: Range, *, chosen: bool) -> str:
-    """A sentence on what becomes of the values, and of how many of their bits.
+    """A sentence on how values are scaled, and how many bits are used.
 
     Args:
-        chosen: whether the document says the range.
+        chosen: whether the document sets the range.
     """
     low, high = range
     some = ", ".join(shown(names[index]) for index in list(depths)[:3])
@@ -58,10 +58,10 @@ def range_note(depths: Mapping[int, Depth], names: Sequence[str], range: Range, 
 
 
 def range_warnings(depths: Mapping[int, Depth], range: Range, train: Collection[int], files: int) -> Iterator[Mistake]:
-    """What a range makes of nearly all pixels, where that is next to nothing; and images of 8 bits among the others.
+    """Warn if nearly all pixels become a few grey levels, and if some images have 8 bits.
 
     Args:
-        files: how many there are, of any depth.
+        files: number of images of any depth.
     """
     low, high = range
     trained = [depth for index, depth in depths.items() if index in train]
@@ -70,16 +70,18 @@ def range_warnings(depths: Mapping[int, Depth], range: Range, train: Collection[
         last = max(depth.most[1] for depth in trained)
         levels = LEVELS * max(0.0, min(last, high) - max(first, low)) / (high - low)
         if first < last and levels < FEW_LEVELS:
-            found = f"nearly all pixels lie between {_text(first)} and {_text(last)}, values go from {_text(low)}"
+            found = (
+                f"nearly all pixels are between {_text(first)} and {_text(last)}, but values range from {_text(low)}"
+            )
             found += f" to {_text(high)}"
-            expected = f"so that they become {max(1, round(levels))} of 256 greys"
+            expected = f"they become {max(1, round(levels))} of 256 grey levels"
             ends = [int(v) if v.is_integer() else v for v in (first, last)]
-            fix = f"Set {FIELD} = [{_text(ends[0])}, {_text(ends[1])}]; what lies beyond becomes black or white."
+            fix = f"Set {FIELD} = [{_text(ends[0])}, {_text(ends[1])}]; values outside become black or white."
             yield Mistake(FIELD, found, expected, fix, severity="warning", remedy=put(ends))
     others = files - len(depths)
     if others:
-        found = f"{len(depths):,} images are scaled by their range, {others:,} images of 8 bits are not"
-        fix = "Save all with as many bits."
+        found = f"{len(depths):,} images are scaled by their range, but {others:,} images of 8 bits are not"
+        fix = "Save all images with the same number of bits."
         yield Mistake(WHERE, found, "their brightness cannot be compared", fix, severity="warning")
 
 

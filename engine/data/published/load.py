@@ -1,4 +1,4 @@
-"""From one of torchvision's sets to a data set: its own parts are kept apart as they were published.
+"""Load one of torchvision's sets as a dataset, with its published parts.
 
 N images, C channels, H W.
 """
@@ -9,56 +9,55 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
 from engine.data.dataset import Dataset, dataset
 from engine.data.description import Description
-from engine.data.images.decoding import Wanted
+from engine.data.images.decoding import ImageFormat
 from engine.data.images.folder import Folder
 from engine.data.images.load import data_set_of
 from engine.data.published.reading import Part, read_part
-from engine.data.published.retrieving import by_our_own_hand, reason
+from engine.data.published.retrieving import patched_downloads, reason
+from engine.data.published.sets import Counts
 from engine.data.spans import held_back
 from engine.data.splits import Parts, Split
 from engine.experiment.mistakes import Mistake, Refused
 
-if TYPE_CHECKING:
-    from engine.data.sources.torchvision_sets import Counts
-
-PartName = Literal["train", "validation", "test"]
+PartName = str
+"""train, validation or test."""
 WHERE = "data.root"
-ANEW = "Remove the files of the set, and they are downloaded anew."
+REMOVE = "Remove the files of the set to download them again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One of torchvision's sets, with the parameters that were chosen, in a folder."""
+    """One of torchvision's sets, with its parameters and its folder."""
 
     source: str
     torch_name: str
     root: Path
     parts: dict[PartName, dict[str, Any]]
-    """What torchvision is asked for each part that was published, in the order train, validation, test."""
+    """Arguments of torchvision's class for each published part, in the order train, validation, test."""
     target: str = ""
-    wanted: Wanted | None = None
-    """What each image becomes, of sets that come as files."""
+    format: ImageFormat | None = None
+    """The format that image files are converted to; None for sets that come as arrays."""
 
     def arguments(self, part: PartName) -> dict[str, Any]:
-        """For torchvision's class."""
+        """All arguments of torchvision's class for a part."""
         return {"root": str(self.root), **self.parts[part]}
 
 
 def fetch(published: Published, megabytes: float) -> None:
-    """Download what is not here.
+    """Download what is missing.
 
     Raises:
-        Refused: it cannot be had, or what came is not what was published.
+        Refused: the download failed, or the files differ from the published ones.
     """
     try:
         published.root.mkdir(parents=True, exist_ok=True)
-        with by_our_own_hand() as failed:
+        with patched_downloads() as failed:
             for part in published.parts:
                 try:
                     read_part(published.torch_name, published.arguments(part), published.target, download=True)
@@ -71,29 +70,29 @@ def fetch(published: Published, megabytes: float) -> None:
 
 def _not_fetched(published: Published, megabytes: float, error: Exception) -> Mistake:
     if isinstance(error, RuntimeError) and "corrupted" in str(error):
-        found, expected = "what came is not what was published", "its MD5 is another"
-        return Mistake(WHERE, found, expected, "Try again, or later.", subject=published.source)
+        found, expected = "the downloaded file differs from the published one", "its MD5 is different"
+        return Mistake(WHERE, found, expected, "Try again later.", subject=published.source)
     return Mistake(
         WHERE,
         f"it could not be downloaded ({reason(error)})",
-        f"looked for it in {published.root}",
-        f"Connect to the network (about {megabytes:,.0f} MB), or name the folder that torchvision.datasets."
-        f"{published.torch_name} has it in.",
+        f"it is not in {published.root}",
+        f"Connect to the network (about {megabytes:,.0f} MB), or set data.root to the folder that torchvision.datasets."
+        f"{published.torch_name} uses.",
         subject=published.source,
     )
 
 
-def load(published: Published, split: Split, *, validate_on_test: bool, keep: bool) -> Dataset:
-    """The data set. Where there is a validation part of its own, or the test part is to be it, none is drawn.
+def load(published: Published, split: Split, *, validate_on_test: bool, use_cache: bool) -> Dataset:
+    """Load the dataset. If there is a published validation part, or the test part is used for it, none is drawn.
 
     Raises:
-        Refused: the files are damaged, or not what was published.
+        Refused: the files are damaged, or differ from the published ones.
     """
     found: dict[PartName, Part] = {}
     for part in published.parts:
         try:
             found[part] = read_part(published.torch_name, published.arguments(part), published.target)
-        except Exception as error:  # damaged files make torchvision and what it reads them with fail in any way
+        except Exception as error:  # for damaged files torchvision and its readers may raise any exception
             raise Refused(_unreadable(published, error)) from None
     official: list[PartName] = ["train", "validation", "test"]
     if validate_on_test and "test" in found:
@@ -106,18 +105,18 @@ def load(published: Published, split: Split, *, validate_on_test: bool, keep: bo
     names = next((part.classes for part in found.values() if part.classes), ())
     classes = names if len(names) > labels.max() else tuple(map(str, range(int(labels.max()) + 1)))
     notes = _notes(official, fixed)
-    if published.wanted is not None:
+    if published.format is not None:
         folder = _folder(published, classes, [part for part in ordered if part is not None], ends)
         folder.parted = ("train", *("own" if there else "" for there in fixed[1:3]))
         return data_set_of(
             folder,
-            published.wanted,
+            published.format,
             split,
             source=published.source,
             where=WHERE,
-            mend=ANEW,
+            mend=REMOVE,
             skip=False,
-            keep=keep,
+            keep=use_cache,
             notes=notes,
         )
     pixels = [part.pixels for part in ordered if part is not None and part.pixels is not None]
@@ -142,26 +141,26 @@ def _unreadable(published: Published, error: Exception) -> Mistake:
     )
     return Mistake(
         WHERE,
-        f"its files in {published.root} are not what was published",
-        f"torchvision says: {said}",
-        ANEW,
+        f"its files in {published.root} are not the published ones",
+        f"torchvision reports: {said}",
+        REMOVE,
         subject=published.source,
     )
 
 
 def _notes(official: Sequence[PartName], fixed: Sequence[bool]) -> tuple[str, ...]:
     if official[1] == "test":
-        return ("The validation part is the test part that was published: its figures are no test any more.",)
+        return ("The validation part is the published test part, so its scores are no longer test scores.",)
     notes = []
     if fixed[1]:
-        notes.append("The validation part is the one that was published; data.validation is not used.")
+        notes.append("The validation part is the published one; data.validation is not used.")
     if fixed[2]:
-        notes.append("The test part is the one that was published; data.test is not used.")
+        notes.append("The test part is the published one; data.test is not used.")
     return tuple(notes)
 
 
 def _folder(published: Published, classes: tuple[str, ...], parts: list[Part], ends: list[int]) -> Folder:
-    """The files of all parts, as a folder of images has them."""
+    """The files of all parts, as a folder of images."""
     root = os.path.abspath(published.root)
     folder = Folder(root, classes=classes, ends=ends)
     for part in parts:
@@ -170,7 +169,7 @@ def _folder(published: Published, classes: tuple[str, ...], parts: list[Part], e
                 status = os.stat(file)
                 stamp = (status.st_size, status.st_mtime_ns)
             except OSError:
-                stamp = (0, 0)  # that it is not there is said when it is looked at
+                stamp = (0, 0)  # a missing file is reported when it is decoded
             folder.names.append(os.path.relpath(file, root))
             folder.stamps.append(stamp)
             folder.labels.append(label)
@@ -186,7 +185,7 @@ def outline(
     samples: Counts,
     validate_on_test: bool,
 ) -> Dataset:
-    """What the data set will be, known without its files: two black images, and the description of the whole."""
+    """Describe the dataset without its files: two black images, and the description of the whole."""
     own_validation = samples.test if validate_on_test else samples.validation
     own_test = 0 if validate_on_test else samples.test
     train = samples.train
@@ -216,6 +215,6 @@ def outline(
         val_samples=validation,
         test_samples=test,
         bytes=sum(samples) * (int(np.prod(shape)) + labels_bytes),
-        notes=("What is known of it before it is downloaded; classes are numbered until then.",),
+        notes=("This is known before the download; classes are numbered until then.",),
     )
     return replace(small, description=description)

@@ -23,16 +23,16 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _ARRAY = ("numpy.core.multiarray _reconstruct", "numpy._core.multiarray _reconstruct")
 _KINDS = "biuf"
-"""Kinds of numbers that an array may hold: no objects."""
+"""Kinds of numbers that an array may contain; objects are not allowed."""
 
 
 class NotPlain(ValueError):
-    """A pickle that holds something else than arrays and plain values."""
+    """A pickle contains something else than arrays and plain values."""
 
 
 @dataclass(slots=True)
 class _Type:
-    """A NumPy type that is being read."""
+    """A NumPy type, while it is read."""
 
     name: str
     order: str = "|"
@@ -40,7 +40,7 @@ class _Type:
 
 @dataclass(slots=True)
 class _Array:
-    """An array that is being read."""
+    """An array, while it is read."""
 
     values: Any = None
 
@@ -57,10 +57,10 @@ class _Stack:
 
 
 def read_plain(file: IO[bytes]) -> Any:
-    """What a pickle of protocol 2 or later holds; strings of Python 2 as Latin-1.
+    """Read a pickle of protocol 2 or later; strings of Python 2 are read as Latin-1.
 
     Raises:
-        NotPlain: it holds something else, or is damaged.
+        NotPlain: it contains something else than arrays and plain values, or is damaged.
     """
     stack = _Stack()
     memo: dict[int, Any] = {}
@@ -79,7 +79,7 @@ def read_plain(file: IO[bytes]) -> Any:
         raise
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise NotPlain(f"it is damaged ({error})") from None
-    raise NotPlain("it ends too early")
+    raise NotPlain("it is truncated")
 
 
 def _do(name: str, argument: Any, stack: _Stack) -> None:
@@ -121,12 +121,12 @@ def _do(name: str, argument: Any, stack: _Stack) -> None:
         state = items.pop()
         _build(items[-1], state)
     else:
-        raise NotPlain(f"it has the operation {name}, which no plain value needs")
+        raise NotPlain(f"it has the operation {name}, which plain values do not need")
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """What a pickle calls by its name: module and function. It is never looked up."""
+    """A module and function that a pickle names. It is never imported."""
 
     name: str
 
@@ -137,22 +137,22 @@ def _made(called: Any, arguments: tuple[Any, ...]) -> Any:
         return _Array()
     if name == "numpy dtype":
         return _Type(str(arguments[0]))
-    if name == "_codecs encode" and arguments[1] == "latin1":  # how Python 3 writes bytes for Python 2
+    if name == "_codecs encode" and arguments[1] == "latin1":  # how Python 3 pickles bytes for Python 2
         return arguments[0].encode("latin1")
-    raise NotPlain(f"it asks for {name or 'something'}, which no plain value needs")
+    raise NotPlain(f"it calls {name or 'something'}, which plain values do not need")
 
 
 def _build(made: Any, state: tuple[Any, ...]) -> None:
-    """Give a type its byte order, an array its numbers."""
+    """Set the byte order of a type, or the values of an array."""
     if isinstance(made, _Type):
         made.order = str(state[1])
         return
     if not isinstance(made, _Array):
-        raise NotPlain("it sets the state of what is no array")
+        raise NotPlain("it sets the state of an object that is not an array")
     _, shape, type_, columns_first, content = state
     number = np.dtype(type_.name).newbyteorder(type_.order)
     if number.kind not in _KINDS:
-        raise NotPlain(f"it holds an array of {number}, which are no numbers")
+        raise NotPlain(f"it contains an array of {number}, which are not numbers")
     raw = content.encode("latin1") if isinstance(content, str) else content
     made.values = np.frombuffer(raw, number).reshape(shape, order="F" if columns_first else "C")
 
@@ -161,5 +161,5 @@ def _finished(value: Any) -> Any:
     if isinstance(value, _Array):
         return value.values
     if isinstance(value, (_Named, _Type)):
-        raise NotPlain("it holds what is no plain value")
+        raise NotPlain("it contains an object that is not a plain value")
     return value

@@ -1,7 +1,7 @@
-"""A part of one of torchvision's sets, read by torchvision's own class: pixels and labels, or files and labels.
+"""Read a part of one of torchvision's sets with torchvision's class: pixels and labels, or files and labels.
 
-Some sets are published as pickles. torchvision compares their MD5 before it reads them; beyond that, they are read here
-as the arrays and plain values that they hold, and nothing in them is called.
+Some sets are published as pickles. torchvision compares their MD5 before it reads them. In addition, they are read here
+as arrays and plain values, and nothing in them is called.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """N images of a part, and the number of the class of each; either `pixels` or `files` is there."""
+    """N images of a part with their class numbers; either `pixels` or `files` is filled."""
 
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
-    """Their names; empty where torchvision knows none."""
+    """Names of the classes; empty if torchvision knows none."""
     pixels: NDArray[np.uint8] | None = None
     """(N, C, H, W)."""
     files: tuple[str, ...] = ()
 
 
 def read_part(torch_name: str, arguments: dict[str, Any], target: str = "", *, download: bool = False) -> Part:
-    """What torchvision's class of that name holds.
+    """Read a part with torchvision's class of that name.
 
     Args:
-        target: what stands before `labels` and `classes` where a set has several: `bin_` of the pets.
+        target: the prefix of `labels` and `classes` if a set has several: `bin_` for the pets.
 
     Raises:
-        RuntimeError: as torchvision does, where files are not there or not what was published.
-        Exception: as whatever reads them does, where they are damaged.
+        RuntimeError: from torchvision: files are missing or differ from the published ones.
+        Exception: from any reader, for damaged files.
     """
     from torchvision import datasets
 
@@ -57,13 +57,13 @@ def read_part(torch_name: str, arguments: dict[str, Any], target: str = "", *, d
             labels = getattr(made, f"_{target}labels")
             return Part(np.asarray(labels, np.int64), classes, files=tuple(map(str, found)))
     numbers = np.asarray(made.targets if hasattr(made, "targets") else made.labels, np.int64)
-    if numbers.ndim == 2:  # QMNIST's first column is the class, the others tell who wrote it
+    if numbers.ndim == 2:  # QMNIST's first column is the class, the others identify the writer
         numbers = numbers[:, 0]
     return Part(numbers, classes, _channels_first(np.asarray(made.data)))
 
 
 def _name(name: object) -> str:
-    """torchvision has several names for some classes of Imagenette; the first one is the usual."""
+    """The name of a class; torchvision has several names for classes of Imagenette, the usual one first."""
     return str(name[0]) if isinstance(name, tuple) else str(name)
 
 
@@ -79,7 +79,7 @@ def _channels_first(data: NDArray[Any]) -> NDArray[np.uint8]:
 
 @contextmanager
 def _plain_pickles() -> Iterator[None]:
-    """Within it, torchvision's readers of pickles get what `read_plain` makes of them."""
+    """Context in which torchvision reads pickles with `read_plain`."""
     from torchvision.datasets import cifar
 
     def load(file: IO[bytes], *, encoding: str = "latin1") -> Any:

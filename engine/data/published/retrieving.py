@@ -1,8 +1,7 @@
-"""Files from the network: told how far, gone on with where they broke off, given up where a server is silent.
+"""Download files with progress; interrupted downloads continue, and a silent server times out.
 
-torchvision fetches by functions of its own that begin anew each time, draw a bar on standard error, and wait for ever.
-They have no hook, so the two that touch the network are replaced while it fetches; whether a file is the one that was
-published, torchvision looks at itself, by its MD5.
+torchvision's own functions start again each time, draw a bar on standard error, and have no timeout. They have no hook,
+so the two that use the network are replaced during a download. torchvision checks the MD5 of each file itself.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ from urllib.error import HTTPError, URLError
 from engine.data.progress import progress
 
 SILENCE_S = 30.0
-"""How long a server may say nothing before it is given up."""
+"""Timeout for a silent server, in seconds."""
 ATTEMPTS = 5
-"""Times that a download that breaks off is gone on with, as long as more of it comes each time."""
+"""Attempts to continue an interrupted download, as long as each one gets more data."""
 AT_ONCE = 1 << 18
 _one_at_a_time = threading.Lock()
 
 
 class BrokeOff(OSError):
-    """A server sent less than it had promised."""
+    """A server sent less than announced."""
 
 
 @contextmanager
-def by_our_own_hand() -> Iterator[list[Exception]]:
-    """Within it, torchvision fetches by `retrieve`; what went wrong at the network is collected."""
+def patched_downloads() -> Iterator[list[Exception]]:
+    """Context in which torchvision downloads with `retrieve`; yields the list of network errors."""
     from torchvision.datasets import utils
 
     failed: list[Exception] = []
     insecure: set[str] = set()
 
     def retrieve_(url: str, filename: str | Path, **_: Any) -> None:
-        if url in insecure:  # where https fails, torchvision would try http
+        if url in insecure:  # torchvision would try http after https failed
             raise failed[-1]
         try:
             retrieve(url, Path(filename))
@@ -59,16 +58,16 @@ def by_our_own_hand() -> Iterator[list[Exception]]:
 
 
 def retrieve(url: str, file: Path) -> None:
-    """Fetch a file; what came before it broke off lies beside it, as `.part`, and is not fetched again.
+    """Download a file. A partial download is saved next to it as `.part` and is continued.
 
     Raises:
-        OSError: it cannot be had, or has broken off too often.
+        OSError: the download failed, or was interrupted too often.
     """
     part = file.with_name(f"{file.name}.part")
     for attempt in range(1, ATTEMPTS + 1):
         had = part.stat().st_size if part.exists() else 0
         try:
-            _go_on(url, part, had)
+            _continue_download(url, part, had)
             break
         except BrokeOff:
             if attempt == ATTEMPTS or part.stat().st_size <= had:
@@ -76,7 +75,7 @@ def retrieve(url: str, file: Path) -> None:
     os.replace(part, file)
 
 
-def _go_on(url: str, part: Path, had: int) -> None:
+def _continue_download(url: str, part: Path, had: int) -> None:
     headers = {"User-Agent": "torchdeck"} | ({"Range": f"bytes={had}-"} if had else {})
     name = part.name.removesuffix(".part")
     try:
@@ -84,8 +83,8 @@ def _go_on(url: str, part: Path, had: int) -> None:
     except HTTPError as error:
         if error.code != 416 or not had:
             raise
-        part.unlink()  # it is not what the server has now
-        return _go_on(url, part, 0)
+        part.unlink()  # the file on the server has changed
+        return _continue_download(url, part, 0)
     with response:
         begun = had if response.status == 206 else 0
         total = begun + response.length if response.length is not None else 0

@@ -1,4 +1,4 @@
-"""Your own arrays, from an .npz file."""
+"""Arrays of an .npz file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from engine.data.sources.source import Source
+from engine.data.source import Source
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -17,12 +17,12 @@ class Arrays(Source):
     """x is (N, F), (N, T, F), (N, C, H, W) or (N, H, W, C) numbers, or (N, T) whole numbers for tokens.
 
     y is (N,) whole numbers from 0 for classes, or (N,) or (N, outputs) fractional numbers for regression.
-    With x_val and y_val in the file these are the validation part, and `validation` is not used.
+    If the file has x_val and y_val, they are the validation part and `validation` is not used.
     """
 
     name: ClassVar[str] = "arrays"
-    summary: ClassVar[str] = "The arrays x and y of an .npz file of your own."
-    when: ClassVar[str] = "To train on anything that NumPy can hold: images, sequences, tokens or rows of a table."
+    summary: ClassVar[str] = "The arrays x and y of your own .npz file."
+    when: ClassVar[str] = "To train on any NumPy arrays: images, sequences, tokens or rows of a table."
 
     endings: ClassVar[tuple[str, ...]] = (".npz",)
 
@@ -31,20 +31,20 @@ class Arrays(Source):
     channels: Annotated[
         Literal["auto", "first", "last"],
         Field(
-            description="Which axis of images holds their channels. first: (N, C, H, W). last: (N, H, W, C). auto: "
-            "first, but what looks like last is refused."
+            description="The axis of an image's channels. first: (N, C, H, W). last: (N, H, W, C). auto: "
+            "first, but arrays that look like last are refused."
         ),
     ] = "auto"
     task: Annotated[
         Literal["auto", "classification", "regression"],
         Field(
-            description="What y is for. auto: what the loss is for, else classes where y holds integers and numbers to "
-            "predict where it holds floats. classification: classes, also as floats or one-hot."
+            description="What y holds. auto: what the loss expects; otherwise integers are classes and floats are "
+            "numbers to predict. classification: classes, also as floats or one-hot."
         ),
     ] = "auto"
 
     def load(self, split: Split) -> Dataset:
-        """As the class says; fractional numbers as float32, images of uint8 as they are."""
+        """Load x and y as the class describes; float arrays become float32, uint8 images stay uint8."""
         from engine.data.arrays import load_arrays
 
         return load_arrays(self.path, split, channels=self.channels, task=self.task)

@@ -1,4 +1,4 @@
-"""Text to learn to go on with, character by character: of a person's file, or Python's own language reference."""
+"""Text for character-level language models: of a file, or Python's own language reference."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from engine.data.sources.source import Source
-from engine.experiment.mistakes import Mistake, Refused
+from engine.data.source import Source
+from engine.experiment.mistakes import Mistake, Refused, nearest
+from engine.file_kinds import kind_of
+from engine.free_memory import free_host_memory
+from engine.user_folders import expanded
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -22,21 +25,24 @@ if TYPE_CHECKING:
 class _Text(Source):
     """A long text, cut into windows."""
 
-    window: Annotated[int, Field(ge=2, le=100_000, description="Characters that the network sees at once.")] = 128
+    window: Annotated[int, Field(ge=2, le=100_000, description="Characters in one window.")] = 128
     stride: Annotated[
         int | None,
-        Field(ge=1, description="Characters from the start of one window to that of the next; a window if left out."),
+        Field(ge=1, description="Characters from the start of one window to the next; one window if left out."),
     ] = None
     min_count: Annotated[
-        int, Field(ge=1, description="Times that a character must occur in the training part to get a number.")
+        int,
+        Field(
+            ge=1, description="Minimum count of a character in the training part; rarer ones become the unknown token."
+        ),
     ] = 1
     temperature: Annotated[
         float,
         Field(
             ge=0,
             le=10,
-            description="How freely text is drawn from the network after each epoch: 0 always takes the likeliest "
-            "character, 1 draws by its probabilities.",
+            description="Sampling temperature of the text generated after each epoch: 0 always takes the likeliest "
+            "character, 1 samples from the predicted probabilities.",
         ),
     ] = 0.7
 
@@ -56,34 +62,34 @@ class _Text(Source):
 
 
 class Characters(_Text):
-    """The text is read whole, as UTF-8."""
+    """The whole text is read, as UTF-8."""
 
     name: ClassVar[str] = "characters"
-    summary: ClassVar[str] = "A text file of your own, to learn which character comes next."
+    summary: ClassVar[str] = "Your own text file, to learn which character comes next."
     when: ClassVar[str] = "To see a recurrent network learn to write, from a text of a megabyte or so."
 
     path: Annotated[str, Field(min_length=1, description="The text file, in UTF-8.")]
 
     def load(self, split: Split) -> Dataset:
-        """Windows (T=window,) of characters, and the next character of each place."""
-        from engine.data.text_file import read_text
+        """Windows (T=window,) of characters, and the next character at each position."""
+        from engine.data.sources.characters import read_text
 
         return self._loaded(read_text(self.path), split, self.path)
 
 
 class PythonReference(_Text):
-    """Python Software Foundation: The Python Language Reference; as `help()` shows it, a topic after the other."""
+    """Python Software Foundation: The Python Language Reference; all topics of `help()`, one after another."""
 
     name: ClassVar[str] = "python-reference"
     summary: ClassVar[str] = "The running Python's own language reference, to learn which character comes next."
     when: ClassVar[str] = "To see a network learn to write English and code, without a download."
 
     def files(self) -> tuple[str, ...]:
-        """The file of the standard library that has the text."""
+        """The file of the standard library that contains the text."""
         return (str(_topics_file()),)
 
     def load(self, split: Split) -> Dataset:
-        """Windows (T=window,) of characters, and the next character of each place."""
+        """Windows (T=window,) of characters, and the next character at each position."""
         loaded = self._loaded(_reference(), split, str(_topics_file()))
         note = f"The text is that of Python {platform.python_version()}; other versions differ a little."
         notes = (note, *loaded.description.notes)
@@ -95,10 +101,10 @@ def _topics_file() -> Path:
 
 
 def _reference() -> str:
-    """Every topic's text; the file is parsed, never run.
+    """The text of every topic. The file is parsed and never executed.
 
     Raises:
-        Refused: this Python has no such file.
+        Refused: this Python does not contain the file.
     """
     file = _topics_file()
     try:
@@ -112,8 +118,53 @@ def _reference() -> str:
     raise Refused(
         Mistake(
             "data.source",
-            f"this Python has no language reference in {file}",
+            f"this Python has no language reference at {file}",
             "",
-            "Train with a Python that has it, or use the source characters with a text of yours.",
+            "Use a Python that has it, or the source characters with your own text.",
         )
     )
+
+
+BYTES_PER_BYTE = 24
+"""Largest memory per byte of text while it is read, including numbers and windows."""
+
+
+def read_text(path: str, at: str = "data.path") -> str:
+    """Read the whole text of a file, without a byte order mark.
+
+    Raises:
+        Refused: the file is missing, not regular, too large for memory, empty, or not UTF-8.
+    """
+    file = expanded(path)
+
+    def refused(found: str, expected: str, fix: str) -> Refused:
+        return Refused(Mistake(at, found, expected, fix, subject=path))
+
+    try:
+        if file.is_dir():
+            raise refused("it is a folder", "expected a text file", "Name a file in it.")
+        if file.exists() and not file.is_file():
+            raise refused("it is a device or a pipe", "expected a text file", "Name a regular file.")
+        size, room = file.stat().st_size, free_host_memory() // BYTES_PER_BYTE
+        if size > room:
+            found = f"it has {size / 1e9:.1f} GB"
+            raise refused(found, f"memory suffices for a text of {room / 1e9:.1f} GB", "Use a part of it.")
+        content = file.read_bytes()
+    except FileNotFoundError:
+        like = nearest(file.name, (f.name for f in file.parent.glob("*"))) if file.parent.is_dir() else None
+        fix = f"Did you mean {file.with_name(like)}?" if like else f"Correct the path; it starts at {Path.cwd()}."
+        raise refused("there is no such file", "", fix) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise refused(f"it cannot be read ({why})", "", "Check the file and its permissions.") from None
+    if (kind := kind_of(content)) is not None:
+        raise refused(f"it is {kind.name}", "expected text in UTF-8", kind.fix)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"byte {error.start:,} (line {line:,}) is {content[error.start]:#04x}, which is not UTF-8"
+        raise refused(found, "expected text in UTF-8", "Save it as UTF-8 text.") from None
+    if not text.strip():
+        raise refused("it contains no text", "", "Name a file with text.")
+    return text

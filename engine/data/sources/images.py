@@ -1,4 +1,4 @@
-"""Your own images: a folder with a folder for each class."""
+"""Images in class folders."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from engine.data.description import Task
-from engine.data.sources.source import Source
-from engine.data.sources.table import Columns as Names
+from engine.data.source import Source
+from engine.data.tables.settings import Columns as Names
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake, value_text
 
@@ -20,80 +20,80 @@ Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 class Images(Source):
-    """Class folders in the folder itself, or in folders train, val and test of it, which then are the parts.
+    """Class folders in the folder itself, or in its folders train, val and test, which are the parts then.
 
-    PNG, JPEG, WebP, BMP, TIFF and PPM, of any size and kind of pixel. Classes are named by their folders, in natural
-    order: 2 before 10.
+    PNG, JPEG, WebP, BMP, TIFF and PPM of any size and pixel format. Folders name the classes, in natural order:
+    2 before 10.
     """
 
     name: ClassVar[str] = "images"
-    summary: ClassVar[str] = "A folder of your own that has a folder of images for each class."
-    when: ClassVar[str] = "To train on pictures as they lie on a disk: torchvision's ImageFolder layout."
+    summary: ClassVar[str] = "Your own folder with a folder of images for each class."
+    when: ClassVar[str] = "To train on image files in torchvision's ImageFolder layout."
 
     only_task: ClassVar[Task | None] = "classification"
 
-    path: Annotated[str, Field(min_length=1, description="The folder that the class folders lie in.")]
+    path: Annotated[str, Field(min_length=1, description="The folder that contains the class folders.")]
     size: Annotated[
         Side | Annotated[tuple[Side, Side], Field(strict=False)] | None,
         Field(
-            description="Pixels that each image is brought to: a side, or [height, width]. Left out, all images must "
-            "have one size."
+            description="Size in pixels that each image is resized to: a side, or [height, width]. Left out, all "
+            "images must have one size."
         ),
     ] = None
     fit: Annotated[
         Literal["stretch", "crop"],
-        Field(description="stretch: the whole image, whatever its proportions. crop: as much of its middle as fits."),
+        Field(description="stretch: the whole image, aspect ratio ignored. crop: the largest centre part that fits."),
     ] = "stretch"
     mode: Annotated[
         Literal["auto", "grey", "colour"],
-        Field(description="auto: grey if every image is grey, else red, green and blue."),
+        Field(description="auto: grey if every image is grey, else RGB."),
     ] = "auto"
-    classes: Annotated[Names, Field(description="Class folders to take; left out, all.")] = ()
+    classes: Annotated[Names, Field(description="Class folders to use; left out, all.")] = ()
     exclude: Annotated[
-        Names, Field(description="Folders to leave out wherever they lie: by name, or by path below the folder.")
+        Names, Field(description="Folders to leave out at any depth: by name, or by path below the folder.")
     ] = ()
     pixel_range: Annotated[
         Annotated[tuple[float, float], Field(strict=False)] | None,
         Field(
-            description="Of images of more than 8 bits: the two values that become black and white. Left out, the "
-            "lowest and the highest value in the training part."
+            description="For images of more than 8 bits: the values that become black and white. Left out, the lowest "
+            "and the highest value in the training part."
         ),
     ] = None
     on_broken: Annotated[
         Literal["refuse", "skip"],
-        Field(description="refuse: say what cannot be used, and do nothing. skip: say it, and leave it out."),
+        Field(description="refuse: report files that cannot be used, and stop. skip: report them, and leave them out."),
     ] = "refuse"
     cache: Annotated[
         bool,
         Field(
-            description="Keep decoded pixels in the cache folder, if they take at most a quarter of what is free on "
-            "its disk and no more than 17 GB."
+            description="Save decoded pixels in the cache folder, if they take at most a quarter of the free disk "
+            "space and at most 17 GB."
         ),
     ] = True
 
     def contradictions(self, data: Data) -> list[Mistake]:
-        """A range without an extent."""
+        """An empty range."""
         if self.pixel_range is None or self.pixel_range[0] < self.pixel_range[1]:
             return []
         found, expected = f"found {value_text(self.pixel_range)}", "expected a lower and a higher number"
         return [Mistake("data.pixel_range", found, expected, "Write [0, 4095] for 12 bits.")]
 
     def files(self) -> tuple[str, ...]:
-        """The folder and two levels below it: an image that comes or goes there is seen, one that changes is not."""
+        """The folder and two levels below it, whose times change when images are added or removed (not when edited)."""
         from engine.data.images.folder import watched
 
         return watched(self.path)
 
     def load(self, split: Split) -> Dataset:
         """Images (C, H, W) of uint8."""
-        from engine.data.images.decoding import Wanted
+        from engine.data.images.decoding import ImageFormat
         from engine.data.images.load import load_images
 
         size = (self.size, self.size) if isinstance(self.size, int) else self.size
-        wanted = Wanted(size, self.mode, crop=self.fit == "crop", range=self.pixel_range)
+        image_format = ImageFormat(size, self.mode, crop=self.fit == "crop", range=self.pixel_range)
         return load_images(
             self.path,
-            wanted,
+            image_format,
             split,
             only=self.classes,
             exclude=self.exclude,

@@ -1,4 +1,4 @@
-"""The Mackey-Glass series: the chaos that forecasting is measured on."""
+"""The Mackey-Glass series, a chaotic benchmark of forecasting."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from engine.data.sources.source import Source
+from engine.data.source import Source
 from engine.data.spans import Spans
 from engine.experiment.document import Data
 from engine.experiment.mistakes import Mistake
@@ -25,7 +25,7 @@ STEPS_PER_UNIT = 10
 LONGEST = 1_000_000
 MAX_BYTES = 4 << 30
 TRANSIENT = 1000
-"""Units of time before the first sample, after which the series has forgotten how it was started."""
+"""Units of time before the first sample, after which the initial value has no influence."""
 
 
 class MackeyGlass(Source):
@@ -33,19 +33,19 @@ class MackeyGlass(Source):
 
     name: ClassVar[str] = "mackey-glass"
     summary: ClassVar[str] = "Windows of the chaotic Mackey-Glass series, each with the values that follow it."
-    when: ClassVar[str] = "To see a recurrent network forecast, on the series that papers on forecasting compare by."
+    when: ClassVar[str] = "To train a recurrent network on a common benchmark of forecasting."
 
-    length: Annotated[int, Field(ge=100, le=LONGEST, description="Samples of the series, one a unit of time.")] = 6000
+    length: Annotated[int, Field(ge=100, le=LONGEST, description="Samples of the series, one per unit of time.")] = 6000
     tau: Annotated[
         int,
-        Field(ge=5, le=300, description="Delay of the equation; periodic below 17, ever more chaotic from 17 on."),
+        Field(ge=5, le=300, description="Delay of the equation; periodic below 17, increasingly chaotic from 17 on."),
     ] = 17
-    window: Annotated[int, Field(ge=1, description="Samples that the network sees.")] = 64
-    horizon: Annotated[int, Field(ge=1, description="Samples after the window that it forecasts, all at once.")] = 1
-    stride: Annotated[int, Field(ge=1, description="Samples from the start of one window to that of the next.")] = 1
+    window: Annotated[int, Field(ge=1, description="Samples of the input window.")] = 64
+    horizon: Annotated[int, Field(ge=1, description="Samples after the window to forecast, in one step.")] = 1
+    stride: Annotated[int, Field(ge=1, description="Samples from the start of one window to the next.")] = 1
 
     def contradictions(self, data: Data) -> list[Mistake]:
-        """A part of the series that is too short for a single window, and windows that no memory holds."""
+        """Parts that are shorter than a window, and windows that do not fit in memory."""
         reach = self.window + self.horizon
         shortest = max(Spans.asked(self.length, data).shortest, 0)
         size = self.length // self.stride * reach * 4
@@ -75,14 +75,13 @@ class MackeyGlass(Source):
         """Sequences (T=window, F=1) and the next `horizon` values, standardised by the training span.
 
         The series is the same for every seed, and its parts follow one another in time. A window belongs to a part
-        only if its input and its target both lie in it.
+        only if it contains its input and its target.
         """
         import torch
 
-        from engine.data.dataset import dataset
+        from engine.data.dataset import Units, dataset
         from engine.data.samples import Windows
         from engine.data.splits import in_time
-        from engine.data.units import Units
 
         values = series(self.length, self.tau)
         spans = split.spans(self.length)
@@ -102,13 +101,13 @@ class MackeyGlass(Source):
             units=Units(scale=(std,) * self.horizon, offset=(mean,) * self.horizon),
             notes=(
                 f"Standardised by the first {spans.train_end:,} of {self.length:,} values "
-                f"(mean {mean:.4f}, std {std:.4f}); no window reaches over the boundary of a part.",
+                f"(mean {mean:.4f}, std {std:.4f}); no window crosses the boundary of a part.",
             ),
         )
 
 
 def series(length: int, tau: int, transient: int = TRANSIENT) -> NDArray[np.float64]:
-    """x(t) once a unit of time, for dx/dt = β x(t-τ) / (1 + x(t-τ)¹⁰) - γ x.
+    """x(t) at each unit of time, for dx/dt = β x(t-τ) / (1 + x(t-τ)¹⁰) - γ x.
 
     Started from a constant 1.2; the first `transient` units of time are left out.
 
@@ -116,9 +115,9 @@ def series(length: int, tau: int, transient: int = TRANSIENT) -> NDArray[np.floa
     Within one delay the delayed term is known already, which leaves x' = g(t) - γ x: a Runge-Kutta step is then linear
     in x and g, and the steps of a whole delay are one cumulative sum.
 
-    The series is the same to the bit on every CPU, since it is chaotic and a rounding becomes another series. Therefore
-    only operations that IEEE 754 rounds correctly are used, in a fixed order: + - * / of elements and running sums and
-    products. A library's power or exponential rounds differently with other vector units.
+    The series is bit-identical on every CPU; since it is chaotic, a rounding error would give another series. Therefore
+    only operations that IEEE 754 rounds correctly are used, in a fixed order: elementwise + - * / and running sums and
+    products. A library's power or exponential function rounds differently on other vector units.
     """
     import numpy as np
 
@@ -138,7 +137,7 @@ def series(length: int, tau: int, transient: int = TRANSIENT) -> NDArray[np.floa
     powers = np.multiply.accumulate(np.full(lag, decay))
     x = np.empty(steps + lag + 1)
     x[0] = START
-    g = np.full(lag + 1, _production(np.array(START)))  # at the ends of this block's steps
+    g = np.full(lag + 1, _production(np.array(START)))  # at the step boundaries of this block
     g_middle = g[:-1]
     for first in range(0, steps, lag):
         forcing = weight_start * g[:-1] + weight_middle * g_middle + weight_end * g[1:]

@@ -15,7 +15,7 @@ _CURRENCY_WORDS = (
     "РУБ RS RS. FR FR. KR. SFR. ZL"
 )
 CURRENCIES = frozenset(_CURRENCY_WORDS.split())
-"""Codes and abbreviations, in capital letters. What Unicode calls a symbol of a currency is one too."""
+"""Codes and abbreviations in upper case. Unicode's currency symbols are recognised in addition."""
 _UNIT_WORDS = (
     "% ‰ mm cm dm m km in ft yd mi nm µm μm mm² cm² m² km² m2 m3 cm3 mm3 m³ cm³ ha ac sqm sqft sqm. mg g kg t lb lbs "
     "oz ml cl dl l L cc gal ns ms s sec min h hr hrs hour hours day days week weeks month months year years yr yrs K "
@@ -23,10 +23,10 @@ _UNIT_WORDS = (
     "m/s kph mpg rpm hp PS bhp Pa hPa kPa MPa bar psi atm N Nm J kJ MJ cal kcal dB dBm k M Mio Mrd bn mn pcs"
 )
 UNITS = frozenset(_UNIT_WORDS.split())
-"""Units of which a column of several kinds is still one of numbers."""
+"""Units that are recognised even if a column mixes several of them."""
 _TIME_WORDS = "am pm a.m p.m jan feb mar apr may jun jul aug sep sept oct nov dec"
 _TIMES = frozenset(_TIME_WORDS.split())
-"""What stands behind a number of a time of day or a date."""
+"""Words after a number of a time of day or a date."""
 _DECIMALS = re.compile("[0-9][.,][0-9]")
 _MARKS = rf"[.,'’_{SPACES}]"
 _NUMBER = re.compile(
@@ -38,15 +38,15 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Affixes:
-    """The currency and the unit of a number; empty where it has none."""
+    """The currency and the unit of a number; empty if it has none."""
 
     currency: str = ""
     unit: str = ""
 
     def is_known(self, texts: Iterable[str]) -> bool:
-        """Whether it is a currency or a unit of measurement, and not any other word.
+        """Whether it is a known currency or unit of measurement.
 
-        A letter is one only if some of the texts have decimals: 1A and 1B may be classes of a school.
+        A single letter counts only if some texts have decimals: 1A and 1B may be school classes.
         """
         if self.unit.isalpha() and len(self.unit) == 1 and not self.currency:
             return self.unit in UNITS and any(_DECIMALS.search(text) and affixes_of(text) is not None for text in texts)
@@ -57,7 +57,7 @@ class Affixes:
 
 
 def affixes_of(text: str) -> Affixes | None:
-    """The affixes of the number in a text with plain signs; None where the text is not a number.
+    """Find the affixes of the number in a text with plain signs; None if the text is not a number.
 
     >>> affixes_of("1,050.00 €"), affixes_of("150 cm"), affixes_of("Bonn")
     (Affixes(currency='€', unit=''), Affixes(currency='', unit='cm'), None)
@@ -85,12 +85,12 @@ def affixes_of(text: str) -> Affixes | None:
 
 
 def singular(unit: str) -> str:
-    """A unit without the s of its plural."""
+    """A unit without the plural s."""
     return unit[:-1] if len(unit) > 2 and unit.isalpha() and unit.endswith("s") and not unit.endswith("ss") else unit
 
 
 def is_currency(text: str) -> bool:
-    """Whether a text is a symbol of a currency, a code, or letters and a symbol: US$."""
+    """Whether a text is a currency symbol, a code, or letters and a symbol: US$."""
     return text.upper() in CURRENCIES or (
         unicodedata.category(text[-1]) == "Sc" and (len(text) == 1 or (text[:-1].isalpha() and len(text) <= 3))
     )

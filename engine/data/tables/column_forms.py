@@ -1,6 +1,6 @@
-"""Decides what a column holds: numbers in a notation, dates in a format, or categories.
+"""Decide how a column is read: numbers in a notation, dates in a format, or categories.
 
-N rows. The decision uses all values of the column, of the training, validation and test part.
+N rows. The decision uses all values of the column, in all parts.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Form:
     kind: Kind
     reading: Reading
     dates: Dates | None = None
-    """Of dates that are texts or numbers; None where the file itself says that they are dates."""
+    """The format of dates that are texts or numbers; None if the file has a date type."""
     note: str = ""
-    """An example of how a value is read, without a full stop; empty where programs write it that way."""
+    """An example of how a value is read, without a full stop; empty for the usual notation."""
     mistake: Mistake | None = None
     found: Found | None = None
-    """Of numbers that are texts."""
+    """The notation of numbers that are texts."""
 
     @property
     def notation(self) -> Notation:
-        """Of numbers."""
+        """The notation of numbers."""
         return self.reading.notation or self.reading.marks.default
 
     def _written(self) -> tuple[object, ...]:
@@ -53,10 +53,10 @@ def form_of(
     """Decide how a column is read. At least one row of the training part has a value.
 
     Args:
-        gone: (N,) the rows without a value.
-        asked: what the document says that it holds.
-        otherwise: the end of a sentence on what to do with numbers that have a unit.
-        typed: whether the file says of all values that they are numbers.
+        gone: (N,) whether a row has no value.
+        asked: the kind that the document sets.
+        otherwise: the end of a sentence on how to handle numbers with a unit.
+        typed: whether the file marks all values as numbers.
     """
     if asked == "category":
         return Form(kind="category", reading=reading)
@@ -75,7 +75,7 @@ def form_of(
 
 
 def number_form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool) -> Form:
-    """How a column is read that must hold numbers."""
+    """Decide how a column of numbers is read."""
     if column.dtype != pl.String or gone.all():
         return Form(kind="number", reading=reading)
     there = texts(column.filter(pl.Series(~gone)))
@@ -89,7 +89,7 @@ def number_form(column: pl.Series, gone: Bools, reading: Reading, *, typed: bool
 
 
 def form_mistakes(forms: dict[str, Form]) -> list[Mistake]:
-    """What is wrong with the columns, by their names: one mistake for all that can be read in the same ways."""
+    """The mistakes of columns; columns with the same possible readings share one mistake."""
     alike: dict[tuple[object, ...], list[str]] = {}
     for name, form in forms.items():
         if form.mistake is not None:
@@ -104,7 +104,7 @@ def form_mistakes(forms: dict[str, Form]) -> list[Mistake]:
 
 
 def _doubts(found: dict[str, Found]) -> list[Mistake]:
-    """Mistakes of columns whose points may be marks between thousands, as other columns of the file suggest."""
+    """The mistakes of columns whose points may separate thousands, as other columns of the file suggest."""
     if not any(one.european for one in found.values()):
         return []
     return [finding_notation.doubted(name, one) for name, one in found.items() if one.doubt]
@@ -115,7 +115,7 @@ def _listed(names: list[str]) -> str:
 
 
 def read_as(forms: dict[str, Form]) -> list[str]:
-    """One sentence with an example for each notation and date format that programs do not write."""
+    """One sentence with an example for each unusual notation and date format."""
     alike: dict[tuple[object, ...], list[str]] = {}
     for name, form in forms.items():
         if form.note:
@@ -136,7 +136,7 @@ def _of_numbers(there: pl.Series, reading: Reading, asked: Kind | None) -> Form:
 def _of_texts(
     name: str, there: pl.Series, reading: Reading, asked: Kind | None, otherwise: str, *, typed: bool
 ) -> Form:
-    """Of the values that are there, stripped."""
+    """Decide from the stripped values that are not missing."""
     first_rules = reading.marks.first_rules
     may_be_dates = asked != "number" and not first_rules
     if may_be_dates and (dates := finding_dates.find_numbers(name, there, asked=asked == "date")):

@@ -1,6 +1,6 @@
-"""Columns as they are read: which of their values are missing, which are numbers, which are dates.
+"""Read the values of columns: which are missing, which are numbers, which are dates.
 
-N rows. Text is stripped of blanks around it before it is looked at.
+N rows. Text is stripped of surrounding spaces first.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ class Reading:
     """How texts are read as values."""
 
     missing_values: tuple[str, ...] = ("",)
-    """Texts that stand for a missing value; runs of the first rules take them in any case of letters."""
+    """Texts that mean a missing value; the first rules ignore their case."""
     marks: Marks = AUTO
     date_format: str | None = None
     notation: Notation | None = None
-    """Of the column that is read; None: what `marks` say by themselves."""
+    """The notation of the column; None: the default of `marks`."""
 
 
 def of_no_use(column: pl.Series) -> bool:
-    """Whether a column is of a type that is neither numbers nor texts nor dates: lists, bytes, times of day, spans."""
+    """Whether a column has an unsupported type: lists, bytes, times of day or durations."""
     return column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration)
 
 
 def is_category(column: pl.Series) -> bool:
-    """Whether the file itself says that the column holds categories."""
+    """Whether the file has a category type for the column."""
     return isinstance(column.dtype, (pl.Categorical, pl.Enum))
 
 
 def missing(column: pl.Series, reading: Reading) -> Bools:
-    """(N,) whether there is no value: null, NaN, or a text that stands for none."""
+    """(N,) whether a value is missing: null, NaN, or a text that means missing."""
     gone = column.is_null().to_numpy().copy()
     if column.dtype == pl.String:
         any_case = reading.marks.first_rules
@@ -68,7 +68,7 @@ def missing(column: pl.Series, reading: Reading) -> Bools:
 
 
 def texts(column: pl.Series) -> pl.Series:
-    """Every value as a text, without blanks around it."""
+    """Every value as a stripped text (N,)."""
     if column.dtype == pl.String:
         return column.str.strip_chars()
     if column.dtype == pl.Boolean:
@@ -77,7 +77,7 @@ def texts(column: pl.Series) -> pl.Series:
 
 
 def numbers(column: pl.Series, reading: Reading) -> Floats:
-    """(N,) the numbers, NaN where there is none. `true` and `false` are 1 and 0."""
+    """(N,) the numbers, NaN for other values. `true` and `false` are 1 and 0."""
     if is_category(column):
         column = column.cast(pl.String)
     if column.dtype != pl.String:
@@ -141,5 +141,5 @@ def seconds(column: pl.Series, dates: Dates | None) -> Floats:
 
 
 def is_date(column: pl.Series) -> bool:
-    """Whether the file itself says that the column holds dates."""
+    """Whether the file has a date type for the column."""
     return column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime)

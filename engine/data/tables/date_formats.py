@@ -1,7 +1,7 @@
-"""Formats of dates, as strftime has them: read as seconds, without regard to the language of the machine.
+"""Formats of dates, as in strftime: dates become seconds, independently of the locale.
 
-N texts, stripped. `%Y` is a year of four digits and nothing else; `%y` is 1969 to 2068, as POSIX has it. Names of
-months and of days are English. What stands in square brackets may be missing.
+N texts, stripped. `%Y` is a year of exactly four digits; `%y` is 1969 to 2068, as in POSIX. Names of months and days
+are English. Parts in square brackets are optional.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Integers = NDArray[np.int64]
 
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 EPOCHS = {"%s": 1, "%3s": 1_000, "%6s": 1_000_000, "%9s": 1_000_000_000}
-"""Formats of a number that counts from 1970, and how many of it are a second."""
+"""Formats of numbers that count from 1970, with their units per second."""
 _PIVOT = 69
 _DAY_US = 86_400_000_000
 
@@ -63,7 +63,7 @@ _DIRECTIVE = re.compile(r"%([.:#]?[A-Za-z%])|(\s+)|(.)", re.DOTALL)
 
 
 def seconds_of(texts: pl.Series, format: str) -> Floats:
-    """(N,) seconds since 1970, NaN where the format does not fit. Times with an offset are those of UTC."""
+    """(N,) seconds since 1970, NaN if the format does not fit. Times with an offset are converted to UTC."""
     if (per_second := EPOCHS.get(format)) is not None:
         return texts.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy().astype(np.float64) / per_second
     pattern = pattern_of(format)
@@ -80,9 +80,9 @@ def seconds_of(texts: pl.Series, format: str) -> Floats:
 
 
 def by_polars(texts: pl.Series, format: str) -> Floats:
-    """As `seconds_of`, by polars, which knows more directives and takes a year of two digits for one of antiquity."""
+    """As `seconds_of`, with polars, which knows more directives but reads two-digit years as years 0 to 99."""
     if any(month in format for month in ("%m", "%b", "%B")) and not any(day in format for day in ("%d", "%e")):
-        texts, format = "01 " + texts, f"%d {format}"  # polars reads no month without a day
+        texts, format = "01 " + texts, f"%d {format}"  # polars cannot read a month without a day
     try:
         column = texts.str.to_datetime(format, strict=False, exact=True, time_unit="us")
     except pl.exceptions.PolarsError:
@@ -93,7 +93,7 @@ def by_polars(texts: pl.Series, format: str) -> Floats:
 
 @lru_cache(maxsize=256)
 def pattern_of(format: str) -> str | None:
-    """A regular expression with a named group for each part; None where there is none for the format."""
+    """A regular expression with a named group for each part; None if the format is not supported."""
     for whole, parts in _WHOLES.items():
         format = format.replace(f"%{whole}", parts)
     pattern, names, open_, after_digits = "", set[str](), 0, False
@@ -120,7 +120,7 @@ def pattern_of(format: str) -> str | None:
         following = places[place + 1] if place + 1 < len(places) else None
         beside = after_digits or (following is not None and _PARTS.get(following[1] or "", ("", ""))[1] == _TWO)
         if digits == _TWO and beside:
-            digits = "[0-9]{2}"  # 2024131 says nothing on where the month ends
+            digits = "[0-9]{2}"  # 2024131 does not show where the month ends
         if directive == ".f":
             pattern += "(?:[.,](?P<fraction>[0-9]{1,9}))?"
         else:
@@ -132,7 +132,7 @@ def pattern_of(format: str) -> str | None:
 
 
 def _microseconds(fields: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(N,) microseconds since 1970, and whether there is such a day and time."""
+    """(N,) microseconds since 1970, and whether the day and time exist."""
     rows = len(fields)
 
     def number(name: str, otherwise: int) -> Integers:
@@ -180,7 +180,7 @@ def _microseconds(fields: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def _offset(offsets: pl.Series) -> tuple[Integers, Any]:
-    """(N,) microseconds that each is ahead of UTC, and whether it can be."""
+    """(N,) offsets from UTC in microseconds, and whether they are valid."""
     digits = offsets.str.replace_all(r"[^0-9]", "").str.pad_end(4, "0").fill_null("0000")
     hours, minutes = (
         digits.str.slice(at, 2).cast(pl.Int64, strict=False).fill_null(0).to_numpy().astype(np.int64) for at in (0, 2)

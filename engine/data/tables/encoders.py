@@ -1,7 +1,7 @@
-"""Columns as numbers that a network can take, by what was learned from the training part: one encoder a column.
+"""Encoders that turn columns into a network's input, learned from the training part: one encoder per column.
 
-N rows. Each encoder gives (N, k) and names its k features; where a value is missing they are 0, which for
-standardised numbers is the mean of the training part.
+N rows. Each encoder outputs (N, k) and names its k features. For a missing value they are 0, which for standardised
+numbers is the mean of the training part.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoder(ABC):
-    """What was learned of a column."""
+    """The base class of encoders of a column."""
 
     kind: ClassVar[str]
     column: str
     flag: bool = False
-    """Whether a feature of its own says that the value is missing."""
+    """Whether an additional feature marks missing values."""
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of what it gives."""
+        """The names of its features."""
         return (*self._names(), *((f"{self.column} missing",) if self.flag else ()))
 
     def encode(self, column: pl.Series, gone: Bools, reading: Reading) -> Features:
-        """(N, k) of every row, `gone` being the rows without a value."""
+        """Encode every row as (N, k); `gone` (N,) marks rows without a value."""
         found = self._values(column, reading)
         found[gone] = 0.0
         return np.column_stack([found, gone]) if self.flag else found
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """As JSON values."""
         return {"kind": self.kind, "column": self.column, "flag": self.flag, **self._learned()}
 
     @abstractmethod
@@ -68,7 +68,7 @@ class Number(Encoder):
     std: float
     notation: Notation = PLAIN
     base: int = 0
-    """Taken off first, exactly: of whole numbers that are too large for a float."""
+    """Subtracted first, exactly, for whole numbers that are too large for a float."""
 
     def _names(self) -> tuple[str, ...]:
         return (self.column,)
@@ -84,7 +84,7 @@ class Number(Encoder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneHot(Encoder):
-    """A 1 in the place of the value; a value that the training part has not is 0 in every place."""
+    """A 1 at the index of the category; values that are not in the training part are all 0."""
 
     kind: ClassVar[str] = "one-hot"
     categories: tuple[str, ...]
@@ -105,7 +105,7 @@ class OneHot(Encoder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordinal(Encoder):
-    """The number of the value in the order of the categories, standardised; 0 for one that is none of them."""
+    """The index of the category, standardised; 0 for values that are not in the training part."""
 
     kind: ClassVar[str] = "ordinal"
     categories: tuple[str, ...]
@@ -125,7 +125,7 @@ class Ordinal(Encoder):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Date(Encoder):
-    """Seconds, standardised; month, weekday and, where there are times of day, hour as points on a circle."""
+    """Seconds, standardised; month, weekday and, with times of day, hour as sine and cosine."""
 
     kind: ClassVar[str] = "date"
     dates: Dates | None
@@ -153,15 +153,15 @@ class Date(Encoder):
 
 
 def written(notation: Notation) -> dict[str, Any]:
-    """How numbers are written, as JSON holds it; nothing where they are written as programs do."""
+    """The notation of numbers as JSON values; empty for the usual notation."""
     return {"notation": notation.as_dict()} if notation != PLAIN else {}
 
 
 def places(column: pl.Series, categories: tuple[str, ...]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """(N,) number of each value among the categories, -1 where it is none of them."""
+    """(N,) the index of each value among the categories, -1 if it is none of them."""
     number = dict(zip(categories, range(len(categories)), strict=True))
     values = texts(column)
-    # A value in another Unicode form than the category that it is.
+    # A value may be a category in another Unicode form.
     number = {value: number[one] for value, one in spelled_as(values, categories).items()} | number
     found = values.replace_strict(number, default=-1, return_dtype=pl.Int64)
     return found.fill_null(-1).to_numpy().astype(np.int64)

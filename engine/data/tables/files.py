@@ -1,4 +1,4 @@
-"""A file that is named in the document, looked at before it is read: is it there, is it regular, is it text."""
+"""Check a file before it is read (exists, regular, text), and collect the faults of its lines."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _AT_ONCE = 1 << 20
 
 
 def refused(where: str, path: str, found: str, expected: str, fix: str) -> Refused:
-    """What is wrong with the file that stands at `where` of the document."""
+    """The mistake of a file that the field `where` names."""
     return Refused(Mistake(where, found, expected, fix, subject=path))
 
 
 def size_of(where: str, path: str) -> int:
-    """Bytes of a regular file that can be read.
+    """The size in bytes of a regular, readable file.
 
     Raises:
-        Refused: it is not there, no regular file, empty, or may not be read.
+        Refused: it is missing, not regular, empty, or not readable.
     """
     file = expanded(path)
     try:
@@ -44,15 +44,15 @@ def size_of(where: str, path: str) -> int:
         said = getattr(error, "strerror", None) or error
         raise refused(where, path, f"it cannot be read ({said})", "", "Check the file and its permissions.") from None
     if not status.st_size:
-        raise refused(where, path, "it is empty", "expected rows", "Name a file that holds some.")
+        raise refused(where, path, "it is empty", "expected rows", "Name a file with rows.")
     return status.st_size
 
 
-def refuse_what_does_not_fit(where: str, path: str, bytes: int) -> None:
-    """Refuse a file that would take more memory than is free, before it is read.
+def refuse_too_large(where: str, path: str, bytes: int) -> None:
+    """Refuse a file that needs more memory than is free, before it is read.
 
     Raises:
-        Refused: with how much it would take.
+        Refused: with the required memory.
     """
     free = free_host_memory()
     if bytes > free:
@@ -61,15 +61,15 @@ def refuse_what_does_not_fit(where: str, path: str, bytes: int) -> None:
             path,
             f"reading it takes about {bytes / 1e6:,.0f} MB",
             f"{free / 1e6:,.0f} MB are free",
-            "Keep fewer rows or columns in it, or free memory.",
+            "Reduce its rows or columns, or free memory.",
         )
 
 
 def check_text(where: str, path: str, size: int) -> None:
-    """Read a file once as UTF-8 and keep nothing of it.
+    """Check that a file is UTF-8.
 
     Raises:
-        Refused: it is not UTF-8, with the line and the byte where that shows, or it holds null bytes.
+        Refused: it is not UTF-8, with line and byte, or it contains null bytes.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     done = lines = 0
@@ -111,3 +111,37 @@ def _beside(file: Path) -> list[str]:
         return [other.name for other in file.parent.iterdir()]
     except OSError:
         return []
+
+
+NAMED = 20
+"""Maximum number of faults that are listed; the others are counted."""
+ROWS = 8192
+"""Rows between two reports of progress."""
+
+Row = list[str | None]
+
+
+class LineFaults:
+    """Collects faults of lines; the first ones are listed, the others counted."""
+
+    def __init__(self, where: str, path: str) -> None:
+        self.where, self.path = where, path
+        self.mistakes: list[Mistake] = []
+        self.more = 0
+
+    def add(self, line: int, found: str, expected: str, fix: str) -> None:
+        if len(self.mistakes) < NAMED:
+            self.mistakes.append(Mistake(self.where, f"line {line:,} {found}", expected, fix, subject=self.path))
+        else:
+            self.more += 1
+
+    def refuse(self) -> None:
+        if self.more:
+            found = f"{self.more:,} more lines have faults"
+            self.mistakes.append(Mistake(self.where, found, "", "Fix these first.", subject=self.path))
+        if self.mistakes:
+            raise Refused(self.mistakes)
+
+    def replace(self, found: str, expected: str, fix: str) -> None:
+        """Replace the faults of lines by one mistake of the whole file."""
+        self.mistakes, self.more = [Mistake(self.where, found, expected, fix, subject=self.path)], 0

@@ -1,4 +1,4 @@
-"""Finds the format that explains the dates of a column, from all of its values.
+"""Find the format that fits the dates of a column, from all of its values.
 
 N values. If one format fits, it is used. If several fit and give different days, the user has to choose.
 """
@@ -41,7 +41,7 @@ FIRST_FORMATS = (
     "%m/%d/%Y %H:%M",
     "%d/%m/%Y %H:%M",
 )
-"""What the first version of the rules tried, in this order."""
+"""Formats of the first version of the rules, in order."""
 _DAYS = (
     "%Y-%m-%d",
     "%Y/%m/%d",
@@ -85,12 +85,12 @@ _LIKE_A_DATE = (
 )
 _NEARLY_ALL = 0.9
 _NUMBERS = {"%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}
-"""Formats without anything but digits, and how many there are."""
+"""Formats of digits only, and their number of digits."""
 _FEW = 3
-"""Different values from which on chance gives no column of valid days."""
+"""Number of different values above which valid days are no coincidence."""
 _YEARS = (np.datetime64("1900-01-01").astype("datetime64[s]").astype(int), 4_102_444_800)
 _EPOCH_YEARS = (946_684_800, 2_524_608_000)
-"""2000 to 2049, between which a number that counts from 1970 is looked for."""
+"""2000 to 2049: the range of plausible numbers that count from 1970."""
 _NAMES = frozenset(
     [
         "date",
@@ -125,18 +125,18 @@ _NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dates:
-    """How the dates of a column are written."""
+    """The format of the dates of a column."""
 
     format: str
     note: str = ""
-    """An example of how a value is read, where several readings were possible; else empty."""
+    """An example of how a value is read, if several readings were possible; else empty."""
     mistake: Mistake | None = None
     like: str = ""
-    """The format as the first of them needs it."""
+    """The format without the optional parts that the first date lacks."""
     first_rules: bool = False
 
     def seconds(self, texts: pl.Series) -> Floats:
-        """(N,) seconds since 1970, NaN where a text is no such date."""
+        """(N,) seconds since 1970, NaN if a text does not fit the format."""
         return by_polars(texts, self.format) if self.first_rules else seconds_of(texts, self.format)
 
 
@@ -184,23 +184,23 @@ def find_numbers(name: str, there: pl.Series, *, asked: bool) -> Dates | None:
 
 
 def look_like_dates(there: pl.Series) -> bool:
-    """Whether nearly all values (N,) begin as dates do, although no format explains most of them."""
+    """Whether nearly all values (N,) start like dates, although no format fits most of them."""
     return bool(_sample(there).str.contains(_LIKE_A_DATE).mean() > _NEARLY_ALL)  # type: ignore[operator]
 
 
 def is_named_so(name: str) -> bool:
-    """Whether the name of a column says that it holds dates: `date`, `created_at`, `orderDate`."""
+    """Whether the name of a column suggests dates: `date`, `created_at`, `orderDate`."""
     return any(word.lower() in _NAMES for word in re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])", name))
 
 
 def no_dates(name: str, example: str, otherwise: str = "") -> Mistake:
-    """The mistake of a column that no format explains."""
-    fix = f'Say how they are written, such as "%d.%m.%y"{f", or {otherwise}" if otherwise else ""}.'
+    """The mistake of a column that no format fits."""
+    fix = f'Set it to their format, such as "%d.%m.%y"{f", or {otherwise}" if otherwise else ""}.'
     return Mistake("data.date_format", f"the column {name!r} holds {example}", "expected dates", fix)
 
 
 def shown(seconds: float) -> str:
-    """A moment as people and ISO 8601 write it, a day without its midnight."""
+    """A time in ISO 8601; midnight is omitted."""
     moment = datetime(1970, 1, 1) + timedelta(microseconds=round(seconds * 1e6))
     text = moment.isoformat(" ")
     return text.removesuffix(":00").removesuffix(" 00:00")
@@ -211,7 +211,7 @@ def _sample(there: pl.Series) -> pl.Series:
 
 
 def _candidates(sample: Sequence[str]) -> list[str]:
-    """The formats that some of a sample may be of, with a time of day in any precision where some have one."""
+    """The formats that may fit a sample, with a time of day if some texts have one."""
     days: set[str] = set()
     times: dict[str, int] = {}
     for text in sample:
@@ -234,11 +234,11 @@ def _candidates(sample: Sequence[str]) -> list[str]:
 def _pattern(format: str) -> re.Pattern[str]:
     pattern = pattern_of(format)
     assert pattern is not None
-    return re.compile(pattern)  # which remembers what it compiled
+    return re.compile(pattern)  # re caches compiled patterns
 
 
 def _best(name: str, there: pl.Series, read: dict[str, Floats]) -> Dates | None:
-    """The format that explains most values, with a mistake if several do and give different days."""
+    """The format that fits most values, with a mistake if several do and give different days."""
     shares = {format: _share(at) for format, at in read.items()}
     best = max(shares.values(), default=0.0)
     if best <= MOST:
@@ -286,7 +286,7 @@ def _share(at: NDArray[np.float64]) -> float:
 
 
 def _matching(texts: pl.Series, digits: str) -> float:
-    """Share of the texts that are so many digits and nothing else."""
+    """Share of the texts that consist of this many digits."""
     return float(texts.str.contains(f"^[0-9]{{{digits}}}$").mean())  # type: ignore[arg-type]  # of texts it is a number
 
 
@@ -295,7 +295,7 @@ def _within(at: Floats, first: float, last: float) -> bool:
 
 
 def _number(name: str, example: str, format: str, at: float, asked: bool) -> Dates:
-    kept = "" if asked else f' (data.numeric = ["{name}"] keeps it a number)'
+    kept = "" if asked else f' (data.numeric = ["{name}"] reads it as a number)'
     return Dates(format=format, note=f"{name}: {example} read as {shown(at)}{kept}", like=format)
 
 

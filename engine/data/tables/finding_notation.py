@@ -1,4 +1,4 @@
-"""Finds the notation that explains the numbers of a column, from all of its values.
+"""Find the notation that fits the numbers of a column, from all of its values.
 
 N values. If one notation fits, it is used. If several fit and give different numbers, the user has to choose.
 """
@@ -27,27 +27,27 @@ from engine.data.tables.notation import (
 from engine.experiment.mistakes import Mistake
 
 MOST = 0.5
-"""Share of the values that a notation must explain more than; the others are faults then."""
+"""A notation must fit more than this share of the values; the others are faults."""
 _POINTS = Notation(".", ",")
 _SAMPLE = 400
-"""Values that are looked at one by one. What they rule out is not tried on all values."""
+"""Size of a sample. Notations that it excludes are not tried on all values."""
 _LIKELY = 0.3
 _NEARLY_ALL = 0.9
-"""Share of the values that a word must stand behind to be a unit, where it is no known one: 1a and 1b have none."""
+"""Share of the values that an unknown word must follow to be a unit: 1a and 1b have none."""
 _ENOUGH = 0.05
-"""Share of the values that settle how the others are read; of fewer, each must have two marks: 1,234,567."""
+"""Share of the values that decide how the others are read; if fewer, each needs two marks: 1,234,567."""
 _TWO_MARKS = r"[0-9][.,][0-9]+[.,][0-9]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """What the document says about how numbers are written."""
+    """The marks of numbers that the document sets."""
 
     decimal: str = "auto"
     thousands: str = "auto"
     strip_units: bool = False
     first_rules: bool = False
-    """Whether numbers are read as by the first version of the rules, with one notation for a whole file."""
+    """Whether the first version of the rules applies: one notation for a whole file."""
 
     @property
     def default(self) -> Notation:
@@ -66,14 +66,14 @@ AUTO = Marks()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """How the numbers of a column are written."""
+    """The notation of the numbers of a column."""
 
     notation: Notation
     note: str = ""
-    """An example, such as `price: 1,234 read as 1234`; empty for numbers as programs write them."""
+    """An example, such as `price: 1,234 read as 1234`; empty for the usual notation."""
     mistake: Mistake | None = None
     doubt: str = ""
-    """A value whose point may be a mark between thousands, if nothing in the column decides; else empty."""
+    """A value whose point may separate thousands, if no value of the column decides; else empty."""
 
     @property
     def european(self) -> bool:
@@ -85,9 +85,9 @@ def find(name: str, there: pl.Series, marks: Marks, *, typed: bool, otherwise: s
     """The notation of the values (N,) of a column, stripped and without missing ones; None if they are not numbers.
 
     Args:
-        typed: whether the file says of the values that they are numbers, so that a point is a decimal point.
-        otherwise: the end of a sentence on what to do with values that are no plain numbers.
-        units: whether a unit must be allowed by the document before it is read over.
+        typed: whether the file marks the values as numbers, so that a point is a decimal point.
+        otherwise: the end of a sentence on how to handle values that are not plain numbers.
+        units: whether the document must allow units before they are ignored.
     """
     values = there.cast(pl.Float64, strict=False)
     readable = len(values) - values.null_count()
@@ -138,10 +138,10 @@ def _fitting(
     otherwise: str,
     units: bool,
 ) -> Found | None:
-    """The notation that explains most values, among those with these affixes.
+    """The notation with these affixes that fits most values.
 
     Args:
-        least: share of the values that it must explain more than.
+        least: the notation must fit more than this share of the values.
         truths: how many values are `true` or `false`.
     """
     rare = signed.str.contains("|".join(Notation(mark).mark for mark in GROUPINGS[3:])).any()
@@ -196,7 +196,7 @@ def _read_differently(one: Notation, other: Notation, explained: dict[Notation, 
         if _role(one, mark) == _role(other, mark):
             continue
         rows = np.flatnonzero(both & texts.str.contains(mark, literal=True).to_numpy())
-        some = texts.gather(rows)  # the mark may as well stand in a unit or a currency
+        some = texts.gather(rows)  # the mark may also be part of a unit or a currency
         if len(different := rows[one.numbers(some) != other.numbers(some)]):
             return int(different[0])
     return None
@@ -207,7 +207,7 @@ def _role(notation: Notation, mark: str) -> str:
 
 
 def _plain(name: str, there: pl.Series, marks: Marks) -> Found:
-    """Numbers as programs write them, unless every point in them may be a mark between thousands."""
+    """Plain numbers, unless every point in them may separate thousands."""
     likely = marks.allows(".", ",") and re.match(_POINTS.pattern, str(there[0])) is not None
     if not likely or not _POINTS.explains(there.head(_SAMPLE)).all():
         return Found(notation=PLAIN)
@@ -223,7 +223,7 @@ def _plain(name: str, there: pl.Series, marks: Marks) -> Found:
 
 
 def _note(name: str, there: pl.Series, texts: pl.Series, explained: Bools, taken: Notation, marks: Marks) -> str:
-    """How the value that shows most of the notation is read; empty if programs write all values that way."""
+    """How the value with most marks is read; empty if all values have the usual notation."""
     rows = np.flatnonzero(explained)
     for some in (rows[:_SAMPLE], rows):
         values, signed = there.gather(some), texts.gather(some)
@@ -264,7 +264,7 @@ def _ambiguous(name: str, example: str, ways: Sequence[Notation]) -> Mistake:
 
 
 def _unit(name: str, example: str, taken: Notation, otherwise: str) -> Mistake:
-    found = f"the values of {name!r}, such as {example!r}, are numbers with {taken.unit!r} behind them"
+    found = f"the values of {name!r}, such as {example!r}, are numbers followed by {taken.unit!r}"
     fix = f'Set data.units = "strip" to read {_read(taken, example)}, or {otherwise}.'
     return Mistake("data.units", found, "expected numbers alone", fix)
 

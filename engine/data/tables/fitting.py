@@ -1,4 +1,4 @@
-"""Which encoder a column needs, learned from its values in the training part and from nothing else.
+"""Learn the encoder of a column, only from its values in the training part.
 
 M rows of the training part that have a value.
 """
@@ -37,33 +37,33 @@ from engine.experiment.mistakes import Mistake
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the document says on columns."""
+    """The settings of the document on columns."""
 
     reading: Reading
     kinds: dict[str, Kind]
-    """Of the columns whose kind is not to be found out."""
+    """Kinds that the document sets."""
     categories: Literal["one-hot", "ordinal"]
     most_categories: int
     flag_missing: bool
     recorded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Categories that come first, in this order, by the name of their column."""
     typed: frozenset[str] = frozenset()
-    """Columns of texts of which the file says that they are numbers."""
+    """Columns of texts that the file marks as numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """An encoder, or why there is none: a sentence for the column that is left out, or a mistake."""
+    """An encoder, or why there is none: a note on a column that is left out, or a mistake."""
 
     encoder: Encoder | None = None
     note: str = ""
     mistake: Mistake | None = None
     form: Form | None = None
-    """How the column is read, where that was looked at."""
+    """How the column is read, if that was decided."""
 
 
 def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> Fitted:
-    """The encoder of a column. Values of any part that it cannot take go to `faults`."""
+    """Fit the encoder of a column. Invalid values of any part are added to `faults`."""
     name, reading = column.name, asked.reading
     if of_no_use(column):
         found = f"the column {name!r} is of the type {column.dtype}"
@@ -74,7 +74,7 @@ def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> F
     if not len(there):
         return Fitted(note=f"{name} has no value in the training part and is left out.")
     flag = asked.flag_missing and bool(gone[train].any())
-    otherwise = f"take them as categories: data.categorical = [{name!r}]"
+    otherwise = f"read them as categories: data.categorical = [{name!r}]"
     form = form_of(column, gone, train, reading, asked.kinds.get(name), otherwise, typed=name in asked.typed)
     if form.mistake is not None:
         return Fitted(form=form)
@@ -89,12 +89,12 @@ def fitted(column: pl.Series, train: Indices, asked: Asked, faults: Faults) -> F
 
 def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, reading: Reading, faults: Faults) -> Fitted:
     name = column.name
-    check_numbers(column, gone, reading, faults, f"Mend it, or put {name!r} into data.categorical.")
+    check_numbers(column, gone, reading, faults, f"Fix it, or add {name!r} to data.categorical.")
     base = base_of(there, reading)
     values = above(there, base, reading)
     values = values[np.isfinite(values)]
     if not len(values):
-        return Fitted()  # each of them is a fault
+        return Fitted()  # each value is a fault
     with np.errstate(over="ignore", invalid="ignore"):
         mean, std = values.mean(), values.std()
     if not np.isfinite(std):
@@ -108,22 +108,22 @@ def _number(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, readin
 
 
 def check_numbers(column: pl.Series, gone: Bools, reading: Reading, faults: Faults, fix: str) -> None:
-    """Find the values that are there and are no finite numbers."""
+    """Add values that are not finite numbers to `faults`."""
     name, values = column.name, numbers(column, reading)
     no_number = np.isnan(values) & ~gone
     if no_number.sum() > 1 and not (~np.isnan(values)).any():
-        # One sentence for the column, which says of its first value what holds for all of them.
+        # One mistake for the column, which names the first value.
         no_number = np.arange(len(column)) == no_number.argmax()
-        expected, others = "expected numbers", ", as all others"
+        expected, others = "expected numbers", ", like all others"
     else:
-        expected, others = "expected a number as in most other rows", ""
+        expected, others = "expected a number, as in most other rows", ""
     if column.dtype == pl.String and (reading.notation or reading.marks.default) == PLAIN:
         commas = column.str.strip_chars().str.contains(r"^[+-]?\d+,\d+$").fill_null(False).to_numpy()
         wrong = f"{{value}} has a decimal comma{others}"
-        faults.add(name, no_number & commas, wrong, "expected a decimal point", COMMAS_FIX if others else "Mend it.")
+        faults.add(name, no_number & commas, wrong, "expected a decimal point", COMMAS_FIX if others else "Fix it.")
         no_number &= ~commas
-    faults.add(name, no_number, f"{{value}} is no number{others}", expected, fix, NO_VALUE_FIX)
-    faults.add(name, np.isinf(values), "{value} is not finite", "expected a finite number", "Mend it.")
+    faults.add(name, no_number, f"{{value}} is not a number{others}", expected, fix, NO_VALUE_FIX)
+    faults.add(name, np.isinf(values), "{value} is not finite", "expected a finite number", "Fix it.")
 
 
 COMMAS_FIX = 'Set data.decimal = "auto".'
@@ -156,7 +156,7 @@ def _category(name: str, there: pl.Series, flag: bool, asked: Asked) -> Fitted:
 
 def _date(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, form: Form, faults: Faults) -> Fitted:
     name, dates = column.name, form.dates
-    check_dates(column, gone, dates, faults, f"Mend it, or put {name!r} into data.categorical.")
+    check_dates(column, gone, dates, faults, f"Fix it, or add {name!r} to data.categorical.")
     at = seconds(there, dates)
     at = at[np.isfinite(at)]
     if not len(at):
@@ -168,17 +168,17 @@ def _date(column: pl.Series, there: pl.Series, gone: Bools, flag: bool, form: Fo
 
 
 def check_dates(column: pl.Series, gone: Bools, dates: Dates | None, faults: Faults, fix: str) -> Floats:
-    """(N,) seconds since 1970. Values that are there and are no dates go to `faults`."""
+    """(N,) seconds since 1970. Values that are not dates are added to `faults`."""
     name, at = column.name, seconds(column, dates)
     bad = np.isnan(at) & ~gone
     if dates is None or not bad.any():
         return at
     expected = f"expected one like {dates.like}"
     if bad.sum() > 1 and np.isnan(at).all():
-        # One sentence for the column, which says of its first value what holds for all of them.
+        # One mistake for the column, which names the first value.
         others = find(name, texts(column.filter(pl.Series(bad))))
         bad = np.arange(len(column)) == bad.argmax()
         expected += "; no other value is one either"
         fix = f'Set data.date_format = "{others.like}".' if others and others.like else fix
-    faults.add(name, bad, "{value} is no date", expected, fix)
+    faults.add(name, bad, "{value} is not a date", expected, fix)
     return at

@@ -1,4 +1,4 @@
-"""Where the names of the columns stand in a file of separated fields, and what stands above them."""
+"""Find the line with the names of the columns in a file of separated fields, and the lines above it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from itertools import islice
 
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 MOST_TITLES = 10
-"""Lines with one field above the header, blank ones among them."""
+"""Maximum number of lines with one field above the header, including blank ones."""
 LINES = 200
-"""Lines at the beginning of a file that are looked at."""
+"""Lines at the start of a file that are inspected."""
 _SEP = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
-"""A first line that tells spreadsheets what separates the columns."""
+"""A first line that names the delimiter for spreadsheets."""
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -26,19 +26,19 @@ class Header:
     line: int
     delimiter: str
     likely: str
-    """What the line has most of."""
+    """The most frequent delimiter of the line."""
     notes: tuple[str, ...] = ()
     comments: bool = False
-    """Whether lines above it begin with #."""
+    """Whether lines above it start with #."""
     missing: bool = False
-    """Whether the line holds values, since the file has no names."""
+    """Whether the line contains values, since the file has no names."""
 
 
 def find_header(lines: Sequence[str], delimiter: str) -> Header | None:
-    """The header of a file, from its first lines; None where they are all blank.
+    """Find the header of a file in its first lines; None if they are all blank.
 
     Args:
-        delimiter: what the document says that separates the columns, or `auto`.
+        delimiter: the delimiter that the document sets, or `auto`.
     """
     notes: list[str] = []
     at = _next(lines, 0)
@@ -74,7 +74,7 @@ def find_header(lines: Sequence[str], delimiter: str) -> Header | None:
 
 
 def outside_quotes(line: str, mark: str) -> int:
-    """How often a mark stands in a line, fields in quotes left out."""
+    """How often a mark occurs in a line outside quotes."""
     return sum(part.count(mark) for part in line.split('"')[::2])
 
 
@@ -93,7 +93,7 @@ def is_number(text: str) -> bool:
 
 
 def _next(lines: Sequence[str], start: int) -> int:
-    """The first line from there on that is not blank; the number of lines where there is none."""
+    """The index of the first line from `start` on that is not blank; the number of lines if there is none."""
     return next((at for at in range(start, len(lines)) if lines[at].strip()), len(lines))
 
 
@@ -104,7 +104,7 @@ def _most(line: str) -> str:
 
 
 def _cells(lines: Sequence[str], delimiter: str) -> list[list[str]]:
-    """The fields of each line that is not blank; of lines that cannot be parsed, none."""
+    """The fields of each line that is not blank; empty if the lines cannot be parsed."""
     try:
         return [row for row in csv.reader(list(lines), delimiter=delimiter) if row]
     except csv.Error:
@@ -117,11 +117,11 @@ def _row(line: str, delimiter: str) -> list[str]:
 
 
 def _is_title(lines: Sequence[str], at: int, below: int, delimiter: str) -> bool:
-    """Whether a line has one field, and what follows are names of several columns and rows of as many fields."""
+    """Whether a line has one field and is followed by several column names and a row of as many fields."""
     if below >= len(lines) or lines[at].count('"') % 2:
         return False
     above = _row(lines[at], delimiter)
-    if _filled(above) > 1 or above[:1] == [""]:  # an index has no name
+    if _filled(above) > 1 or above[:1] == [""]:  # an index column has no name
         return False
     last = min(len(lines) - 1, at + MOST_TITLES)
     while below < last and _filled(_row(lines[below], delimiter)) < 2:
@@ -137,7 +137,7 @@ def _filled(row: Sequence[str]) -> int:
 
 
 def _is_commented_header(lines: Sequence[str], at: int, delimiter: str) -> bool:
-    """Whether a line that begins with # holds the names, `#chrom pos`: the next line holds as many values."""
+    """Whether a line that starts with # contains the names, `#chrom pos`: the next line has as many values."""
     below = next((n for n in range(at + 1, len(lines)) if lines[n].strip() and not lines[n].startswith("#")), None)
     if below is None:
         return False
@@ -149,7 +149,7 @@ def _is_commented_header(lines: Sequence[str], at: int, delimiter: str) -> bool:
 
 
 def _holds_values(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row is one of values: numbers alone, a number twice, or texts that occur again below them."""
+    """Whether the first row contains values: only numbers, a number twice, or texts that occur again below."""
     if not rows:
         return False
     first, others = rows[0], list(islice(rows, 1, None))

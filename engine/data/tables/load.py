@@ -1,15 +1,14 @@
-"""From files of rows to a data set: parts first, then what is learned of the training part, then every row encoded."""
+"""Load a dataset from files of rows: split, learn encoders from the training part, encode every row."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from engine.data.dataset import Dataset, dataset
-from engine.data.description import Task
+from engine.data.dataset import Dataset, Units, dataset
+from engine.data.description import DataRefused, Task
 from engine.data.progress import progress
-from engine.data.refused import DataRefused
 from engine.data.spellings import united_column
 from engine.data.splits import Indices, Parts, Split
 from engine.data.tables.column_forms import form_mistakes, read_as
@@ -25,23 +24,20 @@ from engine.data.tables.missing import (
     target_notes,
 )
 from engine.data.tables.rows import Faults, Rows
+from engine.data.tables.settings import TableSettings
 from engine.data.tables.targets import Classes, Quantity, target
-from engine.data.units import Units
 from engine.experiment.mistakes import Mistake, Refused, collected
 from engine.free_memory import free_host_memory
 
-if TYPE_CHECKING:
-    from engine.data.sources.table import Table as Source
-
-_SAID_FROM = 1 << 26
-"""Bytes of features from which it takes long enough to say how far it is."""
+_PROGRESS_FROM = 1 << 26
+"""Bytes of features from which progress is reported."""
 
 
-def load_table(source: Source, split: Split) -> Dataset:
-    """The data set that the parameters of a `table` source ask for.
+def load_table(source: TableSettings, split: Split) -> Dataset:
+    """Load the dataset of a `table` source.
 
     Raises:
-        Refused: with every mistake that can be found at once.
+        Refused: with every mistake that was found.
     """
     first_rules = split.recorded.rules < 2
     tables = read_tables(source)
@@ -127,7 +123,7 @@ def load_table(source: Source, split: Split) -> Dataset:
     kept = np.flatnonzero(complete)
     x = _encoded(encoders, rows, gone, kept, reading)
     parts = _within(parts, complete)
-    notes += _said(encoders, len(train))
+    notes += _encoding_notes(encoders, len(train))
     learned = _learned(encoders, y, source.target, reading)
     names = tuple(name for encoder in encoders for name in encoder.features)
     if isinstance(y, Classes):
@@ -162,22 +158,22 @@ def load_table(source: Source, split: Split) -> Dataset:
 
 
 def _all(of_file: Indices) -> Parts:
-    """All rows of the first file to train on, where the target does not say how to part them."""
+    """All rows of the first file for training, if the target is unusable for splitting."""
     nothing = np.empty(0, dtype=np.int64)
     return Parts(np.flatnonzero(of_file == 0).astype(np.int64), nothing, nothing)
 
 
 def _known(y: Classes | Quantity | None) -> tuple[Task | None, int | None]:
-    """The task, and the number of classes, as far as the target says them."""
+    """The task and the number of classes, as far as the target decides them."""
     if isinstance(y, Classes):
         return "classification", len(y.names)
     return (None if y is None else "regression"), None
 
 
 def _parts(
-    source: Source, rows: Rows, of_file: Indices, y: Classes | Quantity, split: Split, notes: list[str]
+    source: TableSettings, rows: Rows, of_file: Indices, y: Classes | Quantity, split: Split, notes: list[str]
 ) -> Parts:
-    """The files of parts as they are; what has no file is drawn from the first one."""
+    """Use the files of parts; draw the other parts from the first file."""
     own = int((of_file == 0).sum())
     if source.validation_path is not None:
         notes.append(f"The validation part is {source.validation_path}; data.validation is not used.")
@@ -190,7 +186,7 @@ def _parts(
         shared = np.intersect1d(groups[:own], groups[own:])
         if len(shared):
             notes.append(
-                f"{len(shared):,} values of {source.group} are in {source.path} and in the file of a part too."
+                f"{len(shared):,} values of {source.group} are both in {source.path} and in the file of another part."
             )
     return split.beside(
         np.searchsorted(of_file, range(3), side="right").tolist(),
@@ -202,9 +198,9 @@ def _parts(
 
 
 def _learned(encoders: list[Encoder], y: Classes | Quantity, name: str, reading: Reading) -> dict[str, Any]:
-    """What a run keeps of its columns, so that other files are read as these were."""
+    """What a run saves about its columns, so that other files are read in the same way."""
     columns = [encoder.as_dict() for encoder in encoders]
-    if reading.marks.first_rules:  # such a run has nothing on notations to compare with
+    if reading.marks.first_rules:  # such a run recorded no notation
         return {"columns": [{key: value for key, value in c.items() if key != "notation"} for c in columns]}
     target = written(y.form.notation) if isinstance(y, Quantity) else {}
     return {"columns": columns} | ({"target": {"column": name} | target} if target else {})
@@ -222,18 +218,18 @@ def _encoders(found: list[Fitted], notes: list[str]) -> list[Encoder]:
 def _encoded(
     encoders: list[Encoder], rows: Rows, gone: dict[str, Bools], kept: Indices, reading: Reading
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """(N, F), column after column, so that no second table of the size of the first is made."""
+    """Encode the rows as (N, F), column by column, to avoid a second table of that size."""
     widths = [len(encoder.features) for encoder in encoders]
-    # The widest column is there twice more while it is put into its place.
+    # The widest column has two copies while it is encoded.
     size, free = len(kept) * (sum(widths) + 2 * max(widths)) * 4, free_host_memory()
     if size > free:
         found = f"{len(kept):,} rows of {sum(widths):,} features take {size / 2**30:.1f} GiB"
-        fix = 'Exclude columns of many categories, or set data.categories = "ordinal".'
+        fix = 'Exclude columns with many categories, or set data.categories = "ordinal".'
         raise Refused(Mistake("data.features", found, f"{free / 2**30:.1f} GiB are free", fix))
     x = np.empty((len(kept), sum(widths)), dtype=np.float32)
     begin = 0
     for done, (encoder, width) in enumerate(zip(encoders, widths, strict=True)):
-        if size > _SAID_FROM:
+        if size > _PROGRESS_FROM:
             progress("Encoding columns", done, len(encoders))
         name = encoder.column
         x[:, begin : begin + width] = encoder.encode(rows.frame[name].gather(kept), gone[name][kept], reading)
@@ -242,7 +238,7 @@ def _encoded(
 
 
 def _within(parts: Parts, complete: Bools) -> Parts:
-    """The same parts of the rows that are used, which are numbered anew."""
+    """The parts without incomplete rows, renumbered."""
     number = np.cumsum(complete) - 1
     train, validation, test = (
         number[some[complete[some]]].astype(np.int64) for some in (parts.train, parts.validation, parts.test)
@@ -251,7 +247,7 @@ def _within(parts: Parts, complete: Bools) -> Parts:
 
 
 def _scale(y: Quantity, train: Indices, name: str, notes: list[str]) -> tuple[float, float]:
-    """Mean, above the base, and standard deviation of the target in the training part."""
+    """Mean above the base, and standard deviation, of the target in the training part."""
     values = y.values[train]
     with np.errstate(over="ignore", invalid="ignore"):
         mean, std = float(values.mean()), float(values.std())
@@ -263,19 +259,19 @@ def _scale(y: Quantity, train: Indices, name: str, notes: list[str]) -> tuple[fl
     return mean, std
 
 
-def _said(encoders: list[Encoder], samples: int) -> list[str]:
-    """What was done to the columns, kind by kind."""
+def _encoding_notes(encoders: list[Encoder], samples: int) -> list[str]:
+    """Sentences on how columns are encoded, by kind."""
     of_kind: dict[str, list[str]] = {}
     for encoder in encoders:
         of_kind.setdefault(encoder.kind, []).append(encoder.column)
     how = {
         "number": "standardised",
-        "one-hot": "one-hot, all 0 for a category that the training part has not",
+        "one-hot": "one-hot, all 0 for categories that are not in the training part",
         "ordinal": "numbered in natural order and standardised",
-        "date": "as seconds, standardised, and as places on the circles of the year, the week and, with times, the day",
+        "date": "as standardised seconds, and as sine and cosine of the month, the weekday and, with times, the hour",
     }
     said = [f"{_listed(of_kind[kind])} {how[kind]}" for kind in how if kind in of_kind]
-    return [f"Columns: {'; '.join(said)}; learned from the {samples:,} samples to train on."]
+    return [f"Columns: {'; '.join(said)}; learned from the {samples:,} training samples."]
 
 
 def _listed(names: list[str]) -> str:

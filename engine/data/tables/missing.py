@@ -1,4 +1,4 @@
-"""Missing values of a table: which there are, the texts that were read as missing, and what becomes of such rows.
+"""Missing values of a table: their counts, the texts that were read as missing, and how such rows are handled.
 
 N rows.
 """
@@ -11,16 +11,16 @@ import numpy as np
 import polars as pl
 
 from engine.data.tables.columns import Bools
-from engine.data.tables.line_faults import NAMED
+from engine.data.tables.files import NAMED
 from engine.data.tables.rows import Rows, short
 from engine.experiment.mistakes import Mistake
 
 _TEXTS = 5
-"""Texts that are named of one column."""
+"""Maximum number of texts that are listed for one column."""
 
 
 def counted(columns: Mapping[str, tuple[pl.Series, Bools]]) -> str:
-    """How many values of each column are missing, those with most first, and the texts that were read as missing.
+    """Count the missing values of each column, most first, with the texts that were read as missing.
 
     >>> gone = np.array([True, True, False])
     >>> counted({"garage": (pl.Series(["None", "", "Attchd"]), gone)})
@@ -33,17 +33,17 @@ def counted(columns: Mapping[str, tuple[pl.Series, Bools]]) -> str:
 
 
 def texts_read_as_missing(columns: Iterable[tuple[pl.Series, Bools]]) -> tuple[str, ...]:
-    """The texts, other than the empty one, that were read as missing; each once, in the order of the columns."""
+    """The non-empty texts that were read as missing, without repetition, in the order of the columns."""
     found = dict.fromkeys(text for column, gone in columns for text, _ in _texts(column, gone))
     return tuple(text for text in found if text)
 
 
 def values_advice(texts: Sequence[str]) -> str:
-    """What to do where texts that were read as missing are values; empty where there are none."""
+    """A sentence on how to read texts as values that were read as missing; empty if there are none."""
     if not texts:
         return ""
     named = ", ".join(map(short, texts[:_TEXTS])) + (" …" if len(texts) > _TEXTS else "")
-    return f' data.missing_values says which texts mean missing: set it to [""] if {named} {_is(texts)}.'
+    return f' Set data.missing_values = [""] if {named} {_is(texts)}.'
 
 
 def _is(texts: Sequence[str]) -> str:
@@ -51,7 +51,7 @@ def _is(texts: Sequence[str]) -> str:
 
 
 def _texts(column: pl.Series, gone: Bools) -> list[tuple[str, int]]:
-    """The texts of the rows that have no value, with how often each occurs; the most frequent first."""
+    """The texts of rows without a value and their counts, the most frequent first."""
     if column.dtype != pl.String or not gone.any():
         return []
     counts = column.filter(pl.Series(gone)).str.strip_chars().fill_null("").alias("text").value_counts(name="count")
@@ -72,11 +72,11 @@ def _by_text(column: pl.Series, gone: Bools) -> str:
 def target_mistakes(
     rows: Rows, gone: Mapping[str, Bools], columns: Mapping[str, str], *, refuse: bool
 ) -> list[Mistake]:
-    """The mistakes of rows that have no target, or no group.
+    """The mistakes of rows without a target or group.
 
     Args:
-        columns: the column by its field: `target`, `group`.
-        refuse: whether every such row is one; otherwise only a column without any value is.
+        columns: the column of each field: `target`, `group`.
+        refuse: whether any such row is a mistake; otherwise only a column without values is.
     """
     mistakes = []
     for field, name in columns.items():
@@ -86,13 +86,13 @@ def target_mistakes(
         texts = texts_read_as_missing([(rows.frame[name], gone[name])])
         said = _by_text(rows.frame[name], gone[name])
         found = f"{count:,} of {len(rows):,} rows have no {name}{said}, the first of them in {place} of {table.path}"
-        fix = "Fill them, or set data.missing, by any rule of which such rows are left out." + values_advice(texts)
+        fix = "Fill them, or set data.missing to another value, which leaves such rows out." + values_advice(texts)
         mistakes.append(Mistake(f"data.{field}", found, f"expected a {field} in every row", fix))
     return mistakes
 
 
 def target_notes(rows: Rows, gone: Mapping[str, Bools], columns: Iterable[str]) -> list[str]:
-    """The sentences on rows that are left out since they have no target, or no group."""
+    """Sentences on rows that are left out because they have no target or group."""
     notes = []
     for name in columns:
         if not gone[name].any():
@@ -107,7 +107,7 @@ def target_notes(rows: Rows, gone: Mapping[str, Bools], columns: Iterable[str]) 
 
 
 def feature_mistakes(rows: Rows, gone: Mapping[str, Bools]) -> list[Mistake]:
-    """The mistake of features without a value, where that is refused."""
+    """The mistake of features with missing values."""
     incomplete = incomplete_rows(len(rows), gone)
     count = int(incomplete.sum())
     if not count:
@@ -127,7 +127,7 @@ def feature_mistakes(rows: Rows, gone: Mapping[str, Bools]) -> list[Mistake]:
 
 
 def feature_note(rows: Rows, gone: Mapping[str, Bools], rule: str) -> str:
-    """The sentence on what becomes of missing values by a rule; empty where none is missing."""
+    """A sentence on how missing values are handled; empty if none is missing."""
     count = int(incomplete_rows(len(rows), gone).sum())
     if not count:
         return ""
@@ -136,8 +136,8 @@ def feature_note(rows: Rows, gone: Mapping[str, Bools], rule: str) -> str:
     said = counted(columns)
     if rule == "drop":
         return f"{count:,} of {len(rows):,} rows have missing values and are left out ({said}).{advice}"
-    filled = "the mean of the training part for numbers and dates, 0 in every place for categories"
-    flagged = ", and a feature that says so" if rule == "mean+flag" else ""
+    filled = "the mean of the training part for numbers and dates, all 0 for categories"
+    flagged = ", and a feature marks them" if rule == "mean+flag" else ""
     return f"Missing values ({said}) become {filled}{flagged}.{advice}"
 
 

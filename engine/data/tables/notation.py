@@ -1,4 +1,4 @@
-"""How the numbers of a column are written: marks of thousands and decimals, signs, a currency, a unit.
+"""Notations of numbers: marks of thousands and decimals, signs, a currency, a unit.
 
 N values.
 """
@@ -20,14 +20,14 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 MINUS = r"\-−–"
-"""Hyphen, minus sign (U+2212) and en dash, for a class of a regular expression."""
+"""Hyphen, minus sign (U+2212) and en dash, for a character class of a regular expression."""
 SPACES = " \u00a0\u2007\u2008\u2009\u202f"
 _MARKS = {"": "", ",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": "['’]", "_": "_"}
 GROUPINGS = tuple(_MARKS)
 DECIMALS = (".", ",")
 PERCENT = "%"
 
-# A negative number of an account, 5 in parentheses or with its minus behind it. `19,-` is a price of 19, not -19.
+# Negative numbers in accounting: (5) or 5-. `19,-` is a price of 19, not -19.
 _INSIDE = rf"[^()+{MINUS}]*[0-9][^()+{MINUS}]*?"
 _PARENTHESES = rf"^([^0-9()+{MINUS}]*)\(\s*({_INSIDE})\s*\)\s*([^0-9()+{MINUS}]*)$"
 _MINUS_BEHIND = rf"^([^()+{MINUS}]*[0-9][^()+{MINUS}.,]*?)\s*[{MINUS}]$"
@@ -35,15 +35,15 @@ _MINUS_BEHIND = rf"^([^()+{MINUS}]*[0-9][^()+{MINUS}.,]*?)\s*[{MINUS}]$"
 
 @dataclass(frozen=True)
 class Notation:
-    """One way to write numbers. The default is that of most programming languages: 1234.5."""
+    """A notation of numbers. The default is that of most programming languages: 1234.5."""
 
     grouping: str = ""
-    """What stands between the thousands; empty: nothing does."""
+    """The mark between thousands; empty for none."""
     decimal: str = "."
     currency: str = ""
-    """A symbol or code that stands before or behind every number."""
+    """A symbol or code before or after every number."""
     unit: str = ""
-    """What stands behind every number, without a plural's s."""
+    """The unit after every number, without a plural s."""
 
     @property
     def mark(self) -> str:
@@ -51,39 +51,43 @@ class Notation:
         return _MARKS[self.grouping]
 
     def explains(self, texts: pl.Series) -> Bools:
-        """(N,) whether each text is a number of this notation. The texts are `plain_signs`."""
+        """(N,) whether each text is a number in this notation. The texts come from `plain_signs`."""
         found = texts.str.contains(self.pattern)
         for affix in filter(None, (self.currency, self.unit)):
             found &= texts.str.contains(escaped(affix))
         return found.fill_null(False).to_numpy().astype(np.bool_)
 
     def numbers(self, texts: pl.Series) -> Floats:
-        """(N,) the numbers of stripped texts, NaN where a text is none."""
+        """(N,) the numbers of stripped texts, NaN for other texts."""
         if self == Notation():
             values = texts.cast(pl.Float64, strict=False)
             if values.null_count() == texts.null_count():
                 return _floats(values)
             other = texts.filter(values.is_null())
-            return _put_in(_floats(values), values.is_null().to_numpy(), self._read(plain_signs(other)))
+            return _with_values(_floats(values), values.is_null().to_numpy(), self._read(plain_signs(other)))
         return self._read(plain_signs(texts))
 
     def as_dict(self) -> dict[str, str]:
-        """As JSON holds it: what is not the default."""
+        """The values that differ from the default, as JSON values."""
         return {name: value for name, value in asdict(self).items() if value != getattr(Notation(), name)}
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Notation:
-        """The notation that `as_dict` gave."""
+        """The notation from the result of `as_dict`."""
         return cls(**given)
 
     def _read(self, texts: pl.Series) -> Floats:
         explained = self.explains(texts)
         if not self.currency and not self.unit:
-            # Most signs are those of programs too: what is left over is taken apart.
+            # Most numbers can be parsed directly; only the others are taken apart.
             values = _floats(self._as_programs_write(texts).cast(pl.Float64, strict=False))
             values[~explained] = np.nan
             other = explained & np.isnan(values)
-            return _put_in(values, other, self._taken_apart(texts.filter(pl.Series(other)))) if other.any() else values
+            return (
+                _with_values(values, other, self._taken_apart(texts.filter(pl.Series(other))))
+                if other.any()
+                else values
+            )
         values = self._taken_apart(texts)
         values[~explained] = np.nan
         return values
@@ -96,7 +100,7 @@ class Notation:
         return texts.str.replace(self.decimal, ".", literal=True) if self.decimal != "." else texts
 
     def _taken_apart(self, texts: pl.Series) -> Floats:
-        """The numbers of texts that this notation explains."""
+        """The numbers of texts that fit this notation."""
         core = self._as_programs_write(texts.str.extract(self.pattern, 1)).str.replace("−", "-", literal=True)
         values = _floats(core.cast(pl.Float64, strict=False))
         negative = texts.str.contains(rf"^[^0-9]*[{MINUS}]").fill_null(False).to_numpy()
@@ -128,7 +132,7 @@ PLAIN = Notation()
 
 
 def plain_signs(texts: pl.Series) -> pl.Series:
-    """Stripped texts in which (5) and 5- are -5, and the digits and percent signs of any script are ASCII."""
+    """Normalize stripped texts: (5) and 5- become -5, and digits and percent signs of any script become ASCII."""
     if texts.str.contains(r"[\p{Nd}％٪--0-9]").any():
         texts = texts.str.replace_many(_ascii_signs())
     if not texts.str.contains(rf"[)]|[{MINUS}]$").any():
@@ -144,12 +148,12 @@ def _ascii_signs() -> dict[str, str]:
 
 
 def escaped(text: str) -> str:
-    """A text as a regular expression, in which any blank stands for any others."""
+    """A text as a regular expression in which any space matches any others."""
     return r"\s+".join(map(re.escape, text.split()))
 
 
 def value_text(value: float) -> str:
-    """A number as people read it: 98500, 1.27."""
+    """A number for a sentence: 98500, 1.27."""
     return f"{value:.15g}"
 
 
@@ -157,6 +161,6 @@ def _floats(values: pl.Series) -> Floats:
     return values.fill_null(float("nan")).to_numpy().astype(np.float64)
 
 
-def _put_in(values: Floats, where: Bools, others: Floats) -> Floats:
+def _with_values(values: Floats, where: Bools, others: Floats) -> Floats:
     values[where] = others
     return values

@@ -1,4 +1,4 @@
-"""The rows of one file or of several, with where each stands, and what is wrong with them."""
+"""The rows of one or several files, their positions, and the faults of their values."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import polars as pl
 
 from engine.data.splits import Indices
 from engine.data.tables.columns import Bools
-from engine.data.tables.line_faults import NAMED
+from engine.data.tables.files import NAMED
 from engine.data.tables.reading import Table
 from engine.experiment.mistakes import Mistake, Refused
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """N rows of files that have the same columns, one file after the other."""
+    """N rows of files with the same columns, one file after another."""
 
     tables: tuple[Table, ...]
     frame: pl.DataFrame
     number: Indices
-    """(N,) place of each row among all rows of the files."""
+    """(N,) the index of each row among all rows of the files."""
 
     @classmethod
     def of(cls, tables: Iterable[Table], columns: list[str]) -> Rows:
-        """The rows of these columns. A column that has another type in another file becomes text.
+        """Concatenate the rows of these columns. A column with different types in different files becomes text.
 
         Raises:
-            Refused: a file has not all of the columns.
+            Refused: a file lacks one of the columns.
         """
         tables = tuple(tables)
         first, *others = tables
@@ -55,7 +55,7 @@ class Rows:
         return cls(tables, frame, np.arange(len(frame), dtype=np.int64))
 
     def keep(self, kept: Bools) -> Rows:
-        """Only these rows (N,)."""
+        """Select rows by a mask (N,)."""
         return Rows(self.tables, self.frame.filter(pl.Series(kept)), self.number[kept])
 
     def __len__(self) -> int:
@@ -63,17 +63,17 @@ class Rows:
 
     @property
     def typed(self) -> frozenset[str]:
-        """Columns of texts of which every file says that they are numbers."""
+        """Columns of texts that every file marks as numbers."""
         return frozenset.intersection(*(table.numbers for table in self.tables))
 
     @property
     def file(self) -> Indices:
-        """(N,) number of the file of each row."""
+        """(N,) the index of the file of each row."""
         ends = np.cumsum([len(table.frame) for table in self.tables])
         return np.searchsorted(ends, self.number, side="right").astype(np.int64)
 
     def place(self, row: int) -> tuple[Table, str]:
-        """The file of a row, and where it stands there."""
+        """The file of a row, and its position there."""
         row = int(self.number[row])
         for table in self.tables:
             if row < len(table.frame):
@@ -83,7 +83,7 @@ class Rows:
 
 
 class Faults:
-    """Values that cannot be used: the first of them one by one, and how many more there are."""
+    """Collects values that cannot be used; the first ones are listed, the others counted."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
@@ -91,11 +91,11 @@ class Faults:
         self.more = 0
 
     def add(self, column: str, bad: Bools, what: str, expected: str, fix: str, repeated: str = "") -> None:
-        """The values of a column in these rows (N,): one mistake for each value, however many rows have it.
+        """Add the values of a column in rows `bad` (N,): one mistake for each different value.
 
         Args:
-            what: may hold {value}.
-            repeated: what to do, as a sentence, where a value is in several rows; may hold {value}.
+            what: may contain {value}.
+            repeated: a sentence on how to fix a value in several rows; may contain {value}.
         """
         rows = np.flatnonzero(bad)
         if not len(rows):
@@ -115,15 +115,15 @@ class Faults:
             self.mistakes.append(Mistake(table.where, clause, expected, advice, subject=table.path))
 
     def refuse(self) -> None:
-        """Raise what was found, if anything was."""
+        """Raise the collected mistakes, if there are any."""
         if self.more:
-            self.mistakes.append(Mistake("data.path", f"{self.more:,} more values are wrong", "", "Mend these first."))
+            self.mistakes.append(Mistake("data.path", f"{self.more:,} more values are wrong", "", "Fix these first."))
         if self.mistakes:
             raise Refused(self.mistakes)
 
 
 def short(value: object) -> str:
-    """A value in a sentence."""
+    """A value for a sentence, shortened."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 

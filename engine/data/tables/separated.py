@@ -1,4 +1,4 @@
-"""Files of fields that a mark separates: CSV, TSV and their like."""
+"""Read files of separated fields: CSV, TSV and similar."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from engine.data.progress import progress
-from engine.data.tables.files import refused
+from engine.data.tables.files import NAMED, ROWS, LineFaults, Row, refused
 from engine.data.tables.header import DELIMITERS, LINES, Header, find_header, is_number, outside_quotes
-from engine.data.tables.line_faults import NAMED, ROWS, LineFaults, Row
 from engine.experiment.mistakes import Mistake, Refused
 from engine.user_folders import expanded
 
@@ -23,10 +22,10 @@ LARGEST_FIELD = 1 << 24
 def separated(
     where: str, path: str, size: int, delimiter: str, faults: LineFaults
 ) -> tuple[list[str], Iterator[tuple[int, Row]], list[str]]:
-    """The names of the columns, the rows with the line of each, and sentences, which are whole when all rows are read.
+    """The names of the columns, the rows with their lines, and notes, which are complete once all rows are read.
 
     Raises:
-        Refused: there are no names of columns, or one stands there twice.
+        Refused: there are no column names, or one occurs twice.
     """
     raw = open(expanded(path), "rb")  # noqa: SIM115 - closed with `file` by `rows`
     file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
@@ -42,7 +41,7 @@ def separated(
         notes.append(f"{Path(path).name}: columns are separated by {DELIMITERS[header.delimiter]}.")
     if unnamed:
         named = ", ".join(unnamed)
-        notes.append(f"{Path(path).name}: columns without a name are called {named}, and are no features.")
+        notes.append(f"{Path(path).name}: columns without a name are called {named} and are not features.")
 
     def rows() -> Iterator[tuple[int, Row]]:
         width = len(names)
@@ -54,7 +53,7 @@ def separated(
                 try:
                     row = reader.next()
                 except csv.Error as error:
-                    fix = 'Close its quotes; a quote within quotes is written "".'
+                    fix = 'Close its quotes; write a quote within quotes as "".'
                     faults.add(line, f"cannot be parsed ({error})", "expected fields, quoted where they need it", fix)
                     return
                 if row is None:
@@ -71,7 +70,9 @@ def separated(
                         line,
                         f"has {len(row):,} field{'s' * (len(row) != 1)}",
                         f"expected {width:,} as in line {header.line}",
-                        "Add what is missing." if few else f"Quote fields that hold {DELIMITERS[header.delimiter]}.",
+                        "Add the missing fields."
+                        if few
+                        else f"Quote fields that contain {DELIMITERS[header.delimiter]}.",
                     )
                 line = reader.line + 1
                 if line % ROWS == 0:
@@ -84,16 +85,16 @@ def separated(
             faults.replace(
                 f"line {header.line} has {width:,} field{'s' * (width != 1)}, and every line below it has {found:,}",
                 f"expected the names of {found:,} columns",
-                "Add the missing names, or take out the lines above the names."
+                "Add the missing names, or remove the lines above the names."
                 if found > width
-                else "Take out the names that are too many, or separate the fields of all rows alike.",
+                else "Remove surplus names, or separate the fields of all rows in the same way.",
             )
 
     return names, rows(), notes
 
 
 class _Fields:
-    """Rows of fields, and the line of the file that the last one ends in."""
+    """Reads rows of fields, and counts the lines of the file."""
 
     def __init__(self, file: io.TextIOWrapper, delimiter: str, above: int) -> None:
         self._reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -107,16 +108,16 @@ class _Fields:
         """The next row, None at the end.
 
         Raises:
-            csv.Error: it cannot be parsed.
+            csv.Error: the row cannot be parsed.
         """
         return next(self._reader, None)
 
 
 def _begun(where: str, path: str, file: io.TextIOWrapper, delimiter: str) -> tuple[Header, _Fields, list[str]]:
-    """The header, what reads the rows below it, and the fields of the header itself."""
+    """The header, the reader of the rows below it, and the fields of the header."""
     header = find_header(list(islice(iter(file.readline, ""), LINES)), delimiter)
     if header is None:
-        raise refused(where, path, "it holds only blank lines", "expected names of columns", "Put rows into it.")
+        raise refused(where, path, "it contains only blank lines", "expected column names", "Add rows to it.")
     file.seek(0)
     head = [file.readline() for _ in range(header.line)][-1]
     taken, likely = header.delimiter, header.likely
@@ -141,16 +142,16 @@ def _begun(where: str, path: str, file: io.TextIOWrapper, delimiter: str) -> tup
 
 
 def _names(where: str, path: str, row: list[str], header: Header) -> tuple[list[str], list[str]]:
-    """The names of the columns, and those among them that were made up for columns that have none.
+    """The names of the columns, and those that were invented for columns without a name.
 
     Raises:
-        Refused: a name stands there twice, or the line is one of values.
+        Refused: a name occurs twice, or the line contains values.
     """
     if header.missing:
         what = "numbers" if all(map(is_number, row)) else "values"
         shown = ", ".join(row[:4]) + (" …" if len(row) > 4 else "")
-        found = f"it has no header: line {header.line} holds {what} ({shown})"
-        fix = "Put a line with the names of the columns before it."
+        found = f"it has no header: line {header.line} contains {what} ({shown})"
+        fix = "Add a line with the column names before it."
         raise refused(where, path, found, "expected the names of the columns", fix)
     names = [name.strip() or f"column {number}" for number, name in enumerate(row, 1)]
     twice = [name for name, count in Counter(names).items() if count > 1]

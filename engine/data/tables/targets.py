@@ -1,4 +1,4 @@
-"""The column to be predicted: classes or a quantity, found from its values unless the document says which.
+"""The column to predict: classes or a number, decided from its values unless the document sets the task.
 
 N rows, all of which have a target.
 """
@@ -28,15 +28,15 @@ from engine.data.tables.columns import (
     texts,
     whole,
 )
+from engine.data.tables.files import NAMED
 from engine.data.tables.finding_notation import Found, find
 from engine.data.tables.fitting import check_numbers
-from engine.data.tables.line_faults import NAMED
 from engine.data.tables.rows import Faults, short
 from engine.experiment.mistakes import Mistake, Refused
 
 MOST_CLASSES = 20
-"""Different whole numbers that are taken for classes; more are a quantity."""
-_NO_CLASS = "{value} is no class of the training file"
+"""Maximum number of different whole numbers that are read as classes."""
+_NO_CLASS = "{value} is not a class of the training file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class Classes:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """How far each value is above `base` (N,)."""
+    """Numbers to predict: each value minus `base` (N,)."""
 
     values: Floats
     notes: tuple[str, ...] = ()
     base: int = 0
     form: Form = field(kw_only=True)
-    """How they are written."""
+    """How the numbers are read."""
 
 
 def target(
@@ -69,15 +69,15 @@ def target(
     *,
     typed: bool = False,
 ) -> Classes | Quantity:
-    """What a column asks for.
+    """Read the target column.
 
     Args:
-        own: how many of the first rows are of the file itself, not of the files of the other parts. They decide.
+        own: number of rows of the training file, which come first. They decide.
         recorded: classes that come first, in this order.
-        typed: whether the file says of all values that they are numbers.
+        typed: whether the file marks all values as numbers.
 
     Raises:
-        Refused: there is nothing to be told apart or predicted.
+        Refused: there is only one class, or the values cannot be read.
     """
     note = ""
     if of_no_use(column):
@@ -85,21 +85,21 @@ def target(
         raise Refused(Mistake("data.target", found, "expected classes or numbers", "Name another column."))
     written: Found | None = None
     if column.dtype == pl.String and task != "classification":
-        otherwise = 'take them as classes: data.task = "classification"'
+        otherwise = 'read them as classes: data.task = "classification"'
         written = find(column.name, texts(column), reading.marks, typed=typed, otherwise=otherwise)
         if written is not None and written.mistake is not None:
             raise Refused(written.mistake)
         if written is not None:
             reading = replace(reading, notation=written.notation)
     if task == "auto" and written is not None and written.notation != reading.marks.default:
-        fix = 'data.task = "classification" takes each for a class'
-        task, note = "regression", f"{column.name} holds numbers and is a quantity to predict; {fix}."
+        fix = 'data.task = "classification" reads each as a class'
+        task, note = "regression", f"{column.name} contains numbers and is read as a number to predict; {fix}."
     elif task == "auto":
         task, note = _task(column.head(own), reading)
     notes = (note,) if note else ()
     if task == "regression":
         gone = missing(column, reading)
-        check_numbers(column, gone, reading, faults, 'Mend it, or set data.task = "classification".')
+        check_numbers(column, gone, reading, faults, 'Fix it, or set data.task = "classification".')
         base = base_of(column, reading)
         form = Form(kind="number", reading=reading, note=written.note if written else "", found=written)
         return Quantity(above(column, base, reading), notes, base, form=form)
@@ -118,12 +118,12 @@ def _task(column: pl.Series, reading: Reading) -> tuple[Literal["classification"
         return "classification", ""
     different = integers(column).n_unique()
     if not whole(column):
-        fix = 'data.task = "classification" takes each number for a class'
-        return "regression", f"{name} holds fractional numbers and is a quantity to predict; {fix}."
+        fix = 'data.task = "classification" reads each number as a class'
+        return "regression", f"{name} contains fractional numbers and is read as a number to predict; {fix}."
     if different > MOST_CLASSES:
-        said = f"{name} holds {different:,} different whole numbers and is a quantity to predict"
-        return "regression", f'{said}; data.task = "classification" takes each for a class.'
-    said = f"{name} holds {different} different whole numbers and is taken for classes"
+        said = f"{name} contains {different:,} different whole numbers and is read as a number to predict"
+        return "regression", f'{said}; data.task = "classification" reads each as a class.'
+    said = f"{name} contains {different} different whole numbers and is read as classes"
     return "classification", f'{said}; data.task = "regression" predicts the number.'
 
 
@@ -140,22 +140,22 @@ def _classes(column: pl.Series, own: int, faults: Faults, notes: tuple[str, ...]
     if len(names) > max(2, own // 2):
         found = f"{name} has {len(names):,} different values in {own:,} rows"
         fix = 'Name another column, or, if these are numbers, set data.task = "regression".'
-        raise Refused(Mistake("data.target", found, "expected classes that have several rows each", fix))
+        raise Refused(Mistake("data.target", found, "expected classes with several rows each", fix))
     once = [short(label) for label in names if by_name[label] == 1]
     if once:
         shown = ", ".join(once[:10]) + (" …" if len(once) > 10 else "")
         said = f"{len(once)} labels of {name} occur" if len(once) > 1 else f"The label {shown} of {name} occurs"
         listed = f" ({shown})" if len(once) > 1 else ""
-        notes += (f"{said} only once{listed}: such a class can be trained on or validated on, not both.",)
+        notes += (f"{said} only once{listed}: such a class can only be in one part.",)
     number = dict(zip(names, range(len(names)), strict=True))
     found_numbers = labels.replace_strict(number, default=-1, return_dtype=pl.Int64).to_numpy().astype(np.int64)
     known = f"expected one of {', '.join(map(short, names[:10]))}{' …' if len(names) > 10 else ''}"
-    fix = "Have a row of every class in the file that is trained on."
+    fix = "Add a row of every class to the training file."
     unknown = found_numbers < 0
     for label in labels.filter(unknown).unique(maintain_order=True).head(NAMED).to_list():
         if why := look_alike(label, names):
             here = (labels == label).to_numpy()
-            faults.add(name, here, _NO_CLASS, why, "Write it as in the training file.")
+            faults.add(name, here, _NO_CLASS, why, "Spell it as in the training file.")
             unknown &= ~here
     faults.add(name, unknown, _NO_CLASS, known, fix)
     return Classes(found_numbers, names, notes)

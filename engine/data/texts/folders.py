@@ -1,4 +1,4 @@
-"""Texts from a folder with a folder of .txt files for each class, as the Large Movie Review Dataset has them."""
+"""Read labelled texts from a folder of .txt files for each class, the layout of the Large Movie Review Dataset."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ from itertools import pairwise
 
 from engine.data.images.folder import WHERE, Folder, Kind, left_out_notes, listed, shown
 from engine.data.progress import progress
-from engine.data.tables.files import refuse_what_does_not_fit
-from engine.data.texts.labelled import NAMED, Fault, Labelled
-from engine.data.texts.memory import BYTES_PER_BYTE
+from engine.data.tables.files import refuse_too_large
+from engine.data.texts.labelled import BYTES_PER_BYTE, NAMED, Fault, Labelled
 from engine.file_kinds import kind_of
 
 TEXTS = Kind((".txt",), "a text", "texts")
-_SAY_EVERY = 500
+_REPORT_EVERY = 500
 
 
 def from_folder(
     path: str, classes: tuple[str, ...], exclude: tuple[str, ...] = (), recorded: tuple[str, ...] = ()
 ) -> Labelled:
-    """Every text that can be read, and every one that cannot.
+    """Read every text, and record those that cannot be used.
 
     Args:
-        classes: the class folders to take; empty for all.
-        exclude: folders that are left out, by their names or by their paths below the root.
+        classes: the class folders to use; empty for all.
+        exclude: folders to leave out, by name or by path below the root.
         recorded: classes that come first, in this order.
 
     Raises:
-        Refused: the folder cannot be listed, has no classes to be told apart, or is more than memory holds.
+        Refused: the folder cannot be listed, has fewer than two classes, or does not fit in memory.
     """
     folder = listed(path, TEXTS, classes, exclude, recorded)
-    refuse_what_does_not_fit(WHERE, path, sum(size for size, _ in folder.stamps) * BYTES_PER_BYTE)
+    refuse_too_large(WHERE, path, sum(size for size, _ in folder.stamps) * BYTES_PER_BYTE)
     found = Labelled(folder.classes, own=("", folder.parted[1], folder.parted[2]))
     found.faults += [Fault(shown(fault.name), fault.found, fault.expected) for fault in folder.faults]
     found.faults += [Fault(shown(name), *_without_texts(folder, name)) for name in folder.empty]
     for part, (begin, end) in enumerate(pairwise([0, *folder.ends])):
         for index in range(begin, end):
-            if index % _SAY_EVERY == 0:
+            if index % _REPORT_EVERY == 0:
                 progress("Reading texts", index, len(folder.names))
             _read(folder, index, part, found)
     found.notes += _notes(folder)
@@ -45,7 +44,7 @@ def from_folder(
 
 
 def _without_texts(folder: Folder, name: str) -> tuple[str, str]:
-    """What is wrong with a class folder that has no text: nothing is there, or all has other endings."""
+    """The clauses on a class folder without texts: it is empty, or all files have other endings."""
     inside = [left for left in folder.left if left.startswith(f"{name}/")]
     if not inside:
         return "it has no texts", "expected at least one"
@@ -75,7 +74,7 @@ def _read(folder: Folder, index: int, part: int, found: Labelled) -> None:
     if "\0" in text:
         found.faults.append(Fault(name, f"byte {content.index(0):,} is a null byte", "expected text in UTF-8"))
     elif not text.strip():
-        found.faults.append(Fault(name, "it holds no text", "expected some"))
+        found.faults.append(Fault(name, "it contains no text", "expected some"))
     else:
         found.texts.append(text)
         found.labels.append(folder.labels[index])
@@ -87,6 +86,6 @@ def _notes(folder: Folder) -> list[str]:
     if folder.left:
         more = f"; and {len(folder.left) - NAMED:,} more" if len(folder.left) > NAMED else ""
         named = ", ".join(shown(name) for name in folder.left[:NAMED])
-        said = "Not looked at, since they lie in no class folder or do not end in .txt"
+        said = "Not read, since they are in no class folder or do not end in .txt"
         notes.append(f"{said}: {named}{more}.")
     return [*notes, *left_out_notes(folder)]

@@ -1,4 +1,4 @@
-"""Texts with the class of each, wherever they came from, and what could not be used of them.
+"""Labelled texts of any origin, and those that could not be used.
 
 N texts.
 """
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from engine.experiment.mistakes import Mistake, Refused
 
 NAMED = 20
-"""Faults that are named one by one; of the others, how many there are is said."""
+"""Maximum number of faults that are listed; the others are counted."""
 TRAIN, VALIDATION, TEST = range(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A text that cannot be used, as the clauses of a mistake."""
+    """The clauses of a mistake in a text that cannot be used."""
 
     file: str
     found: str
@@ -33,31 +33,31 @@ class Fault:
 
 @dataclass(slots=True)
 class Labelled:
-    """Texts of the file or folder that is trained on, then those of the parts that have one of their own."""
+    """Texts of the training file or folder, followed by those of parts with their own file or folder."""
 
     classes: tuple[str, ...]
     texts: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
-    """Number of each text's class."""
+    """The class number of each text."""
     parts: list[int] = field(default_factory=list)
-    """TRAIN, VALIDATION or TEST; what has no part of its own is drawn from TRAIN."""
+    """TRAIN, VALIDATION or TEST; parts without texts are drawn from TRAIN."""
     groups: NDArray[np.int64] | None = None
-    """(N,) number of the group of each text, where some have to stay together."""
+    """(N,) group number of each text; None without groups."""
     own: tuple[str, str, str] = ("", "", "")
-    """The file or folder of each part; empty where it has none."""
+    """The file or folder of each part; empty if it has none."""
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def ends(self) -> tuple[int, ...]:
-        """Where the texts of each part end."""
+        """The end of each part among the texts."""
         return tuple(accumulate(self.parts.count(part) for part in (TRAIN, VALIDATION, TEST)))
 
     def settle(self, where: str, *, skip: bool) -> None:
-        """Refuse texts that cannot be used, or note that they are left out.
+        """Refuse texts that cannot be used, or add a note that they are left out.
 
         Raises:
-            Refused: with every fault, or since too little is left to train on.
+            Refused: with every fault, or if fewer than two classes are left.
         """
         if self.faults and not skip:
             raise Refused(_mistakes(where, self.faults))
@@ -77,11 +77,11 @@ class Labelled:
             listed = ", ".join(once[:NAMED]) + (" …" if len(once) > NAMED else "")
             self.notes.append(
                 f"{'Labels that occur' if len(once) > 1 else 'A label that occurs'} only once: {listed}. Such a class "
-                "can be trained on or validated on, not both."
+                "can only be in one part."
             )
 
     def _keep_present(self, counts: NDArray[np.int64]) -> None:
-        """Number the classes that have a text to train on; texts of others are no use."""
+        """Renumber the classes that have a training text, and remove the texts of others."""
         if counts.all():
             return
         number = np.cumsum(counts > 0) - 1
@@ -95,13 +95,17 @@ class Labelled:
 
 
 def shortened(text: str, length: int = 60) -> str:
-    """A text in a sentence, in quotes, with what cannot be printed escaped."""
+    """A text in quotes for a sentence, shortened, with unprintable characters escaped."""
     return repr(text if len(text) <= length else f"{text[: length - 1]}…")
 
 
 def _mistakes(where: str, faults: Sequence[Fault]) -> list[Mistake]:
-    fix = 'Mend or remove it, or set data.on_broken = "skip".'
+    fix = 'Fix or remove it, or set data.on_broken = "skip".'
     mistakes = [Mistake(where, fault.found, fault.expected, fix, subject=fault.file) for fault in faults[:NAMED]]
     if len(faults) > NAMED:
         mistakes.append(Mistake(where, f"{len(faults) - NAMED:,} more texts cannot be used", "", fix))
     return mistakes
+
+
+BYTES_PER_BYTE = 12
+"""Largest memory per byte of text: as bytes, as a Python string, and as a token number."""

@@ -1,4 +1,4 @@
-"""From labelled texts to a data set: parts, then what is learned of the training part, then every text numbered."""
+"""Build a dataset of labelled texts: split, learn the vocabulary of the training part, tokenise every text."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from engine.data.texts.tokens import Kind, learned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is to become of texts."""
+class TokenSettings:
+    """How texts are tokenised."""
 
     tokens: Kind
     vocabulary_size: int
@@ -23,18 +23,18 @@ class Wanted:
     bucket: bool
 
 
-def data_set(source: str, found: Labelled, wanted: Wanted, split: Split) -> Dataset:
-    """Tokens (T,), T of the longest text, and the number of the class. The vocabulary is that of the training part."""
+def data_set(source: str, found: Labelled, settings: TokenSettings, split: Split) -> Dataset:
+    """Tokens (T,), where T is the longest text, and class numbers. The vocabulary is learned from the training part."""
     notes = [*found.notes]
     labels = np.asarray(found.labels, dtype=np.int64)
     parts = _parts(found, labels, split, notes)
     to_learn = (found.texts[at] for at in parts.train.tolist())
-    length = wanted.max_length
+    length = settings.max_length
     tokens = learned(
-        wanted.tokens,
+        settings.tokens,
         to_learn,
-        size=wanted.vocabulary_size,
-        min_count=wanted.min_count,
+        size=settings.vocabulary_size,
+        min_count=settings.min_count,
         length=length,
         rules=split.recorded.rules,
     )
@@ -46,7 +46,7 @@ def data_set(source: str, found: Labelled, wanted: Wanted, split: Split) -> Data
     cut = int((lengths == length).sum())
     if cut:
         notes.append(f"{cut / len(lengths):.0%} of the texts reach {length:,} {tokens.token}s and are cut there.")
-    notes += _again(found.texts, parts)
+    notes += _duplicates(found.texts, parts)
     return dataset(
         source,
         "classification",
@@ -59,13 +59,13 @@ def data_set(source: str, found: Labelled, wanted: Wanted, split: Split) -> Data
         vocabulary=tokens.vocabulary,
         encoders={"tokens": tokens.as_dict()},
         token=tokens.token,
-        bucketed=wanted.bucket,
+        bucketed=settings.bucket,
         notes=tuple(notes),
     )
 
 
 def _parts(found: Labelled, labels: Indices, split: Split, notes: list[str]) -> Parts:
-    """What has a file or folder of its own is that; the rest is drawn from what is trained on."""
+    """Use given parts; draw the others from the training texts."""
     for name, part in (("validation", VALIDATION), ("test", TEST)):
         if found.own[part]:
             notes.append(f"The {name} part is {found.own[part]}; data.{name} is not used.")
@@ -73,10 +73,10 @@ def _parts(found: Labelled, labels: Indices, split: Split, notes: list[str]) -> 
     return split.beside(found.ends, validation=own_validation, test=own_test, labels=labels, groups=found.groups)
 
 
-def _again(texts: list[str], parts: Parts) -> list[str]:
-    """A sentence on texts that are trained on and held back too."""
+def _duplicates(texts: list[str], parts: Parts) -> list[str]:
+    """A sentence on texts that are in the training part and in another part."""
     seen = {texts[at] for at in parts.train.tolist()}
     twice = sum(texts[at] in seen for part in (parts.validation, parts.test) for at in part.tolist())
     if not twice:
         return []
-    return [f"{twice:,} of the texts that are held back are in the training part too, letter for letter."]
+    return [f"{twice:,} texts of the other parts are also in the training part, character by character."]

@@ -1,4 +1,4 @@
-"""Texts from the rows of files: a column with the text, one with its label."""
+"""Read labelled texts from rows of files: a column with the text and one with its label."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Which columns hold what."""
+    """The columns of text, label and group."""
 
     text: str
     target: str
     group: str | None = None
     classes: tuple[str, ...] = ()
-    """Labels of the rows to take; empty for all."""
+    """Labels of the rows to use; empty for all."""
     recorded: tuple[str, ...] = ()
     """Labels that come first, in this order."""
 
     def mistakes(self, there: list[str], path: str) -> list[Mistake]:
-        """Those that are not among the columns of a file."""
+        """The mistakes of columns that a file does not have."""
         named = {
             "text": (self.text,),
             "target": (self.target,),
@@ -44,18 +44,18 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        """All of them, each once."""
+        """All column names without repetition."""
         return list(dict.fromkeys(name for name in (self.text, self.target, self.group) if name is not None))
 
 
 def from_files(paths: tuple[str, str | None, str | None], columns: Columns, delimiter: str) -> Labelled:
-    """Every row of files that can be used, and every one that cannot.
+    """Read every row of files, and record those that cannot be used.
 
     Args:
-        paths: of the file that is trained on, and of those of the validation and the test part, if they have any.
+        paths: the training file, and the files of the validation and test part or None.
 
     Raises:
-        Refused: a file cannot be read, or does not have the columns.
+        Refused: a file cannot be read, or lacks the columns.
     """
     where = ("data.path", "data.validation_path", "data.test_path")
     read_ = [None if path is None else read(at, path, delimiter) for at, path in zip(where, paths, strict=True)]
@@ -63,13 +63,13 @@ def from_files(paths: tuple[str, str | None, str | None], columns: Columns, deli
 
 
 def from_tables(tables: tuple[Table | None, Table | None, Table | None], columns: Columns) -> Labelled:
-    """Every row that can be used, and every one that cannot.
+    """Read every row of tables, and record those that cannot be used.
 
     Args:
-        tables: what is trained on, and the validation and the test part, if they are given.
+        tables: the training table, and the validation and test tables or None.
 
     Raises:
-        Refused: one does not have the columns, or they hold something else.
+        Refused: a table lacks the columns, or they have other types.
     """
     given = [(part, table) for part, table in enumerate(tables) if table is not None]
     first = given[0][1]
@@ -89,7 +89,7 @@ def _refuse_other_types(rows: Rows, text: str, target: str, group: str | None) -
     mistakes = []
     if (found := rows.frame[text].dtype) != pl.String:
         said = f"the column {text!r} is of the type {found}"
-        mistakes.append(Mistake("data.text", said, "expected texts", "Name the column that holds the texts."))
+        mistakes.append(Mistake("data.text", said, "expected texts", "Name the column with the texts."))
     for field, name in (("target", target), ("group", group)):
         if name is not None and of_no_use(rows.frame[name]):
             said = f"the column {name!r} is of the type {rows.frame[name].dtype}"
@@ -112,8 +112,8 @@ def _labelled(rows: Rows, parts: NDArray[np.int64], columns: Columns) -> Labelle
     own = int((parts == TRAIN).sum())
     if len(names) > max(2, own // 2):
         said = f"{target} has {len(names):,} different values in {own:,} rows"
-        fix = "Name the column that holds the label."
-        expected = "expected classes that have several texts each"
+        fix = "Name the column with the label."
+        expected = "expected classes with several texts each"
         raise Refused(Mistake("data.target", said, expected, fix, rows.tables[0].path))
     names = tuple(name for name in names if name in classes) if classes else names
     note = united_note(f"Labels of {target}", changed)
@@ -127,19 +127,19 @@ def _labelled(rows: Rows, parts: NDArray[np.int64], columns: Columns) -> Labelle
             continue
         column, what, expected = "", "", ""
         if content is None or not content.strip():
-            column, what, expected = text, "it holds no text", "expected some"
+            column, what, expected = text, "it contains no text", "expected some"
         elif "\0" in content:
-            column, what, expected = text, "it holds a null byte", "expected text"
+            column, what, expected = text, "it contains a null byte", "expected text"
         elif not label:
-            column, what, expected = target, "it holds no label", known
+            column, what, expected = target, "it contains no label", known
         elif not is_printable(label):
-            what = f"{shortened(label)} cannot be printed"
+            what = f"{shortened(label)} is not printable"
             column, expected = target, look_alike(label, names) or "expected letters and digits"
         elif label not in number:
-            what = f"{shortened(label)} is no label of the training file"
+            what = f"{shortened(label)} is not a label of the training file"
             column, expected = target, look_alike(label, names) or known
         elif together is not None and not together[row]:
-            column, what, expected = group or "", "it holds no group", "expected one"
+            column, what, expected = group or "", "it contains no group", "expected one"
         if what:
             table, place = rows.place(row)
             found.faults.append(Fault(table.path, f"{place}, column {column!r}: {what}", expected))

@@ -1,4 +1,4 @@
-"""From texts to numbers: what a token is, and which tokens of the training part have a number.
+"""Tokenisers: they learn a vocabulary from the training part and convert texts to numbers.
 
 V tokens in the vocabulary, padding and unknown first.
 """
@@ -16,9 +16,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from engine.data.class_order import NOTHING
 from engine.data.description import Token
 from engine.data.progress import progress
+from engine.data.recorded import NOTHING_RECORDED
 from engine.data.samples import Ragged
 from engine.data.text import MARKS, SPACE, UNKNOWN, vocabulary
 from engine.data.words import one_form, words_in
@@ -26,12 +26,12 @@ from engine.data.words import one_form, words_in
 Kind = Literal["word", "character", "bpe"]
 
 LONGEST = 64
-"""Characters of a token; what is longer is no word, and would lie in every list of them."""
+"""Maximum length of a token in characters; longer ones are no words and would waste memory."""
 _AT_ONCE = 1000
 
 
 class Tokens(ABC):
-    """Numbers texts by a vocabulary that was learned."""
+    """Converts texts to token numbers by a learned vocabulary."""
 
     token: Token
     vocabulary: tuple[str, ...]
@@ -42,10 +42,10 @@ class Tokens(ABC):
 
     @abstractmethod
     def as_dict(self) -> dict[str, Any]:
-        """What was learned beside the vocabulary, as JSON holds it."""
+        """Everything learned in addition to the vocabulary, as JSON values."""
 
     def ragged(self, texts: Sequence[str], length: int) -> tuple[Ragged, np.ndarray[Any, np.dtype[np.int64]]]:
-        """All texts in the smallest type that holds V, and the length of each, (N,)."""
+        """All texts in the smallest dtype for V, and their lengths (N,)."""
         values, lengths = array("i"), np.empty(len(texts), dtype=np.int64)
         for at, found in enumerate(self.numbers(texts, length)):
             values.extend(found)
@@ -60,15 +60,15 @@ class Tokens(ABC):
 
 
 def learned(
-    kind: Kind, texts: Iterable[str], *, size: int, min_count: int, length: int, rules: int = NOTHING.rules
+    kind: Kind, texts: Iterable[str], *, size: int, min_count: int, length: int, rules: int = NOTHING_RECORDED.rules
 ) -> Tokens:
-    """The tokens of a training part.
+    """Learn the tokens of a training part.
 
     Args:
-        size: most tokens in the vocabulary, V.
-        min_count: times that a token, or two pieces in a row, must occur.
-        length: tokens of each text that are looked at.
-        rules: version of the rules by which a run cuts texts.
+        size: maximum number of tokens in the vocabulary.
+        min_count: minimum count of a token, or of a pair of pieces.
+        length: number of tokens of each text that are used.
+        rules: version of the rules for splitting texts.
     """
     if kind == "bpe":
         return BytePairs.learned(texts, size, min_count, length, rules)
@@ -77,31 +77,31 @@ def learned(
 
 
 def _units(token: Literal["word", "character"], text: str, length: int, rules: int) -> Iterator[str]:
-    """Words, numbers and marks in lower case, or characters as they stand; no more of a text is looked at."""
+    """The first `length` words, numbers and signs in lower case, or unchanged characters."""
     if token == "character":
         return iter(text[:length])
     return (word[:LONGEST] for word in islice(words_in(text, rules), length))
 
 
 class Counted(Tokens):
-    """Words or characters: those that occur often have a number."""
+    """Words or characters with a minimum count."""
 
     def __init__(self, token: Literal["word", "character"], vocabulary: tuple[str, ...], rules: int) -> None:
         self.token = self._unit = token
         self._rules = rules
         self.vocabulary = vocabulary
         self._number = {word: number for number, word in enumerate(vocabulary)}
-        # A text may hold what looks like a mark: it is none.
+        # A text may contain the name of a special token, which is ordinary text.
         for mark in MARKS:
             del self._number[mark]
 
     def numbers(self, texts: Sequence[str], length: int) -> Iterator[Sequence[int]]:
-        """As `Tokens` says."""
+        """See `Tokens`."""
         for text in texts:
             yield [self._number.get(unit, UNKNOWN) for unit in _units(self._unit, text, length, self._rules)]
 
     def as_dict(self) -> dict[str, Any]:
-        """As `Tokens` says."""
+        """See `Tokens`."""
         return {"type": self.token}
 
 
@@ -109,13 +109,13 @@ class BytePairs(Tokens):
     """Pieces of words in lower case, merged from characters, most frequent pair first.
 
     Sennrich, Haddow, Birch (2016): Neural Machine Translation of Rare Words with Subword Units,
-    https://arxiv.org/abs/1508.07909; by https://huggingface.co/docs/tokenizers.
+    https://arxiv.org/abs/1508.07909; implemented by https://huggingface.co/docs/tokenizers.
     """
 
     token = "piece"
 
     def __init__(
-        self, vocabulary: Sequence[str], merges: Sequence[tuple[str, str]], rules: int = NOTHING.rules
+        self, vocabulary: Sequence[str], merges: Sequence[tuple[str, str]], rules: int = NOTHING_RECORDED.rules
     ) -> None:
         from tokenizers import Tokenizer
         from tokenizers.models import BPE
@@ -124,17 +124,17 @@ class BytePairs(Tokens):
         self.merges = tuple(merges)
         self._rules = rules
         numbers = {piece: number for number, piece in enumerate(self.vocabulary)}
-        # Without special tokens: a text may hold what looks like a mark, which is none.
+        # No special tokens: a text may contain their names as ordinary text.
         self._tokenizer: Any = Tokenizer(BPE(vocab=numbers, merges=list(self.merges), unk_token=MARKS[UNKNOWN]))
         self._tokenizer.pre_tokenizer = _cut()
 
     @classmethod
     def learned(
-        cls, texts: Iterable[str], size: int, min_count: int, length: int, rules: int = NOTHING.rules
+        cls, texts: Iterable[str], size: int, min_count: int, length: int, rules: int = NOTHING_RECORDED.rules
     ) -> BytePairs:
-        """The pieces of these texts.
+        """Learn the pieces of texts.
 
-        The alphabet is the characters that occur `min_count` times, at most half of the vocabulary.
+        The alphabet is the characters that occur at least `min_count` times, at most half of the vocabulary.
         """
         import json
 
@@ -142,7 +142,7 @@ class BytePairs(Tokens):
         from tokenizers.models import BPE
         from tokenizers.trainers import BpeTrainer
 
-        _say_that_threads_are_meant()
+        _allow_threads()
         heads = [_plain(text, length, rules) for text in texts]
         counts: Counter[str] = Counter()
         for head in heads:
@@ -150,7 +150,7 @@ class BytePairs(Tokens):
         counts.pop(" ", None)
         frequent = sorted((-n, character) for character, n in counts.items() if n >= min_count)
         alphabet = [SPACE, *(character for _, character in frequent[: max(1, size // 2 - len(MARKS) - 1)])]
-        # Characters are chosen here: of several that are equally rare, the library would leave out any.
+        # The alphabet is chosen here, since the library drops equally rare characters in no fixed order.
         trainer = BpeTrainer(
             vocab_size=size,
             min_frequency=min_count,
@@ -162,45 +162,45 @@ class BytePairs(Tokens):
         )
         tokenizer: Any = Tokenizer(BPE(unk_token=MARKS[UNKNOWN]))
         tokenizer.pre_tokenizer = _cut()
-        tokenizer.train_from_iterator(_told("Learning pieces", heads), trainer, length=len(heads))
+        tokenizer.train_from_iterator(_with_progress("Learning pieces", heads), trainer, length=len(heads))
         model = json.loads(tokenizer.to_str())["model"]
         pieces = sorted(model["vocab"], key=model["vocab"].__getitem__)
         return cls(pieces, [(first, second) for first, second in model["merges"]], rules)
 
     def numbers(self, texts: Sequence[str], length: int) -> Iterator[Sequence[int]]:
-        """As `Tokens` says."""
-        _say_that_threads_are_meant()
+        """See `Tokens`."""
+        _allow_threads()
         for begin in range(0, len(texts), _AT_ONCE):
             some = [_plain(text, length, self._rules) for text in texts[begin : begin + _AT_ONCE]]
             for found in self._tokenizer.encode_batch_fast(some):
                 yield found.ids[:length]
 
     def as_dict(self) -> dict[str, Any]:
-        """As `Tokens` says."""
+        """See `Tokens`."""
         return {"type": "bpe", "merges": [list(pair) for pair in self.merges]}
 
 
 def _plain(text: str, length: int, rules: int) -> str:
-    """In lower case, with single blanks, and no more of it than `length` tokens can come from."""
-    head = text[: 8 * length * LONGEST].lower()  # of which much may be blanks
+    """Lower case with single spaces, cut to the characters that `length` tokens can have."""
+    head = text[: 8 * length * LONGEST].lower()  # much of it may be spaces
     return " ".join((head if rules == 1 else one_form(head)).split())[: length * LONGEST]
 
 
 def _cut() -> Any:
-    """Words with the blank before them; marks stand alone."""
+    """Split into words with the space before them, and single punctuation marks."""
     from tokenizers.pre_tokenizers import Metaspace, Punctuation
     from tokenizers.pre_tokenizers import Sequence as InOrder
 
     return InOrder([Metaspace(replacement=SPACE, prepend_scheme="always"), Punctuation("isolated")])
 
 
-def _told(what: str, texts: Sequence[str]) -> Iterator[str]:
+def _with_progress(what: str, texts: Sequence[str]) -> Iterator[str]:
     for done, text in enumerate(texts):
         if done % _AT_ONCE == 0:
             progress(what, done, len(texts))
         yield text
 
 
-def _say_that_threads_are_meant() -> None:
-    """Otherwise the library writes a warning into the screen when this process starts another one later."""
+def _allow_threads() -> None:
+    """Without this, the library prints a warning into the screen when this process forks later."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

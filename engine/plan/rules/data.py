@@ -76,7 +76,7 @@ def _left_out(loss: Choice) -> Mapping[int, tuple[str, str]]:
 
 def _counts(context: CheckContext) -> Mapping[Literal["training", "validation"], list[int]]:
     """How many samples of each class the parts hold. The data is in memory: it was described a moment ago."""
-    from engine.data.balance import class_counts
+    from engine.data.data_warnings import class_counts
 
     experiment = context.experiment
     if to_download(experiment.data):

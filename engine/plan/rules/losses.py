@@ -10,9 +10,9 @@ from engine.catalog.class_weights import numbered, shortened
 from engine.catalog.compatibility import loss_mistakes
 from engine.catalog.entry import Task
 from engine.catalog.losses import BY_TASK, IGNORES_NONE, NUMBERS, ONE_OUTPUT
-from engine.data.settling import said_task
+from engine.data.settling import stated_task
 from engine.experiment.mistakes import Mistake, append, drop, unknown_name, value_text
-from engine.experiment.overrides import parse_path
+from engine.experiment.paths import parse_path
 from engine.experiment.tree import Place, backwards
 from engine.plan.context import CheckContext
 from engine.plan.rules.registry import rule, rule_after
@@ -61,7 +61,7 @@ def loss_is_refused(context: CheckContext) -> Iterator[Mistake]:
 @rule_after("choices")
 def loss_of_another_task(context: CheckContext) -> Iterator[Mistake]:
     """A loss that is not for the task of the data."""
-    loss, task, said = context.experiment.loss.type, context.task, said_task(context.experiment.data)
+    loss, task, said = context.experiment.loss.type, context.task, stated_task(context.experiment.data)
     entry = catalog("losses").get(loss)
     if entry is None or task is None or task in entry.tasks:
         return

@@ -140,8 +140,8 @@ hole[7, 0] = np.inf
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ({"y": labels}, "it has no x, found y, expected x and y"),
-        ({"X": x, "Y": labels}, "it has no x and no y, found X, Y, expected x and y"),
+        ({"y": labels}, "it has no x, expected x and y (it holds y)"),
+        ({"X": x, "Y": labels}, "it has no x and no y, expected x and y (it holds X, Y)"),
         ({"x": x, "y": labels[:30]}, "x has 40 samples, y has 30"),
         ({"x": hole, "y": labels}, "x[3, 2] = nan is not finite, and 1 more"),
         ({"x": x * 1e300, "y": labels}, "is too large for float32"),
@@ -162,7 +162,7 @@ hole[7, 0] = np.inf
         ({"x": x, "y": labels, "x_val": x}, "there is x_val and no y_val"),
         ({"x": x, "y": labels, "x_val": x[:, :4], "y_val": labels}, "a sample of x_val has the shape (4,), of x (5,)"),
         ({"x": x, "y": labels, "x_val": x, "y_val": amounts}, "y_val reads as regression, y as classification"),
-        ({"x": x, "y": labels, "x_val": x, "y_val": labels + 1}, "y_val has the label 4, which y has not"),
+        ({"x": x, "y": labels, "x_val": x, "y_val": labels + 1}, "y_val has the label 4, which y does not have"),
         ({"x": x, "y": labels, "x_val": x[:3], "y_val": labels}, "x_val has 3 samples, y_val has 40"),
     ],
 )

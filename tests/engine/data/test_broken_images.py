@@ -85,28 +85,38 @@ READABLE = "PNG, JPEG, WebP, BMP, TIFF or PPM"
 BROKEN: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("zero bytes", "x.png", b"", "it is empty, expected an image"),
     ("zero bytes of a photo", "x.jpg", b"", "it is empty, expected an image"),
-    ("a text", "x.png", b"This is no image.\n" * 20, f"it is no image that can be read, expected {READABLE}"),
-    ("a web page", "x.jpg", b"<!DOCTYPE html><html><body>404</body></html>", "it is no image that can be read"),
-    ("text that is not UTF-8", "x.bmp", "Grüße".encode("latin-1") * 50, "it is no image that can be read"),
-    ("a GIF by another name", "x.png", lambda: encoded("GIF"), "it is no image that can be read"),
-    ("a PDF by another name", "x.tif", b"%PDF-1.7\n%" + bytes(200), "it is no image that can be read"),
-    ("PostScript by another name", "x.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is no image"),
-    ("a picture by another name that is none", "x.webp", b"RIFF\x10\0\0\0WAVEfmt \0\0\0\0", "it is no image"),
-    ("null bytes", "x.png", bytes(4096), "it is no image that can be read"),
-    ("only the signature of a PNG", "x.png", b"\x89PNG\r\n\x1a\n", "it is (no image|damaged)"),
-    ("only the signature of a JPEG", "x.jpg", b"\xff\xd8\xff", "it is (no image|damaged)"),
-    ("only the signature of a TIFF", "x.tif", b"II*\0", "it is (no image|damaged)"),
+    ("a text", "x.png", b"This is no image.\n" * 20, f"it is not a readable image, expected {READABLE}"),
+    ("a web page", "x.jpg", b"<!DOCTYPE html><html><body>404</body></html>", "it is not a readable image"),
+    ("text that is not UTF-8", "x.bmp", "Grüße".encode("latin-1") * 50, "it is not a readable image"),
+    ("a GIF by another name", "x.png", lambda: encoded("GIF"), "it is not a readable image"),
+    ("a PDF by another name", "x.tif", b"%PDF-1.7\n%" + bytes(200), "it is not a readable image"),
+    (
+        "PostScript by another name",
+        "x.jpg",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        "it is not a readable image",
+    ),
+    (
+        "a picture by another name that is none",
+        "x.webp",
+        b"RIFF\x10\0\0\0WAVEfmt \0\0\0\0",
+        "it is not a readable image",
+    ),
+    ("null bytes", "x.png", bytes(4096), "it is not a readable image"),
+    ("only the signature of a PNG", "x.png", b"\x89PNG\r\n\x1a\n", "it is (not a readable image|damaged)"),
+    ("only the signature of a JPEG", "x.jpg", b"\xff\xd8\xff", "it is (not a readable image|damaged)"),
+    ("only the signature of a TIFF", "x.tif", b"II*\0", "it is (not a readable image|damaged)"),
     ("a PNG cut short", "x.png", lambda: encoded("PNG")[:400], r"it is damaged \("),
     ("a PNG without its last bytes", "x.png", lambda: encoded("PNG")[:-40], r"it is damaged \("),
     ("a JPEG cut short", "x.jpg", lambda: encoded("JPEG")[:-200], r"it is damaged \(.*[Tt]runcated"),
-    ("a WebP cut short", "x.webp", lambda: encoded("WEBP")[:-100], r"it is (no image|damaged)"),
+    ("a WebP cut short", "x.webp", lambda: encoded("WEBP")[:-100], r"it is (not a readable image|damaged)"),
     ("a BMP cut short", "x.bmp", lambda: encoded("BMP")[:-100], r"it is damaged \(.*[Tt]runcated"),
-    ("a TIFF cut short", "x.tif", lambda: encoded("TIFF")[:300], r"it is (no image|damaged)"),
+    ("a TIFF cut short", "x.tif", lambda: encoded("TIFF")[:300], r"it is (not a readable image|damaged)"),
     (
         "a compressed TIFF cut short",
         "x.tif",
         lambda: encoded("TIFF", compression="tiff_lzw")[:200],
-        "it is (no image|damaged)",
+        "it is (not a readable image|damaged)",
     ),
     ("a PNG of nonsense", "x.png", lambda: flipped(encoded("PNG")), r"it is damaged \("),
     ("a PNG without data", "x.png", lambda: png(16, 16), r"it is damaged \("),
@@ -126,9 +136,9 @@ BROKEN: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
         "it has 10,000×10,000 pixels, expected at most 64,000,000 in all",
     ),
     ("a BMP that promises too much", "x.bmp", lambda: bmp_of_width(2**31 - 1), "pixels, expected at most"),
-    ("an animated PNG", "x.png", lambda: frames("PNG"), "it has 2 pictures, expected one"),
-    ("an animated WebP", "x.webp", lambda: frames("WEBP"), "it has 2 pictures, expected one"),
-    ("a TIFF of two pages", "x.tiff", lambda: frames("TIFF"), "it has 2 pictures, expected one"),
+    ("an animated PNG", "x.png", lambda: frames("PNG"), "it has 2 frames, expected one"),
+    ("an animated WebP", "x.webp", lambda: frames("WEBP"), "it has 2 frames, expected one"),
+    ("a TIFF of two pages", "x.tiff", lambda: frames("TIFF"), "it has 2 frames, expected one"),
     ("fractional numbers", "x.tif", tiff_of_floats, "its pixels are fractional numbers, expected 8 or 16 bits"),
     ("32 bits a pixel", "x.tif", tiff_of_32_bits, "its pixels go from 0 to 25,500,000, expected 8 or 16 bits"),
     ("numbers below zero", "x.tif", tiff_of_negative_numbers, "its pixels go from -128 to 127, expected 8 or 16"),
@@ -234,17 +244,17 @@ def of_escapes(root: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (of_links, "cat/x.png: it is a link that leads to itself"),
-        (of_lost_links, "cat/x.png: it is a link that leads to a file that is not there"),
+        (of_links, "cat/x.png: it is a link to itself"),
+        (of_lost_links, "cat/x.png: it is a link to a missing file"),
         (of_pipes, "cat/x.png: it is a device or a pipe, expected a file"),
         (of_linked_folders, "cat/more: it is a link to a folder, expected a folder or an image"),
-        (of_classes_that_lead_back, "fox: it is a link that leads back to a folder that it lies in"),
-        (of_classes_that_lead_to_all, "fox: it is a link that leads back to a folder that it lies in"),
-        (of_classes_that_lead_to_themselves, "fox: it is a link that leads nowhere, or to itself"),
+        (of_classes_that_lead_back, "fox: it is a link to a folder that contains it"),
+        (of_classes_that_lead_to_all, "fox: it is a link to a folder that contains it"),
+        (of_classes_that_lead_to_themselves, "fox: it is a broken link, or a link to itself"),
         (of_empty_classes, "fox: it has no images, expected at least one"),
         (of_classes_of_texts, "fox: it has no images, expected at least one"),
-        (of_classes_with_a_newline, r"fo\nx: the name of its class cannot be printed"),
-        (of_classes_that_are_not_utf_8, r"fo\udcffx: the name of its class cannot be printed"),
+        (of_classes_with_a_newline, r"fo\nx: the name of its class is not printable"),
+        (of_classes_that_are_not_utf_8, r"fo\udcffx: the name of its class is not printable"),
         (of_escapes, r"cat/\x1b[31mred.png: it is empty, expected an image"),
     ],
 )
@@ -294,7 +304,7 @@ def of_two_sizes(root: Path) -> None:
         (of_images_without_classes, "it has 3 images and no class folders, expected a folder for each class"),
         (of_empty_files, "0 images of 0 classes can be used, expected at least two classes to train on"),
         (of_one_class_of_empty_files, "4 images of 1 classes can be used, expected at least two classes to train on"),
-        (of_two_sizes, "has 16×16 pixels, as 8 of 9 images have, dog/9.png has 8×16, expected one size"),
+        (of_two_sizes, "has 16×16 pixels, like 8 of 9 images; dog/9.png has 8×16, expected one size"),
     ],
 )
 def test_a_folder_that_is_no_task_is_refused_even_where_broken_images_are_left_out(
@@ -310,8 +320,8 @@ def test_a_folder_that_is_no_task_is_refused_even_where_broken_images_are_left_o
     [
         ("zo", r"data\.path .*zo: there is no such folder\. Did you mean .*/zoo\?"),
         ("nothing like it", r"there is no such folder\. Correct the path; it starts at"),
-        ("file.png", r"it is no folder, expected a folder with a folder of images for each class"),
-        ("zoo\0", r"zoo\\x00: it is no path"),
+        ("file.png", r"it is not a folder, expected a folder with a folder of images for each class"),
+        ("zoo\0", r"zoo\\x00: it is not a path"),
     ],
 )
 def test_a_path_that_is_no_folder_is_refused(tmp_path: Path, path: str, said: str) -> None:
@@ -349,7 +359,7 @@ def test_names_that_cannot_be_printed_are_said_and_their_images_used(tmp_path: P
     for cache in (True, False):
         loaded = load(tmp_path, cache=cache)
         assert loaded.x[:].shape == (10, 3, 16, 16)
-        (note,) = [note for note in loaded.description.notes if "cannot be printed" in note]
+        (note,) = [note for note in loaded.description.notes if "unprintable names" in note]
         assert r"cat/a\nb.png" in note and r"dog/\udcff.png" in note and note.isprintable()
 
 
@@ -359,7 +369,7 @@ def test_a_class_to_validate_on_that_is_not_trained_on_is_refused(tmp_path: Path
     (tmp_path / "val" / "fox").mkdir()
     (tmp_path / "val" / "fox" / "1.png").write_bytes(encoded("PNG"))
     (sentence,) = refusal(tmp_path)
-    assert "val/fox: its class is not among those to train on" in sentence
+    assert "val/fox: its class has no training images" in sentence
     assert len(load(tmp_path, on_broken="skip").validation) == 8
 
 
@@ -389,7 +399,7 @@ def test_files_that_are_no_images_by_their_names_are_named_and_not_opened(tmp_pa
     os.mkfifo(tmp_path / "cat" / "pipe.txt")
     (tmp_path / "cat" / ".hidden.png").write_bytes(b"")
     (tmp_path / "beside.jpg").write_bytes(b"")
-    (note,) = [n for n in load(tmp_path).description.notes if "Not looked at" in n]
+    (note,) = [n for n in load(tmp_path).description.notes if "Not read" in n]
     assert "beside.jpg" in note and "cat/pipe.txt" in note and "hidden" not in note
 
 

@@ -48,12 +48,12 @@ SWAPPED = [*ROWS[:40], ROWS[41], ROWS[40], *ROWS[42:]]
 REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], str]] = [
     # The file.
     ("zero bytes", "a.csv", b"", {}, "it is empty, expected rows"),
-    ("only a header", "a.csv", HEAD.encode(), {}, "it has names of columns and no rows"),
+    ("only a header", "a.csv", HEAD.encode(), {}, "it has column names but no rows"),
     ("a short row", "a.csv", text() + b"2024-05-01\n", {}, "line 102 has 1 field, expected 3 as in line 1"),
     ("not UTF-8", "a.csv", text((9, 2, "3°")).decode().encode("latin-1"), {}, "line 9 has 0xb0, which is no UTF-8"),
     ("no such file", "b.csv", lambda p: None, {}, "there is no such file"),
     ("a folder", "a.csv", lambda p: p.mkdir(), {}, "it is a folder, expected a file"),
-    ("no header", "a.csv", b"1,2,3\n4,5,6\n", {}, "line 1 holds numbers"),
+    ("no header", "a.csv", b"1,2,3\n4,5,6\n", {}, "line 1 contains numbers"),
     ("a Parquet that is none", "a.parquet", b"PAR1" + bytes(64), {}, "it cannot be read .*expected Parquet"),
     # Names.
     (
@@ -67,7 +67,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
     ("a misspelt target", "a.csv", text(), {"target": "slod"}, "data.target: 'slod' is not a column .*mean sold?"),
     ("a misspelt feature", "a.csv", text(), {"features": ["haet"]}, "data.features: 'haet' .*mean heat?"),
     ("a misspelt time", "a.csv", text(), {"time": "days"}, "data.time: 'days' .*mean day?"),
-    ("a target twice", "a.csv", text(), {"target": ["sold", "sold"]}, "'sold' is there twice"),
+    ("a target twice", "a.csv", text(), {"target": ["sold", "sold"]}, "'sold' occurs twice"),
     ("a target that is a feature", "a.csv", text(), {"features": ["sold"]}, "'sold' is in data.target too"),
     ("a time that is a target", "a.csv", text(), {"target": "day"}, "'day' is in data.target too"),
     # Times.
@@ -78,11 +78,11 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
         {},
         "line 43, column 'day': '2024-02-10' comes after a later time",
     ),
-    ("a day twice", "a.csv", text((30, 0, "2024-01-28")), {}, "line 30, column 'day': '2024-01-28' is there twice"),
+    ("a day twice", "a.csv", text((30, 0, "2024-01-28")), {}, "line 30, column 'day': '2024-01-28' occurs twice"),
     ("newest first", "a.csv", text(rows=ROWS[::-1]), {}, "the times of 'day' run backwards, .*Sort the rows by day"),
-    ("no time", "a.csv", text((8, 0, "")), {}, "line 8, column 'day': there is no time"),
-    ("no times at all", "a.csv", every(0, lambda line: "NA"), {}, "line 2, column 'day': there is no time"),
-    ("a day that is none", "a.csv", text((8, 0, "2024-02-30")), {}, "line 8, column 'day': '2024-02-30' is no date"),
+    ("no time", "a.csv", text((8, 0, "")), {}, "line 8, column 'day': the time is missing"),
+    ("no times at all", "a.csv", every(0, lambda line: "NA"), {}, "line 2, column 'day': the time is missing"),
+    ("a day that is none", "a.csv", text((8, 0, "2024-02-30")), {}, "line 8, column 'day': '2024-02-30' is not a date"),
     ("no days", "a.csv", every(0, lambda line: f"day {line}"), {}, "the column 'day' holds 'day 2', expected dates"),
     (
         "days that can be read in two ways",
@@ -91,13 +91,13 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
         {},
         "can be read as %m/%d/%Y and as %d/%m/%Y, expected one way to read them. Set data.date_format",
     ),
-    ("another format", "a.csv", text(), {"date_format": "%d.%m.%Y"}, "is no date, expected one like %d.%m.%Y"),
+    ("another format", "a.csv", text(), {"date_format": "%d.%m.%Y"}, "is not a date, expected one like %d.%m.%Y"),
     (
-        "a step that is no number",
+        "a step that is not a number",
         "a.csv",
         every(0, lambda n: "x" if n == 9 else str(n)),
         {},
-        "line 9, .*'x' is no number",
+        "line 9, .*'x' is not a number",
     ),
     # Values.
     (
@@ -105,16 +105,16 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
         "a.csv",
         every(1, lambda line: f"day {line}"),
         {},
-        r"\A.*line 2, column 'sold': 'day 2' is no number, as all others, .* or name another column\.\Z",
+        r"\A.*line 2, column 'sold': 'day 2' is not a number, like all others, .* or name another column\.\Z",
     ),
     (
         "a target of decimal commas where points are asked for",
         "a.csv",
         every(1, lambda line: f'"{line},5"'),
         {"decimal": "."},
-        r"\A.*line 2, column 'sold': '2,5' has a decimal comma, as all others, .*\Z",
+        r"\A.*line 2, column 'sold': '2,5' has a decimal comma, like all others, .*\Z",
     ),
-    ("a text", "a.csv", text((13, 1, "many")), {}, "line 13, column 'sold': 'many' is no number"),
+    ("a text", "a.csv", text((13, 1, "many")), {}, "line 13, column 'sold': 'many' is not a number"),
     (
         "a text as a feature",
         "a.csv",
@@ -134,7 +134,13 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
         {"features": ["heat"]},
         r"\(sold 1 \('NaN'\), heat 1 \('\?'\)\), .* in line 9",
     ),
-    ("a gap at the start", "a.csv", text((2, 1, "")), {"missing": "previous"}, "line 2, .*no value and none before it"),
+    (
+        "a gap at the start",
+        "a.csv",
+        text((2, 1, "")),
+        {"missing": "previous"},
+        "line 2, .*the value is missing, and so is every value before",
+    ),
     (
         "always the same",
         "a.csv",
@@ -206,12 +212,12 @@ NOTED: list[tuple[str, bytes, dict[str, Any], str]] = [
         {},
         "The times of day are not evenly spaced: 1 day is usual, but there are 6 days before line 52.",
     ),
-    ("no column of times", text(), {"time": None}, "Rows are taken in the order of the file"),
+    ("no column of times", text(), {"time": None}, "Rows are used in the order of the file"),
     (
         "a gap that is filled",
         text((13, 1, "")),
         {"missing": "previous"},
-        "Missing values (sold 1) are what came before them.",
+        "Missing values (sold 1) are replaced by the value before them.",
     ),
     (
         "a feature that is always the same",

@@ -50,8 +50,8 @@ LONG = "x" * (1 << 25)
 REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]] = [
     # The form of the file.
     ("zero bytes", "a.csv", b"", {}, "a.csv: it is empty, expected rows"),
-    ("blank lines", "a.csv", b"\n\n\n", {}, "it holds only blank lines, expected names of columns"),
-    ("only a header", "a.csv", HEAD.encode(), {}, "it has names of columns and no rows"),
+    ("blank lines", "a.csv", b"\n\n\n", {}, "it contains only blank lines, expected column names"),
+    ("only a header", "a.csv", HEAD.encode(), {}, "it has column names but no rows"),
     ("a short row", "a.csv", text((7, "1,Bonn\n")), {}, "line 7 has 2 fields, expected 5 as in line 1. Add"),
     ("a long row", "a.csv", text((9, "1,Bonn,x,true,cat,\n")), {}, "line 9 has 6 fields, expected 5 .*Quote fields"),
     ("two short rows", "a.csv", text((4, "1\n"), (5, "2\n")), {}, "line 4 has 1 field, .*\n.*line 5 has 1 field,"),
@@ -66,7 +66,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
     ("an open quote", "a.csv", text(cell(8, "city", '"Bonn')), {}, r"line 8 cannot be parsed \(.*Close its quotes"),
     ("text behind a quote", "a.csv", text(cell(8, "city", '"Bo"nn')), {}, "line 8 cannot be parsed"),
     ("a name twice", "a.csv", text(head="age,city,age,member,species\n"), {}, "line 1 names 'age' in the columns 1, 3"),
-    ("no header", "a.csv", b"1,2,3\n4,5,6\n", {}, r"line 1 holds numbers \(1, 2, 3\), expected the names"),
+    ("no header", "a.csv", b"1,2,3\n4,5,6\n", {}, r"line 1 contains numbers \(1, 2, 3\), expected the names"),
     (
         "Latin-1",
         "a.csv",
@@ -95,13 +95,13 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
     ("a loop of links", "a.csv", lambda p: p.symlink_to(p), {}, r"it cannot be read \(.*links"),
     ("no file, but one of like name", "b.csv", lambda p: p.with_name("bb.csv").touch(), {}, "Did you mean .*bb.csv?"),
     # JSON lines and Parquet.
-    ("no JSON", "a.jsonl", b'{"age": 1}\nnonsense\n', {}, "line 2 is no JSON .*expected an object"),
-    ("JSON over several lines", "a.json", b'[\n{"age": 1}\n]\n', {}, "line 1 is no JSON .* one object in a line"),
+    ("no JSON", "a.jsonl", b'{"age": 1}\nnonsense\n', {}, "line 2 is not JSON .*expected an object"),
+    ("JSON over several lines", "a.json", b'[\n{"age": 1}\n]\n', {}, "line 1 is not JSON .* one object per line"),
     ("a list", "a.jsonl", b'{"age": 1}\n[1]\n', {}, "line 2 is a list, expected an object"),
     ("a key that the first line has not", "a.jsonl", b'{"x": 1}\n{"x": 1, "z": 2}\n', {}, "line 2 has 'z', expected"),
     ("a key twice", "a.jsonl", b'{"x": 1}\n{"x": 1, "x": 2}\n', {}, "line 2 has the key 'x' twice"),
     ("an object within", "a.jsonl", b'{"x": 1}\n{"x": {"z": 2}}\n', {}, "line 2 has a list or an object as 'x'"),
-    ("brackets without end", "a.jsonl", b"[" * 100_000, {}, "line 1 is no JSON"),
+    ("brackets without end", "a.jsonl", b"[" * 100_000, {}, "line 1 is not JSON"),
     ("a Parquet that is none", "a.parquet", b"PAR1" + bytes(100), {}, "it cannot be read .*expected Parquet"),
     ("a Parquet cut short", "a.parquet", lambda p: (parquet()(p), os.truncate(p, 300)), {"target": "y"}, "cannot be"),
     ("no rows in Parquet", "a.parquet", lambda p: pl.DataFrame({"x": []}).write_parquet(p), {}, "it has no rows"),
@@ -127,7 +127,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
     ("a misspelt feature", "a.csv", text(), {"features": ["aeg"]}, "data.features: 'aeg' is not .*mean age?"),
     ("a misspelt group", "a.csv", text(), {"group": "citi"}, "data.group: 'citi' .*mean city?"),
     ("the target as a feature", "a.csv", text(), {"features": ["species"]}, "'species' is the target"),
-    ("no column left", "a.csv", text(), {"exclude": list(HEADER[:4])}, "no column is left to go in"),
+    ("no column left", "a.csv", text(), {"exclude": list(HEADER[:4])}, "no feature column is left"),
     ("two kinds", "a.csv", text(), {"numeric": ["city"], "dates": ["city"]}, "'city' is in data.numeric too"),
     # Values.
     (
@@ -135,14 +135,14 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
         "a.csv",
         text(cell(12, "age", "forty")),
         {},
-        "line 12, column 'age': 'forty' is no num",
+        "line 12, column 'age': 'forty' is not a num",
     ),
     (
         "texts where numbers were promised",
         "a.csv",
         text(),
         {"numeric": ["city"]},
-        "line 2, column 'city': '.*' is no num",
+        "line 2, column 'city': '.*' is not a num",
     ),
     ("infinity as a text", "a.csv", text(cell(5, "age", "-inf")), {}, "line 5, column 'age': '-inf' is not finite"),
     (
@@ -159,7 +159,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
         "a.csv",
         text(cell(4, "born", "1999-13-01")),
         {},
-        "line 4, column 'born': '1999-13-01' is no d",
+        "line 4, column 'born': '1999-13-01' is not a d",
     ),
     (
         "dates that can be read in two ways",
@@ -173,7 +173,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
         "a.csv",
         text(),
         {"dates": ["born"], "date_format": "%d.%m.%Y"},
-        "is no date, expected one like %d.%m.%Y",
+        "is not a date, expected one like %d.%m.%Y",
     ),
     ("a format without a sign", "a.csv", text(), {"date_format": "YYYY-MM"}, "data.date_format: 'YYYY-MM', expected"),
     (
@@ -206,7 +206,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
         {},
         "species has 60 different values in 60 rows",
     ),
-    ("a quantity of text", "a.csv", text(), {"task": "regression"}, "line 2, column 'species': '.*' is no number"),
+    ("a quantity of text", "a.csv", text(), {"task": "regression"}, "line 2, column 'species': '.*' is not a number"),
     (
         "a quantity that is always the same",
         "a.csv",
@@ -267,7 +267,7 @@ NOTED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "a column without a name",
         text(head="age,,born,member,species\n"),
         {},
-        "columns without a name are called column 2, and are no features",
+        "columns without a name are called column 2 and are not features",
     ),
     (
         "a missing target and a rule",
@@ -280,9 +280,9 @@ NOTED: list[tuple[str, bytes, dict[str, Any], str]] = [
         "few whole numbers",
         every("species", lambda i: str(i % 3)),
         {},
-        "3 different whole numbers and is taken for classes",
+        "3 different whole numbers and is read as classes",
     ),
-    ("unequal classes", text(*(cell(i, "species", "cat") for i in range(2, 52))), {}, "Classes are unequal"),
+    ("unequal classes", text(*(cell(i, "species", "cat") for i in range(2, 52))), {}, "Classes are imbalanced"),
 ]
 
 
@@ -304,11 +304,13 @@ def test_a_file_of_a_part_is_held_to_the_columns_and_classes_of_the_first(tmp_pa
     rows = people(5)
     rows[3][4], rows[2][0] = "axolotl", "old"
     written(other, rows)
-    with pytest.raises(Refused, match=r"b\.csv: line 5, column 'species': 'axolotl' is no class of the training file"):
+    with pytest.raises(
+        Refused, match=r"b\.csv: line 5, column 'species': 'axolotl' is not a class of the training file"
+    ):
         table(file, target="species", test_path=str(other))
     rows[3][4] = "cat"
     written(other, rows)
-    with pytest.raises(Refused, match=r"b\.csv: line 4, column 'age': 'old' is no number"):
+    with pytest.raises(Refused, match=r"b\.csv: line 4, column 'age': 'old' is not a number"):
         table(file, target="species", test_path=str(other))
 
 

@@ -46,8 +46,8 @@ def every(label: Callable[[int], str]) -> bytes:
 # (what it is, file, content, parameters, what is said)
 FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]] = [
     ("zero bytes", "a.csv", b"", {}, r"a\.csv: it is empty, expected rows"),
-    ("only a header", "a.csv", HEAD.encode(), {}, "it has names of columns and no rows"),
-    ("blank lines", "a.csv", b"\n\n", {}, "it holds only blank lines"),
+    ("only a header", "a.csv", HEAD.encode(), {}, "it has column names but no rows"),
+    ("blank lines", "a.csv", b"\n\n", {}, "it contains only blank lines"),
     ("no ending", "reviews", csv(), {}, r"its name has no ending, expected \.csv"),
     ("another ending", "a.xlsx", csv(), {}, r"its name ends in \.xlsx, expected \.csv"),
     ("latin-1", "a.csv", csv('"schöner Film",pos\n').decode().encode("latin-1"), {}, r"line 22 has 0xf6, .* at byte 7"),
@@ -55,8 +55,20 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
     ("gzip", "a.csv", b"\x1f\x8b\x08\0" + bytes(60), {}, "it is gzip, expected text in UTF-8"),
     ("half a character at the end", "a.csv", csv() + "é".encode()[:1], {}, "half a character"),
     ("a null byte", "a.csv", csv('"a\0b",pos\n'), {}, r"line 22 has a null byte at byte \d+"),
-    ("a short row", "a.csv", csv("alone\n"), {}, "line 22 has 1 field, expected 2 as in line 1. Add what is missing"),
-    ("a comma without quotes", "a.csv", csv("well, well,pos\n"), {}, "line 22 has 3 fields, .* Quote fields that hold"),
+    (
+        "a short row",
+        "a.csv",
+        csv("alone\n"),
+        {},
+        "line 22 has 1 field, expected 2 as in line 1. Add the missing",
+    ),
+    (
+        "a comma without quotes",
+        "a.csv",
+        csv("well, well,pos\n"),
+        {},
+        "line 22 has 3 fields, .* Quote fields that contain",
+    ),
     ("quotes that do not end", "a.csv", csv('"endless,pos\n'), {}, "line 22 cannot be parsed"),
     ("a huge line", "a.csv", csv('"' + "x" * (1 << 25) + '",pos\n'), {}, r"line 22 cannot be parsed \(field larger"),
     (
@@ -84,17 +96,17 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.csv",
         csv('"",pos\n'),
         {},
-        r"a\.csv: line 22, column 'text': it holds no text, expected",
+        r"a\.csv: line 22, column 'text': it contains no text, expected",
     ),
-    ("a text of blanks", "a.csv", csv('" \t ",pos\n'), {}, "line 22, column 'text': it holds no text"),
+    ("a text of blanks", "a.csv", csv('" \t ",pos\n'), {}, "line 22, column 'text': it contains no text"),
     (
         "no label",
         "a.csv",
         csv('"what now",\n'),
         {},
-        "line 22, column 'label': it holds no label, expected one of 'neg'",
+        "line 22, column 'label': it contains no label, expected one of 'neg'",
     ),
-    ("a label of blanks", "a.csv", csv('"what now", \n'), {}, "line 22, column 'label': it holds no label"),
+    ("a label of blanks", "a.csv", csv('"what now", \n'), {}, "line 22, column 'label': it contains no label"),
     ("two faults", "a.csv", csv('"",pos\n', '"x",\n'), {}, r"(?s)line 22, column 'text'.*\n.*line 23, column 'label'"),
     ("thirty faults", "a.csv", csv(*['"",pos\n'] * 30), {}, "10 more texts cannot be used"),
     (
@@ -111,17 +123,23 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         {},
         "label has 20 different values in 20 rows, expected classes",
     ),
-    ("escape sequences in a label", "a.csv", csv('"red",\x1b[31mpos\n'), {}, r"'\\x1b\[31mpos' cannot be printed"),
+    ("escape sequences in a label", "a.csv", csv('"red",\x1b[31mpos\n'), {}, r"'\\x1b\[31mpos' is not printable"),
     ("a class that is not there", "a.csv", csv(), {"classes": ["neg", "pso"]}, r"data\.classes: 'pso' .* mean pos\?"),
     ("one class asked for", "a.csv", csv(), {"classes": ["neg"]}, "10 texts of 1 class can be used"),
-    ("no JSON", "a.jsonl", lines("{'text': 1}\n"), {}, "line 21 is no JSON"),
+    ("no JSON", "a.jsonl", lines("{'text': 1}\n"), {}, "line 21 is not JSON"),
     ("a JSON list", "a.jsonl", lines("[1, 2]\n"), {}, "line 21 is a list, expected an object"),
     ("a text that is a list", "a.jsonl", lines('{"text": ["a", "b"], "label": "pos"}\n'), {}, "line 21 has a list"),
-    ("a key that is left out", "a.jsonl", lines('{"label": "pos"}\n'), {}, "line 21, column 'text': it holds no text"),
-    ("null", "a.jsonl", lines('{"text": "x", "label": null}\n'), {}, "line 21, column 'label': it holds no label"),
+    (
+        "a key that is left out",
+        "a.jsonl",
+        lines('{"label": "pos"}\n'),
+        {},
+        "line 21, column 'text': it contains no text",
+    ),
+    ("null", "a.jsonl", lines('{"text": "x", "label": null}\n'), {}, "line 21, column 'label': it contains no label"),
     ("an escaped null", "a.jsonl", lines('{"text": "a\\u0000b", "label": "pos"}\n'), {}, "line 21, .* a null byte"),
     ("half a surrogate pair", "a.jsonl", lines('{"text": "a\\ud800b", "label": "pos"}\n'), {}, "line 21 .*half"),
-    ("deep brackets", "a.jsonl", lines("[" * 100_000 + "\n"), {}, "line 21 is no JSON"),
+    ("deep brackets", "a.jsonl", lines("[" * 100_000 + "\n"), {}, "line 21 is not JSON"),
     ("no Parquet", "a.parquet", b"PAR1" + bytes(50), {}, "it cannot be read .*expected Parquet"),
     (
         "texts that are numbers",
@@ -137,13 +155,19 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         {},
         r"data\.target: the column 'label' is of .*List",
     ),
-    ("a null in Parquet", "a.parquet", parquet(text=[None] + ["x"] * 19), {}, "row 1, column 'text': it holds no text"),
+    (
+        "a null in Parquet",
+        "a.parquet",
+        parquet(text=[None] + ["x"] * 19),
+        {},
+        "row 1, column 'text': it contains no text",
+    ),
     (
         "a group that is missing",
         "a.csv",
         b"text,label,who\n" + b"a,pos,x\nb,neg,y\nc,pos,\nd,neg,x\n",
         {"group": "who"},
-        "line 4, column .who.: it holds no group",
+        "line 4, column .who.: it contains no group",
     ),
 ]
 
@@ -169,7 +193,7 @@ def test_a_label_that_only_the_validation_file_has_is_refused(tmp_path: Path) ->
     path = written(tmp_path / "a.csv", reviews())
     other = written(tmp_path / "b.csv", [("x", "pos"), ("y", "odd")])
     with pytest.raises(
-        Refused, match=r"b\.csv: line 3, column 'label': 'odd' is no label of the training file, .*'neg'"
+        Refused, match=r"b\.csv: line 3, column 'label': 'odd' is not a label of the training file, .*'neg'"
     ):
         texts(path, validation_path=str(other))
 
@@ -187,7 +211,7 @@ def test_what_cannot_be_used_is_left_out_where_that_is_asked_for(tmp_path: Path)
     loaded = texts(path, on_broken="skip")
     assert len(loaded.x) == 21
     (note,) = [note for note in loaded.description.notes if note.startswith("Left out")]
-    assert "line 22, column 'text': it holds no text" in note and "line 23, column 'label'" in note
+    assert "line 22, column 'text': it contains no text" in note and "line 23, column 'label'" in note
 
 
 def test_a_text_file_that_is_not_there_is_answered_with_the_nearest_name(tmp_path: Path) -> None:
@@ -254,32 +278,42 @@ FOLDERS: list[tuple[str, Callable[[Path], None], dict[str, Any], str]] = [
     ("texts without classes", loose, {}, "it has 1 texts and no class folders"),
     ("one class folder", one_class, {}, "it has one class folder, pos, expected at least two"),
     ("an empty class folder", empty_class, {}, "odd: it has no texts, expected at least one"),
-    ("an empty file", with_file(b""), {}, r"pos/x\.txt: it holds no text"),
-    ("a file of blanks", with_file(b"\n \n"), {}, r"pos/x\.txt: it holds no text"),
+    ("an empty file", with_file(b""), {}, r"pos/x\.txt: it contains no text"),
+    ("a file of blanks", with_file(b"\n \n"), {}, r"pos/x\.txt: it contains no text"),
     ("latin-1", with_file("ein schöner Film".encode("latin-1")), {}, r"x\.txt: byte 7 \(line 1\) is 0xf6, .*not UTF-8"),
     ("latin-1 in line 3", with_file(b"a\nb\n\xe9"), {}, r"byte 4 \(line 3\) is 0xe9"),
     ("a null byte", with_file(b"ab\0c"), {}, r"x\.txt: byte 2 is a null byte, expected text in UTF-8"),
     ("an image by another name", with_file(b"\x89PNG\r\n\x1a\n\0"), {}, r"x\.txt: it is a PNG image"),
-    ("a name with a line break", with_file(b"", "pos/a\nb.txt"), {}, r"pos/a\\nb\.txt: it holds no text"),
+    ("a name with a line break", with_file(b"", "pos/a\nb.txt"), {}, r"pos/a\\nb\.txt: it contains no text"),
     (
         "a class with a line break",
         with_file(b"x", "o\ndd/x.txt"),
         {},
-        r"o\\ndd: the name of its class cannot be printed",
+        r"o\\ndd: the name of its class is not printable",
     ),
-    ("a link to itself", link_to_itself, {}, r"pos/loop\.txt: it is a link that leads to itself"),
+    ("a link to itself", link_to_itself, {}, r"pos/loop\.txt: it is a link to itself"),
     ("a link upwards", link_upwards, {}, "pos/up: it is a link to a folder, expected a folder or a text"),
-    ("a link to nothing", link_to_nothing, {}, r"neg/gone\.txt: it is a link that leads to a file that is not there"),
+    ("a link to nothing", link_to_nothing, {}, r"neg/gone\.txt: it is a link to a missing file"),
     ("a pipe", pipe, {}, r"pos/pipe\.txt: it is a device or a pipe, expected a file"),
-    ("a class of the test part alone", class_of_the_test_part_alone, {}, "test/odd: its class is not among those"),
+    ("a class of the test part alone", class_of_the_test_part_alone, {}, "test/odd: its class has no training texts"),
     (
         "a class that is not there",
         imdb,
         {"classes": ["pos", "ngu"]},
         r"data\.classes: 'ngu' is not a class folder, .*neg",
     ),
-    ("a group of a folder", imdb, {"group": "author"}, r"data\.group: 'author' is for files of rows, .* is a folder"),
-    ("a validation file beside a folder", imdb, {"validation_path": "b.csv"}, "is for files of rows, .*Remove valid"),
+    (
+        "a group of a folder",
+        imdb,
+        {"group": "author"},
+        r"data\.group: 'author' applies to files of rows, .* is a folder",
+    ),
+    (
+        "a validation file beside a folder",
+        imdb,
+        {"validation_path": "b.csv"},
+        "applies to files of rows, .*Remove valid",
+    ),
 ]
 
 

@@ -74,6 +74,7 @@ PROGRAM = """
 import json, random, sys
 import polars as pl
 from engine.data.class_order import in_order
+
 from engine.data.images.folder import listed
 from engine.data.tables.columns import Reading
 from engine.data.tables.reading import read

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from engine.data import Dataset, load_data
-from engine.data.class_order import Recorded
 from engine.data.images.deep import deep
 from engine.data.load import forget
 from engine.data.progress import progress_to
+from engine.data.recorded import RecordedData
 from engine.experiment import Data, Refused, read
 from engine.plan import check
 from engine.training.checkpoint import load_checkpoint, newest_checkpoint
@@ -37,7 +37,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
-def load(root: Path, recorded: Recorded = Recorded(), **fields: Any) -> Dataset:  # noqa: B008 - frozen
+def load(root: Path, recorded: RecordedData = RecordedData(), **fields: Any) -> Dataset:  # noqa: B008 - frozen
     forget()
     fields = {"source": "images", "path": str(root), "validation": 0.25, **fields}
     return load_data(Data.model_validate(fields), 0, recorded)
@@ -147,8 +147,8 @@ def test_a_few_wild_pixels_that_leave_no_greys_for_the_others_are_a_warning_with
         pixels[0, 0] = 65535  # where a depth camera sees nothing
     root = folder(tmp_path / "zoo", by(deep_files.png), "png", images)
     (warning,) = load(root).description.warnings
-    assert warning.path == "data.pixel_range" and "values go from 400 to 65535" in warning.found
-    assert "so that they become 2 of 256 greys" in str(warning) and warning.remedy is not None
+    assert warning.path == "data.pixel_range" and "but values range from 400 to 65535" in warning.found
+    assert "they become 2 of 256 grey levels" in str(warning) and warning.remedy is not None
     low, high = warning.remedy.value
     better = load(root, pixel_range=[low, high])
     assert better.description.warnings == () and len(better.x[0].unique()) > 60
@@ -159,15 +159,15 @@ def test_images_of_8_and_of_16_bits_together_are_a_warning(tmp_path: Path) -> No
     Image.fromarray(np.arange(SIDE * SIDE, dtype=np.uint8).reshape(SIDE, SIDE)).save(root / "a" / "plain.png")
     (warning,) = load(root).description.warnings
     assert str(warning) == (
-        "data.path: 8 images are scaled by their range, 1 images of 8 bits are not, their brightness cannot be "
-        "compared. Save all with as many bits."
+        "data.path: 8 images are scaled by their range, but 1 images of 8 bits are not, their brightness cannot be "
+        "compared. Save all images with the same number of bits."
     )
 
 
 def test_whole_and_fractional_numbers_have_no_range_in_common(tmp_path: Path) -> None:
     root = folder(tmp_path / "zoo", by(deep_files.png), "png", twelve_bits())
     deep_files.saved(np.linspace(0, 1, SIDE * SIDE).reshape(SIDE, SIDE), "F", root / "b" / "depth.tif")
-    with pytest.raises(Refused, match=r"b/depth\.tif has fractional numbers, a/00\.png whole ones, expected one kind"):
+    with pytest.raises(Refused, match=r"b/depth\.tif has fractional numbers; a/00\.png has whole numbers, expected"):
         load(root)
 
 
@@ -175,7 +175,7 @@ def test_fractional_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> N
     images = [pixels / 10 for pixels in twelve_bits()]
     images[3][0, 0] = np.nan
     root = folder(tmp_path / "zoo", pillow("F"), "tif", images)
-    with pytest.raises(Refused, match=r"b/03\.tif: 1 of its pixels are no finite numbers, expected a number in each"):
+    with pytest.raises(Refused, match=r"b/03\.tif: 1 of its pixels are not finite, expected finite numbers"):
         load(root)
 
 
@@ -220,7 +220,7 @@ training = {{device = "cpu", threads = 1, epochs = 1}}
 """
 
 
-def run(file: Path, runs: Path, recorded: Recorded, *overrides: str) -> Session:
+def run(file: Path, runs: Path, recorded: RecordedData, *overrides: str) -> Session:
     session = Session(check(read(str(file), overrides), recorded), runs_dir=runs)
     session.start()
     assert session.join(60) and session.finished.reason.value == "completed"
@@ -238,11 +238,11 @@ def test_a_run_that_began_with_the_upper_8_bits_is_resumed_with_them_to_the_same
     write, suffix, channels = WRITERS[name]
     images = twelve_bits(channels, count=12)
     root = folder(tmp_path / "zoo", write, suffix, images)
-    file, first = tmp_path / "a.toml", Recorded(rules=1)
+    file, first = tmp_path / "a.toml", RecordedData(rules=1)
     file.write_text(DOCUMENT.format(path=root))
     assert np.array_equal(load(root, first).x[0].permute(1, 2, 0).numpy().reshape(images[0].shape), images[0] >> 8)
     with monkeypatch.context() as patch:
-        patch.setattr("engine.training.session.NOTHING", first)
+        patch.setattr("engine.training.session.NOTHING_RECORDED", first)
         whole = run(file, tmp_path / "whole", first, "training.epochs=2")
         half = run(file, tmp_path / "half", first)
     learned = json.loads((half.directory / "data.json").read_text())

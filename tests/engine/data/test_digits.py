@@ -34,7 +34,7 @@ def test_the_parts_of_the_digits_are_described_as_they_are() -> None:
 
 def test_the_digits_are_there_where_scikit_learn_keeps_its_file_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = load_data(Data(source="digits"), seed=0)
-    monkeypatch.setattr("engine.data.sources.scikit_learn_file.find_spec", lambda name: None)
+    monkeypatch.setattr("engine.data.sources.scikit_learn.find_spec", lambda name: None)
     fallback = load_data(Data(source="digits"), seed=0)
     assert torch.equal(fallback.x, expected.x) and torch.equal(fallback.y, expected.y)
 

@@ -1,4 +1,4 @@
-"""Sets are fetched before a run, gone on with where they broke off, and refused where they are not what was published.
+"""Sets are fetched before a run, gone on with where they broke off, and refused where they are not the published ones.
 
 A server of the test's own, on this machine, stands in for the ones that torchvision names.
 """
@@ -187,7 +187,7 @@ def test_what_is_not_what_was_published_is_refused_and_can_be_tried_again(
         part.parent.mkdir(parents=True)
         part.write_bytes(b"?" * 200)
     said = refusal(data(mnist))
-    assert "what came is not what was published, its MD5 is another" in said
+    assert "the downloaded file differs from the published one, its MD5 is different" in said
     assert to_download(data(mnist))
     server.files[name] = right
     fetch(data(mnist))
@@ -197,8 +197,11 @@ def test_what_is_not_what_was_published_is_refused_and_can_be_tried_again(
 def test_a_server_that_is_not_there_is_one_sentence_with_what_to_do(mnist: Path, server: Server) -> None:
     server.close()
     said = refusal(data(mnist))
-    assert re.search(r"could not be downloaded \(.*refused\), looked for it in ", said)
-    assert "Connect to the network (about 11 MB), or name the folder that torchvision.datasets.MNIST has it in." in said
+    assert re.search(r"could not be downloaded \(.*refused\), it is not in ", said)
+    assert (
+        "Connect to the network (about 11 MB), or set data.root to the folder that torchvision.datasets.MNIST uses."
+        in said
+    )
 
 
 def test_a_file_that_is_not_there_is_said_in_the_servers_words(mnist: Path, server: Server) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from table_files import written
 
-from engine.data import kept, load_data
+from engine.data import data_manifest, load_data
 from engine.data.load import forget
 from engine.experiment import Data, Refused
 
@@ -41,12 +41,12 @@ KINDS = {
 def begun_before(tmp_path: Path, asked: Data) -> Path:
     """A run's folder as it was written before there were rules with numbers: without them."""
     (run := tmp_path / "run").mkdir()
-    (run / kept.LEARNED).write_text(json.dumps({"classes": []}))
+    (run / data_manifest.LEARNED).write_text(json.dumps({"classes": []}))
     forget()
-    kept.keep(load_data(asked, 0, kept.recorded(run)), run)
-    learned = json.loads((run / kept.LEARNED).read_text())
-    del learned[kept.RULES]
-    (run / kept.LEARNED).write_text(json.dumps(learned))
+    data_manifest.save_manifest(load_data(asked, 0, data_manifest.recorded(run)), run)
+    learned = json.loads((run / data_manifest.LEARNED).read_text())
+    del learned[data_manifest.RULES]
+    (run / data_manifest.LEARNED).write_text(json.dumps(learned))
     return run
 
 
@@ -59,13 +59,13 @@ def table_of(tmp_path: Path, **fields: Any) -> Data:
 def test_a_table_is_read_as_it_was(tmp_path: Path) -> None:
     asked = table_of(tmp_path)
     run = begun_before(tmp_path, asked)
-    columns = json.loads((run / kept.LEARNED).read_text())["encoders"]["columns"]
+    columns = json.loads((run / data_manifest.LEARNED).read_text())["encoders"]["columns"]
     assert {c["column"]: c.get("format", c["kind"]) for c in columns} == KINDS
     assert not any("notation" in c for c in columns)
     forget()
-    assert kept.difference(load_data(asked, 0, kept.recorded(run)), run) == ""
+    assert data_manifest.difference(load_data(asked, 0, data_manifest.recorded(run)), run) == ""
     forget()
-    with pytest.raises(Refused, match="numbers with 'cm' behind them"):
+    with pytest.raises(Refused, match="numbers followed by 'cm'"):
         load_data(asked, 0)
 
 
@@ -75,10 +75,10 @@ def test_decimal_commas_are_read_as_they_were(tmp_path: Path) -> None:
     file = written(tmp_path / "a.csv", rows, ("x", "y"), delimiter=";")
     asked = Data.model_validate({"source": "table", "path": str(file), "target": "y", "decimal": ","})
     run = begun_before(tmp_path, asked)
-    (column,) = json.loads((run / kept.LEARNED).read_text())["encoders"]["columns"]
+    (column,) = json.loads((run / data_manifest.LEARNED).read_text())["encoders"]["columns"]
     assert set(column) == {"kind", "column", "flag", "mean", "std"} and 1000 < column["mean"] < 1900
     forget()
-    assert kept.difference(load_data(asked, 0, kept.recorded(run)), run) == ""
+    assert data_manifest.difference(load_data(asked, 0, data_manifest.recorded(run)), run) == ""
 
 
 def test_a_series_is_read_as_it_was(tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_a_series_is_read_as_it_was(tmp_path: Path) -> None:
     fields = {"source": "series", "path": str(file), "target": "y", "time": "t", "window": 3, "decimal": "."}
     asked = Data.model_validate(fields)
     run = begun_before(tmp_path, asked)
-    assert set(json.loads((run / kept.LEARNED).read_text())["encoders"]) == {"columns"}
+    assert set(json.loads((run / data_manifest.LEARNED).read_text())["encoders"]) == {"columns"}
     forget()
-    data = load_data(asked, 0, kept.recorded(run))
-    assert kept.difference(data, run) == "" and data.season == 1
+    data = load_data(asked, 0, data_manifest.recorded(run))
+    assert data_manifest.difference(data, run) == "" and data.season == 1
     forget()
     assert load_data(asked, 0).season == 24

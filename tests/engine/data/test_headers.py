@@ -54,7 +54,7 @@ def test_line_numbers_are_those_of_the_file(content: str, tmp_path: Path) -> Non
     lines = content.replace("\r\n", "\n").split("\n")
     mark = next(mark for mark in ";,\t" if lines[-3].count(mark) == 2)
     lines[-3] = lines[-3].replace(mark, f"{mark}many", 1)
-    with pytest.raises(Refused, match=rf"line {len(lines) - 2}, column 'z': 'many\d' is no number"):
+    with pytest.raises(Refused, match=rf"line {len(lines) - 2}, column 'z': 'many\d' is not a number"):
         table(file(tmp_path, "\n".join(lines)), target="y")
     lines[-3] = f"1{mark}2"
     with pytest.raises(Refused, match=rf"line {len(lines) - 2} has 2 fields, expected 3 as in line \d"):
@@ -85,11 +85,11 @@ def test_a_first_line_of_names_is_the_header(names: str, rows: list[str]) -> Non
 
 
 WITHOUT = [
-    ("numbers", "5.1;3.5;1.4\n4.9;3.0;1.3\n", r"holds numbers \(5.1, 3.5, 1.4\)"),
-    ("the irises", "5.1;3.5;setosa\n4.9;3.0;setosa\n7.0;3.2;versicolor\n", r"holds values \(5.1, 3.5, setosa\)"),
-    ("a number twice", "1.83;1.83;b\n1.7;0.2;m\n", r"holds values \(1.83, 1.83, b\)"),
-    ("below sep", "sep=;\n5.1;3.5;setosa\n4.9;3.0;setosa\n", r"line 2 holds values"),
-    ("dates", "2024-01-02;3;cat\n2024-01-03;4;dog\n2024-01-04;5;cat\n", r"holds values \(2024-01-02, 3, cat\)"),
+    ("numbers", "5.1;3.5;1.4\n4.9;3.0;1.3\n", r"contains numbers \(5.1, 3.5, 1.4\)"),
+    ("the irises", "5.1;3.5;setosa\n4.9;3.0;setosa\n7.0;3.2;versicolor\n", r"contains values \(5.1, 3.5, setosa\)"),
+    ("a number twice", "1.83;1.83;b\n1.7;0.2;m\n", r"contains values \(1.83, 1.83, b\)"),
+    ("below sep", "sep=;\n5.1;3.5;setosa\n4.9;3.0;setosa\n", r"line 2 contains values"),
+    ("dates", "2024-01-02;3;cat\n2024-01-03;4;dog\n2024-01-04;5;cat\n", r"contains values \(2024-01-02, 3, cat\)"),
 ]
 
 
@@ -100,7 +100,7 @@ def test_a_file_without_a_header_is_said_to_be_that(content: str, said: str, tmp
     (mistake,) = refused.value.mistakes
     assert "it has no header: " in mistake.found
     assert re.search(said, mistake.found)
-    assert "Put a line with the names of the columns before it" in mistake.fix
+    assert "Add a line with the column names before it" in mistake.fix
 
 
 def test_equal_names_are_refused_with_their_line(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 def published(**splits: int) -> Any:
-    """Reviews as stanfordnlp/imdb has them: texts, and labels that are numbers with names."""
+    """Reviews as stanfordnlp/imdb has them: texts, and labels that are numbers followed by names."""
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
 
     def split(count: int) -> Any:
@@ -93,7 +93,7 @@ def test_texts_without_a_label_are_refused_by_their_row(tmp_path: Path) -> None:
     rows = {"text": ["a", "b", "c", "d"], "label": [0, 1, -1, 0]}
     datasets.DatasetDict(train=datasets.Dataset.from_dict(rows, features)).save_to_disk(str(tmp_path / "reviews"))
     with pytest.raises(
-        Refused, match=r"reviews/train: row 3, column 'label': it holds no label, expected one of 'neg'"
+        Refused, match=r"reviews/train: row 3, column 'label': it contains no label, expected one of 'neg'"
     ):
         loaded(tmp_path / "reviews")
     assert len(loaded(tmp_path / "reviews", on_broken="skip").x) == 3

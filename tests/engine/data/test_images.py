@@ -188,7 +188,7 @@ def test_sizes_that_differ_are_named_with_a_size_to_set(tmp_path: Path) -> None:
     folder_of(tmp_path)
     save(tmp_path / "dog" / "large.png", picture(9, 12))
     said = refusal(tmp_path)
-    assert "data.size: cat/0.png has 8×8 pixels, as 10 of 11 images have, dog/large.png has 9×12" in said
+    assert "data.size: cat/0.png has 8×8 pixels, like 10 of 11 images; dog/large.png has 9×12" in said
     assert "Set data.size = [8, 8]" in said
     assert load(tmp_path, size=[8, 8]).x.shape == (11, 3, 8, 8)
 
@@ -259,7 +259,7 @@ def test_images_that_do_not_fit_in_the_cache_are_decoded_when_asked_for(
         file.unlink()
     read = load(tmp_path)
     assert not isinstance(read.x, torch.Tensor) and len(read.x) == 10
-    assert any("decoded batch by batch" in note and "at most" in note for note in read.description.notes)
+    assert any("decoded for each batch" in note and "limit" in note for note in read.description.notes)
     assert torch.equal(read.x[:], kept.x) and read.learned == kept.learned
     again = pickle.loads(pickle.dumps(read.x))
     assert len(pickle.dumps(read.x)) < 2000 and torch.equal(again[torch.tensor([3, 7])], kept.x[[3, 7]])

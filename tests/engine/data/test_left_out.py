@@ -64,7 +64,7 @@ def test_what_systems_put_there_is_no_class_and_no_sample(tmp_path: Path) -> Non
     loaded = load(littered(tmp_path / "zoo"))
     assert loaded.description.classes == ("cat", "dog") and len(loaded.x) == len(plain.x) == 8
     assert (
-        "Left out, since systems and programs put them there: $RECYCLE.BIN, .ipynb_checkpoints, @eaDir, "
+        "Left out, since operating systems or programs created them: $RECYCLE.BIN, .ipynb_checkpoints, @eaDir, "
         "System Volume Information, Thumbs.db, __MACOSX, desktop.ini, lost+found, cat/.ipynb_checkpoints, cat/@eaDir, "
         "cat/Thumbs.db, dog/.DS_Store."
     ) in notes(loaded)
@@ -87,7 +87,7 @@ def test_the_command_line_trains_on_a_littered_folder(tmp_path: Path) -> None:
         'training = {device = "cpu", threads = 1, epochs = 1}\n'
     )
     result = warm_torchdeck.run("train", "a.toml", "--headless", cwd=tmp_path)
-    assert result.returncode == 0 and "systems and programs put them there" in result.stderr, result.stderr
+    assert result.returncode == 0 and "operating systems or programs created them" in result.stderr, result.stderr
 
 
 def test_a_class_of_such_a_name_is_one_where_it_is_asked_for(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_folders_of_texts_leave_out_the_same(tmp_path: Path) -> None:
     fields = {"source": "text", "min_count": 1, "exclude": ["old"]}
     assert load(tmp_path / "texts", **fields).description.classes == ("neg", "pos")
     (tmp_path / "a.csv").write_text("text,label\na,b\nc,d\n")
-    with pytest.raises(Refused, match=r"data\.exclude: it is for folders, .*a\.csv is a file\. Remove it"):
+    with pytest.raises(Refused, match=r"data\.exclude: it applies to folders, .*a\.csv is a file\. Remove it"):
         load(tmp_path / "a.csv", **fields)
 
 
@@ -146,8 +146,8 @@ def test_images_of_one_colour_are_a_warning(tmp_path: Path) -> None:
         picture(tmp_path / name, np.full((6, 6, 3), 100 * number, np.uint8))
     (warning,) = load(tmp_path).description.warnings
     assert str(warning) == (
-        "data.path: 3 of 11 images have one colour all over, such as cat/8.png, cat/9.png, dog/9.png, there is nothing "
-        "on them to learn from. Look at them, and remove or replace those that are blank."
+        "data.path: 3 of 11 images have a single colour, such as cat/8.png, cat/9.png, dog/9.png, a network "
+        "learns nothing from them. Inspect them, and remove or replace blank ones."
     )
     (kept,) = load(tmp_path).description.warnings  # from what was found the first time
     assert str(kept) == str(warning)
@@ -162,5 +162,5 @@ def test_an_image_that_is_blank_is_called_that(tmp_path: Path) -> None:
     picture(tmp_path / "cat" / "whole.png", np.random.default_rng(0).integers(255, 256, (6, 6, 4), np.uint8))
     loaded = load(tmp_path)
     assert "Images that are blank (every pixel is fully transparent): 1, such as cat/blank.png." in notes(loaded)
-    assert "Images that are transparent in part, laid on white: 1, such as cat/half.png." in notes(loaded)
+    assert "Images that are partly transparent, blended with white: 1, such as cat/half.png." in notes(loaded)
     assert any("cat/blank.png" in str(warning) for warning in loaded.description.warnings)

@@ -1,4 +1,4 @@
-"""Texts that mean a missing value: matched letter for letter, and said by name, number and column."""
+"""Texts that mean a missing value: matched character by character, and said by name, number and column."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_what_was_read_as_missing_is_said_by_column_text_and_number(tmp_path: Pa
     path = written(tmp_path / "t.csv", HOUSES, HEADER)
     found = said(path, target="y")
     assert "(garage 13 ('None'), country 10 ('NA'))" in found
-    assert "data.missing_values says which texts mean missing: set it to [\"\"] if 'NA', 'None' are values." in found
+    assert "Set data.missing_values = [\"\"] if 'NA', 'None' are values." in found
     kept = table(path, target="y", missing_values=[""])
     columns = {column["column"]: column for column in kept.learned["encoders"]["columns"]}
     assert columns["garage"]["categories"] == ["Attchd", "Detchd", "None"]
@@ -47,7 +47,7 @@ def test_a_class_that_reads_as_missing_is_not_lost_in_silence(tmp_path: Path) ->
     path = written(tmp_path / "t.csv", rows, ("amount", "y"))
     found = said(path, target="y")
     assert "14 of 40 rows have no y ('None'), the first of them in line 2 of" in found
-    assert "set it to [\"\"] if 'None' is a value." in found
+    assert "Set data.missing_values = [\"\"] if 'None' is a value." in found
     notes = " ".join(table(path, target="y", missing="mean").description.notes)
     assert "14 rows without y ('None') are left out" in notes and "if 'None' is a value" in notes
     assert table(path, target="y", missing_values=[""]).description.classes == ("Mild", "None", "Severe")
@@ -74,7 +74,7 @@ def test_one_text_in_many_rows_is_one_mistake(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         table(written(tmp_path / "t.csv", rows, ("amount", "y")), target="y")
     (mistake,) = refused.value.mistakes
-    assert "line 2, column 'amount': 'nil' is no number (and in 29 more rows)" in str(mistake)
+    assert "line 2, column 'amount': 'nil' is not a number (and in 29 more rows)" in str(mistake)
     assert "If 'nil' means a missing value, add it to data.missing_values." in mistake.fix
     filled = table(tmp_path / "t.csv", target="y", missing="mean", missing_values=["", "nil"])
     assert filled.learned["encoders"]["columns"][0]["kind"] == "number"
@@ -83,7 +83,9 @@ def test_one_text_in_many_rows_is_one_mistake(tmp_path: Path) -> None:
 def test_a_series_says_it_too(tmp_path: Path) -> None:
     rows = [["None" if i == 4 else str(i % 9 / 7)] for i in range(80)]
     path = written(tmp_path / "s.csv", rows, ("sold",))
-    with pytest.raises(Refused, match=r"\(sold 1 \('None'\)\).*set it to \[\"\"\] if 'None' is a value"):
+    with pytest.raises(
+        Refused, match=r"\(sold 1 \('None'\)\).*Set data.missing_values = \[\"\"\] if 'None' is a value"
+    ):
         series(path, target="sold", window=8)
 
 

@@ -135,7 +135,7 @@ def test_a_value_of_another_type_is_a_sentence(source: str, field: str, value: A
 @pytest.mark.parametrize(("source", "field"), [case for case in NAMING if takes_many(*case)])
 def test_a_name_twice_is_refused(source: str, field: str, file: Path) -> None:
     mistake = at(mistakes(source, file, **{field: ["whole", "whole"]}), f"data.{field}")
-    assert "'whole' is there twice" in mistake.found
+    assert "'whole' is listed twice" in mistake.found
 
 
 @pytest.mark.parametrize(

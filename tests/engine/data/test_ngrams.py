@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from engine.data.ngrams import Trigrams
+from engine.data.baselines import Trigrams
 
 rng = np.random.default_rng(0)
 

@@ -174,13 +174,13 @@ def test_numbers_of_json_have_one_notation(tmp_path: Path) -> None:
 
 
 FAULTS: list[tuple[str, list[str], str, str]] = [
-    ("a word", ["1,234.5", "2,000.25"], "many", "'many' is no number"),
-    ("another notation", ["1,234.5", "2,000.25"], "3,5", "'3,5' is no number"),
-    ("no currency", ["$5.25", "$1,000.00"], "7.5", "'7.5' is no number"),
-    ("no percent sign", ["5%", "7.5%"], "0.5", "'0.5' is no number"),
-    ("another currency", ["€5,25", "€7,50"], "$6.25", "'$6.25' is no number"),
+    ("a word", ["1,234.5", "2,000.25"], "many", "'many' is not a number"),
+    ("another notation", ["1,234.5", "2,000.25"], "3,5", "'3,5' is not a number"),
+    ("no currency", ["$5.25", "$1,000.00"], "7.5", "'7.5' is not a number"),
+    ("no percent sign", ["5%", "7.5%"], "0.5", "'0.5' is not a number"),
+    ("another currency", ["€5,25", "€7,50"], "$6.25", "'$6.25' is not a number"),
     ("a decimal comma", ["40.123", "39.250"], "3,5", "'3,5' has a decimal comma"),
-    ("a price without cents", ["19,95", "5,25"], "19,-", "'19,-' is no number"),
+    ("a price without cents", ["19,95", "5,25"], "19,-", "'19,-' is not a number"),
 ]
 
 
@@ -196,7 +196,7 @@ def test_a_value_that_the_notation_does_not_explain_is_a_fault_of_its_row(
 def test_units_are_refused_with_both_ways(tmp_path: Path) -> None:
     values = ["150 cm", "160cm", "172,5 cm"] * 8
     message = refused(values, tmp_path)
-    assert "numbers with 'cm' behind them" in message
+    assert "numbers followed by 'cm'" in message
     assert 'Set data.units = "strip" to read 150' in message or 'Set data.units = "strip" to read 172.5' in message
     assert "data.categorical = ['p']" in message
     assert read(data_of(values, tmp_path, units="strip"))[:3] == pytest.approx([150, 160, 172.5], rel=1e-5)

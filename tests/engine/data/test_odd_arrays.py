@@ -12,8 +12,8 @@ import torch
 import warm_torchdeck
 
 from engine.data import Dataset, load_data
-from engine.data.class_order import Recorded
 from engine.data.load import forget
+from engine.data.recorded import RecordedData
 from engine.experiment import Data, Refused, reads
 from engine.plan import Plan, check
 
@@ -29,7 +29,7 @@ def saved(folder: Path, **arrays: Any) -> Path:
     return folder / "a.npz"
 
 
-def load(path: Path, recorded: Recorded = Recorded(), **fields: Any) -> Dataset:  # noqa: B008 - frozen
+def load(path: Path, recorded: RecordedData = RecordedData(), **fields: Any) -> Dataset:  # noqa: B008 - frozen
     return load_data(Data.model_validate({"source": "arrays", "path": str(path), **fields}), 0, recorded)
 
 
@@ -90,7 +90,7 @@ def test_images_that_are_right_are_not_asked_about(tmp_path: Path, shape: tuple[
 
 def test_a_run_of_the_first_rules_takes_them_as_it_did(tmp_path: Path) -> None:
     path = saved(tmp_path, x=channels_last(IMAGES), y=LABELS)
-    assert load(path, Recorded(rules=1)).description.input_shape == (8, 10, 3)
+    assert load(path, RecordedData(rules=1)).description.input_shape == (8, 10, 3)
 
 
 def test_channels_last_of_what_is_no_image_is_a_mistake(tmp_path: Path) -> None:
@@ -103,17 +103,17 @@ def test_channels_last_of_what_is_no_image_is_a_mistake(tmp_path: Path) -> None:
     [
         (np.abs(IMAGES) * 90, "and are not scaled, expected numbers around 0, or bytes (uint8). Scale it"),
         ((rng.random((40, 1, 8, 8)) * 255), "x / 255."),
-        (rng.integers(0, 256, (40, 1, 8, 8)).astype(np.float32), "from 0.0 to 255.0, and are not scaled, .*astype"),
-        (rng.integers(0, 256, (40, 1, 8, 8)), "whole bytes, which are standardised: x.astype(numpy.uint8)."),
+        (rng.integers(0, 256, (40, 1, 8, 8)).astype(np.float32), "from 0.0 to 255.0 and are not scaled, .*astype"),
+        (rng.integers(0, 256, (40, 1, 8, 8)), "bytes, which are standardised: x.astype(numpy.uint8)."),
         (rng.integers(0, 4096, (40, 1, 8, 8), dtype=np.uint16), "x / 4095."),
-        (IMAGES * 1000, "Scale it before it is saved."),
+        (IMAGES * 1000, "Scale it before saving."),
     ],
 )
 def test_images_that_are_not_scaled_are_a_warning_with_the_fix(tmp_path: Path, x: np.ndarray, said: str) -> None:
     x = x.copy()
     x.flat[0], x.flat[1] = (x.min(), x.max()) if x.dtype != np.uint16 else (0, 4095)
     (warning,) = load(saved(tmp_path, x=x, y=LABELS)).description.warnings
-    assert warning.severity == "warning" and "images in x go from" in warning.found
+    assert warning.severity == "warning" and "images in x range from" in warning.found
     assert all(part in str(warning) for part in said.split(".*")), str(warning)
 
 
@@ -140,7 +140,7 @@ def test_classes_as_floats_with_a_loss_for_classes_advise_integers(tmp_path: Pat
     said = "\n".join(map(str, found.mistakes))
     one_hot = y.ndim == 2 and y.shape[1] > 1
     what = "each row of y has a single 1 among 0 (one-hot)" if one_hot else "y holds whole numbers as float"
-    assert what in said and "CrossEntropyLoss takes them for classes, expected whole numbers of an integer type" in said
+    assert what in said and "CrossEntropyLoss reads them as classes, expected whole numbers of an integer type" in said
     assert 'Save them as integers, or set data.task = "classification".' in said and "MSELoss" not in said
     loaded = load(path, task="classification")
     assert loaded.y.tolist() == LABELS.tolist() and loaded.description.classes == ("0", "1", "2", "3")
@@ -170,7 +170,7 @@ def test_integers_are_quantities_where_the_task_or_the_loss_says_so(tmp_path: Pa
     assert load(path, task="regression").description.task == "regression"
     found = plan(path, "MSELoss")
     assert found.ok and found.description is not None and found.description.task == "regression"
-    assert "MSELoss takes y for a quantity to predict." in found.description.notes
+    assert "MSELoss reads y as a quantity to predict." in found.description.notes
 
 
 @pytest.mark.parametrize("y", [rng.standard_normal(40), rng.random((40, 4)), ONE_HOT * 2])
@@ -186,7 +186,7 @@ def test_inputs_that_never_differ_are_a_warning(tmp_path: Path) -> None:
     x = ROWS.copy()
     x[:, 1], x[:, 4] = 0, 3.5
     (warning,) = load(saved(tmp_path, x=x, y=LABELS)).description.warnings
-    assert "2 of 5 features of x have one value in all of the training part: 1, 4" in warning.found
+    assert "2 of 5 features of x have a single value in the training part: 1, 4" in warning.found
     (warning,) = load(saved(tmp_path, x=np.ones((40, 6, 3)), y=LABELS)).description.warnings
     assert "no feature of x differs between samples (x is 1 …)" in warning.found
     images = IMAGES.copy()
@@ -194,7 +194,7 @@ def test_inputs_that_never_differ_are_a_warning(tmp_path: Path) -> None:
     loaded = load(saved(tmp_path, x=images, y=LABELS))
     (warning,) = loaded.description.warnings
     count = int((loaded.train < 12).sum())
-    assert f"{count} of {len(loaded.train)} images to train on have one value all over" in warning.found
+    assert f"{count} of {len(loaded.train)} training images have a single value everywhere" in warning.found
     assert json.dumps(loaded.learned)
 
 
@@ -203,7 +203,7 @@ def test_inputs_that_never_differ_are_a_warning(tmp_path: Path) -> None:
 )
 def test_inputs_that_are_all_the_same_are_a_warning(tmp_path: Path, x: np.ndarray) -> None:
     (warning,) = load(saved(tmp_path, x=x, y=LABELS)).description.warnings
-    assert warning.severity == "warning" and "nothing to learn from" in warning.expected
+    assert warning.severity == "warning" and "learns nothing from" in warning.expected
     x = x.copy()
     train = load(saved(tmp_path, x=x, y=LABELS)).train
     x[int(train[-1])] += 1

@@ -43,13 +43,13 @@ def test_a_clock_that_was_set_back_is_named(
 ) -> None:
     said = refused(tmp_path, local(zone, start, step, int(10 * DAY / step)))
     assert said.count("\n") == 0, said
-    assert f"{first!r} is there again, since the clock was set back by an hour" in said
+    assert f"{first!r} occurs again, since the clock was set back by an hour" in said
     assert "in UTC or with their offset" in said and "Keep one" not in said
 
 
 def test_clocks_of_several_years_are_named_once_a_year(tmp_path: Path) -> None:
     said = refused(tmp_path, local("Europe/Berlin", datetime(2020, 1, 1), HOUR, 3 * 366 * 24))
-    assert said.count("the clock was set back") == 3 and "there twice" not in said
+    assert said.count("the clock was set back") == 3 and "occurs twice" not in said
 
 
 def test_times_with_their_offset_are_read_over_a_clock_that_was_set_back(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_row_that_is_there_twice_elsewhere_is_no_clock(at: datetime, count: in
     for extra in range(count):
         rows.insert(31 + 24 * extra, list(rows[30 + 24 * extra]))
     said = refused(tmp_path, sorted(rows))
-    assert "there twice" in said and "Keep one of them" in said and "clock" not in said
+    assert "occurs twice" in said and "Remove one of them" in said and "clock" not in said
 
 
 def days(name: str, start: int = 0, count: int = 30) -> list[list[str]]:
@@ -85,13 +85,13 @@ SEVERAL = {
 def test_several_series_in_a_file_are_named(rows: list[list[str]], tmp_path: Path) -> None:
     said = refused(tmp_path, rows, ("t", "y", "shop"))
     assert said.count("\n") == 0, said
-    assert "holds 3 series, one for each shop" in said and "Keep the rows of one shop" in said
-    assert "Sort the rows" not in said and "Keep one of them" not in said
+    assert "contains 3 series, one for each shop" in said and "Select the rows of one shop" in said
+    assert "Sort the rows" not in said and "Remove one of them" not in said
 
 
 def test_several_series_without_a_column_for_them_are_named(tmp_path: Path) -> None:
     rows = [row[:2] for row in SEVERAL["time by time"]]
-    assert "each time of t is there 3 times" in refused(tmp_path, rows)
+    assert "each time of t occurs 3 times" in refused(tmp_path, rows)
 
 
 def test_rows_out_of_order_are_still_named_one_by_one(tmp_path: Path) -> None:

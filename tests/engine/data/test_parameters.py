@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from engine.data import SOURCES, load_data, source_mistakes, with_defaults
-from engine.experiment import Data, Refused, presets, read
+from engine.data.documents import presets
+from engine.experiment import Data, Refused, read
 
 
 def data(source: str, **fields: Any) -> Data:

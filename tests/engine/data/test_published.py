@@ -19,6 +19,7 @@ import torch
 from engine.data import Dataset, load_data
 from engine.data.load import describe, forget
 from engine.data.published.plain_pickles import NotPlain, read_plain
+from engine.data.published.sets import PUBLISHED_SETS
 from engine.data.sources import SOURCES
 from engine.data.sources.torchvision_sets import TORCHVISION_SETS
 from engine.experiment import Data, Refused
@@ -121,7 +122,7 @@ def test_the_test_part_is_validated_on_where_that_is_asked_for(
         loaded = load(source, tmp_path, **fields)
         assert len(loaded.validation) == len(usual.test) and len(loaded.test) == 0
         assert torch.equal(loaded.x[loaded.validation], usual.x[usual.test])
-        assert any("no test any more" in note for note in loaded.description.notes)
+        assert any("no longer test scores" in note for note in loaded.description.notes)
 
 
 def test_pixels_and_labels_are_those_of_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,27 +155,27 @@ def test_what_is_declared_is_what_torchvision_declares() -> None:
     from torchvision import datasets
 
     for source in TORCHVISION_SETS:
-        torch_class = getattr(datasets, source.torch_name)
+        torch_class = getattr(datasets, source.published.torch_name)
         declared = set(inspect.signature(torch_class).parameters)
         if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(torch_class).parameters.values()):
             declared |= set(inspect.signature(torch_class.__mro__[1]).parameters)
-        for arguments in source().asked().values():
+        for arguments in source()._published().parts.values():
             assert set(arguments) <= declared, source.name
-        assert source.name.replace("-", "") == source.torch_name.lower()
+        assert source.name.replace("-", "") == source.published.torch_name.lower()
         assert SOURCES[source.name] is source
-    assert set(datasets.EMNIST.splits) == set(SOURCES["emnist"].of_split)  # type: ignore[attr-defined]
+    emnist = next(source.published.option for source in TORCHVISION_SETS if source.name == "emnist")
+    assert emnist is not None and set(datasets.EMNIST.splits) == set(emnist.variants)
     for split, names in datasets.EMNIST.classes_split_dict.items():
-        assert SOURCES["emnist"].of_split[split][0] == len(names)  # type: ignore[attr-defined]
+        assert emnist.variants[split].classes == len(names)
 
 
 @pytest.mark.parametrize("source", SMALL)
 def test_a_set_that_is_not_here_is_described_without_it(tmp_path: Path, source: str) -> None:
     description = describe(data(source, tmp_path), seed=0)
-    published = SOURCES[source]
-    assert description.outputs == published.number_of_classes  # type: ignore[attr-defined]
+    published = next(row for row in PUBLISHED_SETS if row.name == source)
+    assert description.outputs == published.classes
     assert description.input_shape == SMALL[source][1]
-    counts = published.samples  # type: ignore[attr-defined]
-    assert description.train_samples + description.val_samples + description.test_samples == sum(counts)
+    assert description.train_samples + description.val_samples + description.test_samples == sum(published.samples)
     assert list(tmp_path.iterdir()) == []
     said = refusal(source, tmp_path)
     assert f"{source} is not in {tmp_path} yet" in said and f"torchdeck data {source}" in said
@@ -193,14 +194,14 @@ def test_a_strangers_pickle_in_the_place_of_cifar_is_not_read(tmp_path: Path, mo
     files.cifar(tmp_path, monkeypatch)
     (tmp_path / "cifar-10-batches-py" / "data_batch_2").write_bytes(pickle.dumps(Stranger(touched)))
     said = refusal("cifar10", tmp_path)
-    assert "are not what was published" in said and "Remove the files" in said and not touched.exists()
+    assert "are not the published ones" in said and "Remove the files" in said and not touched.exists()
 
 
 def test_not_even_a_pickle_of_the_right_md5_can_do_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touched = tmp_path / "touched"
     files.cifar(tmp_path, monkeypatch, extra=Stranger(touched))
     said = refusal("cifar10", tmp_path)
-    assert "system" in said and "which no plain value needs" in said and not touched.exists()
+    assert "system" in said and "which plain values do not need" in said and not touched.exists()
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
@@ -269,7 +270,9 @@ def broken_idx(root: Path, content: bytes) -> None:
 def test_a_damaged_file_of_mnist_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     broken_idx(tmp_path, content)
     said = refusal("mnist", tmp_path)
-    assert said.startswith(f"data.root mnist: its files in {tmp_path} are not what was published, torchvision says: ")
+    assert said.startswith(
+        f"data.root mnist: its files in {tmp_path} are not the published ones, torchvision reports: "
+    )
 
 
 @pytest.mark.parametrize("source", ["svhn", "stl10", "semeion", "flowers102"])
@@ -280,7 +283,7 @@ def test_a_file_that_is_not_what_was_published_is_one_sentence(
     name = {"svhn": "test_32x32.mat", "stl10": "stl10_binary/test_X.bin", "semeion": "semeion.data"}
     file = tmp_path / name.get(source, "flowers-102/setid.mat")
     file.write_bytes(file.read_bytes()[:-50])
-    assert "are not what was published" in refusal(source, tmp_path)
+    assert "are not the published ones" in refusal(source, tmp_path)
 
 
 def test_a_photo_of_a_set_that_is_damaged_or_gone_is_named(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from table_files import table, written
 
 from engine.data import load_data
-from engine.data.class_order import Recorded
 from engine.data.load import forget
+from engine.data.recorded import RecordedData
 from engine.experiment import Data
 
 ROWS = 60
@@ -51,7 +51,7 @@ def test_a_column_that_numbers_the_rows_is_left_out_with_a_sentence(name, values
     data = table(path, target="y")
     assert data.description.features == ("x",)
     (note,) = [note for note in data.description.notes if note.startswith(f"{name} ") and "left out" in note]
-    assert "It is left out" in note and f"data.numeric = [{name!r}] keeps it" in note
+    assert "It is left out" in note and f"data.numeric = [{name!r}] includes it" in note
     assert table(path, target="y", numeric=[name]).description.features == (name, "x")
     assert table(path, target="y", features=[name]).description.features == (name,)
 
@@ -81,7 +81,7 @@ def test_a_run_of_the_first_rules_keeps_the_columns_that_it_had(tmp_path: Path) 
     path = made(tmp_path, "id", list(SHUFFLED))
     forget()
     data = Data.model_validate({"source": "table", "path": str(path), "target": "y"})
-    assert load_data(data, 0, Recorded(rules=1)).description.features == ("id", "x")
+    assert load_data(data, 0, RecordedData(rules=1)).description.features == ("id", "x")
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

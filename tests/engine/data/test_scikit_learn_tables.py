@@ -19,7 +19,7 @@ THEIRS = {
 @pytest.mark.parametrize("file_is_there", [True, False])
 def test_a_table_is_scikit_learns_standardised_by_the_training_part_alone(name, file_is_there, monkeypatch):
     if not file_is_there:
-        monkeypatch.setattr("engine.data.sources.scikit_learn_file.find_spec", lambda name: None)
+        monkeypatch.setattr("engine.data.sources.scikit_learn.find_spec", lambda name: None)
     ours, theirs = load_data(Data(source=name, test=0.1), seed=3), THEIRS[name]()
     train = ours.train.numpy()
     expected = (theirs.data - theirs.data[train].mean(0)) / theirs.data[train].std(0)

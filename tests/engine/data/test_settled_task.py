@@ -49,7 +49,7 @@ def test_the_loss_says_whether_numbers_are_classes(rows, loss, task, tmp_path: P
     monkeypatch.chdir(tmp_path)
     plan = check(read(str(document(tmp_path, rows, loss))))
     assert plan.ok and plan.description is not None and plan.description.task == task, plan.mistakes
-    said = [note for note in plan.description.notes if "takes y for" in note]
+    said = [note for note in plan.description.notes if "reads y as" in note]
     assert len(said) == bool(loss)
 
 

@@ -57,7 +57,7 @@ def test_labels_of_a_table_in_two_forms_are_one_class_and_that_is_said(tmp_path:
     assert loaded.description.classes == (ZURICH, CAFE)
     assert loaded.y.tolist() == [1 - i % 2 for i in range(40)]
     assert note(loaded, "Unicode") == (
-        "Labels of y that differ only in their Unicode form are one: 'café' ('caf\\xe9' and 'cafe\\u0301'); "
+        "Labels of y that differ only in their Unicode form are merged: 'café' ('caf\\xe9' and 'cafe\\u0301'); "
         "'Zürich' ('Z\\xfcrich' and 'Zu\\u0308rich')."
     )
     document = f"""
@@ -98,7 +98,7 @@ def test_class_folders_in_two_forms_are_one_class(tmp_path: Path) -> None:
             Image.fromarray(rng.integers(0, 256, (4, 4), np.uint8)).save(tmp_path / "zoo" / name / f"{number}.png")
     loaded = load(source="images", path=str(tmp_path / "zoo"))
     assert loaded.description.classes == ("bar", CAFE) and np.bincount(loaded.y).tolist() == [6, 12]
-    assert note(loaded, "Unicode").startswith("Class folders that differ only in their Unicode form are one: 'café'")
+    assert note(loaded, "Unicode").startswith("Class folders that differ only in their Unicode form are merged: 'café'")
 
 
 @pytest.mark.parametrize("train", [CAFE, decomposed(CAFE)])
@@ -156,7 +156,7 @@ def test_a_label_that_looks_like_a_class_is_told_apart_by_its_character(tmp_path
         with pytest.raises(Refused) as refused:
             load(**source, path=str(path), validation_path=str(other))
         said = str(refused.value)
-        assert re.search(r"(is no (label|class) of the training file|cannot be printed), ", said) and why in said
+        assert re.search(r"(is not a (label|class) of the training file|is not printable), ", said) and why in said
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from engine.data import Dataset, load_data
-from engine.data.docstrings import largest_packages
 from engine.data.load import forget
+from engine.data.sources.stdlib_docs import largest_packages
 from engine.data.text import PADDING, UNKNOWN, tokens_of
 from engine.experiment import Data, Refused
 
@@ -221,7 +221,5 @@ def test_more_packages_than_there_are_is_refused_with_how_many_there_are(library
 def test_a_python_without_its_sources_is_refused_in_one_sentence(library: Path) -> None:
     for source in library.rglob("*.py"):
         source.unlink()
-    with pytest.raises(
-        Refused, match=r"has 0 with docstrings\. Train with a Python whose library has its source files"
-    ):
+    with pytest.raises(Refused, match=r"has 0 with docstrings\. Use a Python whose library includes its source files"):
         load_data(data(), seed=0)

@@ -190,7 +190,7 @@ def test_a_label_that_occurs_once_is_said(tmp_path: Path) -> None:
 
 def test_texts_that_are_trained_on_and_held_back_are_counted(tmp_path: Path) -> None:
     loaded = texts(written(tmp_path / "a.csv", [("the same", label) for _, label in reviews()]))
-    assert any("4 of the texts that are held back are in the training part too" in n for n in loaded.description.notes)
+    assert any("4 texts of the other parts are also in the training part" in n for n in loaded.description.notes)
 
 
 def document(path: Path, tokens: str, name: str = "texts") -> str:

@@ -7,7 +7,7 @@ from torchvision.transforms.v2 import functional as theirs
 
 from engine.catalog import catalog
 from engine.data import load_data
-from engine.data.draws import draws_of
+from engine.data.preparation import draws_of
 from engine.data.preview import preview
 from engine.data.samples import take
 from engine.experiment import Data, Refused
@@ -110,7 +110,10 @@ def test_every_wrong_name_and_parameter_is_said_at_once_before_anything_is_read(
     ("more", "says"),
     [
         ({"augment": ["WordDropout"]}, r"data.augment\[0\] WordDropout: it is for text, the data is images"),
-        ({"augment": [{"type": "RandomCrop", "size": 8}]}, r"size.*it makes images of 8, validation has 12×10.*Resize"),
+        (
+            {"augment": [{"type": "RandomCrop", "size": 8}]},
+            r"size.*it outputs images of 8, validation images are 12×10.*Resize",
+        ),
         ({"transforms": [{"type": "Pad", "padding": 30, "padding_mode": "reflect"}]}, r"cannot be applied to images"),
         ({"transforms": ["RandomCrop"]}, r"data.transforms\[0\].type"),
     ],
@@ -178,8 +181,8 @@ def test_a_margin_that_no_memory_holds_is_refused_before_it_is_made(images):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"fold": "400/500"}, "data.fold: 500 parts leave no sample for this one, the source has 30."),
-        ({"validation": 30}, "data.validation: 30 samples are to be held back, the source has 30."),
+        ({"fold": "400/500"}, "data.fold: 500 folds leave no sample for this one, the source has 30."),
+        ({"validation": 30}, "data.validation: 30 samples are requested, the source has 30."),
     ],
 )
 def test_parts_without_a_sample_are_refused(images, more, says):

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from text_files import written
 
-from engine.data.class_order import Recorded
 from engine.data.load import forget, load_data
+from engine.data.recorded import RecordedData
 from engine.data.words import words_in
 from engine.experiment import Data, read
 from engine.plan import check
@@ -107,7 +107,7 @@ def test_chinese_as_words_is_a_warning_that_names_parts_and_shares_and_proposes_
     assert said == (
         "data.tokens: 100 % of the tokens of the training part and 100 % of the tokens of the validation part are "
         "unknown, the vocabulary has 2 words, learned from the training part. "
-        'Set data.tokens = "character" or "bpe", of which rare words are made up; or lower data.min_count.'
+        'Set data.tokens = "character" or "bpe", which compose rare words; or lower data.min_count.'
     )
     for command in (("check", file.name), ("data", file.name)):
         result = warm_torchdeck.run(*command, cwd=tmp_path)
@@ -157,7 +157,7 @@ def test_shares_are_said_without_an_exponent_and_never_rounded_to_all() -> None:
     assert said == ["0 %", "0.01 %", "0.12 %", "6.3 %", "50 %", "99.51 %", "99.99 %", "100 %"]
 
 
-def run(file: Path, runs: Path, recorded: Recorded, *overrides: str) -> Session:
+def run(file: Path, runs: Path, recorded: RecordedData, *overrides: str) -> Session:
     session = Session(check(read(str(file), overrides), recorded), runs_dir=runs)
     session.start()
     assert session.join(60) and session.finished.reason.value == "completed"
@@ -174,9 +174,9 @@ def test_a_run_that_began_by_the_first_rules_is_resumed_by_them_to_the_same_bits
 ) -> None:
     rows = [(f"{HINDI} {DECOMPOSED} café {('good', 'bad')[i % 2]}", ("pos", "neg")[i % 2]) for i in range(32)]
     file = document(tmp_path, rows, tokens)
-    first = Recorded(rules=1)
+    first = RecordedData(rules=1)
     with monkeypatch.context() as patch:
-        patch.setattr("engine.training.session.NOTHING", first)
+        patch.setattr("engine.training.session.NOTHING_RECORDED", first)
         whole = run(file, tmp_path / "whole", first, "training.epochs=2")
         half = run(file, tmp_path / "half", first)
     kept = half.directory / "data.json"
@@ -192,6 +192,6 @@ def test_a_run_that_began_by_the_first_rules_is_resumed_by_them_to_the_same_bits
     ours, theirs = weights(resumed), weights(whole)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
-    fresh = run(file, tmp_path / "fresh", Recorded())
+    fresh = run(file, tmp_path / "fresh", RecordedData())
     learned = json.loads((fresh.directory / "data.json").read_text())
-    assert learned["rules"] == Recorded().rules and (tokens == "bpe" or "नमस्ते" in learned["vocabulary"])
+    assert learned["rules"] == RecordedData().rules and (tokens == "bpe" or "नमस्ते" in learned["vocabulary"])

@@ -15,7 +15,7 @@ from engine.editing.text import set_value, unset, value_at
 from engine.editing.values import next_value, parse_input, value_problem
 from engine.experiment import preset_names, preset_text, reads
 from engine.experiment.document import Data, Experiment, Layer, Model, Optimizer, Regularization, Scheduler, Training
-from engine.experiment.tree import HELD, walk
+from engine.experiment.tree import CONTAINER_FIELDS, walk
 from engine.plan import check
 
 EXAMPLES = 300 if os.environ.get("TORCHDECK_THOROUGH") else 20
@@ -40,7 +40,7 @@ def test_every_field_of_the_schema_is_in_a_form():
     }  # fmt: skip
     for place, model in declared.items():
         for name in model.model_fields:
-            if name in HELD or (place == "scheduler" and name == "type"):
+            if name in CONTAINER_FIELDS or (place == "scheduler" and name == "type"):
                 continue
             assert {f"{place}.{name}", f"{place}.{name}[0]"} & shown, f"{place}.{name}"
     assert {"scheduler", "loss.type", "training.early_stopping.patience", "regularization.average.decay"} <= shown
@@ -55,7 +55,7 @@ def test_every_parameter_of_every_choice_is_in_its_form():
     for name, entry in catalog("layers").items():
         text = set_value(DIGITS, "model.layers[0]", new_choice("layers", name))
         shown = fields(text, "model.layers[0]")
-        assert {f"model.layers[0].{p}" for p in entry.parameters if p not in HELD} <= set(shown), name
+        assert {f"model.layers[0].{p}" for p in entry.parameters if p not in CONTAINER_FIELDS} <= set(shown), name
 
 
 @pytest.mark.parametrize("name", sorted(catalog("layers")))

@@ -98,12 +98,12 @@ def test_set_reaches_any_path_and_reads_its_value_as_toml():
 @pytest.mark.parametrize(
     ("override", "start"),
     [
-        ("model.layers[3].p=1", "--set model.layers[3].p: nothing stands at index 3, there are 1 of them."),
-        ("optimizer", "--set optimizer: it is not of the form path=value"),
-        ("=3", "--set =3: it is not of the form path=value"),
-        ("a..b=3", "--set a..b=3: it is not of the form path=value"),
-        ("seed.x=3", "--set seed.x: x has no place here"),
-        ("optimzer.lr=1", "optimzer: 'optimzer' is not a part of an experiment"),
+        ("model.layers[3].p=1", "--set model.layers[3].p: there is no item at index 3, there are 1 of them."),
+        ("optimizer", "--set optimizer: it does not have the form path=value"),
+        ("=3", "--set =3: it does not have the form path=value"),
+        ("a..b=3", "--set a..b=3: it does not have the form path=value"),
+        ("seed.x=3", "--set seed.x: x cannot be set here"),
+        ("optimzer.lr=1", "optimzer: 'optimzer' is not a section of an experiment"),
         ("training.epochs=0", "training.epochs: found 0, expected a number above 0."),
         ("training.device=gpu", "training.device: found 'gpu', expected auto, cpu, cuda, cuda:1 or mps."),
         ("training.amp=bf16", "training.amp: found 'bf16', expected 'auto', 'off', 'bfloat16' or 'float16'."),
@@ -166,7 +166,8 @@ PATHS = st.sampled_from(
 @given(st.dictionaries(PATHS, TOML_VALUES, max_size=3))
 def test_no_document_however_wrong_makes_reading_it_fail(changes):
     from engine.experiment.draft import from_document
-    from engine.experiment.overrides import _set, parse_path
+    from engine.experiment.overrides import _set
+    from engine.experiment.paths import parse_path
 
     document = tomllib.loads(MINIMAL)
     for path, value in changes.items():

@@ -1,5 +1,6 @@
+from engine.data.documents import presets
 from engine.data.sources import SOURCES
-from engine.experiment import preset_names, presets, read
+from engine.experiment import preset_names, read
 
 
 def test_presets_that_need_nothing_come_before_those_that_need_a_file_or_a_download():

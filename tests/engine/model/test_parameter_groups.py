@@ -144,7 +144,7 @@ def test_what_is_frozen_is_in_no_group_and_a_group_of_it_is_a_mistake():
             "Use one",
         ),
         ("optimizer.groups=[{layers=['2..3'], lr=1e-4}]", "none of 2..3 has weights", "Remove it."),
-        ("optimizer.groups=[{layers=['0...3'], lr=1e-4}]", "'0...3' is not a layer of the model", "Take one of these."),
+        ("optimizer.groups=[{layers=['0...3'], lr=1e-4}]", "'0...3' is not a layer of the model", "Use one of these."),
         ("optimizer.groups=[{lr=1e-4}]", "optimizer.groups[0].layers", "missing"),
         ("optimizer={type='Rprop', no_bias_decay=true}", "Rprop has no weight_decay", "Remove it."),
     ],

@@ -166,8 +166,8 @@ def test_a_language_model_resumes_and_accumulates_like_other_models(tmp_path, do
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "it holds no text"),
-        (b" \n\t", "it holds no text"),
+        (b"", "it contains no text"),
+        (b" \n\t", "it contains no text"),
         (b"abc\nde\xff", r"byte 6 \(line 2\) is 0xff, which is not UTF-8"),
         (b"too short", r"shortest part of the text has"),
     ],

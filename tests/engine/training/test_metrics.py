@@ -11,7 +11,7 @@ import pytest
 import torch
 from sklearn import metrics as sklearn_metrics
 
-from engine.data.units import Units
+from engine.data.dataset import Units
 from engine.training import metrics
 from engine.training.metrics import ClassificationMetrics, LanguageMetrics, RegressionMetrics
 from tests import warm_torchdeck

@@ -195,7 +195,7 @@ def test_a_run_cannot_be_resumed_on_different_data(tmp_path):
     assert resumed.join(60) and resumed.finished.reason is Reason.COMPLETED
     np.savez(path, x=rng.standard_normal((96, 4)), y=np.arange(96) % 3)
     events = (session.directory / "events.jsonl").read_bytes()
-    with pytest.raises(Refused, match="The train part is not the one that the run began with: it has 7"):
+    with pytest.raises(Refused, match="The train part differs from the one that the run started with: it has 7"):
         Session.resumed(session.directory)
     assert (session.directory / "events.jsonl").read_bytes() == events  # the run is what it was: completed
 

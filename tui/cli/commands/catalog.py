@@ -51,9 +51,9 @@ def presets(
 
     torchdeck presets digits-cnn > mine.toml writes a preset to a file.
     """
+    from engine.data.documents import presets as all_presets
     from engine.experiment.mistakes import unknown_name
     from engine.experiment.presets import preset_names, preset_text
-    from engine.experiment.presets import presets as all_presets
 
     if name is None:
         print(columns((p.name, p.summary) for p in all_presets()))

@@ -26,7 +26,7 @@ def check(
 
     The plan: data, layer table, parameters, FLOPs, memory. Nothing is trained.
     """
-    from engine.experiment import read
+    from engine.data.documents import read_document
 
     overrides = changes(set_, fold)
     if fix:
@@ -39,7 +39,7 @@ def check(
     from tui.printing.progress import reading_progress
 
     with reading_progress():
-        plan = plan_of(read(experiment, overrides))
+        plan = plan_of(read_document(experiment, overrides))
     initial = None
     if weights and plan.ok and plan.description is not None:
         from engine.model.init_statistics import init_statistics

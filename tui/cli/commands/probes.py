@@ -44,7 +44,7 @@ def one_batch(experiment: PresetOrFile, set_: Set = None, as_json: Json = False)
 
 
 def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set_: list[str] | None, json: bool) -> int:
-    from engine.experiment import read
+    from engine.data.documents import read_document
     from engine.training.memory import keep_freed_memory
     from tui.printing.probes import interrupted, print_probe
     from tui.printing.progress import reading_progress
@@ -55,7 +55,7 @@ def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set
         from engine.plan import check as plan_of
 
         with reading_progress():
-            plan = plan_of(read(experiment, set_ or []))
+            plan = plan_of(read_document(experiment, set_ or []))
         print_mistakes(plan.mistakes)
         return print_probe(probe_records(kind, plan)(lambda: False), as_json=json) if plan.ok else 2
     except KeyboardInterrupt:

@@ -49,9 +49,9 @@ def train(
         options += [] if name is None else ["--name", name]
         options += ["--runs-dir", str(runs_folder(runs_dir))]
         _detach(["train", "--headless", *options, "--", experiment], as_json=as_json)
-    from engine.experiment import read
+    from engine.data.documents import read_document
 
-    draft = read(experiment, overrides if name is None else [*overrides, f"name={json.dumps(name)}"])
+    draft = read_document(experiment, overrides if name is None else [*overrides, f"name={json.dumps(name)}"])
     directory = runs_folder(runs_dir)
     if headless or as_json or _no_terminal():
         from tui.headless import train_headless
@@ -67,11 +67,11 @@ def train(
 @commands.command()
 def design(experiment: PresetOrFile, set_: Set = None, runs_dir: RunsDir = None) -> None:
     """Open the deck on an experiment to view and change it."""
-    from engine.experiment import read
+    from engine.data.documents import read_document
     from tui.launch import run_deck
 
     deck_needs_terminal(f"torchdeck check {experiment} prints the plan.")
-    draft = read(experiment, set_ or [])
+    draft = read_document(experiment, set_ or [])
     if not draft.text:
         refuse(*draft.mistakes)
     raise typer.Exit(run_deck(runs_dir=runs_folder(runs_dir), draft=draft, source=experiment))

@@ -1,4 +1,4 @@
-"""What every data source is: a declaration of its parameters, and the way from them to samples."""
+"""The base class of data sources: a declaration of parameters, and how they become samples."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Source(BaseModel, ABC):
-    """A data source: its fields are the parameters that stand in [data] beside `source`.
+    """A data source. Its fields are the parameters in [data] next to `source`.
 
-    The modules of sources import numpy and torch inside `load` only, so that forms, help and checks of a document
-    know every parameter without them.
+    Modules of sources import numpy and torch only inside `load`, so that forms, help and checks of a document do not
+    need them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -32,57 +32,57 @@ class Source(BaseModel, ABC):
     when: ClassVar[str]
     """One sentence on when to use it."""
     columns: ClassVar[tuple[str, ...]] = ()
-    """Fields that name columns of files: `é` typed in one way is the column `é` of a file that has it in another."""
+    """Fields that name columns of files; their values are normalized, so that `é` matches in any Unicode form."""
     endings: ClassVar[tuple[str, ...]] = ()
-    """How the names of files end that are read by this source, whatever stands in them."""
+    """Endings of file names that this source reads."""
 
     only_task: ClassVar[Task | None] = None
-    """What its samples are always for; None where that is for the samples, or the document, to say."""
+    """Its task, if it has only one; None if samples or document decide."""
 
     @field_validator("*")
     @classmethod
-    def _in_one_form(cls, value: Any, field: ValidationInfo) -> Any:
+    def _normalize_column_names(cls, value: Any, field: ValidationInfo) -> Any:
         if field.field_name not in cls.columns:
             return value
         return tuple(map(one_form, value)) if isinstance(value, tuple) else value and one_form(value)
 
     def contradictions(self, data: Data) -> list[Mistake]:
-        """Mistakes that no parameter has alone, found without loading anything."""
+        """Mistakes between parameters, found without loading data."""
         return []
 
     def files(self) -> tuple[str, ...]:
-        """Files and folders that the samples come from: what was read is read again when one of them has changed."""
+        """Files and folders that the samples depend on; if one of them changes, the data is loaded again."""
         path = getattr(self, "path", None)
         return (path,) if isinstance(path, str) else ()
 
     def to_download(self) -> str:
-        """A sentence on what has to be downloaded before anything can be loaded; empty where all is here."""
+        """A sentence that describes the necessary download; empty if nothing is missing."""
         return ""
 
     def fetch(self) -> None:
         """Download what is missing.
 
         Raises:
-            Refused: it cannot be had.
+            Refused: the download failed.
         """
 
     def outline(self, split: Split) -> Dataset:
-        """What the samples will be, as far as it is known while they are missing: a few, and the description of all."""
+        """What is known of samples before they are downloaded: a few placeholders and the description of all."""
         raise NotImplementedError(f"{self.name} is never missing")
 
     @classmethod
     def at_hand(cls) -> bool:
-        """Whether its samples are there without a file of the person's and without a download."""
+        """Whether its samples are available without a file of the user's and without a download."""
         return "path" not in cls.model_fields
 
     def homeless(self) -> list[Mistake]:
-        """What cannot be downloaded because this user has no home folder to put it in."""
+        """The mistakes of a download that has no folder, since the user has no home folder."""
         return []
 
     @abstractmethod
     def load(self, split: Split) -> Dataset:
-        """The samples, parted as `split` says. Nothing of the other parts reaches what is learned from the first.
+        """Load the samples and split them by `split`. Everything that is learned is learned from the training part.
 
         Raises:
-            Refused: what the parameters ask for cannot be had.
+            Refused: the data cannot be loaded with these parameters.
         """

@@ -1,4 +1,4 @@
-"""Work that threads do side by side, where what takes the time lets go of the interpreter, as decoding does."""
+"""Run work in threads, for functions that release the interpreter lock, such as image decoding."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ B = TypeVar("B")
 MOST_THREADS = 16
 
 
-def side_by_side(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """What `work` makes of each item, in the order of the items. Only a few results wait for whoever takes them."""
+def parallel_map(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    """Yield `work(item)` for each item, in order. Only a few results are computed ahead of the consumer."""
     threads = max(2, min(MOST_THREADS, available_cores()))
     pending: deque[Future[B]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="data") as pool:
@@ -27,5 +27,5 @@ def side_by_side(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
-        finally:  # also where the taker gives up
+        finally:  # also if the consumer stops early
             pool.shutdown(wait=True, cancel_futures=True)

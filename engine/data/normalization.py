@@ -1,4 +1,4 @@
-"""Mean and deviation of each channel of the images to train on; kept where it takes long to measure them."""
+"""Mean and standard deviation of each channel of the training images; cached if they are slow to measure."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from engine.data.cache import keep_cached, read_cached
+from engine.data.cache import read_cached, save_cached
 from engine.data.dataset import Dataset
+from engine.data.parallel_map import parallel_map
 from engine.data.preparation import Preparation
 from engine.data.progress import progress
 from engine.data.samples import take
-from engine.data.side_by_side import side_by_side
 from engine.experiment.document import Data
 
 NAME = "pixel-statistics"
 IN_MEMORY, FROM_FILES = 1024, 64
-"""Images that are looked at together."""
+"""Images measured in one batch."""
 
 
-def standardised(dataset: Dataset, data: Data) -> Preparation:
-    """The preparation of a data set of images of uint8, standardising by its training part.
+def with_statistics(dataset: Dataset, data: Data) -> Preparation:
+    """The preparation of a dataset of uint8 images, with mean and std of its training part.
 
-    Images that have to be decoded for it are measured once for each training part.
+    For images that are decoded from files, the result is cached for each training part.
     """
     if not dataset.identity:
         return dataset.preparation.with_statistics(_images(dataset, IN_MEMORY), dataset.description.input_shape[0])
@@ -37,14 +37,14 @@ def standardised(dataset: Dataset, data: Data) -> Preparation:
     if kept is not None:
         return replace(dataset.preparation, mean=tuple(kept["mean"]), std=tuple(kept["std"]))
     found = dataset.preparation.with_statistics(_images(dataset, FROM_FILES), dataset.description.input_shape[0])
-    keep_cached(NAME, key, found.as_dict())
+    save_cached(NAME, key, found.as_dict())
     return found
 
 
 def _images(dataset: Dataset, at_once: int) -> Iterator[Tensor]:
-    """The images to train on, a few at a time."""
+    """The training images in batches."""
     x, done = dataset.x, 0
-    each = side_by_side if dataset.identity else map
+    each = parallel_map if dataset.identity else map
     for batch in each(lambda some: take(x, some), dataset.train.split(at_once)):
         yield batch
         done += len(batch)
