@@ -89,7 +89,7 @@ def test_a_model_of_1000_outputs_has_the_published_number_of_parameters(name, co
 
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "shufflenet_v2_x0_5", "mobilenet_v3_small"])
-def test_without_weights_a_model_begins_as_torchvisions_own(name):
+def test_without_weights_a_model_starts_as_torchvisions_own(name):
     torch.manual_seed(3)
     ours = build(experiment(layer(name, features=False, num_classes="auto")), images(3, 32, 32))
     torch.manual_seed(3)
@@ -132,7 +132,7 @@ def test_images_are_normalized_repeated_and_resized_as_the_plan_says():
     assert "11,176,512 of its weights are frozen" in notes
 
 
-def test_what_is_frozen_gives_the_same_whatever_is_trained():
+def test_training_does_not_change_the_output_of_a_frozen_backbone():
     torch.manual_seed(0)
     network = build(experiment(layer("shufflenet_v2_x0_5", freeze=True), AUTO), images(3, 32, 32))
     before = {name: value.clone() for name, value in network[0].state_dict().items()}
@@ -198,11 +198,11 @@ def test_what_is_frozen_costs_the_optimizer_and_the_backward_pass_nothing():
         (images(3), {"name": "resnet18", "resize": "auto"}, "Set it to 224, for example, or remove it."),
     ],
 )
-def test_what_is_wrong_with_a_backbone_is_said_at_it_with_the_fix(description, more, sentence):
+def test_a_mistake_of_a_backbone_has_its_path_and_the_fix(description, more, sentence):
     assert any(sentence in each for each in said(description, {"type": "torchvision", **more}, AUTO))
 
 
-def test_a_whole_model_of_other_classes_than_the_data_is_told_to_take_as_many():
+def test_a_complete_model_with_another_number_of_classes_gets_the_fix():
     assert said(images(3, 32, 32), layer("resnet18", features=False)) == [
         'model.layers[0] torchvision: it gives 1000 numbers, the data has 10 classes. Write num_classes = "auto".'
     ]

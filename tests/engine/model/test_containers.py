@@ -34,7 +34,7 @@ def numbers(description, *layers):
     return results, network
 
 
-def test_a_residual_adds_its_input_to_what_its_layers_give():
+def test_a_residual_adds_its_input_to_the_output_of_its_layers():
     _, network = numbers(images(16), {"type": "Residual", "layers": BODY}, *END)
     residual = network[0]
     x = torch.rand(2, 16, 8, 8)
@@ -74,7 +74,7 @@ def test_stochastic_depth_leaves_bodies_out_in_training_only_and_keeps_the_mean(
     assert torch.equal(residual.eval()(x), 2 * x)
 
 
-def test_a_repeat_has_copies_with_weights_of_their_own():
+def test_each_copy_of_a_repeat_has_its_own_weights():
     results, network = numbers(images(16), {"type": "Repeat", "times": 3, "layers": [CONV, "ReLU"]}, *END)
     once = traced(images(16), CONV)[0]
     assert results[0].parameters == 3 * once.parameters and results[0].flops == 3 * once.flops
@@ -94,7 +94,7 @@ def test_a_repeat_names_the_copy_in_which_something_no_longer_fits():
     assert sentence.startswith("model.layers[0].layers[0] MaxPool2d: in copy 4, kernel_size is 2×2")
 
 
-def test_a_concat_joins_channels_and_an_empty_branch_hands_its_input_on():
+def test_a_concat_joins_channels_and_an_empty_branch_outputs_its_input():
     branches = [[], [{**CONV, "out_channels": 3}], [{"type": "MaxPool2d", "kernel_size": 3, "stride": 1, "padding": 1}]]
     results, network = numbers(images(2), {"type": "Concat", "branches": branches}, *END)
     assert results[0].signal.shape == (2 + 3 + 2, 8, 8)

@@ -100,7 +100,7 @@ LEAVES = [name for name in catalog("layers") if name not in (*CONTAINERS, "torch
 
 
 @pytest.mark.parametrize("name", LEAVES)
-def test_the_plan_of_a_layer_is_what_the_built_layer_does(name):
+def test_the_trace_of_a_layer_is_what_the_built_layer_does(name):
     @given(cases(name))
     @settings(
         max_examples=EXAMPLES,

@@ -75,7 +75,7 @@ def test_recurrent_weights_are_orthogonal_gate_by_gate_and_the_input_weights_sta
     assert 0.9 * bound < float(network[0].weight_ih_l1.detach().abs().max()) <= bound
 
 
-def test_the_forget_gate_begins_by_remembering():
+def test_forget_bias_makes_the_cell_remember_at_the_start():
     network, own = network_of(RNN, "model.forget_bias=1.0"), network_of(RNN)
     for layer in ("l0", "l1"):
         biases = getattr(network[0], f"bias_ih_{layer}") + getattr(network[0], f"bias_hh_{layer}")
@@ -165,7 +165,7 @@ def test_the_formula_of_every_initializer_is_what_sampled_weights_have(name):
     assert tried
 
 
-def test_every_layers_weights_are_measured_beside_their_formula():
+def test_the_weights_of_every_layer_are_measured_and_compared_with_their_formula():
     plan = check(reads(CNN, ["model.init_by_type.Conv2d=kaiming_normal_"]))
     before = torch.get_rng_state()
     conv, linear, last = init_statistics(plan.experiment, plan.description)

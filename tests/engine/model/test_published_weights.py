@@ -135,7 +135,7 @@ NEW_HEAD = {"features": False, "num_classes": 4, "freeze": True}
         ("shufflenet_v2_x0_5", NEW_HEAD),
     ],
 )
-def test_weights_in_torchvisions_format_are_those_that_the_network_begins_with(name, more, publish, server):
+def test_a_network_starts_from_weights_in_torchvisions_format(name, more, publish, server):
     state = published_by_torchvision(name)
     file = publish(name, as_file(state))
     model = layers(name, **more)

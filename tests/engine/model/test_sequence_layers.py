@@ -34,7 +34,7 @@ CHAINS = {
 
 
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
-def test_a_text_is_told_the_same_alone_and_in_a_batch_with_longer_ones(chain):
+def test_a_text_has_the_same_output_alone_and_in_a_batch_with_longer_ones(chain):
     torch.manual_seed(1)
     network = build(experiment(*chain, AUTO), texts(9)).eval()
     x = torch.randint(1, 50, (4, 9))
@@ -68,7 +68,7 @@ def test_a_causal_transformer_sees_no_step_that_is_to_come():
     assert not torch.allclose(layer(x)[:, 4:], layer(changed)[:, 4:])
 
 
-def test_each_layer_of_a_transformer_begins_with_weights_of_its_own():
+def test_each_layer_of_a_transformer_starts_with_its_own_weights():
     layer = TransformerEncoder(6, 2, num_layers=2)
     first, second = layer.layers
     assert not torch.equal(first.linear1.weight, second.linear1.weight)

@@ -96,7 +96,7 @@ def test_flops_of_recurrent_layers_are_those_of_torchs_counter(name, options):
 
 
 @pytest.mark.parametrize("preset", ["digits-cnn", "lenet", "digits-lstm", "mackey-glass-gru", "stdlib-docs-lstm"])
-def test_the_bytes_kept_for_the_backward_pass_are_about_those_that_torch_keeps(preset):
+def test_saved_bytes_are_about_those_that_autograd_saves(preset):
     document = read(preset).experiment
     assert document is not None
     description = {

@@ -102,7 +102,7 @@ def test_a_contradicting_size_is_named_with_both_ways_out():
         (images(), [{**POOL, "padding": 2}, "Flatten", AUTO], "model.layers[0].padding", "Make it smaller."),
     ],
 )
-def test_a_wrong_layer_is_the_only_mistake_and_says_what_to_do(description, layers, where, fix):
+def test_a_wrong_layer_is_the_only_mistake_and_has_the_fix(description, layers, where, fix):
     mistakes = said(description, *layers)
     assert len(mistakes) == 1, mistakes
     assert where in mistakes[0]
@@ -128,12 +128,12 @@ def test_a_wrong_layer_is_the_only_mistake_and_says_what_to_do(description, laye
         ),
     ],
 )
-def test_outputs_that_differ_from_what_the_data_asks_for_are_said_where_they_are_made(description, layers, where, fix):
+def test_a_wrong_number_of_outputs_is_reported_at_the_layer_that_sets_it(description, layers, where, fix):
     (mistake,) = said(description, *layers)
     assert where in mistake and fix in mistake
 
 
-def test_all_mistakes_are_said_at_once():
+def test_all_mistakes_are_reported_together():
     layers = [
         {"type": "Conv2d", "out_chanels": 4, "kernel_size": 3},
         "Relu6",
@@ -148,7 +148,7 @@ def test_all_mistakes_are_said_at_once():
     ]
 
 
-def test_after_a_layer_that_leaves_the_shape_open_there_are_no_follow_up_mistakes():
+def test_after_a_layer_of_unknown_output_there_are_no_further_mistakes():
     results = traced(
         images(), {"type": "Conv2d", "out_channels": 4, "kernel_size": "x"}, "Flatten", {**AUTO, "in_features": 3}
     )
@@ -178,7 +178,7 @@ def test_tracing_does_not_move_the_generator_that_weights_are_drawn_from():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_labels_say_what_tells_a_layer_from_others():
+def test_labels_distinguish_layers_of_the_same_type():
     layers = [CONV, {**POOL, "stride": 1, "padding": 1}, "Flatten", {"type": "Dropout", "p": 0.25}, AUTO]
     assert [layer.label for layer in traced(images(), *layers)] == [
         "Conv2d 16, 3×3 same",
