@@ -1,4 +1,4 @@
-"""From a document to a plan, without training: every choice bound, the network traced, every mistake found at once."""
+"""From a document to a plan, without training: every choice bound, the network traced, all mistakes found together."""
 
 from __future__ import annotations
 

@@ -267,7 +267,7 @@ class RunDirectory:
 
     def _open(self) -> int:
         if self._descriptor is not None:
-            # After its last link is removed, nobody can read what is written to it.
+            # After its last link is removed, no process can read what is written to it.
             if os.fstat(self._descriptor).st_nlink:
                 return self._descriptor
             self._close()
