@@ -33,7 +33,6 @@ def train_step(learner: Learner, batches: Sequence[Batch], *, measure_norm: bool
         precision.backward(objective)
         step.record(batch, output, loss)
 
-    del output, loss, objective  # frees the graph: the optimizer reuses its memory
     precision.unscale()  # float16: gradients back to their true size
     if learner.guard is not None and not learner.guard.passes():
         return step.result(finite=False)
