@@ -342,14 +342,14 @@ def test_each_damaged_checkpoint_is_reported_with_the_command_to_train_again(tmp
             damage(run / "checkpoints" / name)
         first, *each = refused(torchdeck("resume", "--headless", cwd=tmp_path))
         assert first == (
-            f"{run}: each of its 2 checkpoints is damaged, to go on takes a whole one. Bring one back from a "
-            f"copy, or train the run anew: `torchdeck train runs/{run.name}/experiment.toml`."
+            f"{run}: each of its 2 checkpoints is damaged, an intact checkpoint is needed to resume. Restore one "
+            f"from a copy, or train again from the start: `torchdeck train runs/{run.name}/experiment.toml`."
         )
         assert [line.removeprefix(f"{run}/checkpoints/").partition("/")[0] for line in each] == [newest, before]
         assert all(f": {sentence}" in line for line in each)
     shutil.rmtree(run / "checkpoints")
     (line,) = refused(torchdeck("resume", "--headless", cwd=tmp_path))
-    assert "has no checkpoint to go on from" in line and f"`torchdeck train runs/{run.name}/experiment.toml`" in line
+    assert "has no checkpoint to resume from" in line and f"`torchdeck train runs/{run.name}/experiment.toml`" in line
 
 
 def test_a_mistake_in_the_experiment_of_a_run_is_reported_with_file_and_line(tmp_path):

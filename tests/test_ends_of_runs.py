@@ -23,7 +23,7 @@ ENDLESS = ("training.epochs=100000", "training.early_stopping=false")
 
 
 def started(runs, *overrides):
-    session = Session(check(read("wine", ["training.threads=1", *overrides])), runs_dir=runs)
+    session = Session.create(check(read("wine", ["training.threads=1", *overrides])), runs_dir=runs)
     session.start()
     return session
 
@@ -71,7 +71,7 @@ def interrupted(runs):
 
 
 def interrupted_before_its_first_step(runs):
-    session = Session(check(read("wine", ENDLESS)), runs_dir=runs)
+    session = Session.create(check(read("wine", ENDLESS)), runs_dir=runs)
     session.interrupt()
     session.start()
     return ended(session)
@@ -83,13 +83,13 @@ def failed(runs):
 
 def resumed(runs):
     run = interrupted(runs)
-    session = Session.resumed(run, (f"training.epochs={summarize(run).epoch + 2}",))
+    session = Session.resume(run, (f"training.epochs={summarize(run).epoch + 2}",))
     session.start()
     return ended(session)
 
 
 def completed_then_given_more_epochs(runs):
-    session = Session.resumed(completed(runs), ("training.epochs=6",))
+    session = Session.resume(completed(runs), ("training.epochs=6",))
     session.start()
     return ended(session)
 

@@ -157,7 +157,7 @@ def test_a_run_is_paused_gone_on_with_and_stopped_from_scripts(here):
     assert listed(here, run)["paused"] is False
     released = torchdeck("pause", "--release", cwd=here)
     assert released.returncode == 0 and released.stderr == f"{run.name}: Paused; cpu is free for other processes.\n"
-    wait_for(lambda: any("are given back" in event["message"] for event in events(run, "log")))
+    wait_for(lambda: any("memory is released" in event["message"] for event in events(run, "log")))
     assert listed(here, run)["paused"] is True
     steps = len(events(run, "step"))
     assert torchdeck("continue", cwd=here).returncode == 0

@@ -192,7 +192,7 @@ def test_a_preset_with_a_download_is_checked_without_it_and_trained_on_its_forma
     found = check(read(preset, [*offline(preset), "training.epochs=3", "training.threads=1"]))
     assert found.ok and found.downloads == () and found.parameters == expected.parameters
     assert [layer.output_shape for layer in found.layers] == [layer.output_shape for layer in expected.layers]
-    session = Session(found, runs_dir=tmp_path / "runs")
+    session = Session.create(found, runs_dir=tmp_path / "runs")
     session.start()
     session.join()
     assert session.finished.reason is Reason.COMPLETED
@@ -202,7 +202,7 @@ def test_a_preset_with_a_download_is_checked_without_it_and_trained_on_its_forma
 @pytest.mark.parametrize("preset", preset_names())
 def test_a_huge_learning_rate_keeps_the_checkpoints_of_any_preset_finite(preset, tmp_path, offline):
     overrides = ["optimizer.lr=1e30", "training.threads=1", *offline(preset)]
-    session = Session(check(read(preset, overrides)), runs_dir=tmp_path)
+    session = Session.create(check(read(preset, overrides)), runs_dir=tmp_path)
     session.start()
     session.join()
     assert session.finished.reason is Reason.FAILED

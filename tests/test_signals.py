@@ -63,7 +63,7 @@ def test_a_signal_interrupts_a_run_that_trains_is_paused_or_has_no_device(number
         outcome = {"pause": '"paused"', "release": '"memory_released"'}[pause_mode]
         wait_for(lambda: outcome in events.read_text())
         if pause_mode == "release":
-            wait_for(lambda: "are given back" in events.read_text())
+            wait_for(lambda: "memory is released" in events.read_text())
     process.send_signal(number)
     _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, said
@@ -77,7 +77,7 @@ def ended(session):
 
 
 def test_an_interrupt_while_a_run_validates_ends_it_there_with_a_checkpoint(tmp_path, monkeypatch):
-    session = Session(check(read("wine", ["training.threads=1"])), runs_dir=tmp_path)
+    session = Session.create(check(read("wine", ["training.threads=1"])), runs_dir=tmp_path)
     whole = Batches.validation
 
     def validation(self, size):
@@ -92,7 +92,7 @@ def test_an_interrupt_while_a_run_validates_ends_it_there_with_a_checkpoint(tmp_
     assert not [event for event in events if isinstance(event, Epoch)]
     assert [event for event in events if isinstance(event, Step)][-1].step == events[-1].step
     monkeypatch.undo()
-    again = Session.resumed(session.directory)
+    again = Session.resume(session.directory)
     again.start()
     first = next(event for event in ended(again)[::-1] if isinstance(event, Finished))
     assert first.reason in (Reason.COMPLETED, Reason.EARLY_STOPPED)
@@ -100,7 +100,7 @@ def test_an_interrupt_while_a_run_validates_ends_it_there_with_a_checkpoint(tmp_
 
 @pytest.mark.parametrize("pause_mode", ["pause", "release"])
 def test_an_interrupt_ends_a_run_that_never_took_a_step(pause_mode, tmp_path):
-    session = Session(check(read("wine", ["training.threads=1"])), runs_dir=tmp_path)
+    session = Session.create(check(read("wine", ["training.threads=1"])), runs_dir=tmp_path)
     session.start(pause_mode="pause")
     session.send(Simple(command=pause_mode))
     wait_for(lambda: [event for event in Follower(session.directory).drain() if isinstance(event, CommandDone)])
@@ -119,11 +119,11 @@ def test_an_interrupt_while_data_are_read_ends_the_run_at_once(tmp_path):
     for resumes in (False, True):
         plan = check(read("lenet", [*data, *layers, "training.epochs=1"]))
         assert plan.ok, plan.mistakes
-        session = Session(plan, runs_dir=tmp_path / str(resumes))
+        session = Session.create(plan, runs_dir=tmp_path / str(resumes))
         if resumes:
             session.start()
             ended(session)
-            session = Session.resumed(session.directory, ("training.epochs=3",))
+            session = Session.resume(session.directory, ("training.epochs=3",))
         sys.modules["engine.data.load"].forget()
         session.interrupt()
         session.start()

@@ -52,7 +52,7 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
         plan = check(draft)
         for sentence in plan.downloads if plan.ok else ():
             tell(plain(f"{sentence} …"))
-        return Session(plan, runs_dir=runs_dir)
+        return Session.create(plan, runs_dir=runs_dir)
 
     return _train(create, before="There is no run.", as_json=as_json)
 
@@ -72,7 +72,7 @@ def resume_headless(
     def create() -> Session:
         from engine.training.session import Session
 
-        return Session.resumed(run, overrides, commands_read=commands_already_read())
+        return Session.resume(run, overrides, commands_read=commands_already_read())
 
     return _train(create, before="The run is unchanged.", as_json=as_json, pause_mode=pause_mode)
 

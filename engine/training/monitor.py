@@ -1,7 +1,8 @@
-"""Memory and load of the device that trains."""
+"""The memory and load of the device that trains."""
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -10,22 +11,40 @@ from engine.devices import gpu_index
 from engine.machine import machine
 from engine.protocol.events import Device
 
+DEVICE_EVENT_S = 2.0
+"""Seconds between two `device` events of a run that trains."""
+
+PAUSED_GROWTH = 1.1
+"""While a run is paused, this factor lengthens the time between two `device` events. So a pause of a year adds fewer
+than 200 lines, and the last events of the training stay near the end of the file, where a list of runs reads them."""
+
 
 class DeviceMonitor:
-    """Reads what this process uses of a device; a reading costs well under a millisecond.
+    """Reads how much of a device this process uses, in well under a millisecond.
 
-    On a CPU the memory is the process's resident set and the load its share of the cores; on CUDA both are the GPU's
-    own figures, the load from NVML where it is there.
+    On a CPU: the resident set of the process, and its share of the cores. On CUDA: the figures of the whole GPU; the
+    load comes from NVML, if it is installed.
     """
 
     def __init__(self, device: str) -> None:
         self.device = device
+        self._read_at = 0.0
+        self._paused_event_s = DEVICE_EVENT_S
         self._process = psutil.Process()
         self._process.cpu_percent()
         self._nvml = _nvml_handle(device) if device.startswith("cuda") else None
 
+    def read_if_due(self, *, paused: bool) -> Device | None:
+        """Return the figures if a `device` event is due, else None."""
+        after_s = self._paused_event_s if paused else DEVICE_EVENT_S
+        if monotonic() - self._read_at < after_s:
+            return None
+        self._paused_event_s = after_s * PAUSED_GROWTH
+        self._read_at = monotonic()
+        return self.read()
+
     def read(self) -> Device:
-        """The figures since the last reading."""
+        """Return the memory now, and the mean load since the last reading."""
         if self.device.startswith("cuda"):
             return self._read_cuda()
         return Device(
@@ -47,7 +66,7 @@ class DeviceMonitor:
 
 
 def _nvml_handle(device: str) -> tuple[Any, Any] | None:
-    """NVML's handle of a CUDA device, found by UUID, since CUDA_VISIBLE_DEVICES renumbers them; None without NVML."""
+    """Return NVML's handle of a CUDA device, or None without NVML. Found by UUID, because indices change."""
     try:
         import pynvml
         import torch

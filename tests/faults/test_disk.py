@@ -40,7 +40,7 @@ STARTED: list[Session] = []
 
 
 def session_in(folder: Path) -> Session:
-    session = Session(check(reads(RUN)), runs_dir=folder)
+    session = Session.create(check(reads(RUN)), runs_dir=folder)
     session.start()
     STARTED.append(session)
     return session
@@ -91,7 +91,7 @@ def fill(disk: Path) -> Path:
 @pytest.fixture(autouse=True)
 def short_intervals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(checkpoint_writer, "RETRY_S", 0.3)
-    monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.2)
+    monkeypatch.setattr("engine.training.folder_guard.CHECK_S", 0.2)
     yield
     while STARTED:  # no session of a failed test trains forever
         STARTED[-1].interrupt()
@@ -160,7 +160,7 @@ def test_a_run_that_ends_on_a_full_disk_reports_what_is_not_saved(small_disk: Pa
         session.send(Simple(command="stop"))
     assert session.join(60)
     assert session.finished is not None and session.finished.reason.value == ending
-    assert "could not be written, the one before it is kept" in session.finished.message
+    assert "could not be written, so the one before it is kept" in session.finished.message
     assert "everything is saved" not in session.finished.message
     assert_all_intact(session.directory)
 
@@ -199,9 +199,9 @@ def test_a_folder_that_is_removed_during_the_run_is_reported_and_created_again(t
             shutil.rmtree(run, ignore_errors=True)
             if not run.exists():
                 break
-    said = until(session, seen, "was deleted or moved while the run is going")
-    assert str(run) in said and "Training goes on" in said
-    until(session, seen, "is made again")
+    said = until(session, seen, "was deleted or moved, so nothing of the run can be saved")
+    assert str(run) in said and "Training continues" in said
+    until(session, seen, "is created again")
     until(session, seen, "Checkpoint")
     assert [r.status for r in list_runs(tmp_path / "runs")] == ["live"]
     end = stopped(session, seen)
@@ -213,7 +213,7 @@ def test_a_folder_that_is_removed_during_the_run_is_reported_and_created_again(t
     (listed,) = list_runs(tmp_path / "runs")
     assert listed.status == "stopped" and find_run(tmp_path / "runs", None) == run
     assert all(path.stat().st_mode & 0o077 == 0 for path in (run, *run.rglob("*")))
-    Session.resumed(run)
+    Session.resume(run)
 
 
 def test_training_continues_while_the_folder_cannot_be_created_again(tmp_path: Path) -> None:
@@ -222,13 +222,13 @@ def test_training_continues_while_the_folder_cannot_be_created_again(tmp_path: P
     until(session, seen, "Checkpoint")
     (tmp_path / "deep").rename(tmp_path / "away")
     (tmp_path / "deep").write_text("in the way")
-    until(session, seen, "was deleted or moved while the run is going")
+    until(session, seen, "was deleted or moved, so nothing of the run can be saved")
     until(session, seen, "Epoch")
     time.sleep(1)
     assert session.alive
     assert sum("was deleted or moved" in e.message for e in seen if isinstance(e, Log)) == 1
     (tmp_path / "deep").unlink()
-    until(session, seen, "is made again")
+    until(session, seen, "is created again")
     end = stopped(session, seen)
     assert end.reason is Reason.STOPPED and newest_checkpoint(session.directory / "checkpoints") is not None
 

@@ -52,7 +52,7 @@ early_stopping = {patience = 9}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    session = Session(check(reads(RUN)), runs_dir=tmp_path_factory.mktemp("runs"))
+    session = Session.create(check(reads(RUN)), runs_dir=tmp_path_factory.mktemp("runs"))
     session.start()
     assert session.join(100) and session.finished is not None and session.finished.reason is Reason.COMPLETED
     return session.directory
@@ -107,7 +107,7 @@ def test_a_run_resumes_from_the_checkpoint_before_a_damaged_one_and_ends_the_sam
     content = bytearray((newest / name).read_bytes())
     content[len(content) // 2] ^= 4
     (newest / name).write_bytes(bytes(content))
-    session = Session.resumed(copy)
+    session = Session.resume(copy)
     session.start()
     assert session.join(100) and session.finished is not None and session.finished.reason is Reason.COMPLETED
     warnings = [e.message for e in session.drain() if isinstance(e, Log) and e.level == "warning"]
@@ -152,7 +152,7 @@ def test_a_forged_state_is_at_worst_refused_in_a_sentence(run: Path, tmp_path: P
 
 def resumed(run: Path) -> Session | None:
     try:
-        return Session.resumed(run)
+        return Session.resume(run)
     except Refused as refused:
         (mistake,) = refused.mistakes
         return None if "\n" not in str(mistake) else pytest.fail(str(mistake))

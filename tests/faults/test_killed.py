@@ -132,7 +132,7 @@ PLACES = {
     "os.rename": 8,
     "os.replace": 1,
     "safetensors.torch.serialize_file": 12,
-    "engine.training.session.Session.epoch_ended": 3,
+    "engine.training.runner.Runner.epoch_ended": 3,
     "engine.training.checkpoint_policy.CheckpointPolicy.save": 6,
     "engine.training.checkpoint_writer.mark_best": 2,
     "engine.training.checkpoint_writer.save_checkpoint": 10,

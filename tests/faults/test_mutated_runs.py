@@ -54,7 +54,7 @@ ODD = (
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interrupted run with checkpoints."""
     folder = tmp_path_factory.mktemp("interrupted")
-    session = Session(check(reads(RUN)), runs_dir=folder)
+    session = Session.create(check(reads(RUN)), runs_dir=folder)
     session.start()
     assert session.join(60)
     return session.directory
@@ -154,7 +154,7 @@ def resume(run: Path) -> None:
     """Resume a run to its end, unless it is refused."""
     signal.alarm(LONGEST_S)
     try:
-        session = Session.resumed(run)
+        session = Session.resume(run)
     except Refused:
         return
     finally:
@@ -206,8 +206,8 @@ def test_a_pipe_in_place_of_a_file_that_a_session_writes_is_not_waited_for(
     with suppress(BlockingIOError):  # until it is full, since no process reads it
         while os.write(pipe, b"x" * 4096):
             pass
-    session = Session.resumed(run, ("training.epochs=3",))
-    session._run.write_log("the cause of a failure")
+    session = Session.resume(run, ("training.epochs=3",))
+    session._directory.write_log("the cause of a failure")
     session.start()
     ended = session.join(10)
     os.close(pipe)
@@ -231,5 +231,5 @@ def test_a_run_whose_checkpoints_are_a_link_is_not_resumed(interrupted: Path, tm
     (run / "checkpoints").symlink_to(tmp_path / "elsewhere")
     before = sorted(p.name for p in (tmp_path / "elsewhere").iterdir())
     with pytest.raises(Refused, match="checkpoints is a link"):
-        Session.resumed(run)
+        Session.resume(run)
     assert sorted(p.name for p in (tmp_path / "elsewhere").iterdir()) == before

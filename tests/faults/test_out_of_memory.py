@@ -40,10 +40,10 @@ PROGRAM = """
     from pathlib import Path
     import torch
     import tui.headless
-    from engine.training import memory, session
+    from engine.training import memory, runner, session
 
     # The freed memory that glibc keeps differs between runs, and here every byte counts.
-    memory.keep_freed_memory = session.keep_freed_memory = memory.release_freed_memory
+    memory.keep_freed_memory = session.keep_freed_memory = runner.keep_freed_memory = memory.release_freed_memory
 
     def limit(loop, megabytes):
         # The memory of the process now, and this many more megabytes.
@@ -62,7 +62,7 @@ PROGRAM = """
                 x.new_empty((x.shape[0] << 18) + (1 << 28 if sys.argv[3] == "always" else 0))
             return self.inner(x)
 
-    prepare = session.Session._build
+    prepare = runner.Runner.build
 
     def prepared(self):
         loop = prepare(self)
@@ -78,7 +78,7 @@ PROGRAM = """
         run = loop.run
 
         def limited():
-            self._keeper._writer.wait()
+            self.policy.wait()
             limit(loop, float(sys.argv[2]))
             loop.run = run
             return run()
@@ -86,7 +86,7 @@ PROGRAM = """
         loop.run = limited
         return loop
 
-    session.Session._build = prepared
+    runner.Runner.build = prepared
     from engine.experiment import read
     sys.exit(tui.headless.train_headless(read(sys.argv[1], sys.argv[4:]), Path("runs"), as_json=True))
 """

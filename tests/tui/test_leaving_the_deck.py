@@ -168,8 +168,8 @@ class AtSteps(deque[Command]):
         self._steps = deque(step for step, _ in commands)
 
     def __bool__(self) -> bool:
-        loop = self._session._loop
-        return bool(self._steps) and loop is not None and loop.position.step >= self._steps[0]
+        runner = self._session.runner
+        return bool(self._steps) and runner is not None and runner.stage.position.step >= self._steps[0]
 
     def popleft(self) -> Command:
         self._steps.popleft()
@@ -208,7 +208,7 @@ def test_a_run_that_was_detached_attached_and_controlled_has_the_same_weights_as
     asked = events(run, "command")
     assert [event["command"] for event in asked] == ["detach", "set_lr", "pause", "continue", "stop"]
     _, rate, _, _, stop = asked
-    session = Session(check(read("digits-cnn", changes[1::2])), runs_dir=tmp_path / "undisturbed")
+    session = Session.create(check(read("digits-cnn", changes[1::2])), runs_dir=tmp_path / "undisturbed")
     commands = [(rate["step"], SetLR(value=rate["value"])), (stop["step"], Simple(command="stop"))]
     session.inbox = AtSteps(session, commands)
     session.start()

@@ -229,7 +229,7 @@ class Producer:
         """
         from engine.training.session import Session
 
-        return self._begin(lambda: Session(plan, runs_dir=runs_dir))
+        return self._begin(lambda: Session.create(plan, runs_dir=runs_dir))
 
     def resume(self, path: Path, overrides: tuple[str, ...] = (), *, pause_mode: PauseMode | None = None) -> Run:
         """Resume a run from its newest checkpoint, with the changes in `overrides` (`path=value`).
@@ -242,7 +242,7 @@ class Producer:
         """
         from engine.training.session import Session
 
-        return self._begin(lambda: Session.resumed(path, overrides), pause_mode=pause_mode)
+        return self._begin(lambda: Session.resume(path, overrides), pause_mode=pause_mode)
 
     def follow(self, path: Path) -> Follower:
         """Watch a run of another process, or one that has ended."""

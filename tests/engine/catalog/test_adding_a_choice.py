@@ -134,7 +134,7 @@ def test_an_entry_has_a_form(part, name):
 
 
 def test_an_entry_trains(tmp_path):
-    session = Session(check(read("mlp-diabetes", CHANGES)), runs_dir=tmp_path)
+    session = Session.create(check(read("mlp-diabetes", CHANGES)), runs_dir=tmp_path)
     session.start()
     assert session.join(60)
     events = session.drain()

@@ -162,7 +162,7 @@ def test_a_layer_is_initialized_as_the_document_says():
 
 def test_a_layer_trains(tmp_path):
     changes = [LAYERS, "training.epochs=3", "training.threads=1", "training.early_stopping=false"]
-    session = Session(check(read("digits-cnn", changes)), runs_dir=tmp_path)
+    session = Session.create(check(read("digits-cnn", changes)), runs_dir=tmp_path)
     session.start()
     assert session.join(60)
     events = session.drain()

@@ -56,13 +56,15 @@ def test_weights_by_name_are_those_of_the_classes(loss, weight, listed, animals:
 
 def test_a_run_is_trained_with_them_and_resumed(animals: Path, tmp_path: Path) -> None:
     by_name = plan_of(animals, "{type = 'CrossEntropyLoss', weight = {dog = 4.0}}")
-    session = Session(by_name, runs_dir=tmp_path / "runs")
+    session = Session.create(by_name, runs_dir=tmp_path / "runs")
     session.start()
     assert session.join(60)
-    in_order = Session(plan_of(animals, "{type = 'CrossEntropyLoss', weight = [1.0, 1.0, 4.0]}"), runs_dir=tmp_path)
+    in_order = Session.create(
+        plan_of(animals, "{type = 'CrossEntropyLoss', weight = [1.0, 1.0, 4.0]}"), runs_dir=tmp_path
+    )
     in_order.start()
     assert in_order.join(60) and in_order.finished.best == session.finished.best
-    resumed = Session.resumed(session.directory, ["training.epochs=2"])
+    resumed = Session.resume(session.directory, ["training.epochs=2"])
     resumed.start()
     assert resumed.join(60) and resumed.finished.reason.value == "completed"
     (line,) = map(json.loads, (session.directory / "resumes.jsonl").read_text().splitlines())

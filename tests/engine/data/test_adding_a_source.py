@@ -95,7 +95,7 @@ def test_mistakes_in_the_parameters_of_an_added_source_name_its_parameters() -> 
 
 @pytest.mark.usefixtures("moons")
 def test_a_run_trains_on_an_added_source(tmp_path: Path) -> None:
-    session = Session(check(read("wine", CHANGES)), runs_dir=tmp_path)
+    session = Session.create(check(read("wine", CHANGES)), runs_dir=tmp_path)
     session.start()
     assert session.join(60)
     events = session.drain()

@@ -221,7 +221,7 @@ training = {{device = "cpu", threads = 1, epochs = 1}}
 
 
 def run(file: Path, runs: Path, recorded: RecordedData, *overrides: str) -> Session:
-    session = Session(check(read(str(file), overrides), recorded), runs_dir=runs)
+    session = Session.create(check(read(str(file), overrides), recorded), runs_dir=runs)
     session.start()
     assert session.join(60) and session.finished.reason.value == "completed"
     return session
@@ -242,14 +242,14 @@ def test_a_run_that_began_with_the_upper_8_bits_is_resumed_with_them_to_the_same
     file.write_text(DOCUMENT.format(path=root))
     assert np.array_equal(load(root, first).x[0].permute(1, 2, 0).numpy().reshape(images[0].shape), images[0] >> 8)
     with monkeypatch.context() as patch:
-        patch.setattr("engine.training.session.NOTHING_RECORDED", first)
+        patch.setattr("engine.training.starting.NOTHING_RECORDED", first)
         whole = run(file, tmp_path / "whole", first, "training.epochs=2")
         half = run(file, tmp_path / "half", first)
     learned = json.loads((half.directory / "data.json").read_text())
     del learned["rules"]
     (half.directory / "data.json").write_text(json.dumps(learned))
     forget()
-    resumed = Session.resumed(half.directory, ["training.epochs=2"])
+    resumed = Session.resume(half.directory, ["training.epochs=2"])
     resumed.start()
     assert resumed.join(60) and resumed.finished.reason.value == "completed"
     ours, theirs = weights(resumed), weights(whole)

@@ -77,12 +77,12 @@ def test_a_task_that_is_said_is_named_with_both_readings(task, loss, reading, ot
 def test_a_run_keeps_the_task_and_is_resumed_without_a_change(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = document(tmp_path, GRADES, 'loss = "MSELoss"')
-    session = Session(check(read(str(path))), runs_dir=tmp_path / "runs")
+    session = Session.create(check(read(str(path))), runs_dir=tmp_path / "runs")
     session.start()
     assert session.join(60)
     file = session.directory / "experiment.toml"
     assert load(file).data.parameters["task"] == "regression"
-    resumed = Session.resumed(session.directory, ["training.epochs=2"])
+    resumed = Session.resume(session.directory, ["training.epochs=2"])
     resumed.start()
     assert resumed.join(60) and resumed.finished.reason.value == "completed"
     (line,) = map(json.loads, (session.directory / "resumes.jsonl").read_text().splitlines())

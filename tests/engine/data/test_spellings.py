@@ -192,7 +192,7 @@ training = {{device = "cpu", threads = 1, epochs = 1}}
 
     def run(runs: Path, *overrides: str) -> Session:
         forget()
-        session = Session(check(reads(document, overrides)), runs_dir=runs)
+        session = Session.create(check(reads(document, overrides)), runs_dir=runs)
         session.start()
         assert session.join(60) and session.finished.reason.value == "completed"
         return session
@@ -203,7 +203,7 @@ training = {{device = "cpu", threads = 1, epochs = 1}}
         whole, half = run(tmp_path / "whole", "training.epochs=2"), run(tmp_path / "half")
     assert half.plan.description is not None and len(half.plan.description.classes) == 4
     forget()
-    resumed = Session.resumed(half.directory, ["training.epochs=2"])
+    resumed = Session.resume(half.directory, ["training.epochs=2"])
     resumed.start()
     assert resumed.join(60) and resumed.finished.reason.value == "completed"
     ours, theirs = (load_checkpoint(newest_checkpoint(s.directory / "checkpoints")).model for s in (resumed, whole))

@@ -223,7 +223,7 @@ device = "cpu"
 @pytest.mark.parametrize("tokens", KINDS)
 def test_a_network_tells_reviews_apart_and_keeps_how_it_read_them(tmp_path: Path, tokens: str) -> None:
     path = written(tmp_path / "a.csv", reviews(80))
-    session = Session(check(reads(document(path, tokens))), runs_dir=tmp_path / "runs")
+    session = Session.create(check(reads(document(path, tokens))), runs_dir=tmp_path / "runs")
     session.start()
     session.join()
     events = [json.loads(line) for line in (session.directory / "events.jsonl").read_text().splitlines()]

@@ -158,7 +158,7 @@ def test_shares_are_said_without_an_exponent_and_never_rounded_to_all() -> None:
 
 
 def run(file: Path, runs: Path, recorded: RecordedData, *overrides: str) -> Session:
-    session = Session(check(read(str(file), overrides), recorded), runs_dir=runs)
+    session = Session.create(check(read(str(file), overrides), recorded), runs_dir=runs)
     session.start()
     assert session.join(60) and session.finished.reason.value == "completed"
     return session
@@ -176,7 +176,7 @@ def test_a_run_that_began_by_the_first_rules_is_resumed_by_them_to_the_same_bits
     file = document(tmp_path, rows, tokens)
     first = RecordedData(rules=1)
     with monkeypatch.context() as patch:
-        patch.setattr("engine.training.session.NOTHING_RECORDED", first)
+        patch.setattr("engine.training.starting.NOTHING_RECORDED", first)
         whole = run(file, tmp_path / "whole", first, "training.epochs=2")
         half = run(file, tmp_path / "half", first)
     kept = half.directory / "data.json"
@@ -186,7 +186,7 @@ def test_a_run_that_began_by_the_first_rules_is_resumed_by_them_to_the_same_bits
     assert tokens == "bpe" or "\u094d" in learned["vocabulary"]
 
     forget()
-    resumed = Session.resumed(half.directory, ["training.epochs=2"])
+    resumed = Session.resume(half.directory, ["training.epochs=2"])
     resumed.start()
     assert resumed.join(60) and resumed.finished.reason.value == "completed"
     ours, theirs = weights(resumed), weights(whole)

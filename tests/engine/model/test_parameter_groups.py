@@ -79,7 +79,7 @@ def test_biases_and_norms_do_not_decay_where_that_is_asked_for():
 
 
 def trained(tmp_path, *overrides):
-    return ended(Session(check(read("digits-cnn", [*QUICK, *overrides])), runs_dir=tmp_path))
+    return ended(Session.create(check(read("digits-cnn", [*QUICK, *overrides])), runs_dir=tmp_path))
 
 
 def ended(session):
@@ -97,7 +97,7 @@ def test_groups_go_on_with_their_own_rates_and_moments_after_a_resume(tmp_path, 
     ]
     whole = trained(tmp_path / "whole", *asked, "training.epochs=2")
     half = trained(tmp_path / "half", *asked, "training.epochs=1")
-    again = ended(Session.resumed(half.directory, ("training.epochs=2",)))
+    again = ended(Session.resume(half.directory, ("training.epochs=2",)))
     for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     state = load_checkpoint(newest_checkpoint(again.directory / "checkpoints")).state

@@ -218,7 +218,7 @@ SMALL = [
 
 
 def trained(draft: Draft, tmp_path: Path) -> Session:
-    return ended(Session(check(draft), runs_dir=tmp_path / "runs"))
+    return ended(Session.create(check(draft), runs_dir=tmp_path / "runs"))
 
 
 def ended(session: Session) -> Session:
@@ -234,7 +234,7 @@ def test_a_frozen_backbone_is_trained_on_and_resumed_without_its_file(publish, s
     half = trained(read("resnet18-finetune", [*SMALL, "training.epochs=1"]), tmp_path)
     file.unlink()
     server.files.clear()
-    again = ended(Session.resumed(half.directory, ("training.epochs=2",)))
+    again = ended(Session.resume(half.directory, ("training.epochs=2",)))
     assert len(server.asked) == 1
     for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)

@@ -293,7 +293,7 @@ def test_between_two_records_the_global_state_is_unchanged():
 
 
 def trained(text, tmp_path):
-    session = Session(check(reads(text)), runs_dir=tmp_path)
+    session = Session.create(check(reads(text)), runs_dir=tmp_path)
     session.start()
     assert session.join(60)
     return [(e.train_loss, e.val_loss) for e in session.drain() if isinstance(e, Epoch)]

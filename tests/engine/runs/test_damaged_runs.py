@@ -33,7 +33,7 @@ ODD = (
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs."""
     changes = ["training.epochs=2", "training.threads=1", "training.early_stopping=false"]
-    session = Session(check(read("digits-cnn", changes)), runs_dir=tmp_path_factory.mktemp("trained"))
+    session = Session.create(check(read("digits-cnn", changes)), runs_dir=tmp_path_factory.mktemp("trained"))
     session.start()
     assert session.join(120)
     (session.directory / "commands.jsonl").write_text('{"command": "pause"}\n{"command": "set_lr", "value": 0.1}\n')
@@ -122,7 +122,7 @@ def test_runs_changed_at_random_open_without_a_traceback_and_change_nothing_outs
             damage(run, dice)
         try:
             assert "\x1b" not in show(run), seed
-            session = Session.resumed(run)
+            session = Session.resume(run)
         except Refused:
             refused += 1
         except Exception as error:

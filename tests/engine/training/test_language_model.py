@@ -48,7 +48,7 @@ def document(tmp_path):
 
 
 def run(tmp_path, text):
-    session = Session(check(reads(text)), runs_dir=tmp_path / "runs")
+    session = Session.create(check(reads(text)), runs_dir=tmp_path / "runs")
     session.start()
     assert session.join(120)
     return session, session.drain()

@@ -40,7 +40,7 @@ LAST = "model.layers[4]={type='Linear', out_features='auto'}"
 
 
 def finished(tmp_path, *overrides):
-    return ended(Session(check(reads(RUN, overrides)), runs_dir=tmp_path))
+    return ended(Session.create(check(reads(RUN, overrides)), runs_dir=tmp_path))
 
 
 def ended(session):
@@ -100,7 +100,7 @@ def test_a_resumed_run_equals_an_uninterrupted_run(tmp_path, more):
     kept = loaded.state["optimizer"]["numbers"]["0"]
     assert len(kept["old_dirs"]) == len(kept["ro"]) == 3 and kept["n_iter"] > 3
     assert loaded.trainer[kept["old_dirs"][0]["tensor"]].numel() == 64 * 12 + 12 + 120 + 10
-    again, _ = ended(Session.resumed(half.directory, (f"training.epochs={whole.plan.experiment.training.epochs}",)))
+    again, _ = ended(Session.resume(half.directory, (f"training.epochs={whole.plan.experiment.training.epochs}",)))
     for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 

@@ -43,7 +43,7 @@ threads = 1
 
 
 def finished(tmp_path, *overrides):
-    return ended(Session(check(reads(RUN, overrides)), runs_dir=tmp_path))
+    return ended(Session.create(check(reads(RUN, overrides)), runs_dir=tmp_path))
 
 
 def ended(session):
@@ -101,7 +101,7 @@ def test_a_resumed_run_equals_an_uninterrupted_run(tmp_path, more):
     assert epochs[-1].train_loss < epochs[0].train_loss
     if half is None:
         return  # a schedule that is made for its own length
-    again, _ = ended(Session.resumed(half.directory, ("training.epochs=3",)))
+    again, _ = ended(Session.resume(half.directory, ("training.epochs=3",)))
     for ours, theirs in zip(again.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 

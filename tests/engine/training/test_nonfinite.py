@@ -14,6 +14,7 @@ from engine.training.assemble import assemble
 from engine.training.checkpoint import checkpoints_in, load_checkpoint
 from engine.training.nonfinite import Guard
 from engine.training.session import Session
+from tests.engine.training.steering import override
 
 RUN = """
 [data]
@@ -34,7 +35,7 @@ checkpoint_every_s = 1e-6
 
 
 def session_of(tmp_path, *overrides):
-    return Session(check(reads(RUN, overrides)), runs_dir=tmp_path)
+    return Session.create(check(reads(RUN, overrides)), runs_dir=tmp_path)
 
 
 def ended(session):
@@ -45,10 +46,9 @@ def ended(session):
 
 def poison(session, step, how):
     """Let one step of the run go wrong: `how(network)` is called just before it."""
-    prepare = session._build
 
-    def prepared():
-        loop = prepare()
+    def prepared(runner, build):
+        loop = build()
         take, done = loop.step, []
 
         def taken(window):
@@ -62,7 +62,7 @@ def poison(session, step, how):
         loop.step = taken
         return loop
 
-    session._build = prepared
+    override(session, build=prepared)
 
 
 class Hooked:
@@ -107,8 +107,7 @@ def test_an_update_that_is_not_finite_never_reaches_the_weights(tmp_path, optimi
         loop.step = taken
         return loop
 
-    prepare = session._build
-    session._build = lambda: look(prepare())
+    override(session, build=lambda runner, build: look(build()))
     events = ended(session)
     assert events[-1].reason is Reason.FAILED
     assert "A gradient stopped being finite at step 30, in epoch 2" in events[-1].message
@@ -136,10 +135,9 @@ def test_the_layer_where_it_began_is_named(tmp_path, name, backward, said):
 
 def test_data_that_is_not_finite_is_named_as_such(tmp_path):
     session = session_of(tmp_path)
-    prepare = session._build
 
-    def prepared():
-        loop = prepare()
+    def prepared(runner, build):
+        loop = build()
         step = loop.step
 
         def taken(window):
@@ -150,7 +148,7 @@ def test_data_that_is_not_finite_is_named_as_such(tmp_path):
         loop.step = taken
         return loop
 
-    session._build = prepared
+    override(session, build=prepared)
     end = ended(session)[-1]
     assert "the batch itself holds a value that is not finite, so look at the data" in end.message
     assert "at step 7" in end.message
@@ -160,13 +158,12 @@ def test_a_run_returns_to_its_last_checkpoint_with_half_the_rate_and_completes(t
     session = session_of(tmp_path, 'training.on_not_finite="rewind"')
     hooked = Hooked("1")
     poison(session, 60, hooked)
-    rewind = session._rewind
 
-    def gone_back():
+    def gone_back(runner, rewind):
         hooked.handle.remove()
         return rewind()
 
-    session._rewind = gone_back
+    override(session, rewind=gone_back)
     events = ended(session)
     assert events[-1].reason is Reason.COMPLETED
     (said,) = [e.message for e in events if isinstance(e, Log) and "The run returned to" in e.message]
@@ -182,13 +179,12 @@ def test_a_run_returns_to_a_checkpoint_a_limited_number_of_times(tmp_path):
     session = session_of(tmp_path, 'training.on_not_finite="rewind"', "training.max_rewinds=2")
     hooked = Hooked("3", times=9)
     poison(session, 30, hooked)
-    rewind = session._rewind
 
-    def gone_back():
+    def gone_back(runner, rewind):
         hooked.handle.remove()
         return rewind()
 
-    session._rewind = gone_back
+    override(session, rewind=gone_back)
     events = ended(session)
     assert (
         events[-1].reason is Reason.FAILED

@@ -25,7 +25,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (60, 3, 8, 6), dtype=np.uint8
 
 
 def started(folder, *overrides, preset="digits-cnn"):
-    session = Session(
+    session = Session.create(
         check(read(preset, ["training.epochs=2", "training.threads=1", *overrides])), runs_dir=folder / "runs"
     )
     session.start()
@@ -190,13 +190,13 @@ def test_a_run_cannot_be_resumed_on_different_data(tmp_path):
         f'data = {{source = "arrays", path = "{path}"}}\nmodel.layers = [{{type = "Linear", out_features = "auto"}}]\n'
     )
     session = started(tmp_path, preset=str(document))
-    resumed = Session.resumed(session.directory)
+    resumed = Session.resume(session.directory)
     resumed.start()
     assert resumed.join(60) and resumed.finished.reason is Reason.COMPLETED
     np.savez(path, x=rng.standard_normal((96, 4)), y=np.arange(96) % 3)
     events = (session.directory / "events.jsonl").read_bytes()
     with pytest.raises(Refused, match="The train part differs from the one that the run started with: it has 7"):
-        Session.resumed(session.directory)
+        Session.resume(session.directory)
     assert (session.directory / "events.jsonl").read_bytes() == events  # the run is what it was: completed
 
 
@@ -205,4 +205,4 @@ def test_a_pipe_in_place_of_a_stored_file_does_not_block(tmp_path):
     (session.directory / "split.safetensors").unlink()
     os.mkfifo(session.directory / "split.safetensors")
     with pytest.raises(Refused, match=r"split\.safetensors is not a file that a run writes"):
-        Session.resumed(session.directory)
+        Session.resume(session.directory)

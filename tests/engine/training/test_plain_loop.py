@@ -110,7 +110,7 @@ def by_hand(text, network, criterion, optimizer_of, *, epochs, batch, seed, sche
 
 
 def run(text, tmp_path):
-    session = Session(check(reads(text)), runs_dir=tmp_path)
+    session = Session.create(check(reads(text)), runs_dir=tmp_path)
     session.start()
     assert session.join(120)
     epochs = [e for e in session.drain() if isinstance(e, Epoch)]

@@ -40,7 +40,7 @@ def of_rows(at: Path) -> str:
 
 
 def trained(document: Path, runs: Path, *overrides: str) -> Session:
-    session = Session(check(read(str(document), overrides)), runs_dir=runs)
+    session = Session.create(check(read(str(document), overrides)), runs_dir=runs)
     session.start()
     assert session.join(60)
     return session
@@ -68,7 +68,7 @@ def test_a_run_is_resumed_with_the_order_that_it_recorded(made, tmp_path, monkey
     for module in (folder, targets, fitting):
         monkeypatch.setattr(module, "in_order", class_order.in_order)
     forget()
-    resumed = Session.resumed(half.directory, ["training.epochs=2"])
+    resumed = Session.resume(half.directory, ["training.epochs=2"])
     assert resumed.plan.description is not None and resumed.plan.description.classes == tuple(sorted(LABELS))
     resumed.start()
     assert resumed.join(60) and resumed.finished.reason.value == "completed"

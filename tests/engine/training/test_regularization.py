@@ -16,6 +16,7 @@ from engine.training.checkpoint import load_checkpoint, newest_checkpoint
 from engine.training.mixing import Mixing
 from engine.training.order import epoch_order
 from engine.training.session import Session
+from tests.engine.training.steering import interrupt_when
 
 SMALL = """
 seed = 3
@@ -54,7 +55,7 @@ threads = 1
 
 
 def session_of(text, tmp_path, *overrides):
-    return Session(check(reads(text, overrides)), runs_dir=tmp_path)
+    return Session.create(check(reads(text, overrides)), runs_dir=tmp_path)
 
 
 def finished(session):
@@ -222,14 +223,14 @@ def test_an_averaged_network_has_the_batch_statistics_of_its_own_weights(tmp_pat
 def test_a_run_can_resume_with_another_average_or_without_one(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)  # viewers are attended to between any two batches
     session = session_of(SMALL, tmp_path, "regularization.average={type='ema', decay=0.5}")
-    session.poll = lambda: Reason.INTERRUPTED if session._loop.position.step >= 7 else None
+    interrupt_when(session, lambda loop: loop.position.step >= 7)
     finished(session)
     assert session.finished.reason is Reason.INTERRUPTED
     others = (("{type='swa', start=0.5}", True), ("none", False), ("{type='ema', decay=0.9}", True))
     for i, (other, kept) in enumerate(others):
         copy = tmp_path / f"copy-{i}"
         shutil.copytree(session.directory, copy)
-        resumed = Session.resumed(copy, (f"regularization.average={other}",))
+        resumed = Session.resume(copy, (f"regularization.average={other}",))
         finished(resumed)
         assert resumed.finished.reason is Reason.COMPLETED
         assert ("the averaged weights are kept" in resumed.finished.message) is kept
@@ -277,11 +278,11 @@ def test_a_run_resumes_bit_for_bit(text, overrides, tmp_path, monkeypatch):
     steps = whole.plan.steps
     seen, session = [], session_of(text, tmp_path, *overrides)
     for at in (1, steps // 2, steps - 1, None):
-        session.poll = lambda s=session, at=at: Reason.INTERRUPTED if s._loop.position.step == at else None
+        interrupt_when(session, lambda loop, at=at: loop.position.step == at)
         seen += finished(session)
         if at is not None:
             assert session.finished.reason is Reason.INTERRUPTED
-            session = Session.resumed(session.directory)
+            session = Session.resume(session.directory)
     assert session.finished.reason is Reason.COMPLETED and measured(seen) == expected
     assert_same(session.network, whole.network)
 
@@ -296,14 +297,14 @@ def test_an_epoch_whose_validation_was_interrupted_is_averaged_once(average, loo
     session, looks = session_of(SMALL, tmp_path, setting), []
     at = 3 * whole.plan.steps_per_epoch
 
-    def poll():
-        looks.extend([1] * (session._loop.position.step == at))
-        return Reason.INTERRUPTED if len(looks) == look else None
+    def due(loop):
+        looks.extend([1] * (loop.position.step == at))
+        return len(looks) == look
 
-    session.poll = poll
+    interrupt_when(session, due)
     seen = finished(session)
     if session.finished.reason is Reason.INTERRUPTED:
-        session = Session.resumed(session.directory)
+        session = Session.resume(session.directory)
         seen += finished(session)
     assert session.finished.reason is Reason.COMPLETED and measured(seen) == expected
     assert_same(session.network, whole.network)
@@ -318,7 +319,7 @@ def test_a_threshold_that_is_reached_ends_the_run_with_the_weights_that_reached_
     assert end.reason is Reason.EARLY_STOPPED and len(accuracies) == end.epoch == end.best_epoch < 60
     assert accuracies[-1] >= 0.6 > max(accuracies[:-1], default=0)
     assert f"val_accuracy is {accuracies[-1]:.4g}, which reaches the threshold of 0.6" in end.message
-    again = Session.resumed(session.directory)
+    again = Session.resume(session.directory)
     assert measured(finished(again)) == [] and again.finished.message == end.message
 
 

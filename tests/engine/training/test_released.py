@@ -14,6 +14,8 @@ from engine.protocol.events import CommandDone, Epoch, Log, Reason, RunStarted, 
 from engine.protocol.outcomes import CheckpointSaved, MemoryReleased, Paused
 from engine.runs import summarize
 from engine.training.session import Session
+from engine.training.stages import SuspendedRun
+from tests.engine.training.steering import interrupt_when, override
 
 QUICK = ("training.epochs=2", "training.threads=1", "training.early_stopping=false")
 SESSIONS = []
@@ -36,13 +38,13 @@ def no_session_outlives_its_test():
 
 
 def session_of(tmp_path, *overrides, preset="digits-cnn"):
-    session = Session(check(read(preset, [*QUICK, *overrides])), runs_dir=tmp_path)
+    session = Session.create(check(read(preset, [*QUICK, *overrides])), runs_dir=tmp_path)
     SESSIONS.append(session)
     return session
 
 
 def gone_on_with(run):
-    session = Session.resumed(run)
+    session = Session.resume(run)
     SESSIONS.append(session)
     return session
 
@@ -71,38 +73,38 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
-def at_rest(session):
+def is_released(session):
     return session.pause_mode == "release" and session.network is None
 
 
 def release_at(session, *moments):
-    """Let the run be released at the first look at which each moment is there, and be continued once it is at rest."""
-    waiting, rests, look = list(moments), [], session._look_around
+    """Release the run as soon as each of the moments comes, and continue it when it is released."""
+    waiting, releases = list(moments), []
 
-    def look_around():
+    def attend(runner, attend):
         if session.network is None:
             if session.pause_mode == "release":
-                rests.append(weakref.ref(session))
+                releases.append(weakref.ref(session))
                 session.send(CONTINUE)
-        elif waiting and waiting[0](session):
+        elif waiting and waiting[0](runner.loop):
             waiting.pop(0)
             session.send(RELEASE)
-        look()
+        attend()
 
-    session._look_around = look_around
-    return waiting, rests
+    override(session, attend=attend)
+    return waiting, releases
 
 
 def in_step(epoch, step):
-    def there(session):
-        at = session._loop.position
-        return not session._loop.validating and (at.epoch, at.step_in_epoch) == (epoch, step)
+    def there(loop):
+        at = loop.position
+        return not loop.validating and (at.epoch, at.step_in_epoch) == (epoch, step)
 
     return there
 
 
-def in_validation(session):
-    return session._loop.validating
+def in_validation(loop):
+    return loop.validating
 
 
 @pytest.mark.parametrize(
@@ -123,11 +125,11 @@ def test_a_run_that_was_released_has_the_bits_of_one_that_was_not(tmp_path, pres
     whole.start()
     expected = measured(ended(whole))
     session = session_of(tmp_path, *overrides, preset=preset)
-    waiting, rests = release_at(session, in_step(1, 1), in_step(1, 2), in_validation, in_step(2, 2), in_validation)
+    waiting, releases = release_at(session, in_step(1, 1), in_step(1, 2), in_validation, in_step(2, 2), in_validation)
     session.start()
     events = ended(session)
     assert session.finished.reason is Reason.COMPLETED, session.finished.message
-    assert not waiting and len(rests) == 5
+    assert not waiting and len(releases) == 5
     assert measured(events) == expected
     assert len(of(RunStarted, events)) == 1
     for (name, ours), theirs in zip(
@@ -139,17 +141,17 @@ def test_a_run_that_was_released_has_the_bits_of_one_that_was_not(tmp_path, pres
 def test_nothing_that_the_loop_had_is_there_while_it_is_released(tmp_path):
     session = session_of(tmp_path, "training.epochs=100000", "optimizer.type=AdamW", "regularization.average=ema")
     session.start()
-    wait_for(lambda: session.network is not None and session._loop.position.step > 3)
-    loop = session._loop
+    wait_for(lambda: session.network is not None and session.runner.loop.position.step > 3)
+    loop = session.runner.loop
     tensors = [*loop.network.parameters(), *loop.average.network.parameters()]
     tensors += [value for slots in loop.optimizer.state.values() for value in slots.values()]
     tensors += [loop.batches._y, loop.batches._source]
-    held = [weakref.ref(tensor) for tensor in tensors if tensor is not session._dataset.y]
+    held = [weakref.ref(tensor) for tensor in tensors if tensor is not session.runner.dataset.y]
     assert len(held) > 20
     del loop, tensors
     session.send(RELEASE)
-    wait_for(lambda: at_rest(session))
-    wait_for(lambda: any("are given back" in message for message in said(session.drain())))
+    wait_for(lambda: is_released(session))
+    wait_for(lambda: any("memory is released" in message for message in said(session.drain())))
     gc.collect()
     assert [tensor() for tensor in held if tensor() is not None] == []
     assert summarize(session.directory).paused
@@ -165,7 +167,7 @@ def test_a_pause_can_be_turned_into_one_that_leaves_the_device_to_others(tmp_pat
     session.start(pause_mode="pause")
     wait_for(lambda: session.pause_mode == "pause")
     session.send(RELEASE)
-    wait_for(lambda: at_rest(session))
+    wait_for(lambda: is_released(session))
     session.send(STOP)
     events = ended(session)
     assert [e.outcome for e in of(CommandDone, events)][:2] == [Paused(), MemoryReleased(device="cpu")]
@@ -176,20 +178,20 @@ def test_a_pause_can_be_turned_into_one_that_leaves_the_device_to_others(tmp_pat
 def test_what_is_asked_of_a_released_run_is_done_and_it_is_released_again(tmp_path):
     session = session_of(tmp_path, "training.epochs=100000", "optimizer.lr=0.001", "scheduler.type=ConstantLR")
     session.start()
-    wait_for(lambda: session.network is not None and session._loop.position.step > 3)
+    wait_for(lambda: session.network is not None and session.runner.loop.position.step > 3)
     session.send(RELEASE)
-    wait_for(lambda: at_rest(session))
-    step = session._rest.position.step
+    wait_for(lambda: is_released(session))
+    step = session.runner.stage.position.step
     session.send(SetLR(value=0.25))
     session.send(Simple(command="checkpoint"))
     events = []
     wait_for(lambda: events.extend(session.drain()) or "set_lr" in [e.command for e in of(CommandDone, events)])
-    wait_for(lambda: at_rest(session))
+    wait_for(lambda: is_released(session))
     done = {e.command: e for e in of(CommandDone, events)}
     assert done["set_lr"].outcome.after == 0.25 and done["set_lr"].step == step
     assert done["checkpoint"].outcome == CheckpointSaved()
     session.send(CONTINUE)
-    wait_for(lambda: session.network is not None and session._loop.position.step > step)
+    wait_for(lambda: session.network is not None and session.runner.loop.position.step > step)
     session.send(STOP)
     events = ended(session)
     assert [e.lr for e in of(Step, events) if e.step == step + 1] == [0.25]
@@ -201,16 +203,15 @@ def test_a_run_that_is_interrupted_while_it_is_released_is_gone_on_with_to_the_s
     whole.start()
     expected = measured(ended(whole))
     session = session_of(tmp_path)
-    look = session._look_around
 
-    def look_around():
+    def attend(runner, attend):
         if session.network is None:
             session.interrupt()
-        elif session._loop.position.step == 5:
+        elif runner.loop.position.step == 5:
             session.send(RELEASE)
-        look()
+        attend()
 
-    session._look_around = look_around
+    override(session, attend=attend)
     session.start()
     first = ended(session)
     assert session.finished.reason is Reason.INTERRUPTED and "everything is saved" in session.finished.message
@@ -221,21 +222,17 @@ def test_a_run_that_is_interrupted_while_it_is_released_is_gone_on_with_to_the_s
 
 def test_a_run_is_gone_on_with_and_nothing_is_built_before_it_is_told_to_continue(tmp_path, monkeypatch):
     session = session_of(tmp_path)
-    session._look_around = lambda look=session._look_around: (
-        session.interrupt() if session._loop and session._loop.position.step >= 7 else None,
-        look(),
-    )
+    interrupt_when(session, lambda loop: loop.position.step >= 7)
     session.start()
     first = ended(session)
     built = []
-    build = Session._build
-    monkeypatch.setattr(Session, "_build", lambda self: built.append(self) or build(self))
     again = gone_on_with(session.directory)
+    override(again, build=lambda runner, build: built.append(runner) or build())
     again.start(pause_mode="release")
     events = []
     wait_for(lambda: events.extend(again.drain()) or of(CommandDone, events))
     time.sleep(0.3)
-    assert at_rest(again) and not built and not any("Restored from" in message for message in said(events))
+    assert is_released(again) and not built and not any("Restored from" in message for message in said(events))
     again.send(CONTINUE)
     events += ended(again)
     assert len(built) == 1 and any("Restored from" in message for message in said(events))
@@ -245,23 +242,23 @@ def test_a_run_is_gone_on_with_and_nothing_is_built_before_it_is_told_to_continu
 
 
 def test_a_released_run_without_room_on_its_device_waits_until_there_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.training.session.RETRY_S", 0.2)
+    monkeypatch.setattr("engine.training.runner.RETRY_S", 0.2)
     session = session_of(tmp_path)
-    full, build = [], Session._build
+    full = []
 
-    def builds(self):
-        if len(full) < 2 and self._rest is not None:
-            full.append(self)
+    def builds(runner, build):
+        if len(full) < 2 and isinstance(runner.stage, SuspendedRun):
+            full.append(runner)
             raise torch.OutOfMemoryError("no room")
-        return build(self)
+        return build()
 
-    monkeypatch.setattr(Session, "_build", builds)
+    override(session, build=builds)
     release_at(session, in_step(1, 4))
     session.start()
     events = ended(session)
     assert session.finished.reason is Reason.COMPLETED and len(full) == 2
-    assert [m for m in said(events) if "no room" in m] == [
-        "There is no room on cpu for the run now: it waits, and tries again every 0 s."
+    assert [m for m in said(events) if "too little free memory" in m] == [
+        "cpu has too little free memory for the run. The run waits, and tries again every 0 s."
     ]
 
 
@@ -269,22 +266,22 @@ def test_a_released_run_without_room_on_its_device_waits_until_there_is(tmp_path
 def test_a_folder_that_is_taken_away_from_a_released_run_is_made_again_with_all_that_it_needs(
     tmp_path, monkeypatch, made_again_before_the_end
 ):
-    monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.05 if made_again_before_the_end else 1e6)
+    monkeypatch.setattr("engine.training.folder_guard.CHECK_S", 0.05 if made_again_before_the_end else 1e6)
     session = session_of(tmp_path, "training.epochs=100000")
     session.start()
-    wait_for(lambda: session.network is not None and session._loop.position.epoch > 2)
+    wait_for(lambda: session.network is not None and session.runner.loop.position.epoch > 2)
     session.send(RELEASE)
-    wait_for(lambda: at_rest(session))
+    wait_for(lambda: is_released(session))
     wait_for(lambda: not session.drain())
     session.directory.rename(tmp_path / "elsewhere")
     if made_again_before_the_end:
         events = []
-        wait_for(lambda: events.extend(session.drain()) or any("is made again" in message for message in said(events)))
+        wait_for(lambda: events.extend(session.drain()) or any("created again" in m for m in said(events)))
     session.interrupt()
     ended(session)
     assert "everything is saved" in session.finished.message
     again = gone_on_with(session.directory)
     again.start()
-    wait_for(lambda: again.network is not None and again._loop.position.step > session.finished.step)
+    wait_for(lambda: again.network is not None and again.runner.loop.position.step > session.finished.step)
     again.send(STOP)
     assert ended(again)[-1].reason is Reason.STOPPED

@@ -11,6 +11,7 @@ from engine.plan import check
 from engine.protocol.events import Epoch, Log, Reason, RunStarted
 from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
 from engine.training.session import Session
+from tests.engine.training.steering import interrupt_when
 
 SMALL = ["training.threads=1", "scheduler=none", "data.batch_size=256"]
 
@@ -22,12 +23,12 @@ def ended(session):
 
 
 def trained(tmp_path, *overrides):
-    session = Session(check(read("digits-cnn", [*SMALL, *overrides])), runs_dir=tmp_path)
+    session = Session.create(check(read("digits-cnn", [*SMALL, *overrides])), runs_dir=tmp_path)
     return session, ended(session)
 
 
 def gone_on(directory, *overrides):
-    session = Session.resumed(directory, overrides)
+    session = Session.resume(directory, overrides)
     return session, ended(session)
 
 
@@ -82,13 +83,13 @@ def test_more_epochs_are_those_of_a_run_that_was_asked_for_them_at_once(tmp_path
 
 def test_what_was_changed_at_one_resume_holds_at_the_next(tmp_path):
     session, _ = trained(tmp_path, "training.epochs=1")
-    again = Session.resumed(session.directory, ("training.epochs=12", "training.early_stopping=false"))
-    again.poll = lambda: Reason.INTERRUPTED if again._loop.position.epoch >= 3 else None
+    again = Session.resume(session.directory, ("training.epochs=12", "training.early_stopping=false"))
+    interrupt_when(again, lambda loop: loop.position.epoch >= 3)
     again.start()
     assert again.join(100) and again.finished.reason is Reason.INTERRUPTED
     with (session.directory / "resumes.jsonl").open("ab") as file:
         file.write(b'{"overrides": ["training.epochs=1"')  # cut off by a kill: that resume never began
-    last = Session.resumed(session.directory)
+    last = Session.resume(session.directory)
     assert last.plan.experiment.training.early_stopping is None and last.plan.experiment.training.epochs == 12
     assert ended(last)[-1].epoch == 12
     assert len((session.directory / "resumes.jsonl").read_text().splitlines()) == 3
@@ -100,8 +101,8 @@ def test_a_schedule_that_stretches_with_the_run_goes_on_as_planned_for_its_new_l
     half, _ = trained(tmp_path / "b", *cosine, "training.epochs=2")
     again, events = gone_on(half.directory, "training.epochs=5")
     assert [e.lr for e in of(Epoch, events)] == [e.lr for e in of(Epoch, planned)][2:]
-    (said,) = [m for m in logs(events) if "CosineAnnealingLR goes on as in a run of 5 epochs" in m]
-    assert re.search(r"the next step has a rate of [\d.e-]+\.$", said)
+    (said,) = [m for m in logs(events) if "CosineAnnealingLR now follows a run of 5 epochs" in m]
+    assert re.search(r"the rate of the next step is [\d.e-]+\.$", said)
     assert again.finished.reason is Reason.COMPLETED
 
 
@@ -138,7 +139,7 @@ def test_what_the_checkpoint_does_not_allow_is_refused_all_at_once_and_nothing_i
         "name=other",
     )
     with pytest.raises(Refused) as refused:
-        Session.resumed(session.directory, wrong)
+        Session.resume(session.directory, wrong)
     said = [str(mistake) for mistake in refused.value.mistakes]
     for path in ("seed", "data.batch_size", "model.layers[0].out_channels", "loss.label_smoothing", "optimizer.type"):
         assert [one for one in said if one.startswith(f"{path}: ")], (path, said)
@@ -147,15 +148,15 @@ def test_what_the_checkpoint_does_not_allow_is_refused_all_at_once_and_nothing_i
     assert [one for one in said if one.startswith("training.early_stopping.monitor: ")]
     assert all("\n" not in one for one in said)
     assert {f.name: f.read_bytes() for f in session.directory.iterdir() if f.is_file()} == before
-    Session.resumed(session.directory, ("training.epochs=3",))  # and nobody holds it
+    Session.resume(session.directory, ("training.epochs=3",))  # and nobody holds it
 
 
 def test_an_override_with_a_mistake_of_form_is_refused_with_its_path(tmp_path):
     session, _ = trained(tmp_path, "training.epochs=1")
     with pytest.raises(Refused, match=r"training\.epochs"):
-        Session.resumed(session.directory, ("training.epochs=-3",))
+        Session.resume(session.directory, ("training.epochs=-3",))
     with pytest.raises(Refused, match="epohcs"):
-        Session.resumed(session.directory, ("training.epohcs=3",))
+        Session.resume(session.directory, ("training.epohcs=3",))
 
 
 def test_threads_precision_and_memory_format_are_those_that_the_run_began_with(tmp_path):
@@ -173,7 +174,7 @@ def test_other_threads_are_allowed_and_it_is_said_that_bits_may_differ(tmp_path)
     session, _ = trained(tmp_path, "training.epochs=1")
     _, events = gone_on(session.directory, "training.epochs=2", "training.threads=2")
     assert of(RunStarted, events)[0].threads == 2
-    (said,) = [e.message for e in of(Log, events) if e.level == "warning" and "bits may differ" in e.message]
+    (said,) = [e.message for e in of(Log, events) if e.level == "warning" and "bits" in e.message]
     assert "threads 1 → 2" in said
     _, events = gone_on(session.directory, "training.epochs=3")
     assert of(RunStarted, events)[0].threads == 2
@@ -202,11 +203,11 @@ def test_what_was_edited_in_a_runs_file_is_refused_or_said_as_if_it_had_been_ask
     events = (session.directory / "events.jsonl").read_bytes()
     file.write_text(text.replace("seed = 0", "seed = 7", 1))
     with pytest.raises(Refused) as refused:
-        Session.resumed(session.directory, ("training.epochs=2",))
+        Session.resume(session.directory, ("training.epochs=2",))
     (mistake,) = refused.value.mistakes
     line = text.splitlines().index("seed = 0") + 1
     assert mistake.path == f"{file}, line {line}, seed" and "the run has 0" in mistake.expected
-    assert mistake.found == "found 7 for a resumed run" and mistake.fix.startswith("Set it back")
+    assert mistake.found == "found 7 for a resumed run" and mistake.fix.startswith("Restore the old value")
     assert (session.directory / "events.jsonl").read_bytes() == events
     file.write_text(text.replace("epochs = 1", "epochs = 2", 1))
     again, events = gone_on(session.directory)

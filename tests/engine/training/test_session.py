@@ -16,12 +16,17 @@ from engine.protocol.events import Checkpoint, CommandDone, Device, Epoch, Finis
 from engine.runs import Follower
 from engine.training.checkpoint import checkpoints_in, load_checkpoint, newest_checkpoint
 from engine.training.session import Session
+from tests.engine.training.steering import interrupt_when, override
 
 QUICK = ["training.epochs=3", "training.threads=1"]
 
 
+def created(tmp_path, *overrides, preset="digits-cnn"):
+    return Session.create(check(read(preset, [*QUICK, *overrides])), runs_dir=tmp_path)
+
+
 def started(tmp_path, *overrides, preset="digits-cnn"):
-    session = Session(check(read(preset, [*QUICK, *overrides])), runs_dir=tmp_path)
+    session = created(tmp_path, *overrides, preset=preset)
     session.start()
     return session
 
@@ -63,7 +68,7 @@ def test_a_run_says_what_happens_in_order_and_its_directory_holds_the_same(tmp_p
 
 
 def test_a_long_pause_does_not_bury_what_was_said_before_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.training.session.DEVICE_EVENT_S", 0.1)
+    monkeypatch.setattr("engine.training.monitor.DEVICE_EVENT_S", 0.1)
     within = "training.checkpoint_within_epoch_s=0.5"
     session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false", within)
     session.send(Simple(command="pause"))
@@ -148,7 +153,7 @@ def test_a_run_that_diverges_late_keeps_its_best_checkpoint(tmp_path):
     session.send(SetLR(value=1e30))
     seen += finished(session)
     assert seen[-1].reason is Reason.FAILED
-    assert "the best checkpoint before it, of epoch" in seen[-1].message
+    assert "the best checkpoint so far, of epoch" in seen[-1].message
     best = newest_checkpoint(session.directory / "checkpoints", kind="best")
     assert all(torch.isfinite(t).all() for t in load_checkpoint(best).model.values())
 
@@ -216,7 +221,7 @@ def test_an_interrupted_run_resumes_to_the_weights_of_one_that_was_never_interru
     session.interrupt()
     events += finished(session)
     assert events[-1].reason is Reason.INTERRUPTED
-    resumed = Session.resumed(session.directory)
+    resumed = Session.resume(session.directory)
     resumed.start()
     rest = finished(resumed)
     assert rest[0].resumed_from
@@ -228,16 +233,13 @@ def test_an_interrupted_run_resumes_to_the_weights_of_one_that_was_never_interru
 def test_a_run_that_was_interrupted_while_it_validated_measures_no_samples_twice(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)  # viewers are attended to between any two batches
     whole = finished(started(tmp_path, "training.epochs=2"))
-    session = started(tmp_path, "training.epochs=2")
+    session = created(tmp_path, "training.epochs=2")
     steps = whole[0].steps_per_epoch
-    poll, session.poll = session.poll, lambda: Reason.INTERRUPTED if at_validation() else poll()
-
-    def at_validation():
-        return session._loop.position.step_in_epoch == steps and not session.network.training
-
+    interrupt_when(session, lambda loop: loop.position.step_in_epoch == steps and not loop.network.training)
+    session.start()
     events = finished(session)
     assert events[-1].reason is Reason.INTERRUPTED and events[-1].step == steps and not of(Epoch, events)
-    resumed = Session.resumed(session.directory)
+    resumed = Session.resume(session.directory)
     resumed.start()
     first, second = of(Epoch, finished(resumed))
     assert [e.metrics for e in (first, second)] == [e.metrics for e in of(Epoch, whole)]
@@ -249,11 +251,11 @@ def test_an_epoch_that_was_interrupted_has_the_metrics_of_one_that_was_not_to_th
     small = ("training.epochs=1", "data.length=900", "data.batch_size=60")
     (whole,) = of(Epoch, finished(started(tmp_path, *small, preset="mackey-glass-gru")))
     for step in (2, 3, 5):
-        session = Session(check(read("mackey-glass-gru", [*QUICK, *small])), runs_dir=tmp_path)
-        session.poll = lambda s=session, at=step: Reason.INTERRUPTED if s._loop.position.step == at else None
+        session = Session.create(check(read("mackey-glass-gru", [*QUICK, *small])), runs_dir=tmp_path)
+        interrupt_when(session, lambda loop, at=step: loop.position.step == at)
         session.start()
         assert finished(session)[-1].step == step
-        resumed = Session.resumed(session.directory)
+        resumed = Session.resume(session.directory)
         resumed.start()
         (epoch,) = of(Epoch, finished(resumed))
         assert epoch.metrics == whole.metrics
@@ -267,7 +269,7 @@ def test_a_run_that_stopped_early_has_nothing_left_to_go_on_with(tmp_path):
         "training.early_stopping.min_delta=10",
     )
     end = finished(session)[-1]
-    resumed = Session.resumed(session.directory)
+    resumed = Session.resume(session.directory)
     resumed.start()
     again = finished(resumed)
     assert not of(Step, again) and not of(Epoch, again)
@@ -280,7 +282,7 @@ def test_a_run_that_is_still_going_is_not_gone_on_with_a_second_time(tmp_path):
     session = started(tmp_path, "training.epochs=100000", "training.early_stopping=false")
     until(session, Epoch, [])
     with pytest.raises(Refused, match="the run is still active"):
-        Session.resumed(session.directory)
+        Session.resume(session.directory)
     session.send(Simple(command="stop"))
     assert finished(session)[-1].reason is Reason.STOPPED
 
@@ -300,7 +302,7 @@ def test_a_run_without_a_validation_part_watches_its_training_loss(tmp_path):
 
 def test_a_plan_with_mistakes_makes_no_run(tmp_path):
     with pytest.raises(Refused) as refused:
-        Session(check(reads('[data]\nsource = "digits"\n[model]\nlayers = ["Linaer"]')), runs_dir=tmp_path)
+        Session.create(check(reads('[data]\nsource = "digits"\n[model]\nlayers = ["Linaer"]')), runs_dir=tmp_path)
     assert "Did you mean Linear?" in str(refused.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -324,7 +326,7 @@ def test_a_long_epoch_is_saved_in_its_middle_and_gone_on_with_to_the_same_bits(t
         shutil.rmtree(folder)
     (left,) = checkpoints_in(session.directory / "checkpoints")
     assert 0 < load_checkpoint(left).state["position"]["step"] < steps
-    resumed = Session.resumed(session.directory)
+    resumed = Session.resume(session.directory)
     resumed.start()
     (epoch,) = of(Epoch, finished(resumed))
     assert epoch.metrics == expected.metrics
@@ -335,43 +337,44 @@ def test_a_long_epoch_is_saved_in_its_middle_and_gone_on_with_to_the_same_bits(t
 def test_a_checkpoint_that_is_asked_for_during_a_validation_is_that_of_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.training.loop.TICK_S", 0.0)
     small = ("training.epochs=2", "regularization.average={type='swa', start=0.0}", "training.checkpoint_every_s=1e6")
-    session = started(tmp_path, *small)
-    look, asked = session._look_around, []
+    session, asked = created(tmp_path, *small), []
 
-    def look_around():
-        if session._loop.validating and not asked:
-            asked.append(session._loop.position.step)
+    def attend(runner, attend):
+        if runner.loop.validating and not asked:
+            asked.append(runner.loop.position.step)
             session.send(Simple(command="checkpoint"))
-        look()
+        attend()
 
-    session._look_around = look_around
+    override(session, attend=attend)
+    session.start()
     events = finished(session)
     (first, *_) = [e for e in of(Checkpoint, events) if e.step]
     assert (first.epoch, first.step) == (1, asked[0])
-    again = Session.resumed(session.directory)
+    again = Session.resume(session.directory)
     assert again.plan.experiment.training.epochs == 2
 
 
 def test_weights_that_the_last_step_of_an_epoch_blew_up_are_never_saved(tmp_path):
-    session = started(
+    session = created(
         tmp_path, "training.checkpoint_every_s=1e-6", "training.epochs=4", "training.early_stopping=false"
     )
-    ended = session.epoch_ended
 
-    def epoch_ended(*, improved):
+    def epoch_ended(runner, ended, *, improved):
         ended(improved=improved)
-        if session._loop.position.epoch == 3:
-            step = session._loop.step
+        loop = runner.loop
+        if loop.position.epoch == 3:
+            step = loop.step
 
             def blow_up(window):
                 step(window)
-                if session._loop.position.step_in_epoch == 23:
+                if loop.position.step_in_epoch == 23:
                     with torch.no_grad():
-                        next(session._loop.network.parameters()).fill_(float("inf"))
+                        next(loop.network.parameters()).fill_(float("inf"))
 
-            session._loop.step = blow_up
+            loop.step = blow_up
 
-    session.epoch_ended = epoch_ended
+    override(session, epoch_ended=epoch_ended)
+    session.start()
     end = finished(session)[-1]
     assert end.reason is Reason.FAILED and "A weight stopped being finite at step 69, in epoch 3" in end.message
     for folder in checkpoints_in(session.directory / "checkpoints"):

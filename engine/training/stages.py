@@ -1,29 +1,60 @@
-"""A run without a loop: its state is in host memory, and nothing of it is on its device."""
+"""A run before it has a loop, with a loop, and without one while its device memory is released."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.data import Dataset
 from engine.plan import Plan
 from engine.training.checkpoint import CheckpointState, as_json, load_checkpoint, not_of_this_run
 from engine.training.checkpoint_state import restore, restore_stopping
+from engine.training.generation import TextGenerator
 from engine.training.learner import Position
 from engine.training.loop import Loop
 from engine.training.memory import is_out_of_memory
 from engine.training.runtime_config import RuntimeConfig
 from engine.training.stopping import Stopping
 
-RETRY_S = 10.0
-"""Seconds between two attempts to build a run on a device that has too little free memory."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run without a state; its first loop is not built yet."""
+
+    stopping: Stopping
+    position: Position = field(default_factory=Position)
+    averaged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveRun:
+    """A run with a loop on its device."""
+
+    loop: Loop
+    generator: TextGenerator | None
+    """Generates a sample after each epoch of a language model."""
+
+    @property
+    def position(self) -> Position:
+        """The position of the loop."""
+        return self.loop.position
+
+    @property
+    def stopping(self) -> Stopping:
+        """The early stopping of the loop."""
+        return self.loop.stopping
+
+    @property
+    def averaged(self) -> bool:
+        """Whether there are averaged weights."""
+        return self.loop.averaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspendedRun:
-    """A run whose device memory is released. A resumed run starts as one, too; a loop is built from it."""
+    """A run whose state is in host memory, with nothing on its device. A loop can be built from it."""
 
     saved: CheckpointState
     position: Position
@@ -34,7 +65,7 @@ class SuspendedRun:
 
     @classmethod
     def capture(cls, loop: Loop, saved: CheckpointState) -> SuspendedRun:
-        """Suspend the run of a loop that is about to be released; `saved` is its state now."""
+        """Suspend the run of a loop that is about to be removed; `saved` is its state now."""
         as_loaded = replace(saved, state=as_json(saved.state))
         return cls(saved=as_loaded, position=loop.position, stopping=loop.stopping, runtime=loop.runtime)
 
@@ -65,6 +96,9 @@ class SuspendedRun:
         """
         with _of_this_run(self.checkpoint):
             restore(self.saved, loop)
+
+
+AnyStage = NewRun | ActiveRun | SuspendedRun
 
 
 @contextmanager
