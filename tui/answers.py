@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from engine.protocol.events import CommandDone
-from engine.protocol.outcomes import (
+from engine import (
     CheckpointFailed,
     CheckpointSaved,
     CheckpointStarted,
+    CommandDone,
     CommandRefused,
     Continued,
     Ending,
     LRChanged,
     MemoryReleased,
     Paused,
-    Text,
+    Reason,
+    TextOutcome,
 )
-from engine.protocol.states import Reason
 
 _ENDINGS = {
     Reason.STOPPED: "Stopped by hand; everything is being saved.",
@@ -52,7 +52,7 @@ def answer_text(answer: CommandDone) -> str:
             return _ENDINGS.get(reason) or f"{reason.replace('_', ' ').capitalize()}."
         case CommandRefused(reason=reason):
             return _REFUSALS[reason]
-        case Text(text=text):
+        case TextOutcome(text=text):
             return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
         case other:
             assert_never(other)

@@ -15,9 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from engine.protocol.commands import PauseMode
-from engine.protocol.events import Event, Finished, RunStarted, event_from_json
-from engine.runs.paths import CONSOLE_LOG
+from engine import CONSOLE_LOG, Event, Finished, PauseMode, RunStarted, event_from_json
 from tui.exit_messages import control_lines
 from tui.tables.text import plain, plain_json
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.protocol.events import Finished
-from engine.runs import summarize
-from engine.runs.paths import CHECKPOINTS, command_for, retrain_command
+from engine import CHECKPOINTS, Finished, command_for, retrain_command, summarize
 from tui.run_status import RESUMABLE, STALE
 from tui.tables.text import plain
 

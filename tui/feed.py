@@ -11,20 +11,27 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from engine.protocol.commands import PAUSE_MODES, Command, PauseMode, SetLR
-from engine.protocol.events import (
+from engine import (
+    PAUSE_MODES,
     Checkpoint,
+    Command,
     CommandDone,
+    Continued,
     Device,
     Epoch,
     Event,
     Finished,
     Log,
+    LRChanged,
+    MemoryReleased,
+    Paused,
+    PauseMode,
+    Reason,
     RunStarted,
+    SetLR,
     Step,
+    ViewState,
 )
-from engine.protocol.outcomes import Continued, LRChanged, MemoryReleased, Paused
-from engine.protocol.states import Reason, ViewState
 from tui.answers import answer_text
 from tui.run_view import SMOOTHINGS, Curve, Level, LogLine, LRChange, RunView
 from tui.series import Series, Smoothing

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.experiment import Draft
-from engine.protocol.commands import Command, PauseMode
-from engine.protocol.events import Event, Finished, Reason
+from engine import Command, Draft, Event, Finished, PauseMode, Reason
 from tui.detach import StartReport, commands_already_read, resume_detached, write_to_console_log
 from tui.exit_messages import detach_lines, resume_lines
 from tui.feed import Feed, Source
@@ -24,7 +22,7 @@ from tui.terminal.patient_output import errors, tell
 from tui.terminal.streams import on_a_terminal, silence
 
 if TYPE_CHECKING:
-    from engine.training.session import Session
+    from engine import Session
 
 PULL_S = 0.1
 
@@ -46,8 +44,7 @@ def train_headless(draft: Draft, runs_dir: Path, *, as_json: bool = False) -> in
     """
 
     def create() -> Session:
-        from engine.plan import check
-        from engine.training.session import Session
+        from engine import Session, check
 
         plan = check(draft)
         for sentence in plan.downloads if plan.ok else ():
@@ -70,7 +67,7 @@ def resume_headless(
     """
 
     def create() -> Session:
-        from engine.training.session import Session
+        from engine import Session
 
         return Session.resume(run, overrides, commands_read=commands_already_read())
 
@@ -82,7 +79,7 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
 
     The status is the run's own, 1 if its process exited unexpectedly, or 0 after Ctrl-C, which does not stop the run.
     """
-    from engine.runs import Follower
+    from engine import Follower
 
     follower = Follower(run)
     screen = _output(as_json=as_json)
@@ -116,7 +113,7 @@ def attach_headless(run: Path, *, as_json: bool = False) -> int:
 
 
 def _train(create: Callable[[], Session], *, before: str, as_json: bool, pause_mode: PauseMode | None = None) -> int:
-    from engine.training.memory import keep_freed_memory
+    from engine import keep_freed_memory
 
     start_report = StartReport.expected()
     terminals = on_a_terminal()

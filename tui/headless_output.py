@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from engine.protocol.events import Checkpoint, CommandDone, Epoch, Event, Finished, Log, RunStarted
+from engine import Checkpoint, CommandDone, Epoch, Event, Finished, Log, RunStarted
 from tui.answers import answer_text
 from tui.detach import StartReport
 from tui.exit_messages import folder_lines, resume_lines

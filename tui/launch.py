@@ -18,8 +18,7 @@ from tui.interrupts import SAVING, interrupt_signals
 from tui.terminal.streams import Terminal, terminal_problem
 
 if TYPE_CHECKING:
-    from engine.experiment import Draft
-    from engine.protocol.commands import PauseMode
+    from engine import Draft, PauseMode
     from tui.deck.app import Deck
     from tui.services.producer import Producer, Run
 
@@ -56,7 +55,7 @@ def run_deck(
     if problem:
         print(f"The deck needs a terminal: {problem}.", file=sys.stderr)
         return 2
-    from engine.training.memory import keep_freed_memory
+    from engine import keep_freed_memory
     from tui.deck.app import Deck
     from tui.preferences.memory import Memory, memory_file
     from tui.preferences.settings import read_settings
@@ -164,7 +163,7 @@ class _Signals:
 
 def _after(deck: Deck, signals: _Signals, terminal: Terminal) -> int:
     """Print the last messages, wait for the run, and return the exit status."""
-    from engine.protocol.events import Reason
+    from engine import Reason
 
     run = deck.runs[-1] if deck.runs else None
     if deck.watched is not None:

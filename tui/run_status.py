@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from engine.runs import RunSummary
+    from engine import RunSummary
 
 
 class Shown(NamedTuple):

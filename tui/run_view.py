@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from engine.protocol.commands import PauseMode
-from engine.protocol.events import RunStarted
-from engine.protocol.states import Reason, ViewState
+from engine import PauseMode, Reason, RunStarted, ViewState
 from tui.run_status import RESUMABLE
 from tui.series import Bucket, Series
 

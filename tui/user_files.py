@@ -6,8 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from engine.private_files import replace_file
-from engine.user_folders import NO_HOME, state_folder
+from engine import NO_HOME, replace_file, state_folder
 
 
 def state_dir() -> Path:

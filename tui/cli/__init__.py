@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    from engine.experiment.mistakes import Refused
+    from engine import Refused
 
     escape_missing_letters()
     try:

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.data.documents import read_document
-from engine.editing.remedies import apply_fix
-from engine.experiment import is_file, reads
+from engine import apply_fix, is_file, read_document, reads_experiment
 from tui.tables.text import plain
 from tui.user_files import replace_text
 
 if TYPE_CHECKING:
-    from engine.experiment import Mistake
+    from engine import Mistake
 
 
 def fix_file(source: str, overrides: Sequence[str]) -> str:
@@ -53,11 +51,11 @@ def _fixed(text: str, seen: set[str]) -> tuple[Mistake, str] | None:
     Args:
         seen: every text so far. A fix that leads back to one of them undoes another fix.
     """
-    from engine.plan import check
+    from engine import check
 
-    for mistake in check(reads(text)).mistakes:
+    for mistake in check(reads_experiment(text)).mistakes:
         if mistake.severity != "error" or (new := apply_fix(text, mistake)) is None or new in seen:
             continue
-        if str(mistake) not in map(str, check(reads(new)).mistakes):
+        if str(mistake) not in map(str, check(reads_experiment(new)).mistakes):
             return mistake, new
     return None

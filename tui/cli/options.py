@@ -66,7 +66,7 @@ def changes(set_: list[str] | None, fold: str | None) -> list[str]:
     """
     if fold is None:
         return set_ or []
-    from engine.experiment import Data
+    from engine import Data
 
     default = Data.model_fields["validation"].default
     return [f"data.validation={default}", *(set_ or []), f"data.fold={fold}"]
@@ -74,7 +74,7 @@ def changes(set_: list[str] | None, fold: str | None) -> list[str]:
 
 def runs_folder(option: str | None) -> Path:
     """The folder of runs: of the option, else of TORCHDECK_RUNS, else of the settings, else ./runs."""
-    from engine.runs import runs_dir
+    from engine import runs_dir
     from tui.preferences.settings import read_settings, settings_file
 
     if option is None and not os.environ.get("TORCHDECK_RUNS") and (file := settings_file()) and os.path.isfile(file):

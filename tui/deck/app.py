@@ -14,8 +14,7 @@ from textual.binding import BindingsMap
 from textual.screen import Screen
 from textual.theme import Theme
 
-from engine.experiment import Draft, is_file
-from engine.protocol.commands import PauseMode
+from engine import Draft, PauseMode, is_file
 from tui.deck.keys import DeckKeys
 from tui.deck.leaving import Leaving
 from tui.deck.palette import commands

@@ -6,7 +6,7 @@ from typing import Any
 
 from textual.app import App
 
-from engine.protocol.commands import Simple
+from engine import Simple
 from tui.dialogs.choice import DETACH, DISCARD, FOR_A_RUN, FOR_CHANGES, SAVE, STAY, STOP, ChoiceScreen
 from tui.services.documents import Documents
 from tui.services.run_controller import RunController

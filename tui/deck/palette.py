@@ -9,7 +9,7 @@ from typing import Any
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from engine.user_folders import home
+from engine import home_folder
 from tui.preferences.themes import THEMES
 from tui.services.deck_services import DeckServices
 
@@ -46,7 +46,7 @@ def _run(app: App[Any], action: str, node: Any) -> Callable[[], Any]:
 
 def _save_screenshot(app: App[Any]) -> None:
     # It goes to the downloads folder. Without a home folder, Textual would create a folder named "~".
-    app.deliver_screenshot(path=None if home() else str(Path.cwd()))
+    app.deliver_screenshot(path=None if home_folder() else str(Path.cwd()))
 
 
 def _use_theme(app: App[Any], theme: str) -> Callable[[], None]:

@@ -18,13 +18,7 @@ from tui.pictures.samples import samples
 from tui.pictures.schedule import schedule
 
 if TYPE_CHECKING:
-    from engine.data.preview import Preview
-    from engine.devices import DeviceInfo
-    from engine.experiment import Draft
-    from engine.plan import Plan
-    from engine.plan.loss_curve import LossCurve
-    from engine.plan.precision_choices import PrecisionChoice
-    from engine.training.regularization import Penalties
+    from engine import DataPreview, DeviceInfo, Draft, LossCurve, Penalties, Plan, PrecisionChoice
 
 __all__ = ["NOTHING_YET", "Findings", "Look", "look", "picture"]
 
@@ -33,7 +27,7 @@ __all__ = ["NOTHING_YET", "Findings", "Look", "look", "picture"]
 class Findings:
     """What the engine computes for pictures in addition to the plan, as far as it is known: `Producer.findings`."""
 
-    preview: Preview | None = None
+    preview: DataPreview | None = None
     loss_curve: LossCurve | None = None
     penalties: Penalties | None = None
     devices: tuple[DeviceInfo, ...] | None = None

@@ -12,8 +12,7 @@ from tui.quantities import left, right
 from tui.rows.design import MUTED
 
 if TYPE_CHECKING:
-    from engine.data.preview import Preview
-    from engine.experiment import Experiment
+    from engine import DataPreview, Experiment
 
 _UNBALANCED_FROM = 1.5
 """The ratio of the largest to the smallest class from which on classes are called unbalanced."""
@@ -25,7 +24,7 @@ _BALANCING = {"BCEWithLogitsLoss": "loss.pos_weight"} | dict.fromkeys(
 """The parameter of each loss that corrects for unbalanced classes."""
 
 
-def bars(preview: Preview, note: str, width: int, room: int, look: Look) -> list[Content]:
+def bars(preview: DataPreview, note: str, width: int, room: int, look: Look) -> list[Content]:
     """A row a class: name, bar, training samples, their share, validation samples; then the note.
 
     Without room for all classes, the largest ones are shown. With room for less than three, only the note is.
@@ -73,7 +72,7 @@ def bar(share: float, width: int, look: Look) -> str:
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
-def balance(preview: Preview, experiment: Experiment | None) -> str:
+def balance(preview: DataPreview, experiment: Experiment | None) -> str:
     """Whether the classes have about equally many training samples, and what to do if not."""
     counts, classes = preview.train_counts, preview.description.classes
     total = max(1, sum(counts))

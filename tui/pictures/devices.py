@@ -13,9 +13,7 @@ from tui.rows.design import MUTED
 from tui.rows.explanations import LOADING
 
 if TYPE_CHECKING:
-    from engine.devices import DeviceInfo
-    from engine.plan import Plan
-    from engine.plan.precision_choices import PrecisionChoice
+    from engine import DeviceInfo, Plan, PrecisionChoice
 
 
 def devices(

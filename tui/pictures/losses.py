@@ -16,7 +16,7 @@ from tui.rows.explanations import LOADING
 from tui.series import Bucket
 
 if TYPE_CHECKING:
-    from engine.plan.loss_curve import LossCurve, LossLine
+    from engine import LossCurve, LossLine
 
 _STYLES: tuple[tuple[str, Stroke, str], ...] = (
     ("first", "solid", "◆"),

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from engine.experiment import Experiment, Layer
-from engine.experiment.document import EMA, SWA
-from engine.experiment.tree import by_path
+from engine import EMA, SWA, Experiment, Layer, layers_by_path
 from tui.pictures.frame import clipped, text_lines
 from tui.pictures.schedule import Rate, highest_of, sampled
 from tui.quantities import number_text, shape_text
@@ -20,8 +18,7 @@ from tui.rows.design import MUTED
 from tui.rows.explanations import LOADING
 
 if TYPE_CHECKING:
-    from engine.plan import LayerPlan, Plan
-    from engine.training.regularization import Penalties
+    from engine import LayerPlan, Penalties, Plan
 
 _CHANNELS = frozenset({"Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"})
 """Dropout that zeroes whole channels."""
@@ -150,7 +147,7 @@ def _clipping(experiment: Experiment) -> Iterator[Method]:
 
 
 def _dropout(plan: Plan) -> Iterator[Method]:
-    layers = by_path(plan.experiment.model.layers)
+    layers = layers_by_path(plan.experiment.model.layers)
     found = 0
     for index, planned in enumerate(plan.layers):
         layer = layers.get(planned.path)
@@ -192,7 +189,9 @@ def _layer_before(plan: Plan, index: int) -> str:
 def _drop_path(plan: Plan) -> Iterator[Method]:
     numbers = {layer.path: layer.number for layer in plan.layers}
     blocks = [
-        (path, layer) for path, layer in by_path(plan.experiment.model.layers).items() if layer.type == "Residual"
+        (path, layer)
+        for path, layer in layers_by_path(plan.experiment.model.layers).items()
+        if layer.type == "Residual"
     ]
     dropping = [(path, p) for path, layer in blocks if (p := layer.parameters.get("drop_path"))]
     for path, p in dropping:

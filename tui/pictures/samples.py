@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual.content import Content
 
-from engine.sizes import share_text
+from engine import share_text
 from tui.pictures.class_counts import balance, bars
 from tui.pictures.frame import LEAST_PLOT, Look, clipped, join_parts, one_line_text, plot_lines, text_lines
 from tui.pictures.pixels import Pixels, half_blocks, scaled, shades
@@ -23,9 +23,7 @@ from tui.rows.explanations import LOADING
 from tui.series import Bucket
 
 if TYPE_CHECKING:
-    from engine.data.description import Description
-    from engine.data.preview import Preview, Sample, Spread
-    from engine.experiment import Experiment
+    from engine import DataDescription, DataPreview, Experiment, PreviewSample, PreviewSpread
 
 _LARGEST_SCALE = 4
 _IMAGES_IN_ROW = 5
@@ -52,7 +50,7 @@ class Block:
     lines: Callable[[int], list[Content]]
 
 
-def samples(preview: Preview | None, experiment: Experiment | None, width: int, height: int, look: Look) -> Content:
+def samples(preview: DataPreview | None, experiment: Experiment | None, width: int, height: int, look: Look) -> Content:
     """The figures, then samples, then classes or features, as far as there is room."""
     if preview is None:
         return clipped(text_lines(LOADING, width, MUTED), width, height)
@@ -88,7 +86,7 @@ def _stacked(blocks: Sequence[Block], height: int) -> list[Content]:
     return lines
 
 
-def _blocks(preview: Preview, experiment: Experiment | None, width: int, height: int, look: Look) -> list[Block]:
+def _blocks(preview: DataPreview, experiment: Experiment | None, width: int, height: int, look: Look) -> list[Block]:
     description = preview.description
     counts: list[Block] = []
     if preview.train_counts:
@@ -113,13 +111,13 @@ def _blocks(preview: Preview, experiment: Experiment | None, width: int, height:
             return [*counts, _features(preview, width)]
 
 
-def _augmented(preview: Preview, width: int, look: Look) -> list[Block]:
+def _augmented(preview: DataPreview, width: int, look: Look) -> list[Block]:
     if not preview.augmented:
         return []
     return [_images(preview.augmented, preview, width, look, "the same samples, augmented")]
 
 
-def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[Content]:
+def facts(preview: DataPreview, experiment: Experiment | None, width: int) -> list[Content]:
     """The number of samples, their shape and type, and the range of their values."""
     d = preview.description
     batch = (experiment.data.batch_size,) if experiment is not None else ()
@@ -145,7 +143,7 @@ def facts(preview: Preview, experiment: Experiment | None, width: int) -> list[C
     return [line for text in lines for line in text_lines(text, width)]
 
 
-def spread_texts(name: str, spread: Spread) -> list[str]:
+def spread_texts(name: str, spread: PreviewSpread) -> list[str]:
     """Range, mean and standard deviation, in three digits."""
     return [f"{name} {_short(spread.minimum)} to {_short(spread.maximum)}", f"mean {_mean(spread)}"]
 
@@ -154,17 +152,17 @@ def _short(value: float) -> str:
     return number_text(float(f"{value:.3g}"))
 
 
-def _mean(spread: Spread) -> str:
+def _mean(spread: PreviewSpread) -> str:
     """Mean and standard deviation, both rounded to the third digit of the deviation."""
     digits = 2 - math.floor(math.log10(spread.std)) if spread.std > 0 else 6
     return f"{number_text(round(spread.mean, digits) + 0.0)} ± {_short(spread.std)}"
 
 
-def _title(shown: Sample) -> str:
+def _title(shown: PreviewSample) -> str:
     return one_line_text(shown.label) if shown.label else ", ".join(number_text(value) for value in shown.target[:3])
 
 
-def _images(images: Sequence[Pixels], preview: Preview, width: int, look: Look, caption: str) -> Block:
+def _images(images: Sequence[Pixels], preview: DataPreview, width: int, look: Look, caption: str) -> Block:
     """Images in strips with a label below each, drawn so large that a few fit in a row."""
     titles = [_title(shown) for shown in preview.samples]
     wide, tall = max(len(image[0]) for image in images), max(len(image) for image in images)
@@ -209,12 +207,12 @@ def _in_row(cells: Sequence[Content], columns: int) -> Content:
     return Content(" ").join([*padded, *cells[-1:]])
 
 
-def _as_pixels(shown: Sample, inputs: Spread | None) -> Pixels:
+def _as_pixels(shown: PreviewSample, inputs: PreviewSpread | None) -> Pixels:
     low, high = (inputs.minimum, inputs.maximum) if inputs is not None else (0.0, 1.0)
     return [[round((v - low) / max(high - low, 1e-12) * 255) for v in feature] for feature in shown.series]
 
 
-def _texts(shown: Sequence[Sample], width: int) -> Block:
+def _texts(shown: Sequence[PreviewSample], width: int) -> Block:
     """Texts with their classes, up to three lines each."""
     indent = min(max((len(_title(s)) for s in shown), default=0) + 2, max(0, width // 3))
 
@@ -232,7 +230,7 @@ def _texts(shown: Sequence[Sample], width: int) -> Block:
     return Block(2, 6, 3 * len(shown), lines)
 
 
-def _series(preview: Preview, width: int, look: Look) -> Block:
+def _series(preview: DataPreview, width: int, look: Look) -> Block:
     """A few windows as curves over time, with their targets, in rows."""
     in_row = max(1, min(_WINDOWS, (width + 2) // (_WINDOW_CELLS + 2), len(preview.samples)))
     each = (width - 2 * (in_row - 1)) // in_row
@@ -256,13 +254,13 @@ def _series(preview: Preview, width: int, look: Look) -> Block:
     return Block(LEAST_PLOT + 1, _WINDOW_ROWS + 2, strips * _MOST_WINDOW_ROWS + 2, lines)
 
 
-def _spread_over(shown: Sequence[Sample], count: int) -> list[Sample]:
+def _spread_over(shown: Sequence[PreviewSample], count: int) -> list[PreviewSample]:
     """`count` samples, evenly spaced from the first to the last."""
     count = min(count, len(shown))
     return [shown[round(at * (len(shown) - 1) / max(1, count - 1))] for at in range(count)]
 
 
-def _windows_caption(preview: Preview, look: Look) -> str:
+def _windows_caption(preview: DataPreview, look: Look) -> str:
     d = preview.description
     text = f"windows of {d.input_shape[0]:,} steps"
     if d.task == "forecasting":
@@ -273,7 +271,7 @@ def _windows_caption(preview: Preview, look: Look) -> str:
     return f"{text}; {named}" if len(d.features) > 1 else text
 
 
-def _curves(shown: Sample, description: Description, width: int, height: int, look: Look) -> list[Content]:
+def _curves(shown: PreviewSample, description: DataDescription, width: int, height: int, look: Look) -> list[Content]:
     """One window and its targets, each target as a separate line after the window."""
     steps, forecast = description.input_shape[0], description.task == "forecasting"
     targets = max(1, len(description.targets))
@@ -306,7 +304,7 @@ def _points(values: Sequence[float], first: float, interval: float) -> tuple[Buc
     return tuple(Bucket(first + i * interval, first + i * interval, v, v, v, 1) for i, v in enumerate(values))
 
 
-def _features(preview: Preview, width: int) -> Block:
+def _features(preview: DataPreview, width: int) -> Block:
     """A row a feature: name or number, mean and standard deviation, range."""
     names = [one_line_text(name) for name in preview.description.features] or [
         str(n) for n in range(len(preview.features))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from engine.catalog.schedulers import warmup_steps
-from engine.experiment import Experiment
+from engine import Experiment, warmup_steps
 from tui.pictures.frame import Look, clipped, join_parts, plot_between, plot_lines, styled, text_lines
 from tui.plots.plot import Mark, Scene, canvas_size, draw, sample
 from tui.plots.raster import Layer, Stroke
@@ -21,7 +20,7 @@ from tui.rows.parameter_groups import group_name
 from tui.series import Bucket
 
 if TYPE_CHECKING:
-    from engine.plan import Plan
+    from engine import Plan
 
 Rate = tuple[int, float]
 """A step, counted from 0, and its learning rate."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.user_folders import config_folder
+from engine import config_folder
 
 
 class Settings(BaseModel):

@@ -7,9 +7,7 @@ import shutil
 from collections import Counter
 from typing import Any
 
-from engine.catalog import KINDS, SINGULAR, catalog
-from engine.data.sources import SOURCES
-from engine.experiment.mistakes import Refused, unknown_name, value_text
+from engine import CATALOG_KINDS, DATA_SOURCES, KIND_NAMES, Refused, catalog_entries, unknown_name, value_text
 from tui.tables.text import columns, wrapped
 
 _SOURCES = "sources"
@@ -21,7 +19,7 @@ def catalog_text(kind: str | None, name: str | None, *, as_json: bool = False) -
     Raises:
         Refused: there is no such kind, or no such name in it.
     """
-    kinds = (*KINDS, _SOURCES)
+    kinds = (*CATALOG_KINDS, _SOURCES)
     if kind is None:
         rows = [(k, ", ".join(_names(k))) for k in kinds]
         return json.dumps({k: _names(k) for k in kinds}) if as_json else columns(rows)
@@ -33,7 +31,7 @@ def catalog_text(kind: str | None, name: str | None, *, as_json: bool = False) -
             return json.dumps([_entry(kind, n) for n in names], default=str)
         return _list([_summary(kind, n) for n in names])
     if name not in names:
-        what = "a data source" if kind == _SOURCES else SINGULAR[kind]
+        what = "a data source" if kind == _SOURCES else KIND_NAMES[kind]
         raise Refused(unknown_name(f"catalog {kind}", name, names, what))
     entry = _entry(kind, name)
     return json.dumps(entry, default=str) if as_json else _page(entry)
@@ -43,7 +41,7 @@ def _summary(kind: str, name: str) -> dict[str, Any]:
     """The fields of an entry that a list shows; without its parameters, which need torch."""
     if kind == _SOURCES:
         return _entry(kind, name)
-    entry = catalog(kind)[name]
+    entry = catalog_entries(kind)[name]
     fields = ("name", "group", "summary", "when", "grew_from", "path", "torch_name")
     return {field: getattr(entry, field) for field in fields}
 
@@ -74,13 +72,13 @@ def _line(entry: dict[str, Any], module: str) -> str:
 
 
 def _names(kind: str) -> list[str]:
-    return list(SOURCES if kind == _SOURCES else catalog(kind))
+    return list(DATA_SOURCES if kind == _SOURCES else catalog_entries(kind))
 
 
 def _entry(kind: str, name: str) -> dict[str, Any]:
     if kind != _SOURCES:
-        return catalog(kind)[name].as_dict()
-    source = SOURCES[name]
+        return catalog_entries(kind)[name].as_dict()
+    source = DATA_SOURCES[name]
     parameters = [
         {
             "name": field,

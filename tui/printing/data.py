@@ -12,17 +12,23 @@ from rich.console import Console
 from rich.text import Text
 from textual.content import Content
 
-from engine.data.sources import SOURCES, source_of_file
-from engine.experiment import Draft, Experiment, read, reads
-from engine.experiment.mistakes import unknown_name
-from engine.experiment.presets import preset_names
+from engine import (
+    DATA_SOURCES,
+    Draft,
+    Experiment,
+    preset_names,
+    read_experiment,
+    reads_experiment,
+    source_of_file,
+    unknown_name,
+)
 from tui.pictures.frame import Look
 from tui.pictures.samples import samples
 from tui.tables.text import columns
 from tui.terminal.kind import terminal_kind
 
 if TYPE_CHECKING:
-    from engine.data.preview import Preview
+    from engine import DataPreview
 
 _STYLES = {"$muted": "dim", "$primary": "cyan", "$accent": "yellow", "$success": "green", "$warning": "magenta"}
 """The theme variables of pictures, as colours that every terminal has."""
@@ -36,15 +42,17 @@ def data_draft(name: str, overrides: list[str]) -> Draft:
     """The document of a preset or a TOML file; or a minimal document for a data source or a data file."""
     if source := source_of_file(name):
         document = f'data.source = "{source.name}"\ndata.path = {json.dumps(name)}\n{_NO_MODEL}'
-        return reads(document, overrides, origin=name)
+        return reads_experiment(document, overrides, origin=name)
     if name in preset_names() or os.path.exists(name) or name.endswith(".toml") or os.sep in name:
-        return read(name, overrides)
-    if name in SOURCES:
-        return reads(f'data.source = "{name}"\n{_NO_MODEL}', overrides, origin=name)
-    return Draft(None, (unknown_name("data", name, [*SOURCES, *preset_names()], "a data source, a preset or a file"),))
+        return read_experiment(name, overrides)
+    if name in DATA_SOURCES:
+        return reads_experiment(f'data.source = "{name}"\n{_NO_MODEL}', overrides, origin=name)
+    return Draft(
+        None, (unknown_name("data", name, [*DATA_SOURCES, *preset_names()], "a data source, a preset or a file"),)
+    )
 
 
-def print_data(preview: Preview, experiment: Experiment, file: TextIO) -> None:
+def print_data(preview: DataPreview, experiment: Experiment, file: TextIO) -> None:
     """Print a preview to a terminal, with its colours, or to another file, without colours."""
     console = Console(file=file, highlight=False, soft_wrap=True)
     look = _look(console, file)
@@ -61,7 +69,7 @@ def print_data(preview: Preview, experiment: Experiment, file: TextIO) -> None:
     console.print(_rich(picture), no_wrap=True)
 
 
-def data_as_dict(preview: Preview) -> dict[str, Any]:
+def data_as_dict(preview: DataPreview) -> dict[str, Any]:
     """A preview for JSON: `data` as in `check --json`, and figures and samples."""
     shown = asdict(preview)
     classes = preview.description.classes

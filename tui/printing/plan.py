@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from engine.catalog.class_weights import sentences_by_class
-from engine.experiment import Choice
+from engine import Choice, sentences_by_class
 from tui.quantities import scaled_text, shape_text
 from tui.rows.parameter_groups import group_name, several_optimizers
 from tui.tables.text import columns
 
 if TYPE_CHECKING:
-    from engine.model.init_statistics import WeightStatistics
-    from engine.plan import Plan
-    from engine.plan.groups import GroupPlan
+    from engine import GroupPlan, Plan, WeightStatistics
 
 
 def plan_as_text(plan: Plan) -> str:

@@ -7,15 +7,7 @@ from collections.abc import Iterable
 
 from rich.cells import cell_len
 
-from engine.probes.records import (
-    BatchDone,
-    BatchStep,
-    GradientsChecked,
-    LayerChecked,
-    RateFound,
-    RateStep,
-    Record,
-)
+from engine import BatchDone, BatchStep, GradientsChecked, LayerChecked, ProbeRecord, RateFound, RateStep
 from tui.quantities import left, number_text, right
 from tui.tables.text import plain
 
@@ -26,7 +18,7 @@ MARKS = {"passed": "✓", "kink": "~", "failed": "✗", "skipped": "-"}
 """The outcome of a check, in one cell."""
 
 
-def print_probe(records: Iterable[Record], *, as_json: bool) -> int:
+def print_probe(records: Iterable[ProbeRecord], *, as_json: bool) -> int:
     """Print the records of a probe as they arrive; returns the exit status, 0 if the last one is a success, else 1."""
     status = 0
     for record in records:
@@ -38,7 +30,7 @@ def print_probe(records: Iterable[Record], *, as_json: bool) -> int:
     return status
 
 
-def succeeded(record: Record) -> bool:
+def succeeded(record: ProbeRecord) -> bool:
     """Whether the last record of a probe is a success: a rate, right gradients, a memorized batch."""
     match record:
         case RateFound():
@@ -50,7 +42,7 @@ def succeeded(record: Record) -> bool:
     return True
 
 
-def probe_text(record: Record) -> str:
+def probe_text(record: ProbeRecord) -> str:
     """A record as text; empty for a step that is not printed."""
     match record:
         case RateStep():

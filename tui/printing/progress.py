@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from engine.data.progress import progress_to
+from engine import progress_to
 from tui.quantities import scaled_text
 from tui.tables.text import plain
 

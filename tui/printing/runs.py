@@ -8,10 +8,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.experiment import Draft, dumps
-from engine.protocol.events import Epoch
-from engine.runs import Follower, RunSummary, differences, experiment_of, list_runs, summarize
-from engine.runs.paths import command_for
+from engine import (
+    Draft,
+    Epoch,
+    Follower,
+    RunSummary,
+    command_for,
+    dumps,
+    experiment_of,
+    list_runs,
+    run_differences,
+    summarize,
+)
 from tui.quantities import number_text, span_text
 from tui.rows.runs import best_text, epochs_text, metric_text, started_text
 from tui.run_status import NO_BETTER, NO_BETTER_MEANS, STALE, shown
@@ -42,7 +50,7 @@ def runs_as_text(runs_dir: Path, width: int | None = None) -> str:
 
 def _table(runs: Sequence[RunSummary], width: int | None) -> str:
     now = time.time()
-    different, metrics = differences(runs), [metric_text(run) for run in runs]
+    different, metrics = run_differences(runs), [metric_text(run) for run in runs]
     table = [
         Column(cells=["", *(shown(run).mark for run in runs)]),
         Column(cells=["run", *(plain(run.name) for run in runs)], at_least=30),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from engine.user_folders import NO_HOME
+from engine import NO_HOME
 from tui.preferences.keymap import checked, declared
 from tui.preferences.settings import Settings, read_settings, toml_value
 from tui.tables.text import columns, plain

@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from textual.content import Content
 
-from engine.experiment import Choice, Experiment, Layer, Mistake
-from engine.experiment.tree import CONTAINER_FIELDS, Place, walk
+from engine import CONTAINER_FIELDS, Choice, Experiment, Layer, Mistake, Place, walk_layers
 from tui.quantities import left, right, scaled_text, shape_text
 from tui.rows.parameter_groups import group_name, several_optimizers
 from tui.tables.column_widths import cut_apart
 from tui.tables.columns import Column, cell_widths, table
 
 if TYPE_CHECKING:
-    from engine.experiment import Draft
-    from engine.plan import LayerPlan, Plan
-    from engine.plan.groups import GroupPlan
+    from engine import Draft, GroupPlan, LayerPlan, Plan
 
 MUTED = "$muted"
 WRONG = "$text-error"
@@ -77,7 +74,7 @@ def _data(experiment: Experiment, plan: Plan | None) -> PartText:
 
 
 def _model(experiment: Experiment, plan: Plan | None) -> PartText:
-    count = sum(1 for _ in walk(experiment.model.layers))
+    count = sum(1 for _ in walk_layers(experiment.model.layers))
     init = experiment.model.init
     return PartText(f"{count} layer{'s' if count != 1 else ''}", (init.type,) if init else ())
 
@@ -231,7 +228,7 @@ def _layer_table(
         layer = planned.get(place.path)
         label = layer.label if layer is not None else label_of(place.layer)
         if any(getattr(place.layer, name) is not None for name in CONTAINER_FIELDS):
-            count = sum(1 for _ in walk((place.layer,))) - 1
+            count = sum(1 for _ in walk_layers((place.layer,))) - 1
             label = f"▸ {label} ({count})" if place.path in folded else f"▾ {label}"
         shape = shape_text(layer.output_shape) if layer is not None else ""
         parameters = f"{layer.parameters:,}" if layer is not None and layer.parameters else ""
@@ -257,7 +254,7 @@ def visible(draft: Draft, folded: Collection[str] = ()) -> list[Place]:
     """Return the layers that the table shows: all except those in folded containers."""
     layers: Sequence[Layer] = draft.experiment.model.layers if draft.experiment else ()
     inside = tuple(f"{path}." for path in folded)
-    return [place for place in walk(layers) if not place.path.startswith(inside)]
+    return [place for place in walk_layers(layers) if not place.path.startswith(inside)]
 
 
 def layer_rows(

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from engine.catalog.class_weights import sentences_by_class
-from engine.experiment import Experiment
-from engine.experiment.document import Regularization, Training
-from engine.experiment.tree import by_path
+from engine import Experiment, Regularization, Training, layers_by_path, sentences_by_class
 from tui.quantities import scaled_text, shape_text
 from tui.rows.design import MUTED, value_rows
 
 if TYPE_CHECKING:
-    from engine.experiment import Draft
-    from engine.plan import Plan
+    from engine import Draft, Plan
 
 LOADING = "loading torch…"
 
@@ -138,7 +134,7 @@ def _scheduler(experiment: Experiment, explain: Explain) -> Explanation:
 
 def _layer(path: str, experiment: Experiment, plan: Plan | None, explain: Explain, width: int) -> Explanation:
     planned = next((layer for layer in plan.layers if layer.path == path), None) if plan is not None else None
-    layer = by_path(experiment.model.layers).get(path)
+    layer = layers_by_path(experiment.model.layers).get(path)
     if layer is None:
         return Explanation(planned.type if planned else "", Content(""))
     costs: list[tuple[str, str]] = []

@@ -9,24 +9,22 @@ from typing import Any
 from rich.cells import cell_len
 from textual.content import Content
 
-from engine.catalog.value_types import type_words
-from engine.editing.form import Field
-from engine.experiment import Mistake
+from engine import FormField, Mistake, type_words
 from tui.quantities import left, right
 from tui.rows.design import MUTED, WRONG, value_text
 
 
-def form_rows(fields: Sequence[Field], mistakes: Sequence[Mistake], width: int) -> list[Content]:
+def form_rows(fields: Sequence[FormField], mistakes: Sequence[Mistake], width: int) -> list[Content]:
     """Return a row for each field: • set in the document, dim the default, ✗ a mistake."""
     return [_row(field, mistakes_at(field, mistakes), width) for field in fields]
 
 
-def mistakes_at(field: Field, mistakes: Sequence[Mistake]) -> list[Mistake]:
+def mistakes_at(field: FormField, mistakes: Sequence[Mistake]) -> list[Mistake]:
     """Return the mistakes in the value of a field."""
     return [m for m in mistakes if m.path == field.path or (m.path.startswith(f"{field.path}[") and not field.options)]
 
 
-def _row(field: Field, wrong: Sequence[Mistake], width: int) -> Content:
+def _row(field: FormField, wrong: Sequence[Mistake], width: int) -> Content:
     mark = "✗ " if any(m.severity == "error" for m in wrong) else "! " if wrong else "• " if field.is_set else "  "
     name = "  " * field.depth + field.name
     value = shown(field)
@@ -49,7 +47,7 @@ def _row(field: Field, wrong: Sequence[Mistake], width: int) -> Content:
     return Content.assemble(*lines)
 
 
-def shown(field: Field) -> str:
+def shown(field: FormField) -> str:
     """Return a field's value as it is shown."""
     if field.value is None or field.value == "" or field.value == []:
         if field.required:
@@ -62,7 +60,7 @@ def shown(field: Field) -> str:
     return value_text(field.value)
 
 
-def typed(field: Field) -> str:
+def typed(field: FormField) -> str:
     """Return a field's value as it is typed."""
     value = field.value
     if value is None or (isinstance(value, (list, dict)) and not value):
@@ -71,14 +69,14 @@ def typed(field: Field) -> str:
 
 
 def _toml(value: Any) -> str:
-    from engine.editing.text import inline
+    from engine import inline_value
 
-    text = inline(value)
+    text = inline_value(value)
     flat = isinstance(value, list) and all(isinstance(item, (int, float)) for item in value)
     return text[1:-1] if flat else text
 
 
-def field_about(field: Field, *, typing: bool = False) -> Content:
+def field_about(field: FormField, *, typing: bool = False) -> Content:
     """Return what a field is: its help, its possible values, its default, and the keys that change it."""
     lines: list[Content] = [Content(field.help)] if field.help else []
     if not field.names and not field.is_switch:
@@ -95,7 +93,7 @@ def field_about(field: Field, *, typing: bool = False) -> Content:
     return Content("\n").join(lines)
 
 
-def keys_of(field: Field) -> str:
+def keys_of(field: FormField) -> str:
     """Return the keys that change a field."""
     keys = "space switches" if field.is_switch else "⏎ chooses, ←→ next or previous" if field.options else "⏎ edits"
     if field.is_number and field.value is not None and not field.is_switch:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from engine.experiment import Preset
+from engine import Preset
 from tui.quantities import left, span_text
 from tui.rows.design import MUTED, PARTS, WRONG, general_mistakes, mistakes_of, part_text, totals
 from tui.rows.explanations import LOADING
@@ -16,9 +16,7 @@ from tui.run_status import shown
 from tui.tables.columns import NAME_AND_SUMMARY, table
 
 if TYPE_CHECKING:
-    from engine.experiment import Draft
-    from engine.plan import Plan
-    from engine.runs import RunSummary
+    from engine import Draft, Plan, RunSummary
 
 NO_RUNS = "No runs yet.\n\nChoose a preset. Press t to train it, or enter to see its plan first."
 

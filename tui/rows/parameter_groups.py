@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.plan.groups import GroupPlan
+    from engine import GroupPlan
 
 
 def group_name(group: GroupPlan, groups: Sequence[GroupPlan]) -> str:

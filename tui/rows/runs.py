@@ -12,7 +12,7 @@ from tui.tables.fitted_columns import Column, fitted
 from tui.tables.text import plain
 
 if TYPE_CHECKING:
-    from engine.runs import RunSummary
+    from engine import RunSummary
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT(?=\d\d-\d\d-\d\d-)", re.ASCII)
 _NAMED_FROM = 54
@@ -51,10 +51,10 @@ def run_cells(runs: Sequence[RunSummary], now: float, width: int) -> list[list[s
     A run has the name of its experiment. Runs that would look the same have the names of their folders, which start
     with the time.
     """
-    from engine.runs import differences
+    from engine import run_differences
 
     names = [plain(run.experiment_name or run.name) for run in runs]
-    different = [plain(text) for text in differences(runs)]
+    different = [plain(text) for text in run_differences(runs)]
     rows = _fitted(runs, names, different, now, width, shortest=8)
     looks = [tuple(row) for row in rows]
     alike = [looks.count(look) > 1 for look in looks]

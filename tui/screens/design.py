@@ -8,10 +8,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from engine.editing import layers as editing
-from engine.editing.choices import choose, set_switch
-from engine.editing.text import set_value, unset, value_at
-from engine.experiment import preset_text, reads
+from engine import choose, layer_editing, preset_text, reads_experiment, set_switch, set_value, unset, value_at
 from tui.dialogs.picker import PickerScreen
 from tui.dialogs.picture import PictureScreen
 from tui.rows.design import PARTS, WRONG, mistakes_of, value_text
@@ -25,10 +22,7 @@ from tui.screens.rate_finder import RateFinderScreen
 from tui.widgets.form import ChoiceRequested, FieldChanged, FieldTried
 
 if TYPE_CHECKING:
-    from engine.editing.form import Field
-    from engine.experiment import Mistake
-    from engine.plan import Plan
-    from engine.probes import RateFound
+    from engine import FormField, Mistake, Plan, RateFound
 
 
 class DesignScreen(LayerEditing):
@@ -162,7 +156,7 @@ class DesignScreen(LayerEditing):
             sentence = f"Set {place}.lr to {value_text(new)}, the usual rate of {optimizer}{was}. Press u to undo both."
             self.notify(sentence, markup=False)
 
-    def _with(self, field: Field, value: Any) -> str:
+    def _with(self, field: FormField, value: Any) -> str:
         """Return the document's text with another value in a field."""
         text = self.design.text
         if value is None:
@@ -199,7 +193,7 @@ class DesignScreen(LayerEditing):
         if not self.services.plans.torch_loaded:
             return
         field = event.field
-        draft = reads(self._with(field, event.value), origin=self.design.source)
+        draft = reads_experiment(self._with(field, event.value), origin=self.design.source)
         self._tried = draft
 
         def tried(plan: Any) -> None:
@@ -253,8 +247,8 @@ class DesignScreen(LayerEditing):
 
         def take(name: str | None) -> None:
             if name is not None:
-                text = editing.NEW_DOCUMENT if name == "empty" else preset_text(name)
-                self._edit(editing.replace_model(self.design.text, text))
+                text = layer_editing.NEW_DOCUMENT if name == "empty" else preset_text(name)
+                self._edit(layer_editing.replace_model(self.design.text, text))
 
         self.app.push_screen(PickerScreen("Use the model of", items), take)
 

@@ -12,10 +12,7 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import OptionList
 
-from engine.editing import layers as editing
-from engine.editing.layers import Edit
-from engine.editing.text import Span
-from engine.experiment import Draft
+from engine import Draft, Edit, Span, layer_editing
 from tui.pictures import NOTHING_YET, look, picture
 from tui.rows.design import (
     PARTS,
@@ -38,7 +35,7 @@ from tui.widgets.form import FormPanel
 from tui.widgets.header import DeckHeader
 
 if TYPE_CHECKING:
-    from engine.editing.form import Field
+    from engine import FormField
 
 TALL = 30
 """With at least so many terminal rows, a part shows more than its value."""
@@ -228,7 +225,7 @@ class DesignView(DeckScreen):
         style = look(self.app.theme, os.environ)
         return picture(part, design.draft, design.plan, width, height, findings=findings, look=style)
 
-    def _fields(self) -> tuple[Field, ...]:
+    def _fields(self) -> tuple[FormField, ...]:
         loaded = self.services.plans.torch_loaded
         return self.services.producer.form(self.selection.place, self.draft, self.design.plan, parameters=loaded)
 
@@ -279,13 +276,13 @@ class DesignView(DeckScreen):
         path = self.path
         if not path:
             return ()
-        span = editing.span_between(self.marked_from, path) if self.marked_from in self._paths else None
+        span = layer_editing.span_between(self.marked_from, path) if self.marked_from in self._paths else None
         return (span or Span.of(path)).paths()
 
     @property
     def _span(self) -> Span | None:
         marked = self._marked()
-        return editing.span_between(marked[0], marked[-1]) if marked else None
+        return layer_editing.span_between(marked[0], marked[-1]) if marked else None
 
     # Changes.
 

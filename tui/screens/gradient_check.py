@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import OptionList
 
-from engine.probes.records import GradientsChecked, LayerChecked, Record
+from engine import GradientsChecked, LayerChecked, ProbeRecord
 from tui.printing.probes import MARKS, checked_text
 from tui.screens.probe import ProbeScreen
 from tui.services.producer import ProbeKind
@@ -59,7 +59,7 @@ class GradientCheckScreen(ProbeScreen[None]):
     def reset(self) -> None:
         self.checked, self.summary = [], None
 
-    def take(self, record: Record) -> None:
+    def take(self, record: ProbeRecord) -> None:
         if isinstance(record, LayerChecked):
             self.checked.append(record)
         elif isinstance(record, GradientsChecked):

@@ -12,7 +12,7 @@ from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.widgets import OptionList, Static
 
-from engine.experiment import Preset
+from engine import Preset
 from tui.rows.home import NO_RUNS, preset_panel, preset_rows, run_panel, run_rows
 from tui.screens.deck_screen import DeckScreen
 from tui.services.deck_services import DeckServices
@@ -23,7 +23,7 @@ from tui.widgets.header import DeckHeader
 from tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from engine.runs import RunSummary
+    from engine import RunSummary
 
 LIST_RUNS_S = 3.0
 """How often the list of runs is read again."""

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine.editing import layers as editing
-from engine.editing.layers import Edit
-from engine.editing.text import Span, layers_of
-from engine.experiment.tree import CONTAINER_FIELDS
+from engine import CONTAINER_FIELDS, Edit, Span, layer_editing, layers_of
 from tui.dialogs.picker import PickerScreen
 from tui.rows.design import visible
 from tui.rows.explanations import entry_text
@@ -24,7 +21,7 @@ class LayerEditing(DesignView):
     def action_add(self) -> None:
         if not self._ready():
             return
-        at, draft, experiment = editing.span_after(self.path), self.draft, self.draft.experiment
+        at, draft, experiment = layer_editing.span_after(self.path), self.draft, self.draft.experiment
         items = self.services.producer.items("layers")
         picker = self._picker("Add a layer", "layers", items)
 
@@ -36,7 +33,7 @@ class LayerEditing(DesignView):
         def add(name: str | None) -> None:
             if name is not None and self.draft is draft:
                 layer = self.services.producer.new_choice("layers", name)
-                self._edit(editing.add(self.design.text, self.path, [layer]))
+                self._edit(layer_editing.add(self.design.text, self.path, [layer]))
 
         self.app.push_screen(picker, add)
         if experiment is not None:
@@ -52,19 +49,19 @@ class LayerEditing(DesignView):
             self._edit(make(self.design.text, span))
 
     def action_delete(self) -> None:
-        self._on_span(editing.delete)
+        self._on_span(layer_editing.delete)
 
     def action_duplicate(self) -> None:
-        self._on_span(editing.duplicate)
+        self._on_span(layer_editing.duplicate)
 
     def action_move(self, by: int) -> None:
-        self._on_span(lambda text, span: editing.move(text, span, by))
+        self._on_span(lambda text, span: layer_editing.move(text, span, by))
 
     def action_copy(self) -> None:
         span = self._span
         if span is not None:
-            self.services.documents.copied_layers = layers_of(self.design.text, span)
-            self.notify(f"Copied {editing.names(self.services.documents.copied_layers)}.", timeout=2, markup=False)
+            layers = self.services.documents.copied_layers = layers_of(self.design.text, span)
+            self.notify(f"Copied {layer_editing.names(layers)}.", timeout=2, markup=False)
 
     def action_cut(self) -> None:
         self.action_copy()
@@ -74,7 +71,7 @@ class LayerEditing(DesignView):
         if not self.design.editable:
             return
         if self.services.documents.copied_layers:
-            self._edit(editing.add(self.design.text, self.path, self.services.documents.copied_layers))
+            self._edit(layer_editing.add(self.design.text, self.path, self.services.documents.copied_layers))
         else:
             self.notify("No layer was cut or copied yet.", timeout=2, markup=False)
 
@@ -86,13 +83,13 @@ class LayerEditing(DesignView):
 
         def wrap(name: str | None) -> None:
             if name is not None:
-                self._on_span(lambda text, span: editing.wrap(text, span, name))
+                self._on_span(lambda text, span: layer_editing.wrap(text, span, name))
 
         self.app.push_screen(self._picker("Put into", "layers", items), wrap)
 
     def action_unwrap(self) -> None:
         if self.path and self.design.editable:
-            self._edit(editing.unwrap(self.design.text, self.path))
+            self._edit(layer_editing.unwrap(self.design.text, self.path))
 
     def action_fold(self) -> None:
         path = self.path

@@ -7,8 +7,7 @@ from typing import ClassVar
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.catalog.losses import OF_CLASSES
-from engine.probes.records import BatchDone, BatchStep, Record
+from engine import OF_CLASSES, BatchDone, BatchStep, ProbeRecord
 from tui.screens.probe import ProbeScreen
 from tui.services.producer import ProbeKind
 from tui.widgets.probe_plots import BatchPlot
@@ -37,7 +36,7 @@ class OneBatchScreen(ProbeScreen[None]):
     def reset(self) -> None:
         self.plot.steps, self.plot.done = [], None
 
-    def take(self, record: Record) -> None:
+    def take(self, record: ProbeRecord) -> None:
         if isinstance(record, BatchStep):
             self.plot.steps.append(record)
         elif isinstance(record, BatchDone):

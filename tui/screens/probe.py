@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from engine.probes.records import Record
+from engine import ProbeRecord
 from tui.plots.raster import Marker
 from tui.services.producer import ProbeKind, Producer
 from tui.terminal.kind import terminal_kind
@@ -20,7 +20,7 @@ from tui.widgets.footer import Footer
 from tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from engine.plan import Plan
+    from engine import Plan
     from tui.services.probe_thread import Probe
 
 PULL_S = 0.25
@@ -69,7 +69,7 @@ class ProbeScreen(ModalScreen[Answer]):
     def reset(self) -> None:
         """Remove the records of an earlier probe."""
 
-    def take(self, record: Record) -> None:
+    def take(self, record: ProbeRecord) -> None:
         """Add one record."""
         raise NotImplementedError
 

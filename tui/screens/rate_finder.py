@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.probes.records import RateFound, RateStep, Record
+from engine import ProbeRecord, RateFound, RateStep
 from tui.quantities import rate_text
 from tui.screens.probe import ProbeScreen
 from tui.services.producer import ProbeKind
@@ -47,7 +47,7 @@ class RateFinderScreen(ProbeScreen[RateFound]):
     def reset(self) -> None:
         self.plot.steps, self.plot.found = [], None
 
-    def take(self, record: Record) -> None:
+    def take(self, record: ProbeRecord) -> None:
         if isinstance(record, RateStep):
             self.plot.steps.append(record)
         elif isinstance(record, RateFound):

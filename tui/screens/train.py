@@ -14,7 +14,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.protocol.commands import Command, SetLR, Simple
+from engine import Command, SetLR, Simple
 from tui.dialogs.stop import StopScreen
 from tui.feed import Feed, Source
 from tui.plots.raster import Marker

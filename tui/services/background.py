@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.app import App
 
-from engine.data.progress import progress_to
+from engine import progress_to
 from tui.printing.progress import progress_text
 
 Work = Callable[[], Any]

@@ -7,15 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.editing.history import History
-from engine.editing.text import set_value
-from engine.experiment import Draft, reads
-from engine.experiment.overrides import override_value
-from engine.user_folders import expanded
+from engine import Draft, EditHistory, expanded, override_value, reads_experiment, set_value
 from tui.user_files import replace_text
 
 if TYPE_CHECKING:
-    from engine.plan import Plan
+    from engine import Plan
     from tui.pictures import Findings
 
 
@@ -39,7 +35,7 @@ class Design:
         self._name = ""
         self.base = draft.text
         """The text at `source`, without the changes of `--set`."""
-        self.history = History(_with_overrides(draft))
+        self.history = EditHistory(_with_overrides(draft))
         self.saved = self.history.text
         self.typed: dict[str, Any] = {}
         """Values typed into fields, by path; some may have been undone."""
@@ -116,7 +112,11 @@ class Design:
         return what
 
     def _read(self) -> None:
-        self.draft, self.plan, self.failure = reads(self.text, origin=self.source or "the document"), None, ""
+        self.draft, self.plan, self.failure = (
+            reads_experiment(self.text, origin=self.source or "the document"),
+            None,
+            "",
+        )
 
 
 def _with_overrides(draft: Draft) -> str:

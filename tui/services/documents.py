@@ -15,10 +15,7 @@ from typing import Any
 from textual.app import App, SuspendNotSupported
 from textual.signal import Signal
 
-from engine.editing.command_line import train_command
-from engine.editing.layers import NEW_DOCUMENT
-from engine.experiment import preset_names, preset_text, reads
-from engine.user_folders import expanded, home_problem
+from engine import NEW_DOCUMENT, expanded, home_problem, preset_names, preset_text, reads_experiment, train_command
 from tui.dialogs.ask import AskScreen
 from tui.dialogs.choice import ANOTHER, FOR_A_FILE, REPLACE, ChoiceScreen
 from tui.dialogs.command import CommandScreen
@@ -186,7 +183,7 @@ class Documents:
         self.open(design)
 
     def _recover(self, left: UnsavedDocument) -> None:
-        design = Design(reads(left.text, origin=left.source), left.source, left.path)
+        design = Design(reads_experiment(left.text, origin=left.source), left.source, left.path)
         design.saved, design.base = "", left.base
         self.keep(design)
         with suppress(OSError):
@@ -201,7 +198,7 @@ class Documents:
             if name is not None:
                 text = NEW_DOCUMENT if name == "empty" else preset_text(name)
                 # A preset's name is kept as the source, so that the command that trains the document is short.
-                self.open(Design(reads(text), "" if name == "empty" else name))
+                self.open(Design(reads_experiment(text), "" if name == "empty" else name))
 
         self._app.push_screen(PickerScreen("New document from", items), answered)
 

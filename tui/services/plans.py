@@ -10,13 +10,13 @@ from textual.app import App
 from textual.signal import Signal
 from textual.timer import Timer
 
-from engine.experiment import Draft
+from engine import Draft
 from tui.services.background import Background
 from tui.services.design import Design
 from tui.services.producer import Producer
 
 if TYPE_CHECKING:
-    from engine.plan import Plan
+    from engine import Plan
 
 CHECK_AFTER_S = 0.25
 """How long the cursor stays on a preset before its plan is made."""

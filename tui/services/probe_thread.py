@@ -7,11 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from engine.experiment import Refused
-from engine.probes.records import Record
+from engine import ProbeRecord, Refused
 
 Stop = Callable[[], bool]
-Records = Callable[[Stop], Iterator[Record]]
+Records = Callable[[Stop], Iterator[ProbeRecord]]
 """Starts a probe, which calls `Stop` from time to time and stops if it returns True."""
 
 
@@ -26,7 +25,7 @@ class Probe(Protocol):
     def failure(self) -> str:
         """Why it failed, as a sentence; empty if it did not."""
 
-    def drain(self) -> list[Record]:
+    def drain(self) -> list[ProbeRecord]:
         """Return the records since the last call, oldest first."""
 
     def stop(self, timeout_s: float | None = 0.0) -> None:
@@ -44,7 +43,7 @@ class ProbeThread:
         self.failure = ""
         self._begin = begin
         self._after = after
-        self._records: deque[Record] = deque()
+        self._records: deque[ProbeRecord] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="probe")
         self._thread.start()
@@ -54,7 +53,7 @@ class ProbeThread:
         """See Probe."""
         return self._thread.is_alive()
 
-    def drain(self) -> list[Record]:
+    def drain(self) -> list[ProbeRecord]:
         """See Probe."""
         records = []
         while self._records:
@@ -78,6 +77,6 @@ class ProbeThread:
         except Refused as refused:
             self.failure = str(refused)
         except Exception as error:
-            from engine.training.recovery import error_sentence
+            from engine import error_sentence
 
             self.failure = f"The probe failed. {error_sentence(error)}"

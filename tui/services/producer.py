@@ -8,25 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from engine.experiment import Draft, Experiment, Mistake, Preset, Refused
-from engine.probes.records import Record
-from engine.protocol.commands import Command, PauseMode
-from engine.protocol.events import Event, Finished
+from engine import Command, Draft, Event, Experiment, Finished, Mistake, PauseMode, Preset, ProbeRecord, Refused
 from tui.rows.explanations import Explained
 from tui.rows.picker import Item
 from tui.services.probe_thread import Probe, ProbeThread, Records, Stop
 
 if TYPE_CHECKING:
-    from engine.data.preview import Preview
-    from engine.devices import DeviceInfo
-    from engine.editing.form import Field
-    from engine.editing.text import Span
-    from engine.plan import Plan
-    from engine.plan.loss_curve import LossCurve
-    from engine.plan.precision_choices import PrecisionChoice
-    from engine.runs import Follower, RunSummary
-    from engine.training.regularization import Penalties
-    from engine.training.session import Session
+    from engine import (
+        DataPreview,
+        DeviceInfo,
+        Follower,
+        FormField,
+        LossCurve,
+        Penalties,
+        Plan,
+        PrecisionChoice,
+        RunSummary,
+        Session,
+        Span,
+    )
     from tui.pictures import Findings
 
 ProbeKind = Literal["rate", "gradients", "one-batch"]
@@ -66,13 +66,13 @@ class Producer:
 
     def presets(self) -> tuple[Preset, ...]:
         """Return the experiments that torchdeck includes."""
-        from engine.data.documents import presets
+        from engine import presets
 
         return presets()
 
     def read(self, preset_or_file: str) -> Draft:
         """Read the document of a preset or file."""
-        from engine.data.documents import read_document
+        from engine import read_document
 
         return read_document(preset_or_file)
 
@@ -80,12 +80,11 @@ class Producer:
         """Check a document and return its plan. Imports torch, which takes seconds the first time."""
         # What screens explain must be imported before torch: otherwise their import would wait for a lock that this
         # thread holds, and delay the keys.
-        from engine.catalog import KINDS, catalog
-        from engine.data import sources  # noqa: F401
+        from engine import CATALOG_KINDS, catalog_entries
 
-        for kind in KINDS:
-            catalog(kind)
-        from engine.plan import check
+        for kind in CATALOG_KINDS:
+            catalog_entries(kind)
+        from engine import check
 
         return check(draft)
 
@@ -95,20 +94,20 @@ class Producer:
         Raises:
             Refused: the folder cannot be read.
         """
-        from engine.runs import list_runs
+        from engine import list_runs
 
         return list_runs(runs_dir)
 
     def explain(self, kind: str, name: str) -> Explained | None:
         """Explain an entry of the catalog or a data source."""
         if kind == "sources":
-            from engine.data.sources import SOURCES
+            from engine import DATA_SOURCES
 
-            source = SOURCES.get(name)
+            source = DATA_SOURCES.get(name)
             return None if source is None else Explained(name=name, summary=source.summary, when=source.when)
-        from engine.catalog import catalog
+        from engine import catalog_entries
 
-        entry = catalog(kind).get(name)
+        entry = catalog_entries(kind).get(name)
         if entry is None:
             return None
         return Explained(
@@ -123,23 +122,22 @@ class Producer:
     def items(self, kind: str, task: str | None = None) -> list[Item]:
         """Return the choices of a kind; of losses and metrics only those for the task, if it is known."""
         if kind == "sources":
-            from engine.data.sources import SOURCES
+            from engine import DATA_SOURCES
 
-            return [Item(name, source.summary) for name, source in SOURCES.items()]
-        from engine.catalog import catalog
+            return [Item(name, source.summary) for name, source in DATA_SOURCES.items()]
+        from engine import catalog_entries
 
         return [
             Item(entry.name, entry.summary, entry.group)
-            for entry in catalog(kind).values()
+            for entry in catalog_entries(kind).values()
             if task is None or not entry.tasks or task in entry.tasks
         ]
 
-    def form(self, place: str, draft: Draft, plan: Plan | None, *, parameters: bool) -> tuple[Field, ...]:
+    def form(self, place: str, draft: Draft, plan: Plan | None, *, parameters: bool) -> tuple[FormField, ...]:
         """Return the fields of a part or a layer, with the catalog's `parameters` if requested; those import torch."""
-        from engine.catalog.class_weights import order_of_classes
-        from engine.editing.form import form
+        from engine import form_fields, order_of_classes
 
-        fields = form(place, draft, plan.experiment if plan is not None else None, parameters=parameters)
+        fields = form_fields(place, draft, plan.experiment if plan is not None else None, parameters=parameters)
         if place != "loss" or plan is None or plan.description is None:
             return fields
         classes = plan.description.classes
@@ -147,19 +145,19 @@ class Producer:
 
     def new_choice(self, kind: str, name: str) -> Any:
         """Return an entry of the catalog as it is written into a document."""
-        from engine.editing.choices import new_choice
+        from engine import new_choice
 
         return new_choice(kind, name)
 
     def apply_fix(self, text: str, mistake: Mistake) -> str | None:
         """Return the document with a mistake's fix applied; None if the fix cannot be applied."""
-        from engine.editing.remedies import apply_fix
+        from engine import apply_fix
 
         return apply_fix(text, mistake)
 
     def insertion(self, experiment: Experiment, at: Span) -> tuple[Mapping[str, str], str]:
         """Return why each layer does not fit at a position, and the input there. Takes tens of milliseconds."""
-        from engine.editing.insertable import input_text, insertion_problems
+        from engine import input_text, insertion_problems
 
         return insertion_problems(experiment, at), input_text(experiment, at)
 
@@ -178,18 +176,18 @@ class Producer:
                 return Findings(devices=self.devices(), precisions=self.precisions(plan))
         return Findings()
 
-    def preview(self, plan: Plan) -> Preview | None:
+    def preview(self, plan: Plan) -> DataPreview | None:
         """Return samples of a plan's data; None if it cannot be read, which the plan's mistakes report."""
-        from engine.data.preview import preview
+        from engine import preview_data
 
         try:
-            return preview(plan.experiment.data, plan.experiment.seed) if plan.description is not None else None
+            return preview_data(plan.experiment.data, plan.experiment.seed) if plan.description is not None else None
         except Refused:
             return None
 
     def loss_curve(self, plan: Plan) -> LossCurve | None:
         """Return a plan's loss as a function of the prediction; None if a mistake prevents that."""
-        from engine.plan.loss_curve import loss_curve
+        from engine import loss_curve
 
         choice, description = plan.experiment.loss, plan.description
         if description is None or any(m.severity == "error" and m.path.startswith("loss") for m in plan.mistakes):
@@ -199,7 +197,7 @@ class Producer:
 
     def penalties(self, plan: Plan) -> Penalties | None:
         """Return what l1 and l2 add to the loss at the start; None without them, or if the plan has errors."""
-        from engine.training.regularization import penalties_at_start
+        from engine import penalties_at_start
 
         if not plan.ok or plan.description is None:
             return None
@@ -207,19 +205,19 @@ class Producer:
 
     def devices(self) -> tuple[DeviceInfo, ...]:
         """Return the devices of this machine."""
-        from engine.devices import devices
+        from engine import list_devices
 
-        return devices()
+        return list_devices()
 
     def precisions(self, plan: Plan) -> tuple[PrecisionChoice, ...]:
         """Return what each choice of mixed precision would do on the plan's device."""
-        from engine.plan.precision_choices import precision_choices
+        from engine import precision_choices
 
         return precision_choices(plan.experiment)
 
     def load_torch(self) -> None:
         """Import torch and the training code, which takes seconds the first time."""
-        import engine.training.session  # noqa: F401
+        from engine import Session  # noqa: F401
 
     def start(self, plan: Plan, runs_dir: Path) -> Run:
         """Start training.
@@ -227,7 +225,7 @@ class Producer:
         Raises:
             Refused: the run cannot start, for example because its directory cannot be written.
         """
-        from engine.training.session import Session
+        from engine import Session
 
         return self._begin(lambda: Session.create(plan, runs_dir=runs_dir))
 
@@ -240,13 +238,13 @@ class Producer:
         Raises:
             Refused: there is no checkpoint to resume from, or an override is not possible.
         """
-        from engine.training.session import Session
+        from engine import Session
 
         return self._begin(lambda: Session.resume(path, overrides), pause_mode=pause_mode)
 
     def follow(self, path: Path) -> Follower:
         """Watch a run of another process, or one that has ended."""
-        from engine.runs import Follower
+        from engine import Follower
 
         return Follower(path)
 
@@ -280,17 +278,17 @@ class Producer:
         return session
 
 
-def _refused(stop: Stop) -> Iterator[Record]:
+def _refused(stop: Stop) -> Iterator[ProbeRecord]:
     found, fix = "a run trains in this process", "Wait for its end, or stop it."
     raise Refused(Mistake("probe", found, "a probe would change its random numbers", fix))
 
 
 def probe_records(kind: ProbeKind, plan: Plan) -> Records:
     """Return the function that starts a probe of this kind. Imports torch."""
-    import engine.probes as probes
+    from engine import check_gradients, find_rate, memorise_batch
 
     if kind == "rate":
-        return lambda stop: probes.find_rate(plan)
+        return lambda stop: find_rate(plan)
     if kind == "gradients":
-        return lambda stop: probes.check_gradients(plan, stop=stop)
-    return lambda stop: probes.memorise_batch(plan)
+        return lambda stop: check_gradients(plan, stop=stop)
+    return lambda stop: memorise_batch(plan)

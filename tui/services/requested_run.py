@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from engine.protocol.events import Event, Finished, Log, Reason, RunStarted
+from engine import Event, Finished, Log, Reason, RunStarted
 
 if TYPE_CHECKING:
-    from engine.protocol.commands import Command
+    from engine import Command
     from tui.services.design import Design
     from tui.services.producer import Run
 

@@ -11,9 +11,7 @@ from textual.app import App
 from textual.screen import Screen
 from textual.signal import Signal
 
-from engine.experiment import Refused
-from engine.protocol.commands import PauseMode, Simple
-from engine.protocol.events import Finished, Reason
+from engine import Finished, PauseMode, Reason, Refused, Simple
 from tui.run_status import STATUS
 from tui.services.background import Background, Cancelled
 from tui.services.design import Design
@@ -23,8 +21,7 @@ from tui.services.producer import Producer, Run
 from tui.services.requested_run import CHECKING, LOADING_TORCH, STARTING, RequestedRun
 
 if TYPE_CHECKING:
-    from engine.plan import Plan
-    from engine.runs import RunSummary
+    from engine import Plan, RunSummary
     from tui.feed import Source
 
 NOTIFY_S = 15.0

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from engine.user_folders import expanded
+from engine import expanded
 from tui.services.design import Design
 from tui.user_files import replace_text, state_dir
 

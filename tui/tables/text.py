@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from engine.json_numbers import json_number
+from engine import json_number
 from tui.tables.column_widths import GAP, Column, widths
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

@@ -10,12 +10,12 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from engine.experiment import Draft
+from engine import Draft
 from tui.rows.design import layer_heading
 from tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from engine.plan import Plan
+    from engine import Plan
 
 
 class PartList(RowList):

@@ -15,14 +15,13 @@ from textual.events import Click, Key
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 
-from engine.editing.values import next_value, parse_input, value_problem
+from engine import next_value, parse_input, value_problem
 from tui.rows.design import WRONG
 from tui.rows.form import field_about, form_rows, typed
 from tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
-    from engine.editing.form import Field
-    from engine.experiment import Mistake
+    from engine import FormField, Mistake
 
 
 SMALLEST_PICTURE = 8
@@ -32,7 +31,7 @@ SMALLEST_PICTURE = 8
 class FieldChanged(Message):
     """Requests another value for a field; None for its default."""
 
-    def __init__(self, field: Field, value: Any, *, stepping: bool = False) -> None:
+    def __init__(self, field: FormField, value: Any, *, stepping: bool = False) -> None:
         super().__init__()
         self.field, self.value, self.stepping = field, value, stepping
 
@@ -40,7 +39,7 @@ class FieldChanged(Message):
 class FieldTried(Message):
     """Requests a check of a value that is being typed."""
 
-    def __init__(self, field: Field, value: Any) -> None:
+    def __init__(self, field: FormField, value: Any) -> None:
         super().__init__()
         self.field, self.value = field, value
 
@@ -48,7 +47,7 @@ class FieldTried(Message):
 class ChoiceRequested(Message):
     """Requests a list to choose the value of a field from."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: FormField) -> None:
         super().__init__()
         self.field = field
 
@@ -93,10 +92,10 @@ class FieldList(RowList):
 
     def __init__(self) -> None:
         super().__init__(id="fields")
-        self.fields: tuple[Field, ...] = ()
+        self.fields: tuple[FormField, ...] = ()
 
     @property
-    def field(self) -> Field | None:
+    def field(self) -> FormField | None:
         """The field under the cursor."""
         at = self.highlighted
         return self.fields[at] if at is not None and at < len(self.fields) else None
@@ -142,7 +141,7 @@ class FieldList(RowList):
 class EditField(Message):
     """Requests typing into a field: `text` is replaced, or continued if a key has started it."""
 
-    def __init__(self, field: Field, text: str, *, started: bool = False) -> None:
+    def __init__(self, field: FormField, text: str, *, started: bool = False) -> None:
         super().__init__()
         self.field, self.text, self.started = field, text, started
 
@@ -160,7 +159,7 @@ class FieldInput(Input):
 
     def __init__(self) -> None:
         super().__init__(compact=True, id="field-input", select_on_focus=False)
-        self.field: Field | None = None
+        self.field: FormField | None = None
 
     @property
     def typed_value(self) -> Any:
@@ -233,7 +232,7 @@ class FormPanel(Vertical):
         self,
         place: str,
         title: str,
-        fields: Sequence[Field],
+        fields: Sequence[FormField],
         mistakes: Sequence[Mistake],
         about: Content,
         draw: Callable[[int, int], Content] | None = None,
@@ -337,12 +336,12 @@ class FormPanel(Vertical):
         self.call_after_refresh(self.write_about)
 
 
-def _placeholder(field: Field) -> str:
+def _placeholder(field: FormField) -> str:
     if field.inferred:
         return "inferred"
     return "" if field.default is None else typed_default(field)
 
 
-def typed_default(field: Field) -> str:
+def typed_default(field: FormField) -> str:
     """Return a field's default as it would be typed."""
     return typed(replace(field, value=field.default))

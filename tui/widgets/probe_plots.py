@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from engine.probes.records import BatchDone, BatchStep, RateFound, RateStep
+from engine import BatchDone, BatchStep, RateFound, RateStep
 from tui.plots.plot import Mark, Row, Scene, canvas_size, draw, sample
 from tui.plots.raster import Layer, Marker
 from tui.plots.scale import Axis, clipped, decade_axis, step_axis, value_axis

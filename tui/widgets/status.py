@@ -8,8 +8,7 @@ from pathlib import Path
 
 from rich.cells import cell_len
 
-from engine.protocol.events import Reason
-from engine.runs.paths import command_for, retrain_command
+from engine import Reason, command_for, retrain_command
 from tui.plots.plot import Row
 from tui.plots.raster import Marker
 from tui.quantities import number_text, span_text

@@ -29,14 +29,12 @@ def data(
     draft = data_draft(source, set_ or [])
     if draft.experiment is None or draft.mistakes:
         refuse(*draft.mistakes)
-    from engine.data import fetch
-    from engine.data.preview import preview
-    from engine.data.settling import known_data
+    from engine import download_data, known_data, preview_data
     from tui.printing.progress import reading_progress
 
     with reading_progress():
-        fetch(draft.experiment.data)
-        shown = preview(known_data(draft.experiment).data, draft.experiment.seed)
+        download_data(draft.experiment.data)
+        shown = preview_data(known_data(draft.experiment).data, draft.experiment.seed)
     if as_json:
         print(json_line(data_as_dict(shown)))
     else:
@@ -51,12 +49,10 @@ def presets(
 
     torchdeck presets digits-cnn > mine.toml writes a preset to a file.
     """
-    from engine.data.documents import presets as all_presets
-    from engine.experiment.mistakes import unknown_name
-    from engine.experiment.presets import preset_names, preset_text
+    from engine import preset_names, preset_text, presets, unknown_name
 
     if name is None:
-        print(columns((p.name, p.summary) for p in all_presets()))
+        print(columns((p.name, p.summary) for p in presets()))
     elif name in preset_names():
         print(preset_text(name), end="")
     else:

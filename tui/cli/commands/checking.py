@@ -26,7 +26,7 @@ def check(
 
     The plan: data, layer table, parameters, FLOPs, memory. Nothing is trained.
     """
-    from engine.data.documents import read_document
+    from engine import read_document
 
     overrides = changes(set_, fold)
     if fix:
@@ -34,15 +34,15 @@ def check(
 
         if problem := fix_file(experiment, overrides):
             refuse(problem)
-    from engine.plan import check as plan_of
+    from engine import check
     from tui.printing.plan import plan_as_dict, plan_as_text, weights_as_dicts, weights_as_text
     from tui.printing.progress import reading_progress
 
     with reading_progress():
-        plan = plan_of(read_document(experiment, overrides))
+        plan = check(read_document(experiment, overrides))
     initial = None
     if weights and plan.ok and plan.description is not None:
-        from engine.model.init_statistics import init_statistics
+        from engine import init_statistics
 
         initial = init_statistics(plan.experiment, plan.description)
     if as_json:

@@ -51,16 +51,13 @@ def _send(
     command: Literal["stop", "pause", "release", "continue"], run: str | None, runs_dir: str | None, timeout_s: float
 ) -> None:
     """Send a command to a run, wait for its answer and print it."""
-    from engine.experiment.mistakes import Refused
-    from engine.protocol.commands import Simple
-    from engine.protocol.events import Finished
-    from engine.runs import ask, find_run
+    from engine import Finished, Refused, Simple, find_run, send_command
     from tui.answers import answer_text
     from tui.exit_messages import end_lines
 
     path = find_run(runs_folder(runs_dir), run, live=True)
     try:
-        answer = ask(path, Simple(command=command), timeout_s=timeout_s)
+        answer = send_command(path, Simple(command=command), timeout_s=timeout_s)
     except Refused as refused:
         print_mistakes(refused.mistakes)
         raise typer.Exit(1) from refused

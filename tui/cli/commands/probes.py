@@ -44,18 +44,17 @@ def one_batch(experiment: PresetOrFile, set_: Set = None, as_json: Json = False)
 
 
 def _probe(kind: Literal["rate", "gradients", "one-batch"], experiment: str, set_: list[str] | None, json: bool) -> int:
-    from engine.data.documents import read_document
-    from engine.training.memory import keep_freed_memory
+    from engine import keep_freed_memory, read_document
     from tui.printing.probes import interrupted, print_probe
     from tui.printing.progress import reading_progress
     from tui.services.producer import probe_records
 
     try:
         keep_freed_memory()
-        from engine.plan import check as plan_of
+        from engine import check
 
         with reading_progress():
-            plan = plan_of(read_document(experiment, set_ or []))
+            plan = check(read_document(experiment, set_ or []))
         print_mistakes(plan.mistakes)
         return print_probe(probe_records(kind, plan)(lambda: False), as_json=json) if plan.ok else 2
     except KeyboardInterrupt:

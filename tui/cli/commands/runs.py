@@ -32,7 +32,7 @@ def runs(context: typer.Context, runs_dir: RunsDir = None, as_json: Json = False
 @commands.command("show")
 def show(context: typer.Context, run: Run = None, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """Show one run: its experiment, its epochs and its end."""
-    from engine.runs import find_run
+    from engine import find_run
     from tui.printing.runs import run_as_json, run_as_text
 
     path = find_run(runs_folder(runs_dir), run)
@@ -49,7 +49,7 @@ def rm(
 
     An active run is not removed.
     """
-    from engine.runs import find_run, list_runs, remove_run
+    from engine import find_run, list_runs, remove_run
 
     directory = runs_folder(runs_dir)
     _finish_removals(directory)
@@ -70,7 +70,7 @@ def rm(
 
 def _finish_removals(runs_dir: Path) -> None:
     """Finish removals that were interrupted, and print which."""
-    from engine.runs import finish_removals
+    from engine import finish_removals
 
     for name in finish_removals(runs_dir):
         print(plain(f"{name}: its removal was interrupted; it is removed now."), file=sys.stderr)

@@ -40,14 +40,14 @@ def devices(as_json: Json = False) -> None:
     """List the devices to train on."""
     from dataclasses import asdict
 
-    from engine.devices import devices as all_devices
+    from engine import list_devices
     from tui.quantities import scaled_text
 
     if as_json:
-        print(json_line([asdict(d) for d in all_devices()]))
+        print(json_line([asdict(d) for d in list_devices()]))
         return
     rows = [("device", "name", "memory", "free", "precisions", "")]
-    for d in all_devices():
+    for d in list_devices():
         free = "" if d.free_bytes is None else scaled_text(d.free_bytes, "B")
         rows.append((d.device, d.name, scaled_text(d.memory_bytes, "B"), free, " ".join(d.precisions), d.note))
     print(columns(rows))

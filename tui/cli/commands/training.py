@@ -23,7 +23,7 @@ from tui.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from engine.protocol.commands import PauseMode
+    from engine import PauseMode
 
 commands = command_group()
 
@@ -49,7 +49,7 @@ def train(
         options += [] if name is None else ["--name", name]
         options += ["--runs-dir", str(runs_folder(runs_dir))]
         _detach(["train", "--headless", *options, "--", experiment], as_json=as_json)
-    from engine.data.documents import read_document
+    from engine import read_document
 
     draft = read_document(experiment, overrides if name is None else [*overrides, f"name={json.dumps(name)}"])
     directory = runs_folder(runs_dir)
@@ -67,7 +67,7 @@ def train(
 @commands.command()
 def design(experiment: PresetOrFile, set_: Set = None, runs_dir: RunsDir = None) -> None:
     """Open the deck on an experiment to view and change it."""
-    from engine.data.documents import read_document
+    from engine import read_document
     from tui.launch import run_deck
 
     deck_needs_terminal(f"torchdeck check {experiment} prints the plan.")
@@ -94,7 +94,7 @@ def resume(
 
     The results are the same as without the interruption. --set may change the epochs, the patience and the device.
     """
-    from engine.runs import find_run
+    from engine import find_run
 
     path, overrides = find_run(runs_folder(runs_dir), run), tuple(set_ or ())
     pause_mode: PauseMode | None = "release" if released else "pause" if paused else None
@@ -116,7 +116,7 @@ def attach(run: Run = None, headless: Headless = False, as_json: Json = False, r
 
     Closing the deck does not stop the run.
     """
-    from engine.runs import find_run
+    from engine import find_run
 
     directory = runs_folder(runs_dir)
     path = find_run(directory, run)
