@@ -42,6 +42,15 @@ threads = 1
 """
 
 
+@pytest.fixture
+def one_thread():
+    """Give the loop written by hand the one thread of the run: `threads = 1` reaches only the thread of the run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def finished(tmp_path, *overrides):
     return ended(Session.create(check(reads(RUN, overrides)), runs_dir=tmp_path))
 
@@ -52,7 +61,7 @@ def ended(session):
     return session, [event for event in session.drain() if isinstance(event, Epoch)]
 
 
-def test_a_run_is_two_optimizers_in_a_loop_written_by_hand_to_the_last_bit(tmp_path):
+def test_a_run_is_two_optimizers_in_a_loop_written_by_hand_to_the_last_bit(tmp_path, one_thread):
     session, epochs = finished(tmp_path)
     data = load_data(reads(RUN).experiment.data, 3)
     x, y = data.x[data.train], data.y[data.train]
