@@ -1,7 +1,7 @@
-"""What can be chosen: torch's own classes, read by introspection, each with a line on when to use it.
+"""The catalog of what can be chosen: torch's own classes, read by introspection, each with advice on when to use it.
 
-One file a kind declares its entries by name. Importing this package, and listing names and summaries, loads nothing
-of torch; asking an entry for its parameters does.
+One file per kind declares its entries. Importing this package and listing names and summaries does not import torch;
+reading the parameters of an entry does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""From a choice in the document to torch's own object: losses, optimizers, schedulers."""
+"""Build torch's losses, optimizers and schedulers from choices of a document.
+
+N samples, K classes, T steps of a sequence.
+"""
 
 from __future__ import annotations
 
@@ -33,21 +36,21 @@ spare_dynamo()
 
 
 class BCEWithLogitsLoss(nn.BCEWithLogitsLoss):
-    """torch's, for classes 0 and 1 as they come from the data: output (N, 1), target (N,) of whole numbers."""
+    """torch.nn.BCEWithLogitsLoss for class indices 0 and 1: output (N, 1), target (N,) of integers."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return super().forward(input, target.to(input.dtype).view_as(input))
 
 
 class BCELoss(nn.BCELoss):
-    """torch's, for classes 0 and 1 as they come from the data: output (N, 1), target (N,) of whole numbers."""
+    """torch.nn.BCELoss for class indices 0 and 1: output (N, 1), target (N,) of integers."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return super().forward(input, target.to(input.dtype).view_as(input))
 
 
 class SoftMarginLoss(nn.SoftMarginLoss):
-    """torch's, for classes 0 and 1 as they come from the data: output (N, 1), target (N,) of whole numbers."""
+    """torch.nn.SoftMarginLoss for class indices 0 and 1: output (N, 1), target (N,) of integers."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return super().forward(input, (2 * target - 1).to(input.dtype).view_as(input))
@@ -61,17 +64,17 @@ _OF_CLASSES: dict[str, type[nn.Module]] = {
 
 
 def torch_arguments(parameters: dict[str, Any]) -> dict[str, Any]:
-    """A choice's parameters as torch's signatures take them."""
+    """The parameters of a choice as arguments for torch: lists as tuples."""
     return {name: as_tuples(value) for name, value in parameters.items()}
 
 
 def build_loss(choice: Choice, class_counts: Sequence[int] = ()) -> nn.Module:
-    """The loss: a mean over the samples of a batch, called as `loss(output, target)`.
+    """The loss module, which returns the mean over a batch: `loss(output, target)`.
 
-    Outputs are (N, K) for K classes with targets (N,), else (N, outputs) for both.
+    Shapes: output (N, K) and target (N,) for classes, else both (N, outputs).
 
     Args:
-        class_counts: training samples of each class, from which "balanced" weights follow.
+        class_counts: training samples of each class, for "balanced" weights.
     """
     made = _OF_CLASSES.get(choice.type) or find("losses", choice.type).torch_class()
     arguments = torch_arguments(choice.parameters)
@@ -90,22 +93,22 @@ def build_loss(choice: Choice, class_counts: Sequence[int] = ()) -> nn.Module:
 
 
 class PerStep(nn.Module):
-    """A loss of classes at every step of a sequence: the mean over samples and steps alike."""
+    """A loss for classes at every step of a sequence: the mean over samples and steps."""
 
     def __init__(self, loss: nn.Module) -> None:
         super().__init__()
         self.loss = loss
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """Of scores (N, T, K) and classes (N, T)."""
+        """Shapes: input (N, T, K), target (N, T), output a scalar."""
         found: Tensor = self.loss(input.flatten(0, 1), target.flatten())
         return found
 
 
 def balanced_weights(class_counts: Sequence[int]) -> tuple[float, ...]:
-    """n / (K · n_k) for each of K classes, so that all count the same (King and Zeng, 2001).
+    """Weights n / (K · n_k) of K classes, with which all classes count the same (King and Zeng, 2001).
 
-    A class without a sample is weighted as if it had one: validation may still hold some.
+    A class without samples is weighted as if it had one, since the validation part may have some.
 
     >>> balanced_weights([30, 10])
     (0.6666666666666666, 2.0)
@@ -114,7 +117,7 @@ def balanced_weights(class_counts: Sequence[int]) -> tuple[float, ...]:
 
 
 def build_optimizer(choice: Choice, parameters: Iterable[Any], *, fused: bool) -> Optimizer:
-    """The optimizer over `parameters`, or groups of them; `fused` steps them all in one kernel where torch can."""
+    """The optimizer over `parameters` or parameter groups; `fused` uses one kernel for all where torch has it."""
     arguments = torch_arguments(choice.parameters)
     if fused and choice.type in FUSED:
         arguments["fused"] = True
@@ -123,23 +126,23 @@ def build_optimizer(choice: Choice, parameters: Iterable[Any], *, fused: bool) -
 
 
 def build_scheduler(choice: Scheduler, optimizer: Optimizer, *, epochs: int, steps_per_epoch: int) -> LRScheduler:
-    """The scheduler over `optimizer`, with what the run's length and the optimizer's lr tell filled in.
+    """The scheduler over `optimizer`, with parameters inferred from the length of the run and from lr.
 
-    It is to be moved as `choice.interval` says, or else as its type does, from the end of the warm-up on: a
-    schedule that fits the run fits what is left of it then.
+    It steps once an epoch or at every step (`moves_by_step`), from the end of the warm-up on: inferred lengths are
+    those of the rest of the run.
     """
     moves = moves_of(choice, epochs=epochs, steps_per_epoch=steps_per_epoch)
     return scheduler_of_moves(choice, optimizer, moves, two_epochs=max(1, 2 * moves // epochs))
 
 
 def moves_of(choice: Scheduler, *, epochs: int, steps_per_epoch: int) -> int:
-    """How often a scheduler moves in a run of that length, from the end of its warm-up on; at least once."""
+    """Number of scheduler steps in a run of that length after the warm-up; at least 1."""
     warmup = warmup_steps(choice, steps_per_epoch)
     return max(1, epochs * steps_per_epoch - warmup if moves_by_step(choice) else epochs - warmup // steps_per_epoch)
 
 
 def parts_of(choice: Choice, moves: int) -> list[tuple[Choice, int]]:
-    """The schedulers that a composite one is made of, each with the moves of its own stretch."""
+    """The parts of a composite scheduler, each with its number of scheduler steps."""
     parts = [Choice.model_validate(part) for part in choice.parameters["schedulers"]]
     if choice.type == "ChainedScheduler":
         return [(part, moves) for part in parts]
@@ -148,14 +151,14 @@ def parts_of(choice: Choice, moves: int) -> list[tuple[Choice, int]]:
 
 
 def stretches(choice: Choice, moves: int) -> list[int]:
-    """The moves at which the parts of a SequentialLR take over from each other."""
+    """The scheduler steps at which the next part of a SequentialLR starts."""
     parts, given = len(choice.parameters["schedulers"]), choice.parameters.get("milestones")
     equal = [max(1, round(moves * index / parts)) for index in range(1, parts)]
     return equal if given is None else list(count(given, moves))
 
 
 def scheduler_of_moves(choice: Choice, optimizer: Optimizer, moves: int, two_epochs: int) -> LRScheduler:
-    """The scheduler over `optimizer` that fits that many moves; `two_epochs` is how many CyclicLR rises over."""
+    """The scheduler over `optimizer` for `moves` scheduler steps; CyclicLR rises over `two_epochs` of them."""
     scheduler_class = find("schedulers", choice.type).torch_class()
     if choice.type in COMPOSITES:
         parts = [scheduler_of_moves(part, optimizer, own, two_epochs) for part, own in parts_of(choice, moves)]
@@ -189,17 +192,17 @@ def scheduler_of_moves(choice: Choice, optimizer: Optimizer, moves: int, two_epo
 
 
 def _for_each_group(rate: float, optimizer: Optimizer) -> list[float]:
-    """A rate of the first group, scaled for the others as their rates are to its: they keep their proportions."""
+    """A rate of the first parameter group, and in proportion to lr that of the others."""
     rates = [float(group["lr"]) for group in optimizer.param_groups]
     return [rate * other / rates[0] if rates[0] else rate for other in rates]
 
 
 def has_momentum(optimizer: Optimizer) -> bool:
-    """Whether there is a momentum to cycle: torch would turn one on where `momentum` is 0, which nobody asked for."""
+    """Whether there is a momentum to cycle. torch would turn it on even where `momentum` is 0."""
     group = optimizer.param_groups[0]
     return "betas" in group or bool(group.get("momentum"))
 
 
 def scratch_parameter() -> nn.Parameter:
-    """A parameter of no network, to try an optimizer on. Of two dimensions, as some optimizers treat those apart."""
+    """A parameter to try an optimizer on; a matrix, which every optimizer accepts."""
     return nn.Parameter(torch.zeros(2, 2))

@@ -1,4 +1,4 @@
-"""A choice of the document against its entry in the catalog: what is wrong with it, and what it is when complete."""
+"""Check a choice of a document against its catalog entry, and complete it with defaults."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ USUAL: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of a choice's parameters."""
+    """The result of checking the parameters of a choice."""
 
     mistakes: tuple[Mistake, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
-    """Those that are right, misspelt ones under the name that was meant."""
+    """The correct ones; a misspelt name is replaced by the nearest one."""
     whole: bool = True
-    """Whether `parameters` is what was meant, every required one included."""
+    """Whether `parameters` are all that the document has, with every required one."""
 
 
 def check_type(kind: str, choice: Choice, path: str) -> tuple[Entry | None, list[Mistake]]:
-    """The entry that a choice names, or the mistake that there is none."""
+    """The entry of a choice, or the mistake that its type is unknown."""
     entries = catalog(kind)
     if choice.type in entries:
         return entries[choice.type], []
@@ -61,7 +61,7 @@ def check_type(kind: str, choice: Choice, path: str) -> tuple[Entry | None, list
 
 
 def check_parameters(entry: Entry, given: Mapping[str, Any], path: str) -> Checked:
-    """Every parameter that is unknown, of the wrong type, or missing. `path` is where the choice stands."""
+    """Check parameters for unknown names, wrong types and missing ones. `path` is that of the choice."""
     known = entry.parameters
     mistakes: list[Mistake] = []
     right: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def check_parameters(entry: Entry, given: Mapping[str, Any], path: str) -> Check
                     Mistake(
                         f"{path}.{name}",
                         f"{name} cannot be set here",
-                        "torchdeck sees to it",
+                        "torchdeck sets it",
                         "Remove it.",
                         entry.name,
                         remedy=drop(),
@@ -130,7 +130,7 @@ def _wrong_value(entry: Entry, name: str, value: Any, path: str) -> Mistake:
 
 
 def completed(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters with torch's defaults filled in; what is inferred, and what defaults to None, is left out."""
+    """The parameters with torch's defaults; without those that are inferred or default to None."""
     values = {
         name: parameter.default for name, parameter in entry.parameters.items() if parameter.default is not None
     } | dict(given)
@@ -138,23 +138,23 @@ def completed(entry: Entry, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def blame(entry: Entry, given: Mapping[str, Any], error: Exception, attempt: Any, path: str) -> Mistake:
-    """The mistake behind an error that torch raised when it was given these parameters.
+    """The mistake behind an error that torch raised for these parameters.
 
     Args:
-        attempt: makes the object from parameters, as the call did that failed. It is tried with one parameter at a
-            time, to find the one that is to blame.
+        attempt: builds the object from parameters, as the call that failed. It is tried with one parameter at a time
+            to find the one that causes the error.
     """
     required = {name: given[name] for name, p in entry.parameters.items() if p.required and name in given}
-    culprits = [name for name in given if _fails(attempt, required | {name: given[name]})]
+    causes = [name for name in given if _fails(attempt, required | {name: given[name]})]
     reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-    if len(culprits) == 1:
-        name = culprits[0]
+    if len(causes) == 1:
+        name = causes[0]
         default = entry.parameters[name].default
         fix = "Correct it." if default is None else f"Correct it; the default is {value_text(default)}."
         remedy = None if default is None else drop()
         found = f"found {value_text(given[name])}"
-        return Mistake(f"{path}.{name}", found, f"torch says: {reason}", fix, entry.name, remedy=remedy)
-    return Mistake(path, f"torch refuses it: {reason}", "", "Correct its parameters.", entry.name)
+        return Mistake(f"{path}.{name}", found, f"torch reports: {reason}", fix, entry.name, remedy=remedy)
+    return Mistake(path, f"torch reports: {reason}", "", "Correct its parameters.", entry.name)
 
 
 def _fails(attempt: Any, parameters: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Parameters of losses that go by class: weights by the names of the classes, and the names beside the numbers."""
+"""Parameters of losses that depend on classes: weights by class name, and texts with class names."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from engine.catalog.losses import IGNORES_NONE
 from engine.experiment.document import Choice
 
 OTHERS_WEIGH = 1.0
-"""What a class weighs that is not among weights by name."""
+"""Weight of a class that weights by name leave out."""
 _SHOWN = 12
 
 
 def with_weights_listed(choice: Choice, classes: Sequence[str]) -> Choice:
-    """The loss with weights by name as a list in the order of the classes; as it is, where a name is no class."""
+    """The loss with weights by name as a list in the order of the classes; unchanged if a name is not a class."""
     weight = choice.parameters.get("weight")
     if not isinstance(weight, Mapping) or not classes or not set(weight) <= set(classes):
         return choice
@@ -22,20 +22,20 @@ def with_weights_listed(choice: Choice, classes: Sequence[str]) -> Choice:
 
 
 def sentences_by_class(choice: Choice, names: Sequence[str]) -> list[str]:
-    """What the parameters of a loss that go by class say, with the names of the classes: `weight: cat = 2, dog = 1`."""
-    said = []
+    """Texts for the parameters of a loss that depend on classes: `weight: cat = 2, dog = 1`."""
+    texts = []
     weight, ignored = choice.parameters.get("weight"), choice.parameters.get("ignore_index", IGNORES_NONE)
     if isinstance(weight, (list, tuple)) and len(weight) == len(names):
-        said.append("weight: " + shortened([f"{name} = {value:g}" for name, value in zip(names, weight, strict=True)]))
+        texts.append("weight: " + shortened([f"{name} = {value:g}" for name, value in zip(names, weight, strict=True)]))
     if isinstance(ignored, int) and ignored in range(len(names)):
-        said.append(f"ignore_index: {ignored} = {names[ignored]}")
+        texts.append(f"ignore_index: {ignored} = {names[ignored]}")
     if isinstance(positive := choice.parameters.get("pos_weight"), (int, float)) and len(names) == 2:
-        said.append(f"pos_weight: {names[1]} = {positive:g}, {names[0]} = 1")
-    return said
+        texts.append(f"pos_weight: {names[1]} = {positive:g}, {names[0]} = 1")
+    return texts
 
 
 def order_of_classes(name: str, classes: Sequence[str]) -> str:
-    """A sentence for the help of a parameter of losses that goes by class; empty for any other."""
+    """A sentence on the order of classes, for help of a parameter that depends on it; else empty."""
     if not classes or name not in ("weight", "ignore_index", "pos_weight"):
         return ""
     return f"The classes{numbered(classes)}."
@@ -46,7 +46,7 @@ def numbered(names: Sequence[str]) -> str:
 
 
 def shortened(items: Sequence[str]) -> str:
-    """The items, those in the middle left out where there are many."""
+    """The items, joined; of many, those in the middle are left out."""
     if len(items) <= _SHOWN:
         return ", ".join(items)
     return ", ".join([*items[: _SHOWN - 2], "…", items[-1]])

@@ -1,4 +1,4 @@
-"""Whether the catalog and torch accept a loss, an optimizer or a scheduler by itself."""
+"""Check one loss, optimizer or scheduler, whatever the rest of the document: by the catalog and by torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.experiment.mistakes import Mistake
 
 
 def loss_mistakes(choice: Choice) -> list[Mistake]:
-    """Mistakes of a loss, whatever the task. It is computed once on two samples."""
+    """Mistakes of a loss, for any task. It is computed once on two samples."""
     entry, mistakes = check_type("losses", choice, "loss")
     if entry is None:
         return mistakes
@@ -26,7 +26,7 @@ def loss_mistakes(choice: Choice) -> list[Mistake]:
 
     def attempt(**parameters: Any) -> None:
         weight = parameters.get("weight")
-        if isinstance(weight, Mapping):  # which class each is of does not matter here
+        if isinstance(weight, Mapping):  # here the classes do not matter
             parameters = {**parameters, "weight": (weight := tuple(map(float, weight.values())) or (1.0, 1.0))}
         outputs = len(weight) if isinstance(weight, (list, tuple)) else 2
         loss = build_loss(Choice.model_validate({"type": choice.type, **parameters}), [1] * outputs)
@@ -42,7 +42,7 @@ def loss_mistakes(choice: Choice) -> list[Mistake]:
 
 
 def optimizer_mistakes(choice: Choice, path: str = "optimizer") -> tuple[list[Mistake], Optimizer | None]:
-    """Mistakes of an optimizer; and the optimizer over a scratch parameter, where it has none."""
+    """Mistakes of an optimizer; if there are none, the optimizer over a scratch parameter."""
     entry, mistakes = check_type("optimizers", choice, path)
     if entry is None:
         return mistakes, None
@@ -62,7 +62,7 @@ def optimizer_mistakes(choice: Choice, path: str = "optimizer") -> tuple[list[Mi
 
 
 def scheduler_checked(choice: Scheduler | None) -> Checked:
-    """The type and the parameters of a scheduler; torch builds it for an optimizer and a run only."""
+    """Check type and parameters of a scheduler. Building it takes an optimizer and the length of the run."""
     if choice is None:
         return Checked()
     entry, mistakes = check_type("schedulers", choice, "scheduler")

@@ -1,4 +1,7 @@
-"""What the mean of a loss divides its sum by: the number of samples, or the weights of those that count."""
+"""Denominators of mean losses: the number of samples, or the sum of the weights of those that count.
+
+N samples, K classes, T steps of a sequence.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from engine.catalog.losses import IGNORES_NONE
 
 
 class MeanOfSome(nn.Module):
-    """The mean over samples that may all be left out of a batch: 0 there, where torch divides 0 by 0."""
+    """The mean over samples that count; 0 for a batch without any, where torch divides 0 by 0."""
 
     def __init__(self, loss: nn.CrossEntropyLoss | nn.NLLLoss) -> None:
         super().__init__()
@@ -26,11 +29,11 @@ class MeanOfSome(nn.Module):
 
 
 def denominator_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
-    """From the targets of a batch to what its mean loss was divided by; None where that is the number of samples.
+    """A function from the targets of a batch to the denominator of its mean loss; None for the number of samples.
 
-    Means of batches, each times its share of the denominators, add up to the mean over all their samples.
-    CrossEntropyLoss and NLLLoss weigh each sample by its class and leave out those of `ignore_index`; every other loss
-    divides by the samples, or by their numbers, of which all have as many. MultiMarginLoss does so with weights, too.
+    Means of batches, each times its share of the denominators, add up to the mean over all samples.
+    CrossEntropyLoss and NLLLoss weight each sample by its class and leave out those of `ignore_index`. Every other loss
+    divides by the number of samples, or of their values; MultiMarginLoss does so with weights, too.
     """
     loss = _innermost(criterion)
     if not isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss) or (loss.weight is None and loss.ignore_index < 0):
@@ -39,9 +42,9 @@ def denominator_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
 
 
 def counted_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
-    """From targets to which of them count in a loss: not those of weight 0, nor those of `ignore_index`.
+    """A function from targets to a mask of those that count in a loss: without weight 0 and `ignore_index`.
 
-    None where all count. What does not count adds 0, whatever the mean divides by.
+    None if all count. A target that does not count adds 0 to the sum.
     """
     loss = _innermost(criterion)
     weight, positive = getattr(loss, "weight", None), getattr(loss, "pos_weight", None)
@@ -54,7 +57,7 @@ def counted_of(criterion: nn.Module) -> Callable[[Tensor], Tensor] | None:
 
 
 def _innermost(criterion: nn.Module) -> Any:
-    """torch's own loss: what is around it changes shapes, not what counts."""
+    """The loss of torch inside modules that change shapes."""
     loss: Any = criterion
     while isinstance(getattr(loss, "loss", None), nn.Module):
         loss = loss.loss
@@ -62,7 +65,7 @@ def _innermost(criterion: nn.Module) -> Any:
 
 
 def _weights_of(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> Tensor:
-    """The weights of the samples that count, summed up; 0 where none does."""
+    """The sum of the weights of the samples that count; 0 if none does."""
     weights = loss.weight[target] if loss.weight is not None else None
     if loss.ignore_index >= 0 or weights is None:
         counts: Tensor = target != loss.ignore_index
@@ -71,16 +74,16 @@ def _weights_of(loss: nn.CrossEntropyLoss | nn.NLLLoss, target: Tensor) -> Tenso
 
 
 def mean_of(loss: nn.Module, total: Tensor, weight: Tensor) -> Tensor:
-    """The sum of a loss divided by the weights of what counts in it; 0 where nothing does, with gradients of 0.
+    """The sum of a loss divided by the weights of the samples that count; 0 with gradients of 0 if none does.
 
-    Label smoothing sums up a little of samples of weight 0 too, so a sum over nothing that counts may be something.
+    Label smoothing adds a little for samples of weight 0, so the sum need not be 0 where no sample counts.
     """
     mean = total / weight.clamp_min(torch.finfo(torch.float32).tiny)
     return torch.where(weight > 0, mean, 0.0) if getattr(_innermost(loss), "label_smoothing", 0) else mean
 
 
 def sum_of(criterion: nn.Module) -> nn.Module:
-    """The sum that a mean loss divides by `denominator_of`: the same loss, with the same weights, undivided."""
+    """The loss without its division by `denominator_of`: the sum over a batch."""
     if isinstance(criterion, MeanOfSome):
         return criterion.loss
     twin: Any = copy(criterion)

@@ -1,4 +1,4 @@
-"""Read torch's docstrings: what it says about each parameter, without the markup."""
+"""Read help on parameters from torch's docstrings, without the markup."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LONGEST = 240
 
 
 def parameter_help(documented: Any) -> dict[str, str]:
-    """One plain text a parameter, from the Args section of a class's or function's docstring.
+    """Plain text for each parameter from the Args section of a docstring.
 
-    What the docstring says of types and defaults is left out: the signature knows them better.
+    Types and defaults are left out, since the signature has them.
     """
     lines = inspect.cleandoc(documented.__doc__ or "").splitlines()
     texts: dict[str, list[str]] = {}
@@ -50,12 +50,12 @@ def parameter_help(documented: Any) -> dict[str, str]:
 
 
 def plain(text: str) -> str:
-    """A docstring's text as one sentence: reStructuredText roles, literals, links and the default taken off.
+    """Text of a docstring without roles, literals and links of reStructuredText, and without the default.
 
     >>> plain("If ``True``, adds a learnable bias to the output. Default: ``True``")
     'If True, adds a learnable bias to the output.'
     """
-    text = re.sub(r"\s+", " ", text).partition(" .. ")[0]  # a directive, such as a formula set apart
+    text = re.sub(r"\s+", " ", text).partition(" .. ")[0]  # a directive, such as a formula
     text = re.sub(r":\w+:`~?\.?([^`<]*?)(?:\s*<[^>]*>)?`", r"\1", text)
     text = re.sub(r"`([^`<]+?)\s*<[^>]*>`_{0,2}", r"\1", text)
     text = re.sub(r"`{1,2}([^`]*)`{1,2}_{0,2}", r"\1", text)
@@ -67,7 +67,7 @@ def plain(text: str) -> str:
 
 
 def _first_sentences(text: str) -> str:
-    """The whole sentences that fit beside a form's field, the first of them in any case."""
+    """The first sentence, and those after it that fit next to a field of a form."""
     kept, *others = re.split(r"(?<=[.!])\s+(?=[A-Z])", text)
     for sentence in others:
         if len(kept) + len(sentence) >= _LONGEST:

@@ -1,7 +1,7 @@
-"""Optimizers without torch's compiler.
+"""Optimizers without the import of torch's compiler.
 
-torch marks four methods of every optimizer as not to be compiled, and imports `torch._dynamo` to say so when one is
-first called: about 900 modules, two seconds at the start of each process, for a compiler that is not in use.
+torch disables compilation of four methods of every optimizer, and imports `torch._dynamo` for that at their first call:
+about 900 modules, two seconds at the start of each process, for a compiler that is not used.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _MARKED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 
 def spare_dynamo() -> None:
-    """Settle what torch would import its compiler for: each marked method is its own uncompiled version.
+    """Mark those methods as uncompiled in torch's own way, so that it does not import its compiler.
 
-    Nothing changes where the compiler is loaded already, nor where torch marks its methods in another way.
+    This has no effect if the compiler is loaded, or if another version of torch marks its methods in another way.
     """
     if "torch._dynamo" in sys.modules:
         return
@@ -31,15 +31,15 @@ def spare_dynamo() -> None:
 
 
 def plain_step(optimizer: Optimizer) -> Callable[..., None]:
-    """`optimizer.step`, without the wrappers in which torch imports its compiler and opens a profiler's record.
+    """`optimizer.step` without the wrappers that import torch's compiler and open a profiler record.
 
-    Hooks on an optimizer's step are among them; torchdeck sets none.
+    Hooks on `step` do not run; torchdeck sets none.
     """
     step = inspect.unwrap(type(optimizer).step)
 
     @torch.no_grad()
     def take(*closure: Callable[[], Tensor]) -> None:
-        # What a scheduler looks at to see that a step came before it; torch's wrapper sets it, too.
+        # Schedulers check this to warn if no step was taken; torch's wrapper sets it, too.
         optimizer._opt_called = True  # type: ignore[attr-defined]
         step(optimizer, *closure)
 

@@ -1,4 +1,4 @@
-"""One thing that can be chosen: its torch class, its parameters as torch declares them, and when to use it."""
+"""An entry of the catalog: its torch class, its parameters as torch declares them, and when to use it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.catalog.value_types import as_lists, choices, document_type, signatu
 
 Task = Literal["classification", "regression", "forecasting", "language modelling"]
 
-# What nobody sets in a document: torchdeck passes these itself, or they name tensors, places and debugging aids.
+# Parameters that a document cannot set: torchdeck passes them, or they are tensors, devices or debugging aids.
 SET_BY_TORCHDECK = frozenset(
     {"self", "params", "optimizer", "tensor", "generator", "device", "dtype", "weight", "pos_weight", "size_average"}
     | {"reduce", "reduction", "batch_first", "last_epoch", "verbose", "foreach", "fused", "capturable"}
@@ -24,9 +24,9 @@ SET_BY_TORCHDECK = frozenset(
 )
 
 NO_CLASS = frozenset({"metrics", "regularizers"})
-"""Kinds whose entries are not constructed."""
+"""Kinds whose entries have no class."""
 
-# torch finds most of these out at the first forward pass only, in words about tensors.
+# torch reports most of these only at the first forward pass, and in terms of tensors.
 _AT_LEAST = {
     **dict.fromkeys(("in_channels", "out_channels", "kernel_size", "stride", "dilation", "groups", "output_size"), 1),
     **dict.fromkeys(("in_features", "out_features", "num_features", "num_channels", "num_groups"), 1),
@@ -45,29 +45,29 @@ class Parameter:
 
     name: str
     annotation: Any = field(repr=False)
-    """The type that a value in a document must have."""
+    """Type of its values in a document."""
     default: Any = None
     required: bool = False
     help: str = ""
-    """What torch's documentation says about it."""
+    """From torch's documentation."""
     inferred: str = ""
-    """Where the value comes from when it is left out; empty where nothing is inferred."""
+    """Where its value comes from when it is left out; empty if it is not inferred."""
     listed_by: str = ""
-    """The function that lists the values that can be named, where to know them takes an import of its own."""
+    """Dotted name of a function that lists its possible values, if listing them takes an import."""
 
     @property
     def type(self) -> str:
-        """Its type as text: `int | [int, int]`."""
+        """The type as text: `int | [int, int]`."""
         return type_text(self.annotation)
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The values that can be named, where it is one of a few."""
+        """The possible values, if there are a few; else empty."""
         return tuple(attribute(self.listed_by)()) if self.listed_by else choices(self.annotation)
 
     @property
     def choices_at_hand(self) -> tuple[Any, ...]:
-        """The same, without those that no one has asked for yet and that an import would be needed for."""
+        """As `choices`, but empty where an import would be needed first."""
         if self.listed_by and not attribute(self.listed_by).cache_info().currsize:
             return ()
         return self.choices
@@ -87,65 +87,65 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Entry:
-    """One thing that can be chosen."""
+    """One thing that can be chosen: a layer, a loss, a metric …"""
 
     kind: str
     name: str
     torch_name: str
-    """Where the class or function is found: `torch.nn.Conv2d`; for a metric, where its definition is."""
+    """Dotted name of the class or function: `torch.nn.Conv2d`; for a metric, a page that defines it."""
     summary: str
-    """What it is, in one sentence."""
+    """One sentence on what it does."""
     when: str
-    """When to take it, in one sentence."""
+    """One sentence on when to use it."""
     group: str = ""
-    """What it is for, where a kind has many entries: `convolution`."""
+    """Group within the kind: `convolution`."""
     when_not: str = ""
-    """When to take something else, and what, in one sentence."""
+    """One sentence on when to use something else, and what."""
     formula: str = ""
-    """What it computes, in plain Unicode: `max(0, x)`."""
+    """What it computes, in Unicode: `max(0, x)`."""
     path: str = ""
-    """For a regularizer, where in the document it is set."""
+    """For a regularizer, its field in the document."""
     grew_from: str = ""
-    """For an optimizer, of what it was made and how it differs, in a phrase: `Adam, with Nesterov's look ahead`."""
+    """For an optimizer, its predecessor and the difference: `Adam, with Nesterov momentum`."""
     tasks: tuple[Task, ...] = ()
-    """What it suits; empty where it suits every task."""
+    """The tasks that it suits; empty for all."""
     goal: Literal["min", "max"] | None = None
-    """For a metric, whether less or more is better."""
+    """For a metric, whether a smaller or a larger value is better."""
     inferred: Mapping[str, str] = field(default_factory=dict)
-    """Parameters that may be left out, each with where its value then comes from."""
+    """Parameters that may be left out, each with the source of its value."""
     hidden: frozenset[str] = frozenset()
-    """Parameters that torchdeck sets itself, beside those that it always sets."""
+    """Parameters that torchdeck sets, in addition to SET_BY_TORCHDECK."""
     types: Mapping[str, Any] = field(default_factory=dict)
-    """Types in place of torch's annotation: narrower, or what a document holds where torch takes a tensor."""
+    """Types in place of torch's annotations: narrower ones, or those of a document in place of tensors."""
     helps: Mapping[str, str] = field(default_factory=dict)
-    """Help on a parameter where torch's documentation says too little."""
+    """Help in place of torch's documentation."""
     signature_of: str = ""
-    """Whose signature to read where the class itself shows only `*args`."""
+    """Dotted name of a function or class whose signature is read in place of its own."""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
-    """Parameters that it has not but its like have, each with the sentence of what to do instead."""
+    """Parameters that similar entries have and this one does not, each with a sentence of what to do."""
     listed: Mapping[str, str] = field(default_factory=dict)
-    """Parameters whose values a function lists: see Parameter.listed_by."""
+    """Parameters and their Parameter.listed_by."""
     added: tuple[Parameter, ...] = ()
-    """Parameters that torchdeck adds to torch's."""
+    """Parameters that torch does not have."""
 
     def torch_class(self) -> Any:
-        """The class or function itself. Imports torch.
+        """The class or function. Imports torch.
 
         Raises:
-            LookupError: it has no class: a metric is computed, a regularizer is a setting.
+            LookupError: the entry is a metric or a regularizer, which has no class.
         """
         if self.kind in NO_CLASS:
-            raise LookupError(f"{self.name} is not constructed: it has no class of its own")
+            raise LookupError(f"{self.name} has no class")
         return attribute(self.torch_name)
 
     @property
     def parameters(self) -> Mapping[str, Parameter]:
-        """What can be set, by name, in the order of the signature. Imports torch."""
+        """Parameters that a document can set, in the order of the signature. Imports torch."""
         return _parameters(self)
 
     @property
     def set_by_torchdeck(self) -> frozenset[str]:
-        """Parameters of the signature that are not for a document."""
+        """Parameters of the signature that a document cannot set."""
         return (SET_BY_TORCHDECK | self.hidden) - set(self.types)
 
     def as_dict(self) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def _parameters(entry: Entry) -> Mapping[str, Parameter]:
     if entry.kind in NO_CLASS:
         return MappingProxyType({})
     declared = attribute(entry.signature_of) if entry.signature_of else entry.torch_class()
-    # Where torchdeck's own does it on whole batches, its torchvision need not be imported to say how.
+    # torchdeck's own augmentations are documented here, so torchvision need not be imported.
     documented = declared if entry.signature_of.startswith("engine.") else entry.torch_class()
     function = declared.__init__ if inspect.isclass(declared) else declared
     annotations = signature_types(function)
@@ -190,13 +190,13 @@ def _parameters(entry: Entry) -> Mapping[str, Parameter]:
             continue
         default = None if parameter.default is inspect.Parameter.empty else parameter.default
         if isinstance(default, Enum):
-            default = default.value  # what a document holds of torchvision's modes and policies
+            default = default.value  # modes and policies of torchvision
         annotation = entry.types.get(name, annotations.get(name, type(default)))
         allowed = document_type(annotation, _AT_LEAST.get(name))
         if allowed is None:
             continue
         if type_text(allowed) == "float" and isinstance(default, int):
-            default = float(default)  # torch writes 0 where it means 0.0
+            default = float(default)  # some defaults of torch are 0 for 0.0
         found[name] = Parameter(
             name=name,
             annotation=allowed,

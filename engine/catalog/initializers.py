@@ -1,4 +1,4 @@
-"""Initializers: what weights start as. https://docs.pytorch.org/docs/stable/nn.init.html"""
+"""Initializers: the first values of weights. https://docs.pytorch.org/docs/stable/nn.init.html"""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from annotated_types import Ge, Le
 
 from engine.catalog.entry import Entry
 
-_FAN = {
-    "mode": "Whether the inputs of a unit (fan_in, keeps the forward signal) or its outputs (fan_out) set the size."
-}
+_FAN = {"mode": "Variance to keep: that of the forward pass (fan_in) or that of the backward pass (fan_out)."}
 
 
 def _initializer(name: str, summary: str, when: str, **more: Any) -> Entry:
@@ -26,112 +24,114 @@ DIMENSIONS = {
     "eye_": (2, 2),
     "sparse_": (2, 2),
 }
-"""The least and the most dimensions of a tensor that each can set."""
+"""The smallest and the largest number of dimensions that each can set."""
 
 ENTRIES = (
     _initializer(
         "kaiming_normal_",
-        "Normal, its spread set by the inputs of a unit so that ReLU keeps the signal's size (He et al., 2015).",
-        "For CNNs and other networks of ReLU and its kin.",
+        "Normal; std from the inputs of a unit, so that ReLU keeps the variance (He et al., 2015).",
+        "For CNNs and other networks with ReLU or a similar activation.",
         helps=_FAN,
         formula="w ~ N(0, std²), std = gain / √fan\ngain = √2 for ReLU, fan the inputs (or outputs) of a unit",
         when_not='For Tanh and Sigmoid: xavier_normal_. For SELU: nonlinearity = "linear".',
     ),
     _initializer(
         "kaiming_uniform_",
-        "Uniform, its range set by the inputs of a unit so that ReLU keeps the signal's size (He et al., 2015).",
-        "As kaiming_normal_, without its tails.",
+        "Uniform; bound from the inputs of a unit, so that ReLU keeps the variance (He et al., 2015).",
+        "As kaiming_normal_, without large values.",
         helps=_FAN,
         formula="w ~ U(-b, b), b = gain·√(3 / fan)\ngain = √2 for ReLU, fan the inputs (or outputs) of a unit",
         when_not="For Tanh and Sigmoid: xavier_uniform_.",
     ),
     _initializer(
         "xavier_uniform_",
-        "Uniform, its range set by the inputs and outputs of a unit (Glorot and Bengio, 2010).",
-        "For networks of Tanh or Sigmoid, and for the input weights of an RNN.",
+        "Uniform; bound from the inputs and outputs of a unit (Glorot and Bengio, 2010).",
+        "For networks with Tanh or Sigmoid, and for the input weights of an RNN.",
         formula="w ~ U(-b, b), b = gain·√(6 / (inputs + outputs))",
-        when_not="For ReLU, where it halves the signal layer by layer: kaiming_uniform_.",
+        when_not="For ReLU: it halves the variance at each layer. Use kaiming_uniform_.",
     ),
     _initializer(
         "xavier_normal_",
-        "Normal, its spread set by the inputs and outputs of a unit (Glorot and Bengio, 2010).",
-        "As xavier_uniform_, with tails.",
+        "Normal; std from the inputs and outputs of a unit (Glorot and Bengio, 2010).",
+        "As xavier_uniform_, with some larger values.",
         formula="w ~ N(0, std²), std = gain·√(2 / (inputs + outputs))",
-        when_not="For ReLU, where it halves the signal layer by layer: kaiming_normal_.",
+        when_not="For ReLU: it halves the variance at each layer. Use kaiming_normal_.",
     ),
     _initializer(
         "orthogonal_",
-        "Rows at right angles to each other and of length gain (Saxe et al., 2014).",
+        "Rows that are orthogonal to each other and have length gain (Saxe et al., 2014).",
         "For RNNs and for deep networks: gradients neither vanish nor explode at the start.",
         formula="W·Wᵀ = gain²·I, or Wᵀ·W where there are more rows than columns",
-        when_not="For wide shallow networks of ReLU: kaiming_normal_ is cheaper and as good.",
+        when_not="For wide and shallow networks with ReLU: kaiming_normal_ is faster and as good.",
     ),
     _initializer(
         "trunc_normal_",
-        "Normal, drawn again where it falls outside of a to b.",
-        "As in transformers, with std 0.02.",
+        "Normal; values outside of a to b are drawn again.",
+        "For transformers, with std 0.02.",
         formula="w ~ N(mean, std²), drawn again while outside of [a, b]",
-        when_not="Where the size of the layer should set the spread: kaiming_normal_ or xavier_normal_.",
+        when_not="When the size of the layer should set std: kaiming_normal_ or xavier_normal_.",
     ),
     _initializer(
         "normal_",
-        "Normal, with the mean and std that are given.",
-        "To set the spread by hand; the default std of 1 is too large for most layers.",
+        "Normal, with mean and std from the document.",
+        "To set std yourself; the default of 1 is too large for most layers.",
         formula="w ~ N(mean, std²)",
-        when_not="Where the size of the layer should set the spread: kaiming_normal_ or xavier_normal_.",
+        when_not="When the size of the layer should set std: kaiming_normal_ or xavier_normal_.",
     ),
     _initializer(
         "uniform_",
         "Uniform between a and b.",
-        "To set the range by hand, as -0.1 to 0.1 for an LSTM; the default 0 to 1 suits few networks.",
+        "To set the range yourself, as -0.1 to 0.1 for an LSTM; the default 0 to 1 suits few networks.",
         formula="w ~ U(a, b)",
-        when_not="Where the size of the layer should set the range: kaiming_uniform_ or xavier_uniform_.",
+        when_not="When the size of the layer should set the range: kaiming_uniform_ or xavier_uniform_.",
     ),
     _initializer(
         "constant_",
-        "Every weight the same number.",
-        "To see why symmetry must be broken; seldom to train with.",
+        "Sets every weight to val.",
+        "To see why units must start different; rarely for training.",
         formula="w = val",
-        when_not="For weights between layers: all units stay alike and learn the same. Take any random one.",
+        when_not="For weights between layers: all units stay equal. Use a random initializer.",
     ),
     _initializer(
         "zeros_",
-        "Every weight zero.",
-        "For a last layer that shall start by saying nothing.",
+        "Sets every weight to 0.",
+        "For a last layer whose first outputs should be 0.",
         formula="w = 0",
-        when_not="For weights between layers: no gradient gets through. Take any random one.",
+        when_not="For weights between layers: gradients are 0. Use a random initializer.",
     ),
     _initializer(
         "ones_",
-        "Every weight one.",
-        "For layers that scale; seldom for others.",
+        "Sets every weight to 1.",
+        "For layers that scale their input; rarely for others.",
         formula="w = 1",
-        when_not="For weights between layers: all units stay alike. Take any random one.",
+        when_not="For weights between layers: all units stay equal. Use a random initializer.",
     ),
     _initializer(
         "dirac_",
-        "Kernels that hand each channel on unchanged, as far as there are channels to hand it to.",
-        "For deep convolutional networks without shortcuts, which so begin as the identity (Zagoruyko and Komodakis, "
-        "2017).",
+        "Kernels that pass each channel on unchanged, as far as there are output channels.",
+        "For deep CNNs without shortcuts: they start as the identity (Zagoruyko and Komodakis, 2017).",
         formula="w[i, i, centre] = 1, all else 0",
-        when_not="Without random weights beside it, channels beyond the inputs' stay zero and learn late: "
-        "kaiming_normal_ is the usual choice.",
-        helps={"groups": "Groups of the convolution, each of which hands its own channels on."},
+        when_not="For other networks: kaiming_normal_. Output channels beyond the input channels start at 0 and learn "
+        "late.",
+        helps={"groups": "Groups of the convolution; each passes on its own channels."},
     ),
     _initializer(
         "eye_",
-        "The identity matrix: each output begins as the input of the same place.",
-        "As recurrent_init for an RNN of ReLU (Le et al., 2015), or for a Linear that shall begin by changing nothing.",
+        "The identity matrix: each output starts as the input of the same index.",
+        "As recurrent_init of an RNN with ReLU (Le et al., 2015), or for a Linear that starts as the identity.",
         formula="w[i, i] = 1, all else 0",
-        when_not="Where outputs are many more than inputs, most begin at zero: take orthogonal_.",
+        when_not="With many more outputs than inputs, most of which start at 0: orthogonal_.",
     ),
     _initializer(
         "sparse_",
-        "Normal, with a share of each unit's weights zero (Martens, 2010).",
-        "For wide layers whose units shall each look at few inputs at first.",
+        "Normal, with a share of the weights of each unit set to 0 (Martens, 2010).",
+        "For wide layers whose units should start with few inputs each.",
         formula="w ~ N(0, std²), of each column sparsity · rows set to 0",
-        when_not="With its default std of 0.01 a deep network's signal dies out: take kaiming_normal_.",
+        when_not="For deep networks with the default std of 0.01: outputs vanish. Use kaiming_normal_.",
         types={"sparsity": Annotated[float, Ge(0), Le(1)]},
-        helps={"sparsity": "Share of each column that is zero, from 0 to 1.", "std": "Spread of the other weights."},
+        helps={
+            "sparsity": "Share of each column that is 0, from 0 to 1.",
+            "std": "Standard deviation of the other weights.",
+        },
     ),
 )

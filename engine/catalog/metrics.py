@@ -1,4 +1,4 @@
-"""Metrics: how good a network is, in numbers that people read. Computed by `engine.training.metrics`."""
+"""Metrics: numbers that say how good a network is. `engine.training.metrics` computes them."""
 
 from __future__ import annotations
 
@@ -22,75 +22,75 @@ ENTRIES = (
         "bits",
         ("language modelling",),
         "min",
-        "Bits that a token takes, coded as well as the network foretells it (per character where those are tokens).",
-        "To compare language models, with one another and with what is counted: each bit less halves the guessing.",
-        formula="1/N · Σ -log₂ p(token | those before)",
-        when_not="Between models of other tokens: words take more bits than characters, and are fewer.",
+        "Bits per token, or per character where tokens are characters: the mean of -log₂ p of the next token.",
+        "To compare language models with each other and with baselines of counts; 1 bit less is half the perplexity.",
+        formula="1/N · Σ -log₂ p(token | tokens before it)",
+        when_not="To compare models with different tokens: a text has fewer words than characters, of more bits each.",
     ),
     _metric(
         "accuracy",
         ("classification", "language modelling"),
         "max",
-        "The share of the samples whose class is right; of the next tokens, in a language model.",
-        "When the classes are about equally frequent.",
-        formula="(samples whose class is right) / (all samples)",
-        when_not="When classes are rare: always saying the largest one scores high. Take f1.",
+        "The share of samples whose class is predicted correctly; in a language model, of tokens.",
+        "When the classes have about the same number of samples.",
+        formula="(samples predicted correctly) / (all samples)",
+        when_not="When classes are rare: always predicting the largest class scores high. Use f1.",
     ),
     _metric(
         "f1",
         ("classification",),
         "max",
         "The harmonic mean of precision and recall, averaged over the classes (macro).",
-        "When classes are rare: each counts the same, however few samples it has.",
+        "When classes are rare: every class counts the same.",
         formula="1/K · Σₖ 2·TPₖ / (2·TPₖ + FPₖ + FNₖ)\n"
         "TP, FP, FN: true positives, false positives, false negatives of class k",
-        when_not="When every sample, not every class, should count the same: accuracy.",
+        when_not="When every sample should count the same: accuracy.",
     ),
     _metric(
         "rmse",
         _NUMBERS,
         "min",
         "The root of the mean squared error, in the unit of the target.",
-        "When large errors are worse than many small ones.",
+        "When a large error is worse than many small errors.",
         formula="√(1/N · Σ (x - y)²)",
-        when_not="With outliers in the targets, which rule it: mae.",
+        when_not="With outliers in the targets, which dominate it: mae.",
     ),
     _metric(
         "mae",
         _NUMBERS,
         "min",
         "The mean absolute error, in the unit of the target.",
-        "When every unit of error costs the same.",
+        "When every unit of error counts the same.",
         formula="1/N · Σ |x - y|",
-        when_not="When a large error costs more than many small ones: rmse.",
+        when_not="When a large error is worse than many small errors: rmse.",
     ),
     _metric(
         "r2",
         _NUMBERS,
         "max",
-        "The share of the target's variance that is explained; 0 is as good as always saying the mean. Of several "
-        "targets it is the mean of each one's own, which stand beside it as r2_NAME.",
-        "To compare between targets of different units.",
+        "The share of the target's variance that is explained; always predicting the mean scores 0. "
+        "With several targets it is the mean over them; r2_NAME is the value of one.",
+        "To compare targets of different units.",
         formula="1 - Σ (y - x)² / Σ (y - mean(y))²\n"
-        "0 where y does not vary (1 without any error); no number for one sample",
-        when_not="When the error is wanted in the target's own unit: rmse or mae.",
+        "0 where y does not vary (1 without any error); undefined for one sample",
+        when_not="For the error in the unit of the target: rmse or mae.",
     ),
 )
 
 
 def of_task(task: str) -> tuple[str, ...]:
-    """The metrics that are measured for a task, by name."""
+    """The names of the metrics of a task."""
     return tuple(entry.name for entry in ENTRIES if task in entry.tasks)
 
 
 def monitors(task: str) -> tuple[str, ...]:
-    """Everything that early stopping can watch for a task: val_loss, val_accuracy, …, train_loss, …"""
+    """The names that early stopping can watch for a task: val_loss, val_accuracy, …, train_loss, …"""
     names = ("loss", *of_task(task))
     return tuple(f"{part}_{name}" for part in ("val", "train") for name in names)
 
 
 def goal(monitor: str) -> Literal["min", "max"]:
-    """Whether less or more of a monitored number is better; losses are better when less.
+    """Whether a smaller or a larger value of a monitored metric is better; for a loss, a smaller one.
 
     >>> goal("val_accuracy"), goal("train_loss")
     ('max', 'min')

@@ -1,4 +1,4 @@
-"""Transforms: what is done once to every sample, of all parts. https://docs.pytorch.org/vision/stable/transforms.html"""
+"""Transforms: fixed changes of every sample, in training, validation and test. https://docs.pytorch.org/vision/stable/transforms.html"""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def _transform(name: str, summary: str, when: str, **more: Any) -> Entry:
 ENTRIES = (
     _transform(
         "Resize",
-        "Brings images to a size; a single number is the shorter side.",
-        "When the network should see more or fewer pixels than there are.",
-        when_not="To larger sizes than the images have: it adds work and no detail.",
+        "Resizes images; a single number is the size of the shorter side.",
+        "When the network should get more or fewer pixels than the images have.",
+        when_not="For sizes larger than the images: it adds work and no detail.",
         formula="x ← interpolate(x, size), with antialiasing",
         types={"size": _Size, "interpolation": INTERPOLATION, "max_size": _Side},
         hidden=frozenset({"antialias"}),
     ),
     _transform(
         "CenterCrop",
-        "Cuts the middle out of images.",
-        "After Resize, to a square.",
-        when_not="Where what matters stands at the edge.",
+        "Cuts out the centre of images.",
+        "After Resize, for square images.",
+        when_not="When the edges of the images matter.",
         formula="x ← x[:, t:t+h, l:l+w], t = (H-h)/2, l = (W-w)/2",
         types={"size": _Size},
     ),
     _transform(
         "Pad",
         "Adds a margin to images.",
-        "For small images in front of many poolings: 28×28 becomes 32×32 with padding 2.",
-        when_not="Where a Conv2d can do it with its own padding.",
+        "For small images in networks with many pooling layers: 28×28 becomes 32×32 with padding 2.",
+        when_not="When the padding of a Conv2d is enough.",
         formula="x ← x with a margin of padding pixels",
         types={
             "padding": _Count | tuple[_Count, _Count] | tuple[_Count, _Count, _Count, _Count],
@@ -52,25 +52,25 @@ ENTRIES = (
     ),
     _transform(
         "Grayscale",
-        "Takes the colour from images.",
-        "Where colour says nothing: a third of the bytes.",
-        when_not="Where the colour is what tells the classes apart.",
+        "Converts images to grey.",
+        "When the colour does not matter: images take a third of the memory.",
+        when_not="When the classes differ by colour.",
         formula="x ← 0.2989·R + 0.587·G + 0.114·B",
         types={"num_output_channels": Literal[1, 3]},
-        helps={"num_output_channels": "Channels that come out: 1, or 3 that are alike."},
+        helps={"num_output_channels": "Channels of the output: 1, or 3 with equal values."},
     ),
     _transform(
         "RGB",
-        "Repeats the one channel of grey images as three.",
-        "In front of a network that takes three channels.",
-        when_not="For a network of your own, which can take one.",
+        "Repeats the channel of grey images three times.",
+        "For networks that expect three channels, as those with published weights.",
+        when_not="For other networks, which can take one channel.",
         formula="x[c] ← x[0] for c = 0, 1, 2",
     ),
     _transform(
         "JPEG",
-        "Compresses images and brings them back.",
-        "When the network will meet images that were.",
-        when_not="On JPEG files: they have been.",
+        "Compresses images as JPEG and decompresses them.",
+        "When the network will be used on compressed images.",
+        when_not="For JPEG files, which are compressed already.",
         formula="x ← decode(encode(x, quality))",
         types={"quality": Annotated[int, Ge(1), Le(100)]},
     ),

@@ -1,4 +1,4 @@
-"""The types of parameters: from torch's annotations to what a TOML document can hold, and how they are said."""
+"""Types of parameters: from torch's annotations to types of values in TOML, and their text for people."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _SCALARS = (bool, int, float, str)
 _FINITE = Field(allow_inf_nan=False)
 
 LAYERS = Annotated[Any, "layers"]
-"""Where layers stand; the document validates them itself."""
+"""Type of parameters that hold layers, which the schema of the document validates."""
 
 
 def document_type(annotation: Any, at_least: int | None = None) -> Any:
-    """An annotation of torch's as the type of a value in a document: no tensors, no None, sequences as tuples.
+    """The type of a document's value for an annotation of torch: without tensors and None, sequences as tuples.
 
-    `at_least` bounds the whole numbers in it. Returns None where nothing is left that a document could hold.
+    `at_least` bounds its integers. Returns None if no type of a document is left.
     """
     if annotation is int and at_least is not None:
         return Annotated[int, Ge(at_least)]
@@ -34,7 +34,7 @@ def document_type(annotation: Any, at_least: int | None = None) -> Any:
     if origin is Annotated or (origin is dict and arguments[0] is str):
         return annotation
     if origin in (Union, types.UnionType):
-        # A list beside its scalar means one value for each parameter group; a document has a single group.
+        # float | list[float] means one value per parameter group; a document sets one value.
         members = [a for a in arguments if not (get_origin(a) is list and get_args(a)[0] is float)]
         kept = [m for m in (document_type(a, at_least) for a in members) if m is not None]
         return Union[tuple(kept)] if kept else None  # noqa: UP007 - the members are known at run time only
@@ -50,12 +50,12 @@ def document_type(annotation: Any, at_least: int | None = None) -> Any:
 
 
 def as_tuples(value: Any) -> Any:
-    """A document's lists as the tuples that torch's signatures ask for."""
+    """Lists of a document as the tuples that torch's signatures expect."""
     return tuple(as_tuples(v) for v in value) if isinstance(value, (list, tuple)) else value
 
 
 def as_lists(value: Any) -> Any:
-    """torch's tuples as the lists that a document holds."""
+    """Tuples of torch as lists of a document."""
     return [as_lists(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -65,7 +65,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def holds(annotation: Any, value: Any) -> bool:
-    """Whether a document's value is of that type; a whole number is a float too, true is no number."""
+    """Whether a document's value has that type; an int is accepted for a float, a bool is not accepted for an int."""
     try:
         _adapter(annotation).validate_python(as_tuples(value))
     except ValidationError:
@@ -74,19 +74,19 @@ def holds(annotation: Any, value: Any) -> bool:
 
 
 def members(annotation: Any) -> tuple[Any, ...]:
-    """What a union is made of; a type that is none by itself."""
+    """The members of a union; any other type alone."""
     if get_origin(annotation) in (Union, types.UnionType):
         return tuple(m for a in get_args(annotation) for m in members(a))
     return (annotation,)
 
 
 def choices(annotation: Any) -> tuple[Any, ...]:
-    """The values that a Literal in it allows."""
+    """The values that the Literals in a type allow."""
     return tuple(v for m in members(annotation) if get_origin(m) is Literal for v in get_args(m))
 
 
 def type_text(annotation: Any) -> str:
-    """A type as a table shows it: `int | [int, int]`, `'same' | 'valid' | int`."""
+    """A type as text for a table: `int | [int, int]`, `'same' | 'valid' | int`."""
     return " | ".join(_short(m) for m in members(annotation))
 
 
@@ -104,7 +104,7 @@ def _short(annotation: Any) -> str:
 
 
 def type_words(annotation: Any) -> str:
-    """A type as a sentence says it: `a whole number of at least 1 or a pair of them`."""
+    """A type as text for a sentence: `a whole number of at least 1 or a pair of them`."""
     return " or ".join(dict.fromkeys(_words(m) for m in members(annotation)))
 
 
@@ -142,6 +142,6 @@ def _plural(annotation: Any) -> str:
 
 
 def signature_types(function: Any) -> dict[str, Any]:
-    """The annotations of a function, resolved; names that torch imports for type checkers only are resolved too."""
+    """The annotations of a function, resolved; so are names that torch imports for type checkers only."""
     local = {name: getattr(collections.abc, name) for name in collections.abc.__all__}
     return typing.get_type_hints(function, localns=local)

@@ -1,4 +1,4 @@
-"""From a document to a plan, without training: every choice bound, the network traced, all mistakes found together."""
+"""From a document to a plan, without training: the network traced, every choice checked, all mistakes found."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ C = TypeVar("C", bound=Choice | None)
 
 
 def without_nones(experiment: Experiment) -> Experiment:
-    """A choice of type "none", by which `--set` takes a preset's choice back, left out."""
+    """Without choices of type "none", with which `--set` removes a choice of a preset."""
     update: dict[str, Any] = {}
     if experiment.optimizer.others is not None and experiment.optimizer.others.type == "none":
         update["optimizer"] = experiment.optimizer.model_copy(update={"others": None})
@@ -28,7 +28,7 @@ def without_nones(experiment: Experiment) -> Experiment:
 
 
 def with_every_default(experiment: Experiment) -> Experiment:
-    """The experiment with every default of data source and catalog filled in: what a run stores."""
+    """The experiment with every default of data source and catalog, as a run stores it."""
     model = experiment.model
     return experiment.model_copy(
         update={

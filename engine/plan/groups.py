@@ -1,4 +1,4 @@
-"""The parameter groups of an optimizer as a plan tells them: counted on the `meta` device, as a run will make them."""
+"""The parameter groups of an optimizer, counted on the `meta` device."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from engine.model.parameter_groups import groups_of, value_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupPlan:
-    """One parameter group of the optimizer: what it moves, and how."""
+    """One parameter group of the optimizer."""
 
     layers: tuple[str | int, ...] | None
-    """As the document names them; None: those that no group names."""
+    """Its layers, as the document names them; None for layers that no group names."""
     weights: str
-    """Which of their weights: `hidden matrices`, `biases and norms`; empty where it is all that is left."""
+    """Which weights of these layers: `hidden matrices`, `biases and norms`; empty for all others."""
     optimizer: str
     parameters: int
     lr: float | None
-    """Its rate before any scheduler."""
+    """Learning rate before warm-up and scheduler."""
     weight_decay: float | None
-    """None where the optimizer has none."""
+    """None if the optimizer has no weight decay."""
     own: dict[str, Any]
-    """What else differs from the optimizer's parameters."""
+    """Other parameters that differ from those of the optimizer."""
 
 
 def group_plans(experiment: Experiment, description: Description) -> tuple[GroupPlan, ...]:
-    """The parameter groups of a network whose layers fit; a single one where all weights are moved alike."""
+    """The parameter groups of a network without mistakes; empty if all weights are trained alike."""
     optimizer = experiment.optimizer
     if not optimizer.groups and not optimizer.no_bias_decay and optimizer.type not in HIDDEN_ONLY:
         return ()

@@ -1,7 +1,8 @@
-"""What a loss costs, drawn: its value for one sample, over the error or over what the right class is given.
+"""The curve of a loss: its value for one sample over the error, or over the prediction for the true class.
 
-Every number is torch's own: the loss is built as for a run and asked for one sample at a time.
-K classes.
+The loss is built as for a run and computed for one sample at a time.
+
+P points of a curve, K classes.
 """
 
 from __future__ import annotations
@@ -31,26 +32,26 @@ class LossLine:
     name: str
     values: tuple[float, ...]
     chosen: bool = False
-    """Whether it is the experiment's own, rather than one beside it to compare with."""
+    """Whether it is the loss of the experiment; others are for comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossCurve:
-    """The experiment's loss, and others beside it."""
+    """The loss of the experiment, and others for comparison."""
 
     axis: str
-    """What `x` is: the error, the probability or the score of the right class."""
+    """Label of `x`: the error, or the probability or score of the true class."""
     x: tuple[float, ...]
     lines: tuple[LossLine, ...]
-    """The experiment's own come first."""
+    """Those of the experiment come first."""
     notes: tuple[str, ...] = ()
 
 
 def loss_curve(choice: Choice, description: Description, class_counts: Sequence[int] = ()) -> LossCurve:
-    """A loss of the catalog, with its own parameters, over what it judges.
+    """The curve of a loss with its parameters.
 
     Args:
-        class_counts: training samples of each class, from which "balanced" weights follow.
+        class_counts: training samples of each class, for "balanced" weights.
     """
     with torch.no_grad():
         if choice.type == "PoissonNLLLoss":
@@ -65,7 +66,7 @@ def loss_curve(choice: Choice, description: Description, class_counts: Sequence[
 
 
 def _values(choice: Choice, outputs: Tensor, targets: Tensor, class_counts: Sequence[int] = ()) -> tuple[float, ...]:
-    """The loss of each row of `outputs` (P, K) by itself, against its target."""
+    """The loss of each row of `outputs` (P, K) and its target."""
     criterion = build_loss(choice, class_counts)
     return tuple(float(criterion(outputs[i : i + 1], targets[i : i + 1])) for i in range(len(outputs)))
 
@@ -76,21 +77,21 @@ def _of_errors(choice: Choice) -> LossCurve:
     others = [Choice(type=name) for name in _COMPARED if name != choice.type]
     lines = (LossLine(name=other.type, values=_values(other, errors, right)) for other in others)
     own = LossLine(name=choice.type, values=_values(choice, errors, right), chosen=True)
-    return LossCurve(axis="error: output less target", x=_ERRORS, lines=(own, *lines))
+    return LossCurve(axis="error: output - target", x=_ERRORS, lines=(own, *lines))
 
 
 def _of_counts(choice: Choice) -> LossCurve:
-    """Counts are not judged by the error alone: a rate of 2 for a count of 1 is worse than one of 11 for 10."""
+    """The loss of counts depends on more than the error: a rate of 2 for a count of 1 is worse than 11 for 10."""
     log_input = choice.parameters.get("log_input", True)
     outputs = _ERRORS if log_input else tuple(0.05 * i for i in range(1, 121))
     column = torch.tensor(outputs).reshape(-1, 1)
     own = LossLine(name=choice.type, values=_values(choice, column, torch.ones_like(column)), chosen=True)
-    means = "the log of the rate" if log_input else "the rate"
-    return LossCurve(axis=f"output ({means}), where 1 is counted", x=outputs, lines=(own,))
+    means = "log of the rate" if log_input else "rate"
+    return LossCurve(axis=f"output ({means}) for a count of 1", x=outputs, lines=(own,))
 
 
 def _of_one_output(choice: Choice, description: Description, class_counts: Sequence[int]) -> LossCurve:
-    """Two classes and one output, positive for the second."""
+    """Two classes and one output, which is positive for the second."""
     by_score = choice.type == "SoftMarginLoss"
     x = _ERRORS if by_score else _PROBABILITIES
     column = torch.tensor(x, dtype=torch.float64).reshape(-1, 1)
@@ -106,27 +107,27 @@ def _of_one_output(choice: Choice, description: Description, class_counts: Seque
             LossLine(name=positive, values=lines[0].values, chosen=True),
             LossLine(name=first, values=values, chosen=True),
         ]
-        notes.append(f"pos_weight lets a sample of {positive} count {lines[0].values[49] / values[49]:.3g} times.")
-    axis = "score for the right class" if by_score else "probability of the right class"
+        notes.append(f"With pos_weight, a sample of {positive} counts {lines[0].values[49] / values[49]:.3g} times.")
+    axis = "score of the true class" if by_score else "probability of the true class"
     return LossCurve(axis=axis, x=x, lines=tuple(lines), notes=tuple(notes))
 
 
 def _of_margins(choice: Choice, description: Description, class_counts: Sequence[int]) -> LossCurve:
-    """The right class leads all others, which have one score, by so much."""
-    right = _a_class_that_counts(choice, description)
+    """The score of the true class minus that of all other classes, which have the same score."""
+    right = _class_that_counts(choice, description)
     scores = torch.zeros(len(_ERRORS), description.outputs, dtype=torch.float32)
     scores[:, right] = torch.tensor(_ERRORS)
     targets = torch.full((len(_ERRORS),), right)
     own = LossLine(name=choice.type, values=_values(choice, scores, targets, class_counts), chosen=True)
-    beside = Choice(type="CrossEntropyLoss")
-    lines = (own, LossLine(name=beside.type, values=_values(beside, scores, targets)))
+    compared = Choice(type="CrossEntropyLoss")
+    lines = (own, LossLine(name=compared.type, values=_values(compared, scores, targets)))
     notes = tuple(_weight_notes(choice, description, class_counts))
-    return LossCurve(axis="lead of the right class's score", x=_ERRORS, lines=lines, notes=notes)
+    return LossCurve(axis="score of the true class - other scores", x=_ERRORS, lines=lines, notes=notes)
 
 
 def _of_probabilities(choice: Choice, description: Description, class_counts: Sequence[int]) -> LossCurve:
-    """The right class has a probability, and the others share evenly what is left of 1."""
-    right = _a_class_that_counts(choice, description)
+    """The true class has a probability, and the others share the rest equally."""
+    right = _class_that_counts(choice, description)
     others = description.outputs - 1
     logs = torch.empty(len(_PROBABILITIES), description.outputs)
     for row, p in zip(logs, _PROBABILITIES, strict=True):
@@ -141,10 +142,10 @@ def _of_probabilities(choice: Choice, description: Description, class_counts: Se
         name = "without label_smoothing" if smooths else "with label_smoothing 0.1"
         lines.append(LossLine(name=name, values=_values(Choice.model_validate(other), logs, targets)))
     notes = tuple(_weight_notes(choice, description, class_counts))
-    return LossCurve(axis="probability of the right class", x=_PROBABILITIES, lines=tuple(lines), notes=notes)
+    return LossCurve(axis="probability of the true class", x=_PROBABILITIES, lines=tuple(lines), notes=notes)
 
 
-def _a_class_that_counts(choice: Choice, description: Description) -> int:
+def _class_that_counts(choice: Choice, description: Description) -> int:
     weight = choice.parameters.get("weight")
     ignored = choice.parameters.get("ignore_index")
     for number in range(description.outputs):
@@ -154,7 +155,7 @@ def _a_class_that_counts(choice: Choice, description: Description) -> int:
 
 
 def _weight_notes(choice: Choice, description: Description, class_counts: Sequence[int]) -> Iterator[str]:
-    """What a weight for each class comes to: the curve is that of one sample, in which its own weight cancels out."""
+    """A note on class weights, which cancel out in the curve of one sample."""
     weight = choice.parameters.get("weight")
     if weight == "balanced":
         weight = balanced_weights(class_counts) if class_counts else None
@@ -162,4 +163,4 @@ def _weight_notes(choice: Choice, description: Description, class_counts: Sequen
         return
     named = sorted(zip(weight, description.classes, strict=False), reverse=True)
     (most, heaviest), (least, lightest) = named[0], named[-1]
-    yield f"In a batch, a sample of {heaviest} counts {most:.3g}, one of {lightest} {least:.3g}."
+    yield f"In a batch, a sample of {heaviest} has weight {most:.3g}, one of {lightest} {least:.3g}."

@@ -1,4 +1,4 @@
-"""The learning rate of every step of a run, before it starts."""
+"""The learning rate of every step of a run, before the run."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from engine.catalog.schedulers import COMPOSITES, moves_by_step, warmup_factor, 
 from engine.experiment.document import Choice, Experiment, Scheduler
 
 DRIVEN = 20_000
-"""Moves of a scheduler up to which it is driven through the whole run, which takes 0.2 s; beyond them torch's closed
-form gives the rate of a single move, equal but for rounding."""
+"""Number of scheduler steps up to which all of them are simulated, which takes 0.2 s. Above it, the closed form of
+torch gives the rate of each step, equal except for rounding."""
 
 SCANNED = 100_000
-"""Steps up to which every one is looked at for a bend of the curve."""
+"""Number of steps up to which each one is checked for a bend of the curve."""
 
 
 class PlannedRates(Sequence[float]):
-    """The learning rate of each step of a run, as `LearningRate` will set it.
+    """The learning rate of each step of a run, as `engine.training.schedule.LearningRate` sets it.
 
-    A scheduler moves once an epoch or a step, so a run has few rates beside its steps: they are worked out once, and
-    the steps looked up in them. ReduceLROnPlateau, which goes by what the run will measure, is planned as if it never
-    acted. Two are equal where their runs have the same schedule.
+    The rates after each step of the scheduler are computed once; the rate of a step is looked up in them.
+    ReduceLROnPlateau depends on a metric of the run and is planned as if it never acted. Two objects are equal if they
+    have the same schedule.
     """
 
     def __init__(self, experiment: Experiment, steps_per_epoch: int) -> None:
@@ -45,7 +45,7 @@ class PlannedRates(Sequence[float]):
         moves = moves_of(choice, epochs=self._epochs, steps_per_epoch=self._steps_per_epoch)
         if moves > DRIVEN:
             return _closed_form(choice, self._lr, moves, self._epochs)
-        optimizer = _Motionless(self._lr)
+        optimizer = _ScheduledOnly(self._lr)
         scheduler = build_scheduler(choice, optimizer, epochs=self._epochs, steps_per_epoch=self._steps_per_epoch)
         optimizer.step()
         rates = [optimizer.rate]
@@ -77,9 +77,9 @@ class PlannedRates(Sequence[float]):
 
     @property
     def highest(self) -> float:
-        """The highest rate of the run; where it has many moves, the highest of two thousand of them."""
+        """The highest rate of the run; with many scheduler steps, the highest of two thousand of them."""
         width = 1 if self._by_step else self._steps_per_epoch
-        # A warm-up only rises, so each move is highest at its last step.
+        # A warm-up only rises, so between two scheduler steps the last rate is the highest.
         last = range(width - 1, len(self), width)
         return max(
             self._rate(step) for step in (*last[:: max(1, len(last) // 2000)], min(self._warmup_steps, last[-1]))
@@ -98,8 +98,8 @@ class PlannedRates(Sequence[float]):
 
 
 def with_rate_of_group(experiment: Experiment, lr: float | None, *, of_first: float | None) -> Experiment:
-    """The experiment as a parameter group with the rate `lr` sees it: that rate, and those that the scheduler names in
-    proportion to it, which are meant for the first group."""
+    """The experiment with the rate `lr` of a parameter group; rates of the scheduler, which are those of the first
+    group, change in proportion."""
     if lr is None:
         return experiment
     optimizer = experiment.optimizer
@@ -113,7 +113,7 @@ def with_rate_of_group(experiment: Experiment, lr: float | None, *, of_first: fl
 
 
 def _scaled(choice: Any, factor: float) -> Any:
-    """A scheduler, and those that it holds, with the rates that it names multiplied."""
+    """A scheduler and its parts with their rates multiplied."""
     if isinstance(choice, (list, tuple)):
         return [_scaled(part, factor) for part in choice]
     if not isinstance(choice, dict):
@@ -125,7 +125,7 @@ def _scaled(choice: Any, factor: float) -> Any:
 
 
 def _closed_form(choice: Choice, lr: float, moves: int, epochs: int) -> Callable[[int], float]:
-    """The rate after any number of moves, without those before it."""
+    """A function from the number of scheduler steps to the rate, without simulating them."""
     if choice.type == "ChainedScheduler":
         factors = [_closed_form(part, lr, own, epochs) for part, own in parts_of(choice, moves)]
         return lambda moved: lr * prod(factor(moved) / lr for factor in factors) if lr else 0.0
@@ -133,45 +133,46 @@ def _closed_form(choice: Choice, lr: float, moves: int, epochs: int) -> Callable
         parts = [_closed_form(part, lr, own, epochs) for part, own in parts_of(choice, moves)]
         begins = [0, *stretches(choice, moves)]
 
-        def of_its_stretch(moved: int) -> float:
+        def of_its_part(moved: int) -> float:
             index = bisect_right(begins, moved) - 1
             return parts[index](moved - begins[index])
 
-        return of_its_stretch
-    optimizer = _Motionless(lr)
+        return of_its_part
+    optimizer = _ScheduledOnly(lr)
     scheduler = scheduler_of_moves(choice, optimizer, moves, two_epochs=max(1, 2 * moves // epochs))
     optimizer.step()
 
     def after(moved: int) -> float:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch would rather have a scheduler driven step by step
+            warnings.simplefilter("ignore")  # torch deprecates setting the step of a scheduler
             scheduler.step(moved)
         return optimizer.rate
 
     return after
 
 
-class _Motionless(torch.optim.Optimizer):
-    """An optimizer that has a learning rate and moves nothing. The first step of a real one imports torch's compiler,
-    which takes two seconds."""
+class _ScheduledOnly(torch.optim.Optimizer):
+    """An optimizer whose steps change no weights, for its learning rate.
+
+    The first step of others imports torch's compiler, which takes two seconds.
+    """
 
     def __init__(self, lr: float) -> None:
         super().__init__([torch.nn.Parameter(torch.zeros(()))], {"lr": lr, "momentum": 0.0})
 
     @property
     def rate(self) -> float:
-        """The learning rate that is set."""
+        """The current learning rate."""
         return float(self.param_groups[0]["lr"])
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Do nothing; schedulers expect to be moved after a step."""
+        """Do nothing; schedulers expect a step of the optimizer before theirs."""
 
 
 def corners(rates: Sequence[float], most: int = 256) -> tuple[tuple[int, float], ...]:
-    """A rate of every step as (step, rate) corners with straight lines between them, at most `most` of them.
+    """The curve of a rate as at most `most` points (step, rate) with straight lines between them.
 
-    Steps count from 1. Where the curve bends more often than that, or the run is very long, every n-th step stands for
-    those around it.
+    Steps count from 1. If the curve has more bends, or the run is very long, every n-th step is taken.
     """
     ends = {0, len(rates) - 1} - {-1}
     if len(rates) <= SCANNED:

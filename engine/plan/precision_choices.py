@@ -1,4 +1,4 @@
-"""What each choice of automatic mixed precision would do on the device that an experiment trains on."""
+"""The choices of automatic mixed precision, and the effect of each on the device of an experiment."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class PrecisionChoice:
     amp: str
     chosen: bool
     precision: Precision | None
-    """What the forward pass would compute in; None where that is refused."""
+    """Precision of the forward pass; None if it is not supported."""
     says: str
-    """What it would do, as a sentence without its full stop."""
+    """Its effect, as a sentence without a full stop."""
 
 
 def precision_choices(experiment: Experiment) -> tuple[PrecisionChoice, ...]:
-    """Every choice in turn, resolved as a plan resolves it."""
+    """Every choice, resolved as for a plan."""
     return tuple(_choice(experiment, amp) for amp in get_args(Training.model_fields["amp"].annotation))
 
 
@@ -37,8 +37,8 @@ def _choice(experiment: Experiment, amp: str) -> PrecisionChoice:
     context = resolved(CheckContext(draft=Draft(experiment), experiment=experiment))
     refused = (*context.mistakes, *precision_is_not_supported(context))
     if refused:
-        reason = ", ".join(filter(None, (refused[0].found, refused[0].expected)))
-        return PrecisionChoice(amp=amp, chosen=chosen, precision=None, says=f"refused: {reason}")
+        reason = "; ".join(filter(None, (refused[0].found, refused[0].expected)))
+        return PrecisionChoice(amp=amp, chosen=chosen, precision=None, says=f"not supported: {reason}")
     return PrecisionChoice(
         amp=amp, chosen=chosen, precision=context.precision, says=_says(context.precision, context.device)
     )
@@ -46,11 +46,11 @@ def _choice(experiment: Experiment, amp: str) -> PrecisionChoice:
 
 def _says(precision: Precision, device: str) -> str:
     if precision == "float32":
-        return "float32 throughout"
+        return "float32 in every operation"
     speed = (
-        "faster where layers are large"
+        "faster for large layers"
         if in_hardware(precision, device)
-        else f"slower, since this {'GPU' if device.startswith('cuda') else 'device'} does not multiply in it itself"
+        else f"slower, since this {'GPU' if device.startswith('cuda') else 'device'} has no hardware for it"
     )
     scaler = "; a GradScaler keeps small gradients" if scales_gradients(precision) else ""
     return f"the forward pass in {precision}: {speed}{scaler}"

@@ -17,7 +17,7 @@ _NAMED = 3
 
 @rule
 def nothing_counts(context: CheckContext) -> Iterator[Mistake]:
-    """A training or validation part of which every sample has weight 0 in the loss, or is left out of it."""
+    """A training or validation part whose samples all have weight 0 in the loss, or are ignored by it."""
     description, loss = context.description, context.experiment.loss
     if description is None or description.task not in OF_CLASSES:
         return
@@ -43,10 +43,10 @@ def nothing_counts(context: CheckContext) -> Iterator[Mistake]:
 
 def _mistake(context: CheckContext, path: str, found: str, part: str, loss: str) -> Mistake:
     if part == "training":
-        fix = "Count at least one of these classes, or train on samples of others."
-        return Mistake(path, found, "there is nothing to learn", fix, loss)
+        fix = "Give one of these classes a weight, or train on samples of other classes."
+        return Mistake(path, found, "the loss has no sample to learn from", fix, loss)
     stopping, scheduler = context.experiment.training.early_stopping, context.experiment.scheduler
-    expected = "there is no val_loss, and no epoch is best by it"
+    expected = "there is no val_loss to find the best epoch by"
     fix = "Validate on samples of other classes."
     if stopping is not None and stopping.monitor == "val_loss":
         expected += "; early stopping never ends the run"
@@ -61,7 +61,7 @@ def _watched(scheduler: Choice) -> Any:
 
 
 def _left_out(loss: Choice) -> Mapping[int, tuple[str, str]]:
-    """Each class that counts in no loss: the field that says so, and how it is set."""
+    """Each class that the loss leaves out: the field that leaves it out, and its value as text."""
     found: dict[int, tuple[str, str]] = {}
     weight, ignored = loss.parameters.get("weight"), loss.parameters.get("ignore_index", IGNORES_NONE)
     if isinstance(weight, (list, tuple)):
@@ -75,7 +75,7 @@ def _left_out(loss: Choice) -> Mapping[int, tuple[str, str]]:
 
 
 def _counts(context: CheckContext) -> Mapping[Literal["training", "validation"], list[int]]:
-    """How many samples of each class the parts hold. The data is in memory: it was described a moment ago."""
+    """Number of samples of each class in each part. The data is in memory, since the data stage described it."""
     from engine.data.data_warnings import class_counts
 
     experiment = context.experiment
@@ -91,7 +91,7 @@ def _counts(context: CheckContext) -> Mapping[Literal["training", "validation"],
 
 @rule
 def published_weights_normalise_themselves(context: CheckContext) -> Iterator[Mistake]:
-    """Pixels that are standardised twice: by the data, and by a backbone as its published weights want it."""
+    """Pixels that are standardized twice: by the data, and by a backbone for its published weights."""
     description, data = context.description, context.experiment.data
     if description is None or not data.normalize or description.input_kind != "image" or description.stored != "uint8":
         return
@@ -99,8 +99,8 @@ def published_weights_normalise_themselves(context: CheckContext) -> Iterator[Mi
         if place.layer.type == "torchvision" and place.layer.parameters.get("weights", "none") != "none":
             yield Mistake(
                 "data.normalize",
-                "pixels are standardised by the training part",
-                f"{place.path} takes them from 0 to 1 and standardises them as its published weights want it",
+                "pixels are standardized by mean and std of the training part",
+                f"{place.path} expects pixels from 0 to 1 and standardizes them for its published weights",
                 "Set data.normalize = false.",
                 severity="warning",
                 remedy=put(False),
@@ -109,11 +109,14 @@ def published_weights_normalise_themselves(context: CheckContext) -> Iterator[Mi
 
 
 @rule
-def validation_beside_fold(context: CheckContext) -> Iterator[Mistake]:
-    """A share that is held back to validate on, where a fold is: its size is that of one of its parts."""
+def validation_share_with_fold(context: CheckContext) -> Iterator[Mistake]:
+    """A validation share next to a fold, which is the validation part."""
     data = context.experiment.data
-    # The default is what every experiment says that was written down whole.
+    # A complete document has the default.
     if data.fold is None or data.validation == type(data).model_fields["validation"].default:
         return
-    found, expected = f"found {value_text(data.validation)}", f"fold {data.fold} is validated on, so it is not used"
+    found, expected = (
+        f"found {value_text(data.validation)}",
+        f"fold {data.fold} is the validation part, so data.validation is not used",
+    )
     yield Mistake("data.validation", found, expected, "Remove it.", severity="warning", remedy=drop())

@@ -23,7 +23,7 @@ from engine.plan.rules.registry import rule_after
 
 @rule_after("model")
 def initializers_of_the_model(context: CheckContext) -> Iterator[Mistake]:
-    """Initializers of the model that are refused, or for layers that it does not have."""
+    """Initializers of the model that are wrong, or for layers that it does not have."""
     model = context.experiment.model
     layers = context.by_path.values()
     for name in ("init", "recurrent_init", "bias_init"):
@@ -53,7 +53,7 @@ def initializers_of_the_model(context: CheckContext) -> Iterator[Mistake]:
 
 @rule_after("model")
 def initializers_of_layers(context: CheckContext) -> Iterator[Mistake]:
-    """Initializers of layers that are refused, or for weights that the layer does not have."""
+    """Initializers of layers that are wrong, or for weights that the layer does not have."""
     for path, layer in context.by_path.items():
         yield from _layer_mistakes(layer, path)
 
@@ -75,14 +75,14 @@ def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
         yield from _own(layer, path, "init", has_weights(layer.type) and not waves, "weights to initialize")
     if layer.recurrent_init is not None:
         recurrent = "recurrent_init" in _settable(layer.type)
-        yield from _own(layer, path, "recurrent_init", recurrent, "weights from state to state")
+        yield from _own(layer, path, "recurrent_init", recurrent, "recurrent weights")
     biased = "bias_init" in _settable(layer.type) and layer.parameters.get("bias", True) is not False
     if layer.bias_init is not None:
         yield from _own(layer, path, "bias_init", biased, "biases to initialize")
     if layer.forget_bias is not None and not (biased and "forget_bias" in _settable(layer.type)):
         yield Mistake(
             f"{path}.forget_bias",
-            f"this {layer.type} has no forget gate's bias",
+            f"this {layer.type} has no bias of a forget gate",
             "",
             _remove("forget_bias"),
             remedy=drop(),
@@ -90,15 +90,17 @@ def _layer_mistakes(layer: Layer, path: str) -> Iterator[Mistake]:
 
 
 def _of_backbone(layer: Layer, path: str) -> Iterator[Mistake]:
-    """A network of torchvision begins as its initializer says, or from published weights, not both."""
+    """A network of torchvision starts from its initializer or from published weights, not from both."""
     for name in ("init", "bias_init"):
         choice = getattr(layer, name)
         if choice is not None and layer.parameters.get("weights", NONE) != NONE:
             fix = f'Remove {name}, or set weights = "none".'
-            yield Mistake(f"{path}.{name}", f"found {choice.type}", "its weights are published ones", fix, layer.type)
+            yield Mistake(
+                f"{path}.{name}", f"found {choice.type}", "the layer starts from published weights", fix, layer.type
+            )
         else:
             yield from _choice_mistakes(choice, f"{path}.{name}")
-    for name, what in (("recurrent_init", "weights from state to state"), ("forget_bias", "forget gate")):
+    for name, what in (("recurrent_init", "recurrent weights"), ("forget_bias", "forget gate")):
         if getattr(layer, name) is not None:
             yield Mistake(
                 f"{path}.{name}", f"this {layer.type} has no {what}", "", _remove(name), layer.type, remedy=drop()
@@ -118,7 +120,7 @@ def _remove(name: str) -> str:
 
 
 def _choice_mistakes(init: Choice | None, path: str) -> list[Mistake]:
-    """What is wrong with an initializer: its name, its parameters, and what torch itself says to them."""
+    """Mistakes of an initializer: its name, its parameters, and errors of torch."""
     if init is None:
         return []
     entry, mistakes = check_type("initializers", init, path)
@@ -132,7 +134,7 @@ def _choice_mistakes(init: Choice | None, path: str) -> list[Mistake]:
     initialize = entry.torch_class()
 
     def attempt(**parameters: Any) -> None:
-        with torch.random.fork_rng(devices=[]):  # checking must not move the generator that weights are drawn from
+        with torch.random.fork_rng(devices=[]):  # a check must not change the generator of the weights
             initialize(scratch, **parameters)
 
     try:
@@ -147,7 +149,7 @@ def initializers_against_shapes(context: CheckContext) -> Iterator[Mistake]:
     """Initializers that cannot set weights of the shape that a layer has; for many layers the first is named."""
     model = context.experiment.model
     layers, shapes = context.by_path, {layer.path: dict(layer.shapes) for layer in context.layers}
-    told: set[str] = set()
+    reported: set[str] = set()
     for path, layer in layers.items():
         if not has_weights(layer.type) and layer.type != BACKBONE:
             continue
@@ -155,26 +157,26 @@ def initializers_against_shapes(context: CheckContext) -> Iterator[Mistake]:
         for name, shape in shapes.get(path, {}).items():
             choice = start.of(name)
             if layer.type == BACKBONE and len(shape) == 1 and "bias" not in name:
-                continue  # of a norm
-            wrong = _misfit(choice, shape) if choice is not None and is_initialized(name) else ""
+                continue  # weight of a norm
+            wrong = _shape_problem(choice, shape) if choice is not None and is_initialized(name) else ""
             if choice is None or not wrong:
                 continue
             kind = "bias_init" if "bias" in name else "init"
             if start.recurrent is not None and name.startswith("weight_hh"):
                 kind = "recurrent_init"
             if getattr(layer, kind) is not None:
-                where, fix = f"{path}.{kind}", "Take another one."
+                where, fix = f"{path}.{kind}", "Use another initializer."
             elif kind == "init" and layer.type in (model.init_by_type or {}):
-                where, fix = f"model.init_by_type.{layer.type}", "Take another one."
+                where, fix = f"model.init_by_type.{layer.type}", "Use another initializer."
             else:
-                where, fix = f"model.{kind}", f"Take another one, or give {path} its own {kind}."
-            if where not in told:
-                told.add(where)
+                where, fix = f"model.{kind}", f"Use another initializer, or set {path}.{kind}."
+            if where not in reported:
+                reported.add(where)
                 yield Mistake(where, f"{choice.type} {wrong}", f"the {name} of {path} is {_by(shape)}", fix)
 
 
-def _misfit(choice: Choice, shape: tuple[int, ...]) -> str:
-    """Why an initializer cannot set a parameter of that shape; empty where it can."""
+def _shape_problem(choice: Choice, shape: tuple[int, ...]) -> str:
+    """Why an initializer cannot set a parameter of that shape; empty if it can."""
     if choice.type not in DIMENSIONS:
         return ""
     least, most = DIMENSIONS[choice.type]

@@ -1,4 +1,4 @@
-"""Layers against their neighbours and the batch."""
+"""Layers against the layers next to them and against the batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ACTIVATIONS = frozenset(
 
 
 def neighbours(context: CheckContext) -> Iterator[tuple[Place, Place]]:
-    """Each two layers that follow each other in one list of layers."""
+    """Every two layers that follow each other in a list of layers."""
     last: dict[str, Place] = {}
     for place in context.places:
         siblings = place.path.rpartition("[")[0]
@@ -38,7 +38,7 @@ def _index(place: Place) -> str:
 
 @rule
 def nothing_inside(context: CheckContext) -> Iterator[Mistake]:
-    """A model or a container without a layer. A branch may hold none: what comes in is handed on."""
+    """A model or a container without layers. An empty branch is allowed: it outputs its input."""
     if not context.experiment.model.layers:
         layers = _first_layers(context)
         names = [layer if isinstance(layer, str) else str(layer["type"]) for layer in layers]
@@ -49,14 +49,14 @@ def nothing_inside(context: CheckContext) -> Iterator[Mistake]:
         for name, inside in {"layers": layer.layers, "branches": layer.branches}.items():
             if inside == ():
                 what = "branch" if name == "branches" else "layer"
-                fix = f"Put a {what} in, or remove the {layer.type}."
+                fix = f"Add a {what}, or remove the {layer.type}."
                 found, expected = f"there is no {what}", "expected at least one"
                 remedy = drop(place.path)
                 yield Mistake(f"{place.path}.{name}", found, expected, fix, layer.type, remedy=remedy)
 
 
 def _first_layers(context: CheckContext) -> list[Any]:
-    """A small network that takes what the data gives; Flatten and Linear where the data is not known."""
+    """A small network for the data; Flatten and Linear if the data is not known."""
     description = context.description
     kind = description.input_kind if description is not None else "image"
     every_step = description is not None and description.task == "language modelling"
@@ -71,7 +71,7 @@ def _first_layers(context: CheckContext) -> list[Any]:
 
 @rule
 def batch_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
-    """BatchNorm over a single value: torch fails at that batch, which may be the last of the epoch."""
+    """BatchNorm over a single value, in a batch of one sample, on which torch fails."""
     if context.description is None:
         return
     batch, samples = context.experiment.data.batch_size, context.description.train_samples
@@ -95,16 +95,16 @@ def batch_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def group_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
-    """GroupNorm of groups of one value: nothing but its bias is left, and torch refuses it in a batch of one sample.
+    """GroupNorm of groups of one value: it outputs its bias, and torch fails on a batch of one sample.
 
-    Each sample is normalised by itself, in validation as in training: the batches of both count.
+    It normalizes each sample separately, in validation as in training, so batches of both count.
     """
     layers = context.by_path
     for path, signal in context.signals.items():
         groups = number(layers[path], "num_groups") if layers[path].type == "GroupNorm" else None
         if groups is None or signal is None or prod(signal.shape) != groups:
             continue
-        found = f"found {groups:g}, and there are {groups:g} values"
+        found = f"the input has {groups:g} values for {groups:g} groups"
         alone = _batch_of_one(context)
         expected = alone or "each group has one value, so GroupNorm outputs zeros"
         fewer = next((n for n in range(int(groups) // 2, 0, -1) if groups % n == 0), None)
@@ -116,7 +116,7 @@ def group_norm_over_one_value(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def output_is_constant(context: CheckContext) -> Iterator[Mistake]:
-    """LayerNorm over one value, Softmax of one score and their like: the output does not depend on the input."""
+    """LayerNorm over one value, Softmax of one score and similar: the output does not depend on the input."""
     layers = context.by_path
     for path, signal in context.signals.items():
         layer = layers[path]
@@ -124,25 +124,25 @@ def output_is_constant(context: CheckContext) -> Iterator[Mistake]:
             continue
         what, outputs = _OF_ONE_VALUE[layer.type]
         found = f"{what} one value, so it outputs {outputs}"
-        fix = "Remove it, or have the layer before give more features."
+        fix = "Remove it, or let the layer before it output more features."
         expected = "expected at least two values"
         yield Mistake(path, found, expected, fix, layer.type, "warning", remedy=drop())
 
 
 _OF_ONE_VALUE = {
     "LayerNorm": ("it normalizes", "zeros"),
-    "RMSNorm": ("it normalizes", "nothing but the sign"),
+    "RMSNorm": ("it normalizes", "only the sign"),
     "TransformerEncoder": ("it normalizes", "zeros"),
     "Softmax": ("it compares", "ones"),
     "Softmax2d": ("it compares", "ones"),
     "Softmin": ("it compares", "ones"),
     "LogSoftmax": ("it compares", "zeros"),
 }
-"""Layers whose outputs depend on how values differ from each other, and what is left where there is one."""
+"""Layers whose outputs depend on differences of values: what they do, and their output for one value."""
 
 
 def _values_together(layer: Layer, signal: Signal) -> int | None:
-    """How many values such a layer takes together; None where a parameter leaves that open."""
+    """Number of values that such a layer compares; None if a parameter leaves it open."""
     shape = signal.shape
     given = layer.parameters.get("normalized_shape")
     if layer.type in ("LayerNorm", "RMSNorm") and given is not None:
@@ -160,7 +160,7 @@ def _values_together(layer: Layer, signal: Signal) -> int | None:
 
 
 def _batch_of_one(context: CheckContext) -> str:
-    """That torch refuses groups of one value in a batch of one sample, and where that is; empty where there is none."""
+    """A clause on the batch of one sample on which torch fails; empty if there is none."""
     if context.description is None:
         return ""
     size = context.experiment.data.batch_size
@@ -168,13 +168,13 @@ def _batch_of_one(context: CheckContext) -> str:
     for samples, batch in parts:
         if samples % batch == 1 or (samples and batch == 1):
             left = f"the batch of 1 that {samples} samples in batches of {batch} leave"
-            return f"each group has one value, which torch refuses in {left}"
+            return f"each group has one value, on which torch fails in {left}"
     return ""
 
 
 @rule
 def nothing_is_trained(context: CheckContext) -> Iterator[Mistake]:
-    """A network without weights, or with frozen ones alone: there is nothing for the optimizer to do."""
+    """A network without weights to train."""
     if context.trained != 0:
         return
     frozen = [place for place in context.places if place.layer.parameters.get("freeze") is True]
@@ -187,27 +187,29 @@ def nothing_is_trained(context: CheckContext) -> Iterator[Mistake]:
         fix = 'Add {type = "Linear", out_features = "auto"}.'
         last = len(context.experiment.model.layers) - 1
         remedy = append(LAST_LAYER, at=f"model.layers[{last}]") if last >= 0 else None
-        yield Mistake("model.layers", "no layer has weights", "there is nothing to train", fix, remedy=remedy)
+        yield Mistake(
+            "model.layers", "no layer has weights", "the optimizer needs weights to train", fix, remedy=remedy
+        )
 
 
 @rule
 def two_activations(context: CheckContext) -> Iterator[Mistake]:
-    """Two activations with nothing to learn between them."""
+    """Two activations without weights between them."""
     for before, place in neighbours(context):
         if {before.layer.type, place.layer.type} <= _ACTIVATIONS:
             found = f"it follows {before.layer.type} at {_index(before)}"
-            expected = "nothing is learned between two activations"
+            expected = "there are no weights between the two activations"
             fix = "Remove one of them."
             yield Mistake(place.path, found, expected, fix, place.layer.type, "warning", remedy=drop())
 
 
 @rule
 def norm_after_dropout(context: CheckContext) -> Iterator[Mistake]:
-    """BatchNorm learns a variance with Dropout that is another without it (Li et al., 2019)."""
+    """BatchNorm after Dropout, which changes the variance in training only (Li et al., 2019)."""
     for before, place in neighbours(context):
         if place.layer.type.startswith("BatchNorm") and "Dropout" in before.layer.type and _drops(before.layer):
             found = f"it follows {before.layer.type} at {_index(before)}"
-            expected = "the variance that it learns is another one once nothing is dropped"
+            expected = "the variance differs between training and validation"
             fix = f"Put {before.layer.type} after it."
             yield Mistake(place.path, found, expected, fix, place.layer.type, "warning")
 
@@ -218,24 +220,24 @@ def _drops(layer: Layer) -> bool:
 
 @rule
 def everything_is_dropped(context: CheckContext) -> Iterator[Mistake]:
-    """Dropout of 1 hands on nothing at all while training."""
+    """Dropout of 1, which outputs zeros in training."""
     for place in context.places:
         if "Dropout" in place.layer.type and number(place.layer, "p", 0.5) == 1:
             fix = "Set p to 0.5, for example."
-            expected, type = "everything is dropped", place.layer.type
+            expected, type = "every value is dropped in training", place.layer.type
             yield Mistake(f"{place.path}.p", "found 1", expected, fix, type, "warning", remedy=put(0.5))
 
 
 @rule
 def looks_ahead(context: CheckContext) -> Iterator[Mistake]:
-    """A language model with a layer that sees the tokens that it is to foretell: it would learn to copy them."""
+    """A language model with a layer that depends on later tokens: it would learn to copy them."""
     if context.description is None or context.description.task != "language modelling":
         return
     for place in context.places:
-        type, expected = place.layer.type, "each step would see what it is to foretell"
+        type, expected = place.layer.type, "each step would see the token that it predicts"
         if place.layer.parameters.get("bidirectional"):
-            path, found = f"{place.path}.bidirectional", "it reads from both ends"
+            path, found = f"{place.path}.bidirectional", "it reads the sequence in both directions"
             yield Mistake(path, found, expected, "Remove bidirectional.", type, remedy=drop())
         elif type in ("TransformerEncoder", "Permute"):
-            found = "every step sees all others" if type != "Permute" else "layers behind it see along time"
+            found = "each step depends on all steps" if type != "Permute" else "layers after it depend on all steps"
             yield Mistake(place.path, found, expected, 'Use LSTM or GRU with output = "sequence".', type)

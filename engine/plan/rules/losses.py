@@ -20,40 +20,43 @@ from engine.plan.rules.registry import rule, rule_after
 _READINGS: dict[Task, str] = {"classification": "classes", "regression": "a quantity to predict"}
 
 _BEFORE_LOSS = {"NLLLoss": ("LogSoftmax", "CrossEntropyLoss"), "BCELoss": ("Sigmoid", "BCEWithLogitsLoss")}
-"""Losses of probabilities, the layer that makes them, and the loss that is both."""
+"""Losses of probabilities, the layer that outputs them, and the loss that combines both."""
 
 _INSIDE_LOSS = {
-    "CrossEntropyLoss": {"Softmax": "done twice it learns slowly", "LogSoftmax": "done twice it changes nothing"},
-    "BCEWithLogitsLoss": {"Sigmoid": "done twice it learns slowly"},
+    "CrossEntropyLoss": {
+        "Softmax": "applied twice, it slows down learning",
+        "LogSoftmax": "applied twice, it has no effect",
+    },
+    "BCEWithLogitsLoss": {"Sigmoid": "applied twice, it slows down learning"},
 }
-"""Layers that these losses apply themselves."""
+"""Layers that these losses apply, and the effect of the layer before them."""
 
 _NEEDS_SCORES = frozenset({"CrossEntropyLoss", "BCEWithLogitsLoss", "MultiMarginLoss", "SoftMarginLoss"})
 
 _RANGES = {
-    "ReLU": "none below 0",
-    "ReLU6": "only 0 to 6",
-    "Sigmoid": "only 0 to 1",
-    "Hardsigmoid": "only 0 to 1",
-    "LogSigmoid": "none above 0",
-    "Tanh": "only -1 to 1",
-    "Hardtanh": "only -1 to 1",
-    "Softsign": "only -1 to 1",
-    "Softmax": "only 0 to 1",
-    "LogSoftmax": "none above 0",
+    "ReLU": "negative values",
+    "ReLU6": "values outside of 0 to 6",
+    "Sigmoid": "values outside of 0 to 1",
+    "Hardsigmoid": "values outside of 0 to 1",
+    "LogSigmoid": "positive values",
+    "Tanh": "values outside of -1 to 1",
+    "Hardtanh": "values outside of -1 to 1",
+    "Softsign": "values outside of -1 to 1",
+    "Softmax": "values outside of 0 to 1",
+    "LogSoftmax": "positive values",
 }
-"""Which numbers an activation gives; Softplus is left out, which is taken where every target is positive."""
+"""What an activation cannot output; without Softplus, which is used for positive targets."""
 
 
 def last_layer(context: CheckContext) -> Place | None:
-    """The layer whose output the loss gets, containers entered; None for a network that does nothing."""
+    """The layer whose output is the input of the loss, also inside containers; None if there is none."""
     layers = backwards(context.experiment.model.layers)
     return next((place for place in layers if place.layer.type != "Identity"), None)
 
 
 @rule_after("choices")
 def loss_is_refused(context: CheckContext) -> Iterator[Mistake]:
-    """A loss that is not in the catalog, or whose parameters torch does not accept."""
+    """A loss that is not in the catalog, or parameters that torch does not accept."""
     if context.experiment.loss.type != "auto":
         yield from loss_mistakes(context.experiment.loss)
 
@@ -65,21 +68,21 @@ def loss_of_another_task(context: CheckContext) -> Iterator[Mistake]:
     entry = catalog("losses").get(loss)
     if entry is None or task is None or task in entry.tasks:
         return
-    fix, expected = f'Use {BY_TASK[task]}, or "auto".', f"the data is for {task}"
+    fix, expected = f'Use {BY_TASK[task]}, or "auto".', f"the task is {task}"
     if said is not None:
-        expected = f'data.task = "{said}" makes it {_READINGS[said]}'
+        expected = f'with data.task = "{said}" the target is {_READINGS[said]}'
         other: Task = "regression" if said == "classification" else "classification"
         if other in entry.tasks:
-            fix = f'{fix[:-1]}; or set data.task = "{other}", which makes it {_READINGS[other]}.'
+            fix = f'{fix[:-1]}; or set data.task = "{other}", with which the target is {_READINGS[other]}.'
     yield Mistake("loss.type", f"{loss} is for {' and '.join(entry.tasks)}", expected, fix)
 
 
 @rule_after("choices")
 def ten_classes_with_a_loss_of_two(context: CheckContext) -> Iterator[Mistake]:
-    """A loss of one output for more or fewer than two classes."""
+    """A loss with one output for another number of classes than two."""
     loss = context.experiment.loss.type
     if loss in ONE_OUTPUT and _is_for_the_task(context) and context.classes not in (None, 2):
-        found = f"{loss} tells two classes apart"
+        found = f"{loss} is for two classes"
         yield Mistake("loss.type", found, f"the data has {context.classes}", "Use CrossEntropyLoss.")
 
 
@@ -96,7 +99,7 @@ def _is_for_the_task(context: CheckContext) -> bool:
 
 @rule_after("choices")
 def classes_that_are_not_in_the_data(context: CheckContext) -> Iterator[Mistake]:
-    """Weights and numbers of classes that the data does not have."""
+    """Weights or indices of classes that the data does not have."""
     choice, classes = context.experiment.loss, context.classes
     if classes is None or not _suits(context):
         return
@@ -109,15 +112,15 @@ def classes_that_are_not_in_the_data(context: CheckContext) -> Iterator[Mistake]
     elif isinstance(weight, (list, tuple)) and len(weight) != classes:
         found = f"found {len(weight)} weight{'s' if len(weight) != 1 else ''}"
         expected = f"the data has {classes} classes{_listed(names)}"
-        fix = f'Give one weight a class, "balanced", or weights by name: {_example(names)}.'
+        fix = f'Set one weight per class, "balanced", or weights by name: {_example(names)}.'
         yield Mistake("loss.weight", found, expected, fix, choice.type)
     values = tuple(weight.values()) if isinstance(weight, Mapping) else weight
     if isinstance(values, (list, tuple)) and len(values) >= classes and not any(values):
-        fix = 'Give one weight a class, or "balanced".'
-        yield Mistake("loss.weight", "every weight is 0", "there is nothing to learn", fix, choice.type)
+        fix = 'Set a weight above 0, or "balanced".'
+        yield Mistake("loss.weight", "every weight is 0", "the loss has no sample to learn from", fix, choice.type)
     if isinstance(ignored, int) and ignored != IGNORES_NONE and ignored not in range(classes):
-        expected = f"the classes are 0 to {classes - 1}{numbered(names)}"
-        fix = "Take the number of a class, or remove it."
+        expected = f"class indices are 0 to {classes - 1}{numbered(names)}"
+        fix = "Set it to the index of a class, or remove it."
         yield Mistake("loss.ignore_index", f"found {value_text(ignored)}", expected, fix, choice.type)
 
 
@@ -140,20 +143,20 @@ def _listed(names: Sequence[str]) -> str:
 
 @rule
 def probabilities_are_missing(context: CheckContext) -> Iterator[Mistake]:
-    """NLLLoss without LogSoftmax, BCELoss without Sigmoid: the loss of something that is no probability."""
+    """NLLLoss without LogSoftmax, or BCELoss without Sigmoid: its input are not probabilities."""
     loss, last = context.experiment.loss.type, last_layer(context)
     if last is None or loss not in _BEFORE_LOSS or context.description is None:
         return
     needed, instead = _BEFORE_LOSS[loss]
     if last.layer.type != needed and _fits(context):
-        found = f"{loss} wants {needed} as the last layer"
+        found = f"{loss} needs {needed} as the last layer"
         fix = f"Add {needed} at the end, or use {instead}."
         remedy = append(needed, at=last.path)
         yield Mistake("loss.type", found, f"{last.path} is {last.layer.type}", fix, remedy=remedy)
 
 
 def _fits(context: CheckContext) -> bool:
-    """Whether the loss is one for this data at all; where it is not, that has been said and is enough."""
+    """Whether the loss is for this data; if not, another rule reports that."""
     description, loss = context.description, context.experiment.loss.type
     if description is None or description.task != "classification":
         return False
@@ -172,29 +175,29 @@ def activation_is_in_the_loss(context: CheckContext) -> Iterator[Mistake]:
 
 
 @rule
-def activation_cuts_the_answers(context: CheckContext) -> Iterator[Mistake]:
-    """An activation after the last layer with weights keeps the answers in a range that the targets may leave."""
+def activation_limits_the_predictions(context: CheckContext) -> Iterator[Mistake]:
+    """An activation as the last layer, whose outputs cannot reach every target."""
     loss, last = context.experiment.loss.type, last_layer(context)
     if last is None or last.layer.type not in _RANGES or last.layer.type in _INSIDE_LOSS.get(loss, {}):
         return
     type = last.layer.type
     numbers = context.description is not None and context.description.task in NUMBERS
     if numbers and loss != "PoissonNLLLoss":
-        expected = "targets beyond that are never met"
+        expected = "such targets cannot be reached"
     elif loss in _NEEDS_SCORES:
-        expected = f"{loss} wants scores of any size"
+        expected = f"{loss} expects logits of any value"
     else:
         return
     fix = "Remove it."
-    found = f"as the last layer it gives numbers, {_RANGES[type]}"
+    found = f"the last layer cannot output {_RANGES[type]}"
     yield Mistake(last.path, found, expected, fix, type, "warning", remedy=drop())
 
 
 @rule
-def dropout_drops_answers(context: CheckContext) -> Iterator[Mistake]:
-    """Dropout as the last layer: answers are set to 0 while training."""
+def dropout_drops_predictions(context: CheckContext) -> Iterator[Mistake]:
+    """Dropout as the last layer: predictions are set to 0 in training."""
     last = last_layer(context)
     if last is not None and "Dropout" in last.layer.type:
-        found = "as the last layer it sets answers to 0 while training"
-        fix = f"Move it before the layer that gives them, or remove {last.path}."
-        yield Mistake(last.path, found, "the loss is of those", fix, last.layer.type, "warning")
+        found = "as the last layer it sets predictions to 0 in training"
+        fix = f"Move it before the layer that outputs them, or remove {last.path}."
+        yield Mistake(last.path, found, "the loss is computed on them", fix, last.layer.type, "warning")

@@ -1,4 +1,4 @@
-"""The metric that early stopping watches against the task, the data and its threshold."""
+"""The metric of early stopping against the task, the data and the threshold."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _AT_LEAST_0 = frozenset({"mae", "rmse"})
 
 
 def metric_mistakes(monitor: str, path: str, context: CheckContext) -> Iterator[Mistake]:
-    """A metric that the task does not have, or that is measured on samples that there are not."""
+    """A metric that the task does not have, or a validation metric without validation samples."""
     if context.task is None:
         return
     names = monitors(context.task)
     if monitor not in names:
         yield unknown_name(path, monitor, names, f"a metric of {context.task}")
     elif monitor.startswith("val_") and not context.validates:
-        fix = "Set data.validation to 0.2, for example, or watch train_loss."
-        found, expected = f"{monitor} cannot be measured", "no samples are held back to validate"
+        fix = "Set data.validation to 0.2, for example, or monitor train_loss."
+        found, expected = f"{monitor} cannot be measured", "there are no validation samples"
         yield Mistake(path, found, expected, fix, remedy=put(0.2, "data.validation"))
 
 
 @rule
 def monitor_is_not_measured(context: CheckContext) -> Iterator[Mistake]:
-    """Early stopping that watches a metric that the run does not measure."""
+    """Early stopping by a metric that the run does not measure."""
     stopping = context.experiment.training.early_stopping
     if stopping is not None:
         yield from metric_mistakes(stopping.monitor, "training.early_stopping.monitor", context)
@@ -36,7 +36,7 @@ def monitor_is_not_measured(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def threshold_is_out_of_reach(context: CheckContext) -> Iterator[Mistake]:
-    """A threshold for early stopping that its metric cannot reach."""
+    """A threshold of early stopping that its metric cannot reach."""
     stopping = context.experiment.training.early_stopping
     if stopping is None:
         return

@@ -1,4 +1,4 @@
-"""Numbers that change nothing, because something else sets what they are for: each a warning that says what does."""
+"""Fields without effect because of another field: warnings that name it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from engine.plan.context import CheckContext
 from engine.plan.rules.registry import number, rule
 
 _CYCLED = {"OneCycleLR": (0.85, 0.95), "CyclicLR": (0.8, 0.9)}
-"""Between which values these schedulers move the momentum, if the document does not say."""
+"""Default limits of the momentum in schedulers that cycle it."""
+
+_NEVER_CHANGES = "the learning rate never changes"
 
 _WITHOUT_CHANGE = {
     ("ConstantLR", "factor"): 1.0,
     ("LinearLR", "start_factor"): 1.0,
     ("PolynomialLR", "power"): 0.0,
 }
-"""Values with which these schedulers leave the rate as it is."""
+"""Values with which these schedulers do not change the learning rate."""
 
 
 def value_of(choice: Choice, name: str) -> object:
-    """A parameter of an optimizer, torch's default where the document does not say; None where it has no such."""
+    """A parameter of an optimizer, by default torch's; None if it has no such parameter."""
     if choice.type not in catalog("optimizers"):
         return None
     return completed(catalog("optimizers")[choice.type], choice.parameters).get(name)
@@ -37,10 +39,10 @@ def _default_of(choice: Choice, name: str) -> object:
 
 @rule
 def rate_is_set_by_the_scheduler(context: CheckContext) -> Iterator[Mistake]:
-    """An optimizer's lr beside a scheduler that sets every rate itself: nothing is left for it to say."""
+    """lr of an optimizer with a scheduler that sets every rate."""
     optimizer, scheduler = context.experiment.optimizer, context.experiment.scheduler
     lr = number(optimizer, "lr")
-    # A document that was written down whole has every default.
+    # A complete document has every default.
     if scheduler is None or lr is None or lr == _default_of(optimizer, "lr") or optimizer.type in HIDDEN_ONLY:
         return
     max_lr, base_lr = number(scheduler, "max_lr"), number(scheduler, "base_lr")
@@ -49,14 +51,14 @@ def rate_is_set_by_the_scheduler(context: CheckContext) -> Iterator[Mistake]:
     if (scheduler.type == "CyclicLR" and base_lr is None) or any("lr" in g.parameters for g in optimizer.groups):
         return
     ends = f"between {base_lr:g} and {max_lr:g}" if scheduler.type == "CyclicLR" else f"with max_lr = {max_lr:g}"
-    expected = f"{scheduler.type} sets the rate of every step, {ends}, so it has no effect"
-    fix = "Remove it, or remove scheduler.max_lr, which is optimizer.lr if left out."
+    expected = f"{scheduler.type} sets the rate of every step, {ends}, so lr has no effect"
+    fix = "Remove it, or remove scheduler.max_lr, whose default is optimizer.lr."
     yield Mistake("optimizer.lr", f"found {value_text(lr)}", expected, fix, optimizer.type, "warning", remedy=drop())
 
 
 @rule
 def momentum_is_cycled(context: CheckContext) -> Iterator[Mistake]:
-    """A momentum that the scheduler never uses, or limits of a momentum that it does not cycle."""
+    """A momentum outside the limits of a scheduler, or limits of a momentum that is not cycled."""
     optimizer, scheduler = context.experiment.optimizer, context.experiment.scheduler
     if scheduler is None or scheduler.type not in _CYCLED:
         return
@@ -86,27 +88,29 @@ def momentum_is_cycled(context: CheckContext) -> Iterator[Mistake]:
         return
     path = "optimizer.betas" if of_betas else "optimizer.momentum"
     found = f"found {value_text(optimizer.parameters.get(path.partition('.')[2], momentum))}"
-    expected = f"{scheduler.type} cycles {'the first of them' if of_betas else 'it'} between {low:g} and {high:g}"
-    fix = "Set scheduler.cycle_momentum = false to keep it, or scheduler.base_momentum and max_momentum around it."
+    expected = f"{scheduler.type} cycles {'the first value' if of_betas else 'it'} between {low:g} and {high:g}"
+    fix = (
+        "Set scheduler.cycle_momentum = false to use it, or base_momentum and max_momentum of the scheduler around it."
+    )
     remedy = put(False, "scheduler.cycle_momentum")
-    yield Mistake(path, found, f"{expected}, so it is never used", fix, optimizer.type, "warning", remedy=remedy)
+    yield Mistake(path, found, f"{expected}, so the value is never used", fix, optimizer.type, "warning", remedy=remedy)
 
 
 @rule
 def warmup_of_a_scheduler_that_warms_up(context: CheckContext) -> Iterator[Mistake]:
-    """A warm-up before OneCycleLR, which rises by itself: the rate would rise twice."""
+    """A warm-up before OneCycleLR or CyclicLR, which start with a rise: the rate would rise twice."""
     scheduler = context.experiment.scheduler
     if scheduler is None or scheduler.type not in EVERY_STEP or not scheduler.warmup_epochs:
         return
     over = "over pct_start of the run" if scheduler.type == "OneCycleLR" else "over step_size_up"
-    expected = f"{scheduler.type} rises from a low rate by itself, {over}, and waits for the warm-up"
+    expected = f"{scheduler.type} already rises from a low rate, {over}"
     found = f"found {value_text(scheduler.warmup_epochs)}"
     yield Mistake("scheduler.warmup_epochs", found, expected, "Remove it.", scheduler.type, "warning", remedy=drop())
 
 
 @rule
-def plateau_is_looked_for_once_an_epoch(context: CheckContext) -> Iterator[Mistake]:
-    """ReduceLROnPlateau at every step: the metric that it watches is measured once an epoch."""
+def plateau_is_checked_once_an_epoch(context: CheckContext) -> Iterator[Mistake]:
+    """ReduceLROnPlateau at every step: its metric is measured once an epoch."""
     scheduler = context.experiment.scheduler
     if scheduler is not None and scheduler.type == "ReduceLROnPlateau" and scheduler.interval == "step":
         expected = "its metric is measured once an epoch"
@@ -115,7 +119,7 @@ def plateau_is_looked_for_once_an_epoch(context: CheckContext) -> Iterator[Mista
 
 @rule
 def scheduler_keeps_the_rate(context: CheckContext) -> Iterator[Mistake]:
-    """A scheduler whose limits leave it no room: the rate never changes, or changes the wrong way."""
+    """A scheduler whose limits do not allow a change of the rate, or only in the wrong direction."""
     optimizer, scheduler = context.experiment.optimizer, context.experiment.scheduler
     if scheduler is None:
         return
@@ -123,7 +127,9 @@ def scheduler_keeps_the_rate(context: CheckContext) -> Iterator[Mistake]:
         end = number(scheduler, "end_factor", 1.0) if type == "LinearLR" else value
         if scheduler.type == type and number(scheduler, name) == value == end:
             fix, found = "Remove it for its default, or set another value.", f"found {value:g}"
-            yield Mistake(f"scheduler.{name}", found, "the rate never changes", fix, type, "warning", remedy=drop())
+            yield Mistake(
+                f"scheduler.{name}", found, "the learning rate never changes", fix, type, "warning", remedy=drop()
+            )
     lr = number(optimizer, "lr", _number(_default_of(optimizer, "lr")))
     lowest = {"ReduceLROnPlateau": "min_lr", "CosineAnnealingLR": "eta_min", "CosineAnnealingWarmRestarts": "eta_min"}
     if scheduler.type == "CyclicLR":
@@ -134,7 +140,11 @@ def scheduler_keeps_the_rate(context: CheckContext) -> Iterator[Mistake]:
     if bottom is None or top is None or bottom < top:
         return
     ruled = rate_field(scheduler)
-    happens = "the rate rises" if bottom > top and scheduler.type != "ReduceLROnPlateau" else "the rate never changes"
+    happens = (
+        "the learning rate rises"
+        if bottom > top and scheduler.type != "ReduceLROnPlateau"
+        else "the learning rate never changes"
+    )
     expected = f"{ruled} is {top:g}, so {happens}"
     fix, found = f"Set it below {top:g}, or remove it for its default.", f"found {value_text(bottom)}"
     yield Mistake(f"scheduler.{name}", found, expected, fix, scheduler.type, "warning", remedy=drop())
@@ -164,7 +174,7 @@ def there_is_no_decay_to_change(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def dampening_without_momentum(context: CheckContext) -> Iterator[Mistake]:
-    """SGD's dampening is of its momentum."""
+    """dampening of SGD without momentum."""
     optimizer = context.experiment.optimizer
     value = number(optimizer, "dampening")
     if optimizer.type == "SGD" and value and not value_of(optimizer, "momentum"):
@@ -178,7 +188,7 @@ def dampening_without_momentum(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def rewinds_are_off(context: CheckContext) -> Iterator[Mistake]:
-    """A number of rewinds for a run that does not rewind."""
+    """max_rewinds of a run that does not rewind."""
     training = context.experiment.training
     if training.on_not_finite == "stop" and training.max_rewinds != Training.model_fields["max_rewinds"].default:
         expected = 'training.on_not_finite is "stop", so it has no effect'
@@ -190,11 +200,11 @@ def rewinds_are_off(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def labels_are_smoothed_away(context: CheckContext) -> Iterator[Mistake]:
-    """A label_smoothing of 1 gives every class the same target."""
+    """A label_smoothing of 1, with which every class has the same target."""
     loss = context.experiment.loss
     if loss.type == "CrossEntropyLoss" and number(loss, "label_smoothing") == 1:
         expected, fix = (
-            "every class is then the same target, so the labels have no effect",
+            "every class has the same target, so the labels have no effect",
             "Set it to 0.1, for example.",
         )
         yield Mistake("loss.label_smoothing", "found 1", expected, fix, loss.type, "warning", remedy=put(0.1))
@@ -202,7 +212,7 @@ def labels_are_smoothed_away(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def padding_mode_without_padding(context: CheckContext) -> Iterator[Mistake]:
-    """How a convolution pads, where it does not pad."""
+    """padding_mode of a convolution without padding."""
     for place in context.places:
         parameters = place.layer.parameters
         mode = parameters.get("padding_mode", "zeros")
@@ -214,11 +224,11 @@ def padding_mode_without_padding(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def r2_of_one_sample(context: CheckContext) -> Iterator[Mistake]:
-    """R² is watched on a single sample, of which there is none."""
+    """val_r2 as the monitor with one validation sample, for which it is undefined."""
     stopping, description = context.experiment.training.early_stopping, context.description
     if stopping is None or description is None or stopping.monitor != "val_r2" or description.val_samples != 1:
         return
-    expected = "R² needs at least 2 samples, and the validation part has 1, so no epoch is best"
-    fix = "Hold back more samples, or watch val_loss."
+    expected = "R² needs at least 2 samples, and the validation part has 1, so there is no best epoch"
+    fix = "Add validation samples, or monitor val_loss."
     path = "training.early_stopping.monitor"
     yield Mistake(path, 'found "val_r2"', expected, fix, severity="warning", remedy=put("val_loss"))

@@ -1,4 +1,4 @@
-"""The optimizer's parameters against each other and against what is usual for it."""
+"""The optimizer against its usual values, clipping and the batches."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _USUAL_LR = {
     "Muon": (1e-5, 0.3),
     "LBFGS": (1e-3, 2.0),
 }
-"""Learning rates beyond which an optimizer hardly ever learns anything: below it stands still, above it diverges."""
+"""Smallest and largest learning rate that is usual: below, weights hardly change; above, training diverges."""
 
-_SAY = {"SGD": "0.1", "Adadelta": "1", "Muon": "0.02", "LBFGS": "1"}
-"""A rate to begin with, where it is not 1e-3."""
+_FIRST_LR = {"SGD": "0.1", "Adadelta": "1", "Muon": "0.02", "LBFGS": "1"}
+"""Learning rates to start with, where they are not 1e-3."""
 
 _COUPLED = frozenset({"Adam", "NAdam", "RAdam"})
 
 
 @rule_after("choices")
 def optimizer_is_refused(context: CheckContext) -> Iterator[Mistake]:
-    """An optimizer that is not in the catalog, or whose parameters torch does not accept."""
+    """An optimizer that is not in the catalog, or parameters that torch does not accept."""
     yield from context.optimizer_mistakes
 
 
 @rule
 def rate_is_out_of_range(context: CheckContext) -> Iterator[Mistake]:
-    """A learning rate far from what the optimizer is used with."""
+    """A learning rate far from the usual ones of the optimizer."""
     optimizer = context.experiment.optimizer
     scheduler = context.experiment.scheduler
     field = rate_field(scheduler)
@@ -54,20 +54,20 @@ def rate_is_out_of_range(context: CheckContext) -> Iterator[Mistake]:
         least, most = _USUAL_LR[choice.type]
         if not least <= lr <= most:
             found = f"found {value_text(lr)}" if lr else "found 0, so the weights never change"
-            expected = f"{choice.type} usually learns between {least:g} and {most:g}"
-            fix = f"Set it to {_SAY.get(choice.type, '1e-3')}, for example."
-            remedy = put(float(_SAY.get(choice.type, "1e-3")))
+            expected = f"usual rates of {choice.type} are {least:g} to {most:g}"
+            fix = f"Set it to {_FIRST_LR.get(choice.type, '1e-3')}, for example."
+            remedy = put(float(_FIRST_LR.get(choice.type, "1e-3")))
             yield Mistake(path, found, expected, fix, choice.type, "warning", remedy=remedy)
 
 
 @rule
 def decay_goes_through_the_gradient(context: CheckContext) -> Iterator[Mistake]:
-    """Weight decay as Adam has it is scaled down where gradients are large (Loshchilov and Hutter, 2019)."""
+    """Weight decay of Adam, which is weak where gradients are large (Loshchilov and Hutter, 2019)."""
     optimizer = context.experiment.optimizer
     decay = number(optimizer, "weight_decay", 0.0)
     if optimizer.type not in _COUPLED or not decay or optimizer.parameters.get("decoupled_weight_decay") is True:
         return
-    found = f"in {optimizer.type} it goes through the gradients, which weakens it where they are large"
+    found = f"{optimizer.type} adds weight decay to the gradients, so large gradients weaken it"
     fix = (
         'Use optimizer.type = "AdamW".' if optimizer.type == "Adam" else "Set optimizer.decoupled_weight_decay = true."
     )
@@ -78,7 +78,7 @@ def decay_goes_through_the_gradient(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def clipping_hides_the_curvature(context: CheckContext) -> Iterator[Mistake]:
-    """LBFGS learns from differences of gradients: those of clipped ones tell of another function."""
+    """Clipping with LBFGS, which estimates the curvature from differences of gradients."""
     optimizer, settings = context.experiment.optimizer, context.experiment.regularization
     if optimizer.type not in NEEDS_CLOSURE:
         return
@@ -86,23 +86,23 @@ def clipping_hides_the_curvature(context: CheckContext) -> Iterator[Mistake]:
         value = getattr(settings, name)
         if value is not None:
             found = f"found {value_text(value)}"
-            expected = f"{optimizer.type} learns the curvature from gradients as they are"
-            fix = 'Remove it; optimizer.line_search_fn = "strong_wolfe" keeps steps from growing too long.'
+            expected = f"{optimizer.type} estimates the curvature from unclipped gradients"
+            fix = 'Remove it; optimizer.line_search_fn = "strong_wolfe" limits the length of steps.'
             yield Mistake(f"regularization.{name}", found, expected, fix, remedy=drop())
 
 
 @rule
 def batches_differ_by_noise(context: CheckContext) -> Iterator[Mistake]:
-    """LBFGS on many small batches: what it takes for curvature is how they differ, and it soon leaves the finite."""
+    """LBFGS on many small batches: it takes their noise for curvature, and soon diverges."""
     optimizer, training = context.experiment.optimizer, context.experiment.training
-    if optimizer.type not in NEEDS_CLOSURE or context.description is None or context.steps_per_epoch <= _WHOLE:
+    if optimizer.type not in NEEDS_CLOSURE or context.description is None or context.steps_per_epoch <= _FEW_STEPS:
         return
     samples, batch = context.description.train_samples, context.experiment.data.batch_size * training.accumulation_steps
-    expected = f"{optimizer.type} takes the noise between steps of {batch:,} for curvature"
-    fix = f"Set it to {samples:,}, or to less and training.accumulation_steps to what makes it up."
-    found = f"there are {samples:,} samples to train on"
+    expected = f"{optimizer.type} takes the noise of steps of {batch:,} samples for curvature"
+    fix = f"Set it to {samples:,}, or to less with more training.accumulation_steps."
+    found = f"there are {samples:,} training samples"
     yield Mistake("data.batch_size", found, expected, fix, severity="warning", remedy=put(samples))
 
 
-_WHOLE = 4
-"""Steps an epoch up to which one is of a good part of the samples."""
+_FEW_STEPS = 4
+"""Steps per epoch up to which a step uses enough of the samples."""

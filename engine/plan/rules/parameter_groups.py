@@ -1,4 +1,4 @@
-"""The parameter groups of an optimizer, and the optimizer next to Muon, against the optimizer and the model."""
+"""Parameter groups, and the optimizer of the parameters that Muon leaves, against optimizer and model."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from engine.plan.rules.registry import rule_after
 
 @rule_after("choices")
 def others_do_not_suit(context: CheckContext) -> Iterator[Mistake]:
-    """An optimizer for the rest of the parameters where Muon is not used, or one that cannot be used there."""
+    """`others` without Muon, or an optimizer that `others` cannot name."""
     choice = context.experiment.optimizer
     path, others = "optimizer.others", choice.others
     if others is None or choice.type not in catalog("optimizers"):
         return
     if choice.type not in HIDDEN_ONLY:
-        found, fix = f"{choice.type} moves every weight itself", 'Remove it, or use optimizer.type = "Muon".'
-        yield Mistake(path, found, "others is for what Muon leaves", fix, choice.type, remedy=drop())
+        found, fix = f"{choice.type} trains every parameter", 'Remove it, or use optimizer.type = "Muon".'
+        yield Mistake(path, found, "others is for parameters that Muon does not train", fix, choice.type, remedy=drop())
     elif others.type in HIDDEN_ONLY | NEEDS_CLOSURE:
-        expected = f"{choice.type} leaves it biases and vectors"
+        expected = f"{choice.type} leaves biases and vectors to it, which it cannot train"
         if others.type in NEEDS_CLOSURE:
-            expected = "it takes its steps through a closure, which two cannot share"
-        found, remedy = f"{others.type} cannot stand here", put("AdamW", path)
+            expected = "it needs a closure, which two optimizers cannot share"
+        found, remedy = f"{others.type} cannot be used here", put("AdamW", path)
         yield Mistake(f"{path}.type", found, expected, 'Use "AdamW".', choice.type, remedy=remedy)
     else:
         yield from optimizer_mistakes(others, path)[0]
@@ -45,18 +45,20 @@ def no_bias_decay_without_decay(context: CheckContext) -> Iterator[Mistake]:
         return
     if "weight_decay" not in catalog("optimizers")[choice.type].parameters:
         path, found = "optimizer.no_bias_decay", f"{choice.type} has no weight_decay"
-        yield Mistake(path, found, "so it has no effect", "Remove it.", choice.type, remedy=drop())
+        yield Mistake(path, found, "no_bias_decay has no effect", "Remove it.", choice.type, remedy=drop())
 
 
 @rule_after("choices")
 def groups_do_not_suit(context: CheckContext) -> Iterator[Mistake]:
-    """Parameter groups of layers that there are not, or with parameters that the optimizer does not take."""
+    """Parameter groups of unknown layers, or with parameters that the optimizer does not accept."""
     choice = context.experiment.optimizer
     if context.optimizer is None or not choice.groups:
         return
     if choice.type in ONE_GROUP:
-        found, fix = f"{choice.type} moves all weights alike", 'Remove it, or use optimizer.type = "AdamW".'
-        yield Mistake("optimizer.groups", found, "torch gives it a single group", fix, choice.type, remedy=drop())
+        found, fix = f"{choice.type} has one parameter group", 'Remove it, or use optimizer.type = "AdamW".'
+        yield Mistake(
+            "optimizer.groups", found, "torch does not support several for it", fix, choice.type, remedy=drop()
+        )
         return
     entry = catalog("optimizers")[choice.type]
     layers, trained = context.experiment.model.layers, context.trained_by_layer
@@ -67,14 +69,18 @@ def groups_do_not_suit(context: CheckContext) -> Iterator[Mistake]:
 
     for index, group in enumerate(choice.groups):
         path = f"optimizer.groups[{index}]"
-        yield from named_layer_mistakes(group.layers, f"{path}.layers", layers, trained, "a group is of weights")
+        yield from named_layer_mistakes(
+            group.layers, f"{path}.layers", layers, trained, "a parameter group needs weights"
+        )
         checked = check_parameters(entry, group.parameters, path)
         yield from checked.mistakes
         if checked.mistakes:
             continue
         if not group.parameters:
-            fix = "Give it a setting of its own, for example lr, or remove it."
-            yield Mistake(path, "it changes nothing", f"expected a parameter of {choice.type}", fix, severity="warning")
+            fix = "Add a parameter, for example lr, or remove the group."
+            yield Mistake(
+                path, "the group has no parameters", f"expected a parameter of {choice.type}", fix, severity="warning"
+            )
         try:
             attempt(**checked.parameters)
         except TORCH_REFUSES as error:
@@ -85,11 +91,11 @@ def groups_do_not_suit(context: CheckContext) -> Iterator[Mistake]:
 def nothing_for_muon(context: CheckContext) -> Iterator[Mistake]:
     """Muon for a network that has no weight matrix between its first and its last layer."""
     choice, groups = context.experiment.optimizer, context.groups
-    # A layer that was left out because of its form might have had one.
+    # A layer that was left out because of its form may have one.
     if groups is None or any(mistake.path.startswith("model") for mistake in context.draft.mistakes):
         return
     if choice.type in HIDDEN_ONLY and all(group.optimizer != choice.type for group in groups):
         found = "the model has no weight matrix between its first and its last layer"
-        expected = f"{choice.type} is for those alone"
-        fix = 'Use optimizer.type = "AdamW", or put a Linear or a recurrent layer between them.'
+        expected = f"{choice.type} trains such matrices only"
+        fix = 'Use optimizer.type = "AdamW", or add a Linear or a recurrent layer between them.'
         yield Mistake("optimizer.type", found, expected, fix, choice.type, remedy=put("AdamW"))

@@ -13,7 +13,7 @@ from engine.plan.rules.registry import rule_after
 
 @rule_after("schedule")
 def penalty_of_layers_without_weights(context: CheckContext) -> Iterator[Mistake]:
-    """l1_layers without a penalty, or that name layers without weights."""
+    """l1_layers without l1 and l2, or of layers without weights."""
     settings = context.experiment.regularization
     if settings.l1_layers is None:
         return
@@ -23,37 +23,39 @@ def penalty_of_layers_without_weights(context: CheckContext) -> Iterator[Mistake
         fix = "Set regularization.l1 or regularization.l2 to 1e-5, for example, or remove l1_layers."
         yield Mistake(path, found, "neither l1 nor l2 is set", fix, severity="warning")
     layers, trained = context.experiment.model.layers, context.trained_by_layer
-    yield from named_layer_mistakes(settings.l1_layers, path, layers, trained, "l1 and l2 count weights")
+    yield from named_layer_mistakes(settings.l1_layers, path, layers, trained, "l1 and l2 apply to weights")
 
+
+_SAMPLES = {"vector": "a vector", "sequence": "a sequence", "tokens": "a sequence of tokens", "volume": "a volume"}
 
 LEAST_ALPHA = 0.01
-"""Of mixup and CutMix. Shares from a smaller one cannot be told from 0 and 1 in double precision."""
+"""Smallest alpha of mixup and CutMix. With a smaller one, shares are 0 or 1 in double precision."""
 
 
 @rule_after("schedule")
 def mixing_does_not_suit(context: CheckContext) -> Iterator[Mistake]:
-    """mixup and CutMix of data that cannot be mixed so, or with an alpha that mixes nothing."""
+    """mixup or CutMix of data that cannot be mixed, or with an alpha that mixes no samples."""
     settings = context.experiment.regularization
     input_kind = context.description.input_kind if context.description is not None else None
     for name in ("mixup", "cutmix"):
         alpha = getattr(settings, name)
         if 0 < alpha < LEAST_ALPHA:
             found = f"found {value_text(alpha)}"
-            expected = f"below {LEAST_ALPHA} hardly a sample is mixed"
-            fix = "Set it to 0.2, for example, or to 0 for none."
+            expected = f"below {LEAST_ALPHA} almost no sample is mixed"
+            fix = "Set it to 0.2, for example, or to 0 to turn it off."
             yield Mistake(f"regularization.{name}", found, expected, fix, remedy=put(0.2))
     if settings.mixup and input_kind == "tokens":
         found = f"found {value_text(settings.mixup)}"
-        fix = "Set it to 0; Dropout and label_smoothing serve texts."
-        expected = "tokens are numbers of words, which cannot be blended"
+        fix = "Set it to 0; use Dropout or label_smoothing for texts."
+        expected = "tokens are indices of words, which cannot be blended"
         yield Mistake("regularization.mixup", found, expected, fix, remedy=drop())
     if settings.cutmix and input_kind not in ("image", None):
         found = f"found {value_text(settings.cutmix)}"
-        fix = "Set it to 0." if input_kind == "tokens" else "Set it to 0; regularization.mixup serves such data."
+        fix = "Set it to 0." if input_kind == "tokens" else "Set it to 0; use regularization.mixup for such data."
         yield Mistake(
             "regularization.cutmix",
             found,
-            f"it cuts rectangles out of images, the data is {input_kind}",
+            f"CutMix is for images, and a sample is {_SAMPLES.get(input_kind or '', input_kind)}",
             fix,
             remedy=drop(),
         )
@@ -61,13 +63,13 @@ def mixing_does_not_suit(context: CheckContext) -> Iterator[Mistake]:
 
 @rule_after("schedule")
 def average_does_not_suit(context: CheckContext) -> Iterator[Mistake]:
-    """An average of weights that begins after the run, or that spans more steps than it has."""
+    """An average of weights that starts after the run, or that spans more steps than the run has."""
     average, epochs = context.experiment.regularization.average, context.epochs
     if not isinstance(average, EMA):
         return
     if average.start_epoch > epochs:
         found = f"found {average.start_epoch}"
-        expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}, so nothing is averaged"
+        expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}, so no weights are averaged"
         half = max(1, epochs // 2)
         fix = f"Set it to {half}."
         yield Mistake("regularization.average.start_epoch", found, expected, fix, remedy=put(half))
@@ -76,7 +78,7 @@ def average_does_not_suit(context: CheckContext) -> Iterator[Mistake]:
         span = 1 / (1 - average.decay)
         if averaged < 2 * span:
             found = f"the average spans about {span:,.0f} steps"
-            expected = f"{averaged:,} are averaged, so that the first weights still count"
+            expected = f"only {averaged:,} steps are averaged, so the first weights still count"
             decay = max(0.5, 1 - 8 / max(averaged, 1))
             fix = f"Set it to {decay:.4g}, or train longer."
             path, remedy = "regularization.average.decay", put(float(f"{decay:.4g}"))

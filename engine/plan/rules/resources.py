@@ -1,4 +1,4 @@
-"""What a run needs against what the machine has: memory, and a folder for published weights."""
+"""What a run needs against the machine: memory, and a folder for published weights."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def memory_is_too_small(context: CheckContext) -> Iterator[Mistake]:
     found = f"a training step needs about {context.memory_bytes / 2**30:,.1f} GiB"
     expected = f"{context.device} has {there / 2**30:,.1f} GiB"
     if context.weights_bytes > there:
-        yield Mistake("model.layers", found, expected, "Make the layers with most parameters smaller.")
+        yield Mistake("model.layers", found, expected, "Make the layers with the most parameters smaller.")
     else:
-        fix = "Make it smaller; training.accumulation_steps makes up for it."
+        fix = "Make it smaller, and training.accumulation_steps larger."
         yield Mistake("data.batch_size", found, expected, fix)
 
 
@@ -34,7 +34,7 @@ def _memory_of(device: str) -> int:
 
 @rule
 def published_weights_have_no_folder(context: CheckContext) -> Iterator[Mistake]:
-    """Published weights for which the home folder that torch would use does not exist."""
+    """Published weights whose folder is in a home folder that does not exist."""
     for file in context.files:
         if file.mistake is not None:
             yield file.mistake

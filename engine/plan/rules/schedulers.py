@@ -18,18 +18,18 @@ from engine.plan.rules.registry import epochs_text, number, rule, rule_after
 
 
 def run_of(context: CheckContext, scheduler: Scheduler) -> tuple[int, str]:
-    """How often a scheduler moves in the run, and that in words."""
+    """Number of scheduler steps in the run, and a clause with it."""
     if moves_by_step(scheduler) and not context.steps_per_epoch:
         return 0, ""
     count = moves_of(scheduler, epochs=context.epochs, steps_per_epoch=max(1, context.steps_per_epoch))
     if moves_by_step(scheduler):
-        return count, f"it moves {count:,} times, once a step"
+        return count, f"it steps {count:,} times, at every step of the optimizer"
     after = " after the warm-up" if count < context.epochs else ""
     return count, f"the run has {epochs_text(count)}{after}"
 
 
 def _whole(value: object) -> TypeGuard[int]:
-    """Whether it counts moves: a fraction is a share of the run, which always lies in it."""
+    """Whether it counts scheduler steps: a fraction is a share of the run."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -39,32 +39,32 @@ def _moves(context: CheckContext, scheduler: Scheduler) -> int:
 
 @rule_after("choices")
 def scheduler_is_refused(context: CheckContext) -> Iterator[Mistake]:
-    """A scheduler that is not in the catalog, or whose parameters have other types."""
+    """A scheduler that is not in the catalog, or parameters of wrong types."""
     yield from context.scheduler.mistakes
 
 
 @rule_after("choices")
 def parts_do_not_suit(context: CheckContext) -> Iterator[Mistake]:
-    """A composite scheduler whose parts cannot be parts, or whose milestones do not separate them."""
+    """A composite scheduler with parts that cannot be parts, or milestones that do not separate them."""
     scheduler = context.experiment.scheduler
     if scheduler is None or scheduler.type not in COMPOSITES or context.scheduler.mistakes:
         return
     path, parts = "scheduler.schedulers", scheduler.parameters["schedulers"]
     if not parts:
-        yield Mistake(path, "there is none", "expected at least one scheduler", "Name one.", scheduler.type)
+        yield Mistake(path, "the list is empty", "expected at least one scheduler", "Add a scheduler.", scheduler.type)
         return
     for index, part in enumerate(parts):
         yield from _part_mistakes(part, f"{path}[{index}]", scheduler.type)
     milestones = scheduler.parameters.get("milestones")
     if scheduler.type == "SequentialLR" and milestones is not None:
         at = stretches(scheduler, _moves(context, scheduler))
-        where, fix = "scheduler.milestones", "Correct it, or remove it for stretches of equal length."
+        where, fix = "scheduler.milestones", "Correct it, or remove it for parts of equal length."
         found = f"found {value_text(milestones)}"
         if len(at) != len(parts) - 1:
             expected = f"expected {len(parts) - 1} for {len(parts)} schedulers"
             yield Mistake(where, found, expected, fix, scheduler.type)
         elif at != sorted(set(at)):
-            yield Mistake(where, found, "expected rising numbers", fix, scheduler.type)
+            yield Mistake(where, found, "expected ascending numbers", fix, scheduler.type)
 
 
 def _part_mistakes(part: Any, here: str, composite: str) -> list[Mistake]:
@@ -74,14 +74,14 @@ def _part_mistakes(part: Any, here: str, composite: str) -> list[Mistake]:
     own = Choice.model_validate(part)
     entry, wrong = check_type("schedulers", own, here)
     if entry is not None and own.type in ALONE:
-        why = "it waits for a metric" if own.type == "ReduceLROnPlateau" else "it sets the whole run's rate itself"
+        why = "it needs a metric" if own.type == "ReduceLROnPlateau" else "it sets the rates of the whole run"
         return [Mistake(here, f"{own.type} cannot be a part", why, "Use it alone.", composite)]
     return wrong if entry is None else list(check_parameters(entry, own.parameters, here).mistakes)
 
 
 @rule_after("choices")
 def scheduler_watches_no_metric(context: CheckContext) -> Iterator[Mistake]:
-    """A scheduler that watches a metric that the run does not measure."""
+    """A scheduler by a metric that the run does not measure."""
     monitor = context.scheduler.parameters.get("monitor")
     if isinstance(monitor, str):
         yield from metric_mistakes(monitor, "scheduler.monitor", context)
@@ -89,31 +89,31 @@ def scheduler_watches_no_metric(context: CheckContext) -> Iterator[Mistake]:
 
 @rule_after("choices")
 def total_steps_are_too_few(context: CheckContext) -> Iterator[Mistake]:
-    """A OneCycleLR that is over before the run is."""
+    """A OneCycleLR that ends before the run."""
     scheduler = context.experiment.scheduler
     total = context.scheduler.parameters.get("total_steps")
     if scheduler is not None and total is not None and total < (moves := _moves(context, scheduler)):
         fix = "Remove total_steps (it is inferred)."
         found = f"found {value_text(total)}"
-        expected = f"it moves {moves} times"
+        expected = f"the scheduler steps {moves} times"
         yield Mistake("scheduler.total_steps", found, expected, fix, scheduler.type, remedy=drop())
 
 
 @rule_after("choices")
 def warmup_is_longer_than_the_run(context: CheckContext) -> Iterator[Mistake]:
-    """A warm-up after which no epoch is left for the scheduler."""
+    """A warm-up as long as the run."""
     scheduler, epochs = context.experiment.scheduler, context.epochs
     if scheduler is not None and scheduler.type in catalog("schedulers") and scheduler.warmup_epochs >= epochs:
         found = f"found {value_text(scheduler.warmup_epochs)}"
         expected = f"the run has {epochs} epoch{'s' if epochs > 1 else ''}"
         shorter = put(float(epochs // 5)) if epochs >= 5 else drop()
-        path, fix = "scheduler.warmup_epochs", "Make it shorter."
+        path, fix = "scheduler.warmup_epochs", "Make the warm-up shorter."
         yield Mistake(path, found, expected, fix, scheduler.type, remedy=shorter)
 
 
 @rule_after("choices")
 def torch_refuses_the_scheduler(context: CheckContext) -> Iterator[Mistake]:
-    """A scheduler that torch does not build over this optimizer for a run of this length."""
+    """A scheduler that torch cannot build for this optimizer and a run of this length."""
     scheduler, optimizer = context.experiment.scheduler, context.optimizer
     if scheduler is None or optimizer is None or any(m.path.startswith("scheduler") for m in context.mistakes):
         return
@@ -140,16 +140,16 @@ def torch_refuses_the_scheduler(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def step_is_beyond_the_run(context: CheckContext) -> Iterator[Mistake]:
-    """A StepLR or a restart that comes only when the run is over."""
+    """A first change or restart after the end of the run."""
     scheduler = context.experiment.scheduler
     name = {"StepLR": "step_size", "CosineAnnealingWarmRestarts": "T_0"}.get(scheduler.type) if scheduler else None
     if scheduler is None or name is None:
         return
     value = scheduler.parameters.get(name)
     count, run = run_of(context, scheduler)
-    # One epoch has no epoch after it in which any rate could be another; a run that short is a trial.
+    # With one epoch no rate can change; such a run is a trial.
     if _whole(value) and count > 1 and value >= count:
-        never = "the rate never changes" if scheduler.type == "StepLR" else "it never restarts"
+        never = "the learning rate never changes" if scheduler.type == "StepLR" else "it never restarts"
         fix = f"Set it to {max(1, count // 3)}, for example."
         found = f"found {value_text(value)}"
         remedy = put(max(1, count // 3))
@@ -158,7 +158,7 @@ def step_is_beyond_the_run(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def milestones_are_beyond_the_run(context: CheckContext) -> Iterator[Mistake]:
-    """A MultiStepLR of which no milestone lies in the run."""
+    """A MultiStepLR with all milestones after the end of the run."""
     scheduler = context.experiment.scheduler
     if scheduler is None or scheduler.type != "MultiStepLR":
         return
@@ -168,7 +168,7 @@ def milestones_are_beyond_the_run(context: CheckContext) -> Iterator[Mistake]:
         return
     if all(_whole(m) and m >= count for m in milestones):
         fix = f"Set it to [{max(1, count // 2)}, {max(2, 3 * count // 4)}], for example."
-        expected = f"{run}, so the rate never changes"
+        expected = f"{run}, so the learning rate never changes"
         found = f"found {value_text(milestones)}"
         remedy = put([max(1, count // 2), max(2, 3 * count // 4)])
         yield Mistake("scheduler.milestones", found, expected, fix, scheduler.type, "warning", remedy=remedy)
@@ -176,7 +176,7 @@ def milestones_are_beyond_the_run(context: CheckContext) -> Iterator[Mistake]:
 
 @rule
 def plateau_is_longer_than_the_run(context: CheckContext) -> Iterator[Mistake]:
-    """A ReduceLROnPlateau whose patience outlasts the run, or that of early stopping."""
+    """A ReduceLROnPlateau with a patience longer than the run or than that of early stopping."""
     scheduler, stopping = context.experiment.scheduler, context.experiment.training.early_stopping
     if scheduler is None or scheduler.type != "ReduceLROnPlateau":
         return
@@ -185,26 +185,26 @@ def plateau_is_longer_than_the_run(context: CheckContext) -> Iterator[Mistake]:
         return
     path, found = "scheduler.patience", f"found {value_text(patience)}"
     if "patience" not in scheduler.parameters:
-        found = f"it is {value_text(patience)} if left out"
+        found = f"the default is {value_text(patience)}"
     count, run = run_of(context, scheduler)
     if count > 1 and patience >= count - 1:
         fix = f"Set it to {max(1, count // 5)}, for example."
-        expected, remedy = f"{run}, so the rate never changes", put(max(1, count // 5))
+        expected, remedy = f"{run}, so the learning rate never changes", put(max(1, count // 5))
         yield Mistake(path, found, expected, fix, scheduler.type, "warning", remedy=remedy)
     elif stopping is not None and patience >= stopping.patience:
-        expected = f"training.early_stopping.patience = {stopping.patience} ends the run before the rate falls"
-        fix = f"Set it to {max(1, stopping.patience // 2)}, or be more patient there."
+        expected = f"training.early_stopping.patience = {stopping.patience} ends the run before the rate is reduced"
+        fix = f"Set it to {max(1, stopping.patience // 2)}, or increase the patience of early stopping."
         remedy = put(max(1, stopping.patience // 2))
         yield Mistake(path, found, expected, fix, scheduler.type, "warning", remedy=remedy)
 
 
 @rule
 def factor_changes_nothing(context: CheckContext) -> Iterator[Mistake]:
-    """A gamma of 1 multiplies the rate by nothing."""
+    """A gamma of 1, with which the rate does not change."""
     scheduler = context.experiment.scheduler
     if scheduler is None or scheduler.type not in ("StepLR", "MultiStepLR", "ExponentialLR"):
         return
     if number(scheduler, "gamma") == 1:
         usual = 0.95 if scheduler.type == "ExponentialLR" else 0.1
-        fix, expected = f"Set it to {usual}, for example.", "the rate never changes"
+        fix, expected = f"Set it to {usual}, for example.", "the learning rate never changes"
         yield Mistake("scheduler.gamma", "found 1", expected, fix, scheduler.type, "warning", remedy=put(usual))

@@ -90,7 +90,7 @@ def test_what_is_wrong_with_them_names_the_classes(weight, path, said, animals: 
 
 def test_a_class_that_is_not_there_is_answered_with_those_that_are(animals: Path) -> None:
     plan = plan_of(animals, "{type = 'CrossEntropyLoss', ignore_index = 3}")
-    assert "the classes are 0 to 2: 0 = cat, 1 = cow, 2 = dog" in str(plan.mistakes[0])
+    assert "class indices are 0 to 2: 0 = cat, 1 = cow, 2 = dog" in str(plan.mistakes[0])
 
 
 def test_check_names_the_class_of_each_weight(animals: Path) -> None:

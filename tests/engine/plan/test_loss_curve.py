@@ -82,7 +82,7 @@ def test_pos_weight_is_a_line_a_class() -> None:
     positive, first = line(curve, "b"), line(curve, "a")
     assert positive.values == pytest.approx([-3 * math.log(p) for p in curve.x], rel=1e-4)
     assert first.values == pytest.approx([-math.log(p) for p in curve.x], rel=1e-4)
-    assert curve.notes == ("pos_weight lets a sample of b count 3 times.",)
+    assert curve.notes == ("With pos_weight, a sample of b counts 3 times.",)
 
 
 def test_margins_cost_nothing_beyond_the_margin() -> None:
@@ -97,7 +97,7 @@ def test_class_weights_are_said_since_they_cancel_in_one_sample() -> None:
     plain = loss_curve(Choice(type="CrossEntropyLoss"), TWO)
     weighted = loss_curve(Choice.model_validate({"type": "CrossEntropyLoss", "weight": "balanced"}), TWO, (30, 10))
     assert weighted.lines[0].values == pytest.approx(plain.lines[0].values)
-    assert weighted.notes == ("In a batch, a sample of b counts 2, one of a 0.667.",)
+    assert weighted.notes == ("In a batch, a sample of b has weight 2, one of a 0.667.",)
 
 
 def test_an_ignored_class_is_not_the_one_that_is_drawn() -> None:
