@@ -231,7 +231,7 @@ ENTRIES = (
     _each(
         "RandomPosterize",
         "Reduces the pixels of an image to a few bits with probability p.",
-        "For one of the transforms of RandAugment alone.",
+        "To use one transform of RandAugment without the others.",
         when_not="For pixels that are not uint8, which it does not accept.",
         formula="x ← x with all but its first bits at 0, with probability p",
         types={"bits": Annotated[int, Ge(1), Le(8)], "p": _Share},
@@ -239,7 +239,7 @@ ENTRIES = (
     _each(
         "RandomSolarize",
         "Inverts the bright pixels of an image with probability p.",
-        "For one of the transforms of RandAugment alone.",
+        "To use one transform of RandAugment without the others.",
         when_not="As the first augmentation: flips and crops help more.",
         formula="x ← 255 - x where x ≥ threshold, with probability p",
         types={"threshold": _Fill, "p": _Share},

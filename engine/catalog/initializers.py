@@ -88,7 +88,7 @@ ENTRIES = (
     _initializer(
         "constant_",
         "Sets every weight to val.",
-        "To see why units must start different; rarely for training.",
+        "To see why the weights of units must differ; rarely for training.",
         formula="w = val",
         when_not="For weights between layers: all units stay equal. Use a random initializer.",
     ),
