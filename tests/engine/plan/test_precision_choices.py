@@ -27,7 +27,7 @@ def test_every_choice_is_resolved_as_a_plan_resolves_it() -> None:
 def test_a_cpu_refuses_float16_and_says_why() -> None:
     choices = {c.amp: c for c in precision_choices(load("digits-cnn", ["training.device=cpu"]))}
     assert list(choices) == ["auto", "off", "bfloat16", "float16"]
-    assert choices["float16"].says.startswith("not supported: float16 was asked for on the cpu")
+    assert choices["float16"].says.startswith("not supported: float16 is not supported on the cpu")
     assert choices["off"].says.startswith("float32 in every operation")
 
 
