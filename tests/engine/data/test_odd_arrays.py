@@ -177,7 +177,7 @@ def test_integers_are_quantities_where_the_task_or_the_loss_says_so(tmp_path: Pa
 def test_what_is_no_class_is_not_taken_for_one(tmp_path: Path, y: np.ndarray) -> None:
     path = saved(tmp_path, x=ROWS, y=y)
     (mistake,) = plan(path, "CrossEntropyLoss").mistakes
-    assert mistake.path == "loss.type" and "the data is for regression" in str(mistake)
+    assert mistake.path == "loss.type" and "the task is regression" in str(mistake)
     with pytest.raises(Refused, match=r'data\.task .*Save the number of each class, or set data\.task = "regression"'):
         load(path, task="classification")
 

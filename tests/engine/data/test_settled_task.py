@@ -56,22 +56,32 @@ def test_the_loss_says_whether_numbers_are_classes(rows, loss, task, tmp_path: P
 def test_a_target_that_cannot_be_what_the_loss_wants_is_a_mistake_of_the_loss(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (mistake,) = check(read(str(document(tmp_path, NAMES, 'loss = "MSELoss"')))).mistakes
-    assert mistake.path == "loss.type" and "the data is for classification" in mistake.expected
+    assert mistake.path == "loss.type" and "the task is classification" in mistake.expected
     assert mistake.remedy is None  # another loss is for a person to choose
 
 
 @pytest.mark.parametrize(
     ("task", "loss", "reading", "other"),
     [
-        ("classification", "MSELoss", "makes it classes", 'data.task = "regression", which makes it a quantity'),
-        ("regression", "CrossEntropyLoss", "makes it a quantity", 'data.task = "classification", which makes it clas'),
+        (
+            "classification",
+            "MSELoss",
+            "the target is classes",
+            'data.task = "regression", with which the target is a quantity',
+        ),
+        (
+            "regression",
+            "CrossEntropyLoss",
+            "the target is a quantity",
+            'data.task = "classification", with which the target is clas',
+        ),
     ],
 )
 def test_a_task_that_is_said_is_named_with_both_readings(task, loss, reading, other, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     plan = check(read(str(document(tmp_path, GRADES, f'loss = "{loss}"', f', task = "{task}"'))))
     (mistake,) = [mistake for mistake in plan.mistakes if mistake.path == "loss.type"]
-    assert f'data.task = "{task}" {reading}' in mistake.expected and other in mistake.fix
+    assert f'with data.task = "{task}" {reading}' in mistake.expected and other in mistake.fix
 
 
 def test_a_run_keeps_the_task_and_is_resumed_without_a_change(tmp_path: Path, monkeypatch) -> None:
