@@ -177,7 +177,7 @@ def test_what_is_frozen_costs_the_optimizer_and_the_backward_pass_nothing():
         (images(3), {"name": "resnet18", "weights": "IMAGENET1K_V3"}, "Did you mean IMAGENET1K_V1?"),
         (images(3), {"name": "resnet18", "weights": "default"}, "Did you mean DEFAULT?"),
         (images(3), {}, "name is missing"),
-        (images(3), {"name": "resnet18", "progress": False}, "torchdeck sees to it"),
+        (images(3), {"name": "resnet18", "progress": False}, "torchdeck sets it"),
         (images(4), {"name": "resnet18"}, 'Put {type = "Conv2d", out_channels = 3, kernel_size = 1} before it.'),
         (texts(9), {"name": "resnet18"}, "Use data that is images, or another layer."),
         (sequences(9), {"name": "resnet18"}, "it needs an image (channels, height, width)"),

@@ -216,7 +216,7 @@ def test_recurrent_and_embedding_weights_have_formulas_too(overrides):
             "model.layers[4].init.sparsity",
             "of at least 0 and at most 1",
         ),
-        (CNN, ["model.bias_init=xavier_normal_"], "model.bias_init", "its own bias_init"),
+        (CNN, ["model.bias_init=xavier_normal_"], "model.bias_init", "or set model.layers[0].bias_init."),
         (CNN, ["model.init_by_type.Lineal=ones_"], "model.init_by_type.Lineal", "Did you mean Linear?"),
         (CNN, ["model.init_by_type.ReLU=ones_"], "model.init_by_type.ReLU", "no weights"),
         (CNN, ["model.init_by_type.LSTM=ones_"], "model.init_by_type.LSTM", "the model has no LSTM"),
@@ -228,7 +228,7 @@ def test_recurrent_and_embedding_weights_have_formulas_too(overrides):
             "model.layers[4].bias_init",
             "no biases",
         ),
-        (RNN, ["model.layers[1].forget_bias=1.0"], "model.layers[1].forget_bias", "no forget gate"),
+        (RNN, ["model.layers[1].forget_bias=1.0"], "model.layers[1].forget_bias", "no bias of a forget gate"),
         (RNN, ["model.recurrent_init=dirac_"], "model.recurrent_init", "3 to 5 dimensions"),
     ],
 )
