@@ -1,1 +1,1 @@
-"""The field's image sets, through torchvision's own classes: downloaded, read, parted."""
+"""Published image sets, read through torchvision: downloaded, read and split."""

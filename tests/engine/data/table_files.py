@@ -42,12 +42,12 @@ def written(path: Path, rows: Iterable[Sequence[Any]], header: Sequence[str] = H
 
 
 def table(path: Path | str, **fields: Any) -> Dataset:
-    """The data set of a table, read anew."""
+    """The data set of a table, read again."""
     forget()
     return load_data(Data.model_validate({"source": "table", "path": str(path), **fields}), seed=0)
 
 
 def series(path: Path | str, **fields: Any) -> Dataset:
-    """The data set of a series, read anew."""
+    """The data set of a series, read again."""
     forget()
     return load_data(Data.model_validate({"source": "series", "path": str(path), **fields}), seed=0)

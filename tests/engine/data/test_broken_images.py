@@ -398,9 +398,9 @@ def test_files_that_are_no_images_by_their_names_are_named_and_not_opened(tmp_pa
     zoo(tmp_path)
     os.mkfifo(tmp_path / "cat" / "pipe.txt")
     (tmp_path / "cat" / ".hidden.png").write_bytes(b"")
-    (tmp_path / "beside.jpg").write_bytes(b"")
+    (tmp_path / "outside.jpg").write_bytes(b"")
     (note,) = [n for n in load(tmp_path).description.notes if "Not read" in n]
-    assert "beside.jpg" in note and "cat/pipe.txt" in note and "hidden" not in note
+    assert "outside.jpg" in note and "cat/pipe.txt" in note and "hidden" not in note
 
 
 def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:

@@ -309,7 +309,7 @@ FOLDERS: list[tuple[str, Callable[[Path], None], dict[str, Any], str]] = [
         r"data\.group: 'author' applies to files of rows, .* is a folder",
     ),
     (
-        "a validation file beside a folder",
+        "a validation file next to a folder",
         imdb,
         {"validation_path": "b.csv"},
         "applies to files of rows, .*Remove valid",

@@ -1,4 +1,4 @@
-"""Sets are fetched before a run, gone on with where they broke off, and refused where they are not the published ones.
+"""Sets are fetched before a run, resumed where they stopped, and refused where they are not the published ones.
 
 A server of the test's own, on this machine, stands in for the ones that torchvision names.
 """
@@ -30,7 +30,7 @@ from engine.plan import check
 
 
 class Server:
-    """Serves files by their names, whole or from a byte on; may break off, say nothing, or know no ranges."""
+    """Serves files by their names, whole or from a byte on; may break off, not answer, or support no ranges."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}

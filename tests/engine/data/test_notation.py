@@ -24,7 +24,7 @@ EXAMPLES = 2000 if os.environ.get("TORCHDECK_THOROUGH") else 60
 
 
 def data_of(values: Sequence[str], tmp_path: Path, name: str = "a.csv", **fields: Any) -> Dataset:
-    """A table with a column `p` of these values, and one to tell apart."""
+    """A table with a column `p` of these values, and one to predict from it."""
     rows = [[value, "ab"[row % 2]] for row, value in enumerate(values)]
     return table(written(tmp_path / name, rows, ("p", "y")), **{"target": "y", **fields})
 

@@ -1,4 +1,4 @@
-"""Reading documents: what is right is understood, what is wrong is said, all of it at once."""
+"""Reading documents: correct ones are read; every mistake of a wrong one is reported."""
 
 import tomllib
 

@@ -1,4 +1,4 @@
-"""Documents and changes that nobody would write on purpose: a sentence, never a traceback."""
+"""Documents and changes that no one writes on purpose: a sentence is reported, never a traceback."""
 
 import pytest
 
