@@ -113,7 +113,7 @@ def test_all_mistakes_are_printed_together_with_path_and_fix(command, tmp_path):
 def test_a_layer_that_contradicts_the_one_before_is_reported_with_its_input_and_the_fix(tmp_path):
     (line,) = refused(torchdeck("check", "digits-cnn", "--set", "model.layers[9].in_features=100", cwd=tmp_path))
     assert line == (
-        "model.layers[9] Linear: in_features is 100, the layer before gives 128. "
+        "model.layers[9] Linear: in_features is 100; the layer before gives 128. "
         "Remove in_features (it is inferred), or set it to 128."
     )
 
@@ -152,7 +152,7 @@ def test_a_data_file_instead_of_an_experiment_is_refused_with_the_right_command(
     (line,) = refused(torchdeck(command, file, cwd=tmp_path))
     path = shlex.quote(f"data.path={file}")
     assert line == (
-        f"{file}: it is data, which the source {source} reads, expected a preset or a TOML file. Look at it with "
+        f"{file}: it is data, which the source {source} reads; expected a preset or a TOML file. Look at it with "
         f"`torchdeck data {shlex.quote(file)}{target}`, train a preset on it with "
         f"`torchdeck train PRESET --set data.source={source} --set {path}{target}`."
     )
@@ -309,12 +309,12 @@ def test_a_resume_with_set_refuses_changes_that_the_checkpoint_does_not_allow(tm
 
 
 DAMAGE = {
-    "the file is missing, a complete checkpoint has one.": lambda folder: (folder / "manifest.json").unlink(),
-    "the text is not the manifest of a checkpoint, the sizes and SHA-256 of": lambda folder: (
+    "the file is missing; a complete checkpoint has one.": lambda folder: (folder / "manifest.json").unlink(),
+    "the text is not the manifest of a checkpoint; the sizes and SHA-256 of": lambda folder: (
         folder / "manifest.json"
     ).write_text("{}"),
     "the file has 5 bytes, 76,240 were written.": lambda folder: (folder / "model.safetensors").write_text("short"),
-    "this is a link, the file itself is expected.": lambda folder: (
+    "this is a link; the file itself is expected.": lambda folder: (
         (folder / "state.json").unlink(),
         (folder / "state.json").symlink_to("manifest.json"),
     ),
@@ -342,7 +342,7 @@ def test_each_damaged_checkpoint_is_reported_with_the_command_to_train_again(tmp
             damage(run / "checkpoints" / name)
         first, *each = refused(torchdeck("resume", "--headless", cwd=tmp_path))
         assert first == (
-            f"{run}: each of its 2 checkpoints is damaged, an intact checkpoint is needed to resume. Restore one "
+            f"{run}: each of its 2 checkpoints is damaged; an intact checkpoint is needed to resume. Restore one "
             f"from a copy, or train again from the start: `torchdeck train runs/{run.name}/experiment.toml`."
         )
         assert [line.removeprefix(f"{run}/checkpoints/").partition("/")[0] for line in each] == [newest, before]
@@ -358,7 +358,7 @@ def test_a_mistake_in_the_experiment_of_a_run_is_reported_with_file_and_line(tmp
     file = run / "experiment.toml"
     whole = file.read_text()
     cases = {
-        "\nepochs = 1\n": ("\nepochs = -3\n", "training.epochs: found -3, expected a number above 0"),
+        "\nepochs = 1\n": ("\nepochs = -3\n", "training.epochs: found -3; expected a number above 0"),
         "out_channels = 32": ('out_channels = "x"', "model.layers[0].out_channels Conv2d: found 'x', "),
         'type = "AdamW"': ('type = "Adma"', "optimizer.type: 'Adma' is not an optimizer"),
         'source = "digits"': ("", "data.source: it is missing"),

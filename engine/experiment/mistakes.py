@@ -54,7 +54,7 @@ class Mistake:
 
     >>> print(Mistake("model.layers[4]", "in_features is 100", "the layer before gives 256",
     ...               "Remove in_features (it is inferred), or set it to 256.", subject="Linear"))
-    model.layers[4] Linear: in_features is 100, the layer before gives 256. Remove in_features (it is inferred), \
+    model.layers[4] Linear: in_features is 100; the layer before gives 256. Remove in_features (it is inferred), \
 or set it to 256.
     """
 
@@ -78,7 +78,7 @@ or set it to 256.
 
     def __str__(self) -> str:
         where = f"{self.path} {self.subject}".strip()
-        clauses = ", ".join(filter(None, (self.found, self.expected)))
+        clauses = "; ".join(filter(None, (self.found, self.expected)))
         return printable(f"{where}: {clauses}. {self.fix}".strip())
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def unknown_name(path: str, name: str, names: Sequence[str], what: str) -> Mista
     """The mistake of a name that is not among `names`; `what` is the expected kind ("an optimizer").
 
     >>> print(unknown_name("optimizer.type", "Adma", ["SGD", "Adam"], "an optimizer"))
-    optimizer.type: 'Adma' is not an optimizer, expected one of SGD, Adam. Did you mean Adam?
+    optimizer.type: 'Adma' is not an optimizer; expected one of SGD, Adam. Did you mean Adam?
     """
     meant = nearest(name, names)
     shown = ", ".join(names[:16]) + (f" … ({len(names)} in all)" if len(names) > 16 else "")

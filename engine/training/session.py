@@ -37,9 +37,9 @@ class Session:
     The thread is not a daemon thread: join it. A viewer cannot delay training: events wait in a bounded queue, and
     commands are handled between two batches. `session_states` has the table of the states.
 
-        >>> from engine import Session, check, read
-        >>> session = Session.create(check(read("digits-cnn")))  # doctest: +SKIP
-        >>> session.start(); session.join()                      # doctest: +SKIP
+        >>> from engine import Session, check, read_experiment
+        >>> session = Session.create(check(read_experiment("digits-cnn")))  # doctest: +SKIP
+        >>> session.start(); session.join()  # doctest: +SKIP
 
     Args:
         prepared: The run; see `starting`.

@@ -18,7 +18,8 @@ import pytest
 import warm_torchdeck
 from real_terminal import LEFT_SCREEN, Terminal
 
-from engine import Session, check, read
+from engine import Session, check
+from engine.experiment import read
 from engine.protocol.commands import Command, SetLR, Simple
 from engine.runs import summarize
 from tui.launch import HANDOVER

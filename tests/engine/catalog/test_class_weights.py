@@ -74,11 +74,11 @@ def test_a_run_is_trained_with_them_and_resumed(animals: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("weight", "path", "said"),
     [
-        ("{cta = 2.0}", "loss.weight.cta", "'cta' is not a class, expected one of cat, cow, dog. Did you mean cat?"),
+        ("{cta = 2.0}", "loss.weight.cta", "'cta' is not a class; expected one of cat, cow, dog. Did you mean cat?"),
         ("{Dog = 2.0}", "loss.weight.Dog", "Did you mean dog?"),
-        ("{'big dog' = 2.0}", "loss.weight", "'big dog' is not a class, expected one of cat, cow, dog"),
-        ("[1.0, 2.0]", "loss.weight", "found 2 weights, the data has 3 classes: cat, cow, dog"),
-        ("{cat = -1.0}", "loss.weight", "found {cat = -1.0}, expected 'balanced' or"),
+        ("{'big dog' = 2.0}", "loss.weight", "'big dog' is not a class; expected one of cat, cow, dog"),
+        ("[1.0, 2.0]", "loss.weight", "found 2 weights; the data has 3 classes: cat, cow, dog"),
+        ("{cat = -1.0}", "loss.weight", "found {cat = -1.0}; expected 'balanced' or"),
         ("{cat = 0, cow = 0, dog = 0}", "loss.weight", "every weight is 0"),
     ],
 )

@@ -83,9 +83,9 @@ def flipped(content: bytes, begin: float = 0.3) -> bytes:
 
 READABLE = "PNG, JPEG, WebP, BMP, TIFF or PPM"
 BROKEN: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
-    ("zero bytes", "x.png", b"", "it is empty, expected an image"),
-    ("zero bytes of a photo", "x.jpg", b"", "it is empty, expected an image"),
-    ("a text", "x.png", b"This is no image.\n" * 20, f"it is not a readable image, expected {READABLE}"),
+    ("zero bytes", "x.png", b"", "it is empty; expected an image"),
+    ("zero bytes of a photo", "x.jpg", b"", "it is empty; expected an image"),
+    ("a text", "x.png", b"This is no image.\n" * 20, f"it is not a readable image; expected {READABLE}"),
     ("a web page", "x.jpg", b"<!DOCTYPE html><html><body>404</body></html>", "it is not a readable image"),
     ("text that is not UTF-8", "x.bmp", "Grüße".encode("latin-1") * 50, "it is not a readable image"),
     ("a GIF by another name", "x.png", lambda: encoded("GIF"), "it is not a readable image"),
@@ -122,26 +122,26 @@ BROKEN: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("a PNG without data", "x.png", lambda: png(16, 16), r"it is damaged \("),
     ("a TIFF of nonsense", "x.tif", lambda: flipped(encoded("TIFF", compression="tiff_lzw"), 0.1), "it is"),
     ("a PNG without width", "x.png", lambda: png(0, 16), "it is"),
-    ("a bomb", "x.png", png_bomb, "it has more than 178,956,970 pixels, expected at most 64,000,000"),
+    ("a bomb", "x.png", png_bomb, "it has more than 178,956,970 pixels; expected at most 64,000,000"),
     (
         "50,000 pixels in a row",
         "x.png",
         lambda: encoded("PNG", np.zeros((2, 50_000), np.uint8)),
-        "it has 2×50,000 pixels, expected at most 30,000 on a side",
+        "it has 2×50,000 pixels; expected at most 30,000 on a side",
     ),
     (
         "100 million pixels",
         "x.png",
         lambda: png(10_000, 10_000),
-        "it has 10,000×10,000 pixels, expected at most 64,000,000 in all",
+        "it has 10,000×10,000 pixels; expected at most 64,000,000 in all",
     ),
-    ("a BMP that promises too much", "x.bmp", lambda: bmp_of_width(2**31 - 1), "pixels, expected at most"),
-    ("an animated PNG", "x.png", lambda: frames("PNG"), "it has 2 frames, expected one"),
-    ("an animated WebP", "x.webp", lambda: frames("WEBP"), "it has 2 frames, expected one"),
-    ("a TIFF of two pages", "x.tiff", lambda: frames("TIFF"), "it has 2 frames, expected one"),
-    ("fractional numbers", "x.tif", tiff_of_floats, "its pixels are fractional numbers, expected 8 or 16 bits"),
-    ("32 bits a pixel", "x.tif", tiff_of_32_bits, "its pixels go from 0 to 25,500,000, expected 8 or 16 bits"),
-    ("numbers below zero", "x.tif", tiff_of_negative_numbers, "its pixels go from -128 to 127, expected 8 or 16"),
+    ("a BMP that promises too much", "x.bmp", lambda: bmp_of_width(2**31 - 1), "pixels; expected at most"),
+    ("an animated PNG", "x.png", lambda: frames("PNG"), "it has 2 frames; expected one"),
+    ("an animated WebP", "x.webp", lambda: frames("WEBP"), "it has 2 frames; expected one"),
+    ("a TIFF of two pages", "x.tiff", lambda: frames("TIFF"), "it has 2 frames; expected one"),
+    ("fractional numbers", "x.tif", tiff_of_floats, "its pixels are fractional numbers; expected 8 or 16 bits"),
+    ("32 bits a pixel", "x.tif", tiff_of_32_bits, "its pixels go from 0 to 25,500,000; expected 8 or 16 bits"),
+    ("numbers below zero", "x.tif", tiff_of_negative_numbers, "its pixels go from -128 to 127; expected 8 or 16"),
 ]
 
 
@@ -246,16 +246,16 @@ def of_escapes(root: Path) -> None:
     [
         (of_links, "cat/x.png: it is a link to itself"),
         (of_lost_links, "cat/x.png: it is a link to a missing file"),
-        (of_pipes, "cat/x.png: it is a device or a pipe, expected a file"),
-        (of_linked_folders, "cat/more: it is a link to a folder, expected a folder or an image"),
+        (of_pipes, "cat/x.png: it is a device or a pipe; expected a file"),
+        (of_linked_folders, "cat/more: it is a link to a folder; expected a folder or an image"),
         (of_classes_that_lead_back, "fox: it is a link to a folder that contains it"),
         (of_classes_that_lead_to_all, "fox: it is a link to a folder that contains it"),
         (of_classes_that_lead_to_themselves, "fox: it is a broken link, or a link to itself"),
-        (of_empty_classes, "fox: it has no images, expected at least one"),
-        (of_classes_of_texts, "fox: it has no images, expected at least one"),
+        (of_empty_classes, "fox: it has no images; expected at least one"),
+        (of_classes_of_texts, "fox: it has no images; expected at least one"),
         (of_classes_with_a_newline, r"fo\nx: the name of its class is not printable"),
         (of_classes_that_are_not_utf_8, r"fo\udcffx: the name of its class is not printable"),
-        (of_escapes, r"cat/\x1b[31mred.png: it is empty, expected an image"),
+        (of_escapes, r"cat/\x1b[31mred.png: it is empty; expected an image"),
     ],
 )
 def test_what_is_odd_about_a_folder_is_refused_or_left_out_by_its_name(
@@ -299,12 +299,12 @@ def of_two_sizes(root: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (of_nothing, "it has no class folders, expected a folder for each class"),
-        (of_one_class, "it has one class folder, cat, expected at least two"),
-        (of_images_without_classes, "it has 3 images and no class folders, expected a folder for each class"),
-        (of_empty_files, "0 images of 0 classes can be used, expected at least two classes to train on"),
-        (of_one_class_of_empty_files, "4 images of 1 classes can be used, expected at least two classes to train on"),
-        (of_two_sizes, "has 16×16 pixels, like 8 of 9 images; dog/9.png has 8×16, expected one size"),
+        (of_nothing, "it has no class folders; expected a folder for each class"),
+        (of_one_class, "it has one class folder, cat; expected at least two"),
+        (of_images_without_classes, "it has 3 images and no class folders; expected a folder for each class"),
+        (of_empty_files, "0 images of 0 classes can be used; expected at least two classes to train on"),
+        (of_one_class_of_empty_files, "4 images of 1 classes can be used; expected at least two classes to train on"),
+        (of_two_sizes, "has 16×16 pixels, like 8 of 9 images; dog/9.png has 8×16; expected one size"),
     ],
 )
 def test_a_folder_that_is_no_task_is_refused_even_where_broken_images_are_left_out(
@@ -320,7 +320,7 @@ def test_a_folder_that_is_no_task_is_refused_even_where_broken_images_are_left_o
     [
         ("zo", r"data\.path .*zo: there is no such folder\. Did you mean .*/zoo\?"),
         ("nothing like it", r"there is no such folder\. Correct the path; it starts at"),
-        ("file.png", r"it is not a folder, expected a folder with a folder of images for each class"),
+        ("file.png", r"it is not a folder; expected a folder with a folder of images for each class"),
         ("zoo\0", r"zoo\\x00: it is not a path"),
     ],
 )

@@ -47,12 +47,12 @@ def parquet(**columns: Any) -> Callable[[Path], None]:
 SWAPPED = [*ROWS[:40], ROWS[41], ROWS[40], *ROWS[42:]]
 REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], str]] = [
     # The file.
-    ("zero bytes", "a.csv", b"", {}, "it is empty, expected rows"),
+    ("zero bytes", "a.csv", b"", {}, "it is empty; expected rows"),
     ("only a header", "a.csv", HEAD.encode(), {}, "it has column names but no rows"),
-    ("a short row", "a.csv", text() + b"2024-05-01\n", {}, "line 102 has 1 field, expected 3 as in line 1"),
+    ("a short row", "a.csv", text() + b"2024-05-01\n", {}, "line 102 has 1 field; expected 3 as in line 1"),
     ("not UTF-8", "a.csv", text((9, 2, "3°")).decode().encode("latin-1"), {}, "line 9 has 0xb0, which is no UTF-8"),
     ("no such file", "b.csv", lambda p: None, {}, "there is no such file"),
-    ("a folder", "a.csv", lambda p: p.mkdir(), {}, "it is a folder, expected a file"),
+    ("a folder", "a.csv", lambda p: p.mkdir(), {}, "it is a folder; expected a file"),
     ("no header", "a.csv", b"1,2,3\n4,5,6\n", {}, "line 1 contains numbers"),
     ("a Parquet that is none", "a.parquet", b"PAR1" + bytes(64), {}, "it cannot be read .*expected Parquet"),
     # Names.
@@ -61,7 +61,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
         "a.csv",
         text(),
         {"target": None},
-        "data.target .*it is not set, expected one or several .* day, sold",
+        "data.target .*it is not set; expected one or several .* day, sold",
     ),
     ("no targets", "a.csv", text(), {"target": []}, "data.target .*it is not set"),
     ("a misspelt target", "a.csv", text(), {"target": "slod"}, "data.target: 'slod' is not a column .*mean sold?"),
@@ -83,15 +83,15 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
     ("no time", "a.csv", text((8, 0, "")), {}, "line 8, column 'day': the time is missing"),
     ("no times at all", "a.csv", every(0, lambda line: "NA"), {}, "line 2, column 'day': the time is missing"),
     ("a day that is none", "a.csv", text((8, 0, "2024-02-30")), {}, "line 8, column 'day': '2024-02-30' is not a date"),
-    ("no days", "a.csv", every(0, lambda line: f"day {line}"), {}, "the column 'day' holds 'day 2', expected dates"),
+    ("no days", "a.csv", every(0, lambda line: f"day {line}"), {}, "the column 'day' holds 'day 2'; expected dates"),
     (
         "days that can be read in two ways",
         "a.csv",
         at(lambda row: datetime(2024, row // 12 + 1, row % 12 + 1), "%m/%d/%Y"),
         {},
-        "can be read as %m/%d/%Y and as %d/%m/%Y, expected one way to read them. Set data.date_format",
+        "can be read as %m/%d/%Y and as %d/%m/%Y; expected one way to read them. Set data.date_format",
     ),
-    ("another format", "a.csv", text(), {"date_format": "%d.%m.%Y"}, "is not a date, expected one like %d.%m.%Y"),
+    ("another format", "a.csv", text(), {"date_format": "%d.%m.%Y"}, "is not a date; expected one like %d.%m.%Y"),
     (
         "a step that is not a number",
         "a.csv",
@@ -146,7 +146,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
         "a.csv",
         every(1, lambda line: "4"),
         {},
-        "every sold of the training part is 4, expected numbers",
+        "every sold of the training part is 4; expected numbers",
     ),
     ("NaN in Parquet", "a.parquet", parquet(z=[np.nan] * 60), {"target": "z", "time": None}, r"are missing \(z 60\)"),
     (
@@ -164,7 +164,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
         "a.csv",
         text(),
         {"window": 20},
-        "a window of 20 and the 1 to forecast span 21 rows, the",
+        "a window of 20 and the 1 to forecast span 21 rows; the",
     ),
     (
         "a horizon that is too long",

@@ -45,14 +45,14 @@ def every(label: Callable[[int], str]) -> bytes:
 
 # (what it is, file, content, parameters, what is said)
 FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]] = [
-    ("zero bytes", "a.csv", b"", {}, r"a\.csv: it is empty, expected rows"),
+    ("zero bytes", "a.csv", b"", {}, r"a\.csv: it is empty; expected rows"),
     ("only a header", "a.csv", HEAD.encode(), {}, "it has column names but no rows"),
     ("blank lines", "a.csv", b"\n\n", {}, "it contains only blank lines"),
-    ("no ending", "reviews", csv(), {}, r"its name has no ending, expected \.csv"),
-    ("another ending", "a.xlsx", csv(), {}, r"its name ends in \.xlsx, expected \.csv"),
+    ("no ending", "reviews", csv(), {}, r"its name has no ending; expected \.csv"),
+    ("another ending", "a.xlsx", csv(), {}, r"its name ends in \.xlsx; expected \.csv"),
     ("latin-1", "a.csv", csv('"schöner Film",pos\n').decode().encode("latin-1"), {}, r"line 22 has 0xf6, .* at byte 7"),
-    ("UTF-16", "a.csv", csv().decode().encode("utf-16"), {}, "it is UTF-16, expected text in UTF-8"),
-    ("gzip", "a.csv", b"\x1f\x8b\x08\0" + bytes(60), {}, "it is gzip, expected text in UTF-8"),
+    ("UTF-16", "a.csv", csv().decode().encode("utf-16"), {}, "it is UTF-16; expected text in UTF-8"),
+    ("gzip", "a.csv", b"\x1f\x8b\x08\0" + bytes(60), {}, "it is gzip; expected text in UTF-8"),
     ("half a character at the end", "a.csv", csv() + "é".encode()[:1], {}, "half a character"),
     ("a null byte", "a.csv", csv('"a\0b",pos\n'), {}, r"line 22 has a null byte at byte \d+"),
     (
@@ -60,7 +60,7 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.csv",
         csv("alone\n"),
         {},
-        "line 22 has 1 field, expected 2 as in line 1. Add the missing",
+        "line 22 has 1 field; expected 2 as in line 1. Add the missing",
     ),
     (
         "a comma without quotes",
@@ -85,7 +85,7 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.csv",
         ROWS.encode(),
         {},
-        r"data\.text: 'text' is not a column of .*, expected one of a lovely film",
+        r"data\.text: 'text' is not a column of .*; expected one of a lovely film",
     ),
     ("a group that is no column", "a.csv", csv(), {"group": "author"}, r"data\.group: 'author' is not a column"),
     ("one column twice", "a.csv", csv(), {"target": "text"}, r"data\.target: 'text' is data\.text too"),
@@ -96,7 +96,7 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.csv",
         csv('"",pos\n'),
         {},
-        r"a\.csv: line 22, column 'text': it contains no text, expected",
+        r"a\.csv: line 22, column 'text': it contains no text; expected",
     ),
     ("a text of blanks", "a.csv", csv('" \t ",pos\n'), {}, "line 22, column 'text': it contains no text"),
     (
@@ -104,7 +104,7 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.csv",
         csv('"what now",\n'),
         {},
-        "line 22, column 'label': it contains no label, expected one of 'neg'",
+        "line 22, column 'label': it contains no label; expected one of 'neg'",
     ),
     ("a label of blanks", "a.csv", csv('"what now", \n'), {}, "line 22, column 'label': it contains no label"),
     ("two faults", "a.csv", csv('"",pos\n', '"x",\n'), {}, r"(?s)line 22, column 'text'.*\n.*line 23, column 'label'"),
@@ -121,13 +121,13 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.csv",
         every(lambda i: f"c{i}"),
         {},
-        "label has 20 different values in 20 rows, expected classes",
+        "label has 20 different values in 20 rows; expected classes",
     ),
     ("escape sequences in a label", "a.csv", csv('"red",\x1b[31mpos\n'), {}, r"'\\x1b\[31mpos' is not printable"),
     ("a class that is not there", "a.csv", csv(), {"classes": ["neg", "pso"]}, r"data\.classes: 'pso' .* mean pos\?"),
     ("one class asked for", "a.csv", csv(), {"classes": ["neg"]}, "10 texts of 1 class can be used"),
     ("no JSON", "a.jsonl", lines("{'text': 1}\n"), {}, "line 21 is not JSON"),
-    ("a JSON list", "a.jsonl", lines("[1, 2]\n"), {}, "line 21 is a list, expected an object"),
+    ("a JSON list", "a.jsonl", lines("[1, 2]\n"), {}, "line 21 is a list; expected an object"),
     ("a text that is a list", "a.jsonl", lines('{"text": ["a", "b"], "label": "pos"}\n'), {}, "line 21 has a list"),
     (
         "a key that is left out",
@@ -146,7 +146,7 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.parquet",
         parquet(text=list(range(20))),
         {},
-        "'text' is of the type Int64, expected texts",
+        "'text' is of the type Int64; expected texts",
     ),
     (
         "labels that are lists",
@@ -274,15 +274,15 @@ def class_of_the_test_part_alone(root: Path) -> None:
 
 
 FOLDERS: list[tuple[str, Callable[[Path], None], dict[str, Any], str]] = [
-    ("an empty folder", nothing, {}, "it has no class folders, expected a folder for each class. Put the texts"),
+    ("an empty folder", nothing, {}, "it has no class folders; expected a folder for each class. Put the texts"),
     ("texts without classes", loose, {}, "it has 1 texts and no class folders"),
-    ("one class folder", one_class, {}, "it has one class folder, pos, expected at least two"),
-    ("an empty class folder", empty_class, {}, "odd: it has no texts, expected at least one"),
+    ("one class folder", one_class, {}, "it has one class folder, pos; expected at least two"),
+    ("an empty class folder", empty_class, {}, "odd: it has no texts; expected at least one"),
     ("an empty file", with_file(b""), {}, r"pos/x\.txt: it contains no text"),
     ("a file of blanks", with_file(b"\n \n"), {}, r"pos/x\.txt: it contains no text"),
     ("latin-1", with_file("ein schöner Film".encode("latin-1")), {}, r"x\.txt: byte 7 \(line 1\) is 0xf6, .*not UTF-8"),
     ("latin-1 in line 3", with_file(b"a\nb\n\xe9"), {}, r"byte 4 \(line 3\) is 0xe9"),
-    ("a null byte", with_file(b"ab\0c"), {}, r"x\.txt: byte 2 is a null byte, expected text in UTF-8"),
+    ("a null byte", with_file(b"ab\0c"), {}, r"x\.txt: byte 2 is a null byte; expected text in UTF-8"),
     ("an image by another name", with_file(b"\x89PNG\r\n\x1a\n\0"), {}, r"x\.txt: it is a PNG image"),
     ("a name with a line break", with_file(b"", "pos/a\nb.txt"), {}, r"pos/a\\nb\.txt: it contains no text"),
     (
@@ -292,9 +292,9 @@ FOLDERS: list[tuple[str, Callable[[Path], None], dict[str, Any], str]] = [
         r"o\\ndd: the name of its class is not printable",
     ),
     ("a link to itself", link_to_itself, {}, r"pos/loop\.txt: it is a link to itself"),
-    ("a link upwards", link_upwards, {}, "pos/up: it is a link to a folder, expected a folder or a text"),
+    ("a link upwards", link_upwards, {}, "pos/up: it is a link to a folder; expected a folder or a text"),
     ("a link to nothing", link_to_nothing, {}, r"neg/gone\.txt: it is a link to a missing file"),
-    ("a pipe", pipe, {}, r"pos/pipe\.txt: it is a device or a pipe, expected a file"),
+    ("a pipe", pipe, {}, r"pos/pipe\.txt: it is a device or a pipe; expected a file"),
     ("a class of the test part alone", class_of_the_test_part_alone, {}, "test/odd: its class has no training texts"),
     (
         "a class that is not there",

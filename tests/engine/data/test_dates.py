@@ -239,7 +239,7 @@ def test_times_of_a_series_that_are_numbers_have_a_season(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("odd", "said"),
     [
-        ("2024-02-30", "'2024-02-30' is not a date, expected one like %Y-%m-%d"),
+        ("2024-02-30", "'2024-02-30' is not a date; expected one like %Y-%m-%d"),
         ("24-02-03", "'24-02-03' is not a date"),
         ("soon", "'soon' is not a date"),
         ("2024-01-05 25:00", "is not a date"),
@@ -255,7 +255,7 @@ def test_a_value_that_the_format_does_not_explain_is_a_fault_of_its_row(odd: str
 def test_a_time_without_an_offset_among_others_is_a_fault(tmp_path: Path) -> None:
     values = [f"{at:%Y-%m-%d %H:%M}+02:00" for at in TIMES]
     values[4] = values[4].removesuffix("+02:00")
-    with pytest.raises(Refused, match=r"line 6, column 'when': .* is not a date, expected one like %Y-%m-%d %H:%M%z"):
+    with pytest.raises(Refused, match=r"line 6, column 'when': .* is not a date; expected one like %Y-%m-%d %H:%M%z"):
         data_of(values, tmp_path)
 
 
@@ -269,7 +269,7 @@ def test_a_format_of_the_document_may_have_parts_that_may_be_missing(tmp_path: P
 def test_a_format_that_fits_nothing_is_said_once_with_one_that_fits(tmp_path: Path) -> None:
     values = [f"{day:%Y-%m-%d}" for day in DAYS]
     said = (
-        r"\A[^\n]*line 2, .*'2024-01-25' is not a date, expected one like %d\.%m\.%Y; no other value is one either\. "
+        r"\A[^\n]*line 2, .*'2024-01-25' is not a date; expected one like %d\.%m\.%Y; no other value is one either\. "
     )
     with pytest.raises(Refused, match=said + r'Set data\.date_format = "%Y-%m-%d"\.\Z'):
         data_of(values, tmp_path, date_format="%d.%m.%Y", dates=["when"])
@@ -305,7 +305,7 @@ def test_a_name_with_a_year_is_a_category(tmp_path: Path) -> None:
 def test_a_number_that_is_no_day_among_days_is_a_fault_of_its_row(tmp_path: Path) -> None:
     values = [int(f"{day:%Y%m%d}") for day in DAYS]
     values[5] = 0
-    with pytest.raises(Refused, match=r"line 7, column 'day': '0' is not a date, expected one like %Y%m%d"):
+    with pytest.raises(Refused, match=r"line 7, column 'day': '0' is not a date; expected one like %Y%m%d"):
         data_of(values, tmp_path, "day")
     assert "day" in data_of(values, tmp_path, "day", numeric=["day"]).description.features
 

@@ -137,7 +137,7 @@ def test_a_range_that_is_set_is_used_whatever_the_images_hold(tmp_path: Path, ca
     x = load(root, pixel_range=[100, 4095], cache=cache).x[:]
     assert torch.equal(x, load(root, cache=cache).x[:])
     for wrong in ([5, 5], [9, 1]):
-        with pytest.raises(Refused, match=r"data\.pixel_range: found .*, expected a lower and a higher"):
+        with pytest.raises(Refused, match=r"data\.pixel_range: found .*; expected a lower and a higher"):
             load(root, pixel_range=wrong)
 
 
@@ -159,7 +159,7 @@ def test_images_of_8_and_of_16_bits_together_are_a_warning(tmp_path: Path) -> No
     Image.fromarray(np.arange(SIDE * SIDE, dtype=np.uint8).reshape(SIDE, SIDE)).save(root / "a" / "plain.png")
     (warning,) = load(root).description.warnings
     assert str(warning) == (
-        "data.path: 8 images are scaled by their range, but 1 images of 8 bits are not, their brightness cannot be "
+        "data.path: 8 images are scaled by their range, but 1 images of 8 bits are not; their brightness cannot be "
         "compared. Save all images with the same number of bits."
     )
 
@@ -167,7 +167,7 @@ def test_images_of_8_and_of_16_bits_together_are_a_warning(tmp_path: Path) -> No
 def test_whole_and_fractional_numbers_have_no_range_in_common(tmp_path: Path) -> None:
     root = folder(tmp_path / "zoo", by(deep_files.png), "png", twelve_bits())
     deep_files.saved(np.linspace(0, 1, SIDE * SIDE).reshape(SIDE, SIDE), "F", root / "b" / "depth.tif")
-    with pytest.raises(Refused, match=r"b/depth\.tif has fractional numbers; a/00\.png has whole numbers, expected"):
+    with pytest.raises(Refused, match=r"b/depth\.tif has fractional numbers; a/00\.png has whole numbers; expected"):
         load(root)
 
 
@@ -175,7 +175,7 @@ def test_fractional_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> N
     images = [pixels / 10 for pixels in twelve_bits()]
     images[3][0, 0] = np.nan
     root = folder(tmp_path / "zoo", pillow("F"), "tif", images)
-    with pytest.raises(Refused, match=r"b/03\.tif: 1 of its pixels are not finite, expected finite numbers"):
+    with pytest.raises(Refused, match=r"b/03\.tif: 1 of its pixels are not finite; expected finite numbers"):
         load(root)
 
 

@@ -187,7 +187,7 @@ def test_what_is_not_what_was_published_is_refused_and_can_be_tried_again(
         part.parent.mkdir(parents=True)
         part.write_bytes(b"?" * 200)
     said = refusal(data(mnist))
-    assert "the downloaded file differs from the published one, its MD5 is different" in said
+    assert "the downloaded file differs from the published one; its MD5 is different" in said
     assert to_download(data(mnist))
     server.files[name] = right
     fetch(data(mnist))
@@ -197,7 +197,7 @@ def test_what_is_not_what_was_published_is_refused_and_can_be_tried_again(
 def test_a_server_that_is_not_there_is_one_sentence_with_what_to_do(mnist: Path, server: Server) -> None:
     server.close()
     said = refusal(data(mnist))
-    assert re.search(r"could not be downloaded \(.*refused\), it is not in ", said)
+    assert re.search(r"could not be downloaded \(.*refused\); it is not in ", said)
     assert (
         "Connect to the network (about 11 MB), or set data.root to the folder that torchvision.datasets.MNIST uses."
         in said

@@ -57,7 +57,7 @@ def test_line_numbers_are_those_of_the_file(content: str, tmp_path: Path) -> Non
     with pytest.raises(Refused, match=rf"line {len(lines) - 2}, column 'z': 'many\d' is not a number"):
         table(file(tmp_path, "\n".join(lines)), target="y")
     lines[-3] = f"1{mark}2"
-    with pytest.raises(Refused, match=rf"line {len(lines) - 2} has 2 fields, expected 3 as in line \d"):
+    with pytest.raises(Refused, match=rf"line {len(lines) - 2} has 2 fields; expected 3 as in line \d"):
         table(file(tmp_path, "\n".join(lines)), target="y")
 
 
@@ -104,7 +104,7 @@ def test_a_file_without_a_header_is_said_to_be_that(content: str, said: str, tmp
 
 
 def test_equal_names_are_refused_with_their_line(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"line 3 names 'x' in the columns 1, 3, expected a name once"):
+    with pytest.raises(Refused, match=r"line 3 names 'x' in the columns 1, 3; expected a name once"):
         table(file(tmp_path, text("sep=;", "# note", names="x;z;x")), target="x")
 
 

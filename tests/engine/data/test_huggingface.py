@@ -70,14 +70,14 @@ def test_one_split_saved_alone_is_what_is_trained_on(tmp_path: Path) -> None:
     [
         (
             {"test_split": "tset"},
-            r"data\.test_split: 'tset' is not a split of .*, expected one of train, test\. Did you",
+            r"data\.test_split: 'tset' is not a split of .*; expected one of train, test\. Did you",
         ),
         ({"train_split": "all"}, r"data\.train_split: 'all' is not a split of"),
         ({"text": "txt"}, r"data\.text: 'txt' is not a column of .*Did you mean text\?"),
         ({"target": "lable"}, r"data\.target: 'lable' is not a column of .*Did you mean label\?"),
         ({"target": "text"}, r"data\.target: 'text' is data\.text too"),
-        ({"text": "label", "target": "text"}, r"data\.text: the column 'label' is of the type Int64, expected texts"),
-        ({"classes": ["neg", "odd"]}, r"data\.classes: 'odd' is not a label of label, expected one of neg, pos"),
+        ({"text": "label", "target": "text"}, r"data\.text: the column 'label' is of the type Int64; expected texts"),
+        ({"classes": ["neg", "odd"]}, r"data\.classes: 'odd' is not a label of label; expected one of neg, pos"),
     ],
 )
 def test_a_wrong_name_is_answered_with_the_names_that_there_are(
@@ -93,7 +93,7 @@ def test_texts_without_a_label_are_refused_by_their_row(tmp_path: Path) -> None:
     rows = {"text": ["a", "b", "c", "d"], "label": [0, 1, -1, 0]}
     datasets.DatasetDict(train=datasets.Dataset.from_dict(rows, features)).save_to_disk(str(tmp_path / "reviews"))
     with pytest.raises(
-        Refused, match=r"reviews/train: row 3, column 'label': it contains no label, expected one of 'neg'"
+        Refused, match=r"reviews/train: row 3, column 'label': it contains no label; expected one of 'neg'"
     ):
         loaded(tmp_path / "reviews")
     assert len(loaded(tmp_path / "reviews", on_broken="skip").x) == 3

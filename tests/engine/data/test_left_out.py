@@ -115,8 +115,8 @@ def test_classes_and_folders_to_leave_out_are_chosen(tmp_path: Path) -> None:
     ("fields", "said"),
     [
         ({"classes": ["cat", "dgo"]}, r"data\.classes: 'dgo' is not a class folder, .* Did you mean dog\?"),
-        ({"exclude": ["odl"]}, r"data\.exclude: 'odl' is not a folder, expected one of .*\. Did you mean old\?"),
-        ({"exclude": ["cat", "dog", "old"]}, "it has one class folder, ant, expected at least two"),
+        ({"exclude": ["odl"]}, r"data\.exclude: 'odl' is not a folder; expected one of .*\. Did you mean old\?"),
+        ({"exclude": ["cat", "dog", "old"]}, "it has one class folder, ant; expected at least two"),
     ],
 )
 def test_a_folder_that_is_not_there_is_answered_with_the_nearest(
@@ -146,7 +146,7 @@ def test_images_of_one_colour_are_a_warning(tmp_path: Path) -> None:
         picture(tmp_path / name, np.full((6, 6, 3), 100 * number, np.uint8))
     (warning,) = load(tmp_path).description.warnings
     assert str(warning) == (
-        "data.path: 3 of 11 images have a single colour, such as cat/8.png, cat/9.png, dog/9.png, a network "
+        "data.path: 3 of 11 images have a single colour, such as cat/8.png, cat/9.png, dog/9.png; a network "
         "learns nothing from them. Inspect them, and remove or replace blank ones."
     )
     (kept,) = load(tmp_path).description.warnings  # from what was found the first time

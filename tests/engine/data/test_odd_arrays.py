@@ -56,7 +56,7 @@ def test_images_with_their_channels_last_are_asked_about_with_the_fix(
     path = saved(tmp_path, x=channels_last(first), y=LABELS)
     (mistake,) = plan(path).mistakes
     assert str(mistake) == (
-        f"data.channels {path}: x has the shape (40, 8, 10, {channels}), which looks like (N, H, W, C), expected "
+        f"data.channels {path}: x has the shape (40, 8, 10, {channels}), which looks like (N, H, W, C); expected "
         'images (N, C, H, W). Set data.channels = "last"; or "first", if an image has 8 channels.'
     )
     assert mistake.remedy is not None and mistake.remedy.value == "last"
@@ -94,14 +94,14 @@ def test_a_run_of_the_first_rules_takes_them_as_it_did(tmp_path: Path) -> None:
 
 
 def test_channels_last_of_what_is_no_image_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"data\.channels .*x has the shape \(40, 5\), expected images \(N, H, W, C\)"):
+    with pytest.raises(Refused, match=r"data\.channels .*x has the shape \(40, 5\); expected images \(N, H, W, C\)"):
         load(saved(tmp_path, x=ROWS, y=LABELS), channels="last")
 
 
 @pytest.mark.parametrize(
     ("x", "said"),
     [
-        (np.abs(IMAGES) * 90, "and are not scaled, expected numbers around 0, or bytes (uint8). Scale it"),
+        (np.abs(IMAGES) * 90, "and are not scaled; expected numbers around 0, or bytes (uint8). Scale it"),
         ((rng.random((40, 1, 8, 8)) * 255), "x / 255."),
         (rng.integers(0, 256, (40, 1, 8, 8)).astype(np.float32), "from 0.0 to 255.0 and are not scaled, .*astype"),
         (rng.integers(0, 256, (40, 1, 8, 8)), "bytes, which are standardised: x.astype(numpy.uint8)."),
@@ -140,7 +140,7 @@ def test_classes_as_floats_with_a_loss_for_classes_advise_integers(tmp_path: Pat
     said = "\n".join(map(str, found.mistakes))
     one_hot = y.ndim == 2 and y.shape[1] > 1
     what = "each row of y has a single 1 among 0 (one-hot)" if one_hot else "y holds whole numbers as float"
-    assert what in said and "CrossEntropyLoss reads them as classes, expected whole numbers of an integer type" in said
+    assert what in said and "CrossEntropyLoss reads them as classes; expected whole numbers of an integer type" in said
     assert 'Save them as integers, or set data.task = "classification".' in said and "MSELoss" not in said
     loaded = load(path, task="classification")
     assert loaded.y.tolist() == LABELS.tolist() and loaded.description.classes == ("0", "1", "2", "3")
@@ -151,7 +151,7 @@ def test_one_hot_targets_are_said_where_no_loss_says_what_they_are(tmp_path: Pat
     path = saved(tmp_path, x=ROWS, y=ONE_HOT, x_val=ROWS[:4], y_val=ONE_HOT[:4])
     (warning,) = plan(path).mistakes
     assert str(warning) == (
-        "data.task: each row of y has a single 1 among 0 (one-hot), and is read as 4 numbers to predict, expected the "
+        "data.task: each row of y has a single 1 among 0 (one-hot), and is read as 4 numbers to predict; expected the "
         'number of the class. Set data.task = "classification", or save y.argmax(1).'
     )
     assert plan(path, "auto", "data.task=regression").mistakes == ()

@@ -27,7 +27,7 @@ def test_every_source_says_what_it_is_when_to_use_it_and_what_each_parameter_doe
 
 def test_an_unknown_source_is_answered_with_the_nearest() -> None:
     (sentence,) = said(data("mackey_glas"))
-    assert sentence.startswith("data.source: 'mackey_glas' is not a data source, expected one of digits, ")
+    assert sentence.startswith("data.source: 'mackey_glas' is not a data source; expected one of digits, ")
     assert sentence.endswith("Did you mean mackey-glass?")
 
 
@@ -53,7 +53,7 @@ def test_a_parameter_that_is_missing_is_named() -> None:
 
 def test_the_wrong_type_is_said_with_what_was_found_and_expected() -> None:
     assert said(data("digits", as_rows="yes")) == [
-        "data.as_rows: found 'yes', expected true or false. Correct it, or remove it for the default, false."
+        "data.as_rows: found 'yes'; expected true or false. Correct it, or remove it for the default, false."
     ]
 
 

@@ -271,7 +271,7 @@ def test_a_damaged_file_of_mnist_is_one_sentence(tmp_path: Path, content: bytes)
     broken_idx(tmp_path, content)
     said = refusal("mnist", tmp_path)
     assert said.startswith(
-        f"data.root mnist: its files in {tmp_path} are not the published ones, torchvision reports: "
+        f"data.root mnist: its files in {tmp_path} are not the published ones; torchvision reports: "
     )
 
 

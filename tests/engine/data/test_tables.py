@@ -272,7 +272,7 @@ def test_a_file_that_would_not_fit_is_refused_before_it_is_read(
 
     file = written(tmp_path / "a.csv", people(5000))
     monkeypatch.setattr(files, "free_host_memory", lambda: 10_000_000)
-    with pytest.raises(Refused, match=r"a\.csv: reading it takes about 69 MB, 10 MB are free"):
+    with pytest.raises(Refused, match=r"a\.csv: reading it takes about 69 MB; 10 MB are free"):
         table(file, target="species")
 
 

@@ -109,10 +109,10 @@ def test_every_wrong_name_and_parameter_is_said_at_once_before_anything_is_read(
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"augment": ["WordDropout"]}, r"data.augment\[0\] WordDropout: it is for text, the data is images"),
+        ({"augment": ["WordDropout"]}, r"data.augment\[0\] WordDropout: it is for text; the data is images"),
         (
             {"augment": [{"type": "RandomCrop", "size": 8}]},
-            r"size.*it outputs images of 8, validation images are 12×10.*Resize",
+            r"size.*it outputs images of 8; validation images are 12×10.*Resize",
         ),
         ({"transforms": [{"type": "Pad", "padding": 30, "padding_mode": "reflect"}]}, r"cannot be applied to images"),
         ({"transforms": ["RandomCrop"]}, r"data.transforms\[0\].type"),
@@ -181,8 +181,8 @@ def test_a_margin_that_no_memory_holds_is_refused_before_it_is_made(images):
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"fold": "400/500"}, "data.fold: 500 folds leave no sample for this one, the source has 30."),
-        ({"validation": 30}, "data.validation: 30 samples are requested, the source has 30."),
+        ({"fold": "400/500"}, "data.fold: 500 folds leave no sample for this one; the source has 30."),
+        ({"validation": 30}, "data.validation: 30 samples are requested; the source has 30."),
     ],
 )
 def test_parts_without_a_sample_are_refused(images, more, says):
@@ -191,5 +191,5 @@ def test_parts_without_a_sample_are_refused(images, more, says):
 
 def test_draws_by_class_are_refused_where_there_are_no_classes():
     load_data(Data(source="diabetes"), 0)
-    with pytest.raises(Refused, match=r"data\.sampler: balanced draws by class, the data is for regression"):
+    with pytest.raises(Refused, match=r"data\.sampler: balanced draws by class; the data is for regression"):
         load_data(Data(source="diabetes", sampler="balanced"), 0)  # even where the rest is remembered

@@ -54,11 +54,11 @@ def test_four_different_mistakes_are_all_said_at_once_each_with_its_path():
         '[model]\nlayers = [{out_channels = 3}, "ReLU"]\n[training]\nepocs = 3\n'
     )
     assert mistakes == [
-        "data.validation: found 1.5, expected a number below 1 or a whole number. "
+        "data.validation: found 1.5; expected a number below 1 or a whole number. "
         "Correct it, or remove it for the default, 0.2.",
-        "data.batch_size: found 'many', expected a whole number. Correct it, or remove it for the default, 64.",
-        "model.layers[0].type: it is missing, expected here: Its name in the catalog, which is torch's name. Add it.",
-        "training.epocs: 'epocs' is not a field of [training], expected one of epochs, device, amp, threads, "
+        "data.batch_size: found 'many'; expected a whole number. Correct it, or remove it for the default, 64.",
+        "model.layers[0].type: it is missing; expected here: Its name in the catalog, which is torch's name. Add it.",
+        "training.epocs: 'epocs' is not a field of [training]; expected one of epochs, device, amp, threads, "
         "accumulation_steps, checkpoint_every_s, checkpoint_within_epoch_s, on_not_finite, max_rewinds, "
         "on_out_of_memory, early_stopping. Did you mean epochs?",
     ]
@@ -98,17 +98,17 @@ def test_set_reaches_any_path_and_reads_its_value_as_toml():
 @pytest.mark.parametrize(
     ("override", "start"),
     [
-        ("model.layers[3].p=1", "--set model.layers[3].p: there is no item at index 3, there are 1 of them."),
+        ("model.layers[3].p=1", "--set model.layers[3].p: there is no item at index 3; there are 1 of them."),
         ("optimizer", "--set optimizer: it does not have the form path=value"),
         ("=3", "--set =3: it does not have the form path=value"),
         ("a..b=3", "--set a..b=3: it does not have the form path=value"),
         ("seed.x=3", "--set seed.x: x cannot be set here"),
         ("optimzer.lr=1", "optimzer: 'optimzer' is not a section of an experiment"),
-        ("training.epochs=0", "training.epochs: found 0, expected a number above 0."),
-        ("training.device=gpu", "training.device: found 'gpu', expected auto, cpu, cuda, cuda:1 or mps."),
-        ("training.amp=bf16", "training.amp: found 'bf16', expected 'auto', 'off', 'bfloat16' or 'float16'."),
-        ("name=a/../b", "name: found 'a/../b', expected letters, digits, '.', '-' and '_'"),
-        ("seed=-1", "seed: found -1, expected at least 0."),
+        ("training.epochs=0", "training.epochs: found 0; expected a number above 0."),
+        ("training.device=gpu", "training.device: found 'gpu'; expected auto, cpu, cuda, cuda:1 or mps."),
+        ("training.amp=bf16", "training.amp: found 'bf16'; expected 'auto', 'off', 'bfloat16' or 'float16'."),
+        ("name=a/../b", "name: found 'a/../b'; expected letters, digits, '.', '-' and '_'"),
+        ("seed=-1", "seed: found -1; expected at least 0."),
     ],
 )
 def test_a_wrong_override_is_one_sentence_with_its_path(override, start):

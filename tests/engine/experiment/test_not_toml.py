@@ -44,12 +44,12 @@ def test_a_file_that_is_no_text_is_called_what_it_is(tmp_path: Path, content: by
     file = tmp_path / "a.toml"
     file.write_bytes(content)
     (mistake,) = read(file).mistakes
-    assert f"a.toml: it is {what}, expected an experiment, which is TOML in UTF-8. " in str(mistake)
+    assert f"a.toml: it is {what}; expected an experiment, which is TOML in UTF-8. " in str(mistake)
     assert fix in mistake.fix
     for source, name in (("text", "a.csv"), ("characters", "a.txt"), ("table", "t.tsv")):
         (tmp_path / name).write_bytes(content)
         target = {"target": "x"} if source == "table" else {}
-        with pytest.raises(Refused, match=f"it is {what}, expected text in UTF-8"):
+        with pytest.raises(Refused, match=f"it is {what}; expected text in UTF-8"):
             describe(Data(source=source, path=str(tmp_path / name), **target), 0)
 
 
@@ -58,7 +58,7 @@ def test_a_zip_and_latin_1_are_named_too(tmp_path: Path) -> None:
     file.write_bytes(zipped(tmp_path))
     assert "it is zip" in str(read(file).mistakes[0])
     file.write_bytes('name = "a"\n# Größe\n'.encode("latin-1"))
-    assert "a.toml: line 2 has 0xf6, which is not UTF-8, TOML is text in UTF-8. Save" in str(read(file).mistakes[0])
+    assert "a.toml: line 2 has 0xf6, which is not UTF-8; TOML is text in UTF-8. Save" in str(read(file).mistakes[0])
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_backslash_that_is_an_escape_is_said_and_the_path_shown_escaped(
 
 def test_any_path_with_a_line_break_is_shown_escaped() -> None:
     said = str(Mistake("data.path", "there is no 'a\nb'", "expected\tone", "Correct it.", "a\nb\x1b[31m\x85.csv"))
-    assert said == r"data.path a\nb\x1b[31m\x85.csv: there is no 'a\nb', expected\tone. Correct it."
+    assert said == r"data.path a\nb\x1b[31m\x85.csv: there is no 'a\nb'; expected\tone. Correct it."
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_class_folders_of_texts_with_other_endings_are_said_to_have_those(tmp_pa
     with pytest.raises(Refused) as refused:
         describe(Data(source="text", path=str(tmp_path)), 0)
     said = str(refused.value)
-    assert "neg: no file in it ends in .txt (3 with .md), expected texts that end in .txt" in said
+    assert "neg: no file in it ends in .txt (3 with .md); expected texts that end in .txt" in said
     assert "pos: no file in it ends in .txt (3 with .md and 1 others)" in said
 
 

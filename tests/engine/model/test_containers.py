@@ -58,7 +58,7 @@ def test_features_are_projected_by_a_linear(description):
 def test_a_residual_that_no_projection_helps_says_what_to_do():
     (sentence,) = said(images(), {"type": "Residual", "layers": [{**CONV, "padding": 0, "kernel_size": 4}]}, *END)
     assert sentence == (
-        "model.layers[0] Residual: its body gives an image 16×5×5 (channels, height, width), its input is an image "
+        "model.layers[0] Residual: its body gives an image 16×5×5 (channels, height, width); its input is an image "
         '1×8×8 (channels, height, width), which cannot be added. Keep the size in the body (padding = "same"), '
         "or add a shortcut that outputs the same shape."
     )
@@ -105,7 +105,7 @@ def test_a_concat_joins_channels_and_an_empty_branch_outputs_its_input():
 def test_branches_of_other_sizes_cannot_be_joined():
     branches = [[CONV], [HALVED]]
     (sentence,) = said(images(), {"type": "Concat", "branches": branches}, *END)
-    assert "its branches give 16×8×8 and 32×4×4, only their channels or features may differ" in sentence
+    assert "its branches give 16×8×8 and 32×4×4; only their channels or features may differ" in sentence
 
 
 def test_sequences_are_joined_along_their_features_and_lengths_reach_every_branch():
@@ -158,12 +158,12 @@ layers = [
     [
         (
             "model.layers[0].layers[0].in_channels=7",
-            "model.layers[0].layers[0] Conv2d: in_channels is 7, the data gives 1. Remove in_channels (it is "
+            "model.layers[0].layers[0] Conv2d: in_channels is 7; the data gives 1. Remove in_channels (it is "
             "inferred), or set it to 1.",
         ),
-        ("model.layers[0].layers[1]=3", "model.layers[0].layers[1]: found 3, expected a table."),
+        ("model.layers[0].layers[1]=3", "model.layers[0].layers[1]: found 3; expected a table."),
         ("model.layers[0].times=2", "model.layers[0].times: 'times' is not a parameter of Residual"),
-        ("model.layers[1].branches=[]", "model.layers[1].branches Concat: there is no branch, expected at least one."),
+        ("model.layers[1].branches=[]", "model.layers[1].branches Concat: there is no branch; expected at least one."),
         ("model.layers[2]={type='Repeat', times=2}", "model.layers[2] Repeat: layers is missing"),
         (
             "model.layers[2].layers=['ReLU']",

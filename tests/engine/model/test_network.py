@@ -132,5 +132,5 @@ def test_two_classes_by_one_output_make_auto_one():
 
 
 def test_layers_that_do_not_fit_are_refused():
-    with pytest.raises(Refused, match="in_features is 3, the data gives 6"):
+    with pytest.raises(Refused, match="in_features is 3; the data gives 6"):
         build(experiment({"type": "Linear", "in_features": 3, "out_features": 2}), vectors())

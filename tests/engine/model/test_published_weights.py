@@ -171,7 +171,7 @@ def test_weights_that_cannot_be_had_are_refused_with_the_place_and_the_fix(publi
     server.files.clear()
     assert refusal(layers("squeezenet1_1")) == (
         "model.layers[0].weights torchvision: the weights of squeezenet1_1 could not be downloaded (the server answers "
-        f'404 Not Found), expected them in {file}. Save {url} there, or set weights = "none".'
+        f'404 Not Found); expected them in {file}. Save {url} there, or set weights = "none".'
     )
     server.files[file.name] = b"wrong"
     assert "(the downloaded file has another SHA-256 than the published one)" in refusal(layers("squeezenet1_1"))
@@ -189,7 +189,7 @@ def test_a_file_in_the_cache_that_is_another_one_is_refused(publish, server):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"changed")
     said = refusal(layers("squeezenet1_1"))
-    assert f"{file} is not what torchvision published, its SHA-256 starts with" in said
+    assert f"{file} is not what torchvision published; its SHA-256 starts with" in said
     assert said.endswith("Delete the file; it is then downloaded again.") and server.asked == []
 
 

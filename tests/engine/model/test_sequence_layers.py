@@ -119,6 +119,6 @@ def test_a_frozen_embedding_is_not_learned():
 def test_heads_that_do_not_divide_the_features_are_a_mistake_with_the_fix():
     found = [str(m) for layer in traced(sequences(9, 6), ATTENTION | {"nhead": 4}) for m in layer.mistakes]
     assert found[0].startswith(
-        "model.layers[0].nhead TransformerEncoder: nhead is 4, d_model is 6, which is not divisible by nhead."
+        "model.layers[0].nhead TransformerEncoder: nhead is 4; d_model is 6, which is not divisible by nhead."
     )
     assert "Set nhead to 1, 2, 3 or 6." in found[0]

@@ -16,7 +16,7 @@ TURN = {"type": "Permute", "dims": [0, 2, 1]}
 def test_a_contradicting_size_is_named_with_both_ways_out():
     layers = [CONV, "ReLU", POOL, "Flatten", {"type": "Linear", "in_features": 100, "out_features": 64}, "ReLU", AUTO]
     assert said(images(), *layers) == [
-        "model.layers[4] Linear: in_features is 100, the layer before gives 256. "
+        "model.layers[4] Linear: in_features is 100; the layer before gives 256. "
         "Remove in_features (it is inferred), or set it to 256."
     ]
     shapes = [layer.signal.shape for layer in traced(images(), *layers)]
@@ -30,7 +30,7 @@ def test_a_contradicting_size_is_named_with_both_ways_out():
         (
             images(),
             [{**CONV, "in_channels": 3}, "Flatten", AUTO],
-            "model.layers[0] Conv2d: in_channels is 3, the data",
+            "model.layers[0] Conv2d: in_channels is 3; the data",
             "1.",
         ),
         (
@@ -58,14 +58,14 @@ def test_a_contradicting_size_is_named_with_both_ways_out():
         ),
         (sequences(), ["BatchNorm1d", "Flatten", AUTO], "it needs a vector (features) or a signal", "Use LayerNorm."),
         (sequences(), [LSTM, LSTM, AUTO], "model.layers[1] LSTM", 'Set output = "sequence" in model.layers[0].'),
-        (sequences(), [{**LSTM, "input_size": 9}, AUTO], "input_size is 9, the data gives 3", "set it to 3."),
+        (sequences(), [{**LSTM, "input_size": 9}, AUTO], "input_size is 9; the data gives 3", "set it to 3."),
         (sequences(), [TURN, LSTM, AUTO], "it needs a sequence", 'Put {type = "Permute"'),
         (sequences(), [{"type": "Embedding", "embedding_dim": 4}, LSTM, AUTO], "it needs tokens", "Remove it"),
         (texts(), [LSTM, AUTO], "model.layers[0] LSTM", "Put an Embedding before it."),
         (
             texts(),
             [{"type": "Embedding", "embedding_dim": 4, "num_embeddings": 9}, LSTM, AUTO],
-            "is 9, the data has 50",
+            "is 9; the data has 50",
             "50 or more.",
         ),
         (vectors(), [LSTM, AUTO], "a vector of 6 features", "use Linear."),
@@ -118,7 +118,7 @@ def test_a_wrong_layer_is_the_only_mistake_and_has_the_fix(description, layers, 
             "model.layers[1] Linear: out_features is 5",
             "auto",
         ),
-        (images(), ["Flatten"], "it gives 64 numbers, the data has 10 classes", "at the end."),
+        (images(), ["Flatten"], "it gives 64 numbers; the data has 10 classes", "at the end."),
         (images(), [CONV, "ReLU"], "the network ends with an image 16×8×8", "End with Flatten"),
         (
             sequences(),

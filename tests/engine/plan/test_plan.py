@@ -103,7 +103,7 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
         (["scheduler={type='ChainedScheduler', schedulers=[{type='StepLR', gama=2}]}"], "schedulers[0].gama", "gamma?"),
         (
             ["scheduler={type='SequentialLR', schedulers=['StepLR', 'LinearLR'], milestones=[0.9, 0.1]}"],
-            "scheduler.milestones SequentialLR: found [0.9, 0.1], expected 1 for 2 schedulers",
+            "scheduler.milestones SequentialLR: found [0.9, 0.1]; expected 1 for 2 schedulers",
             "equal length",
         ),
         (["scheduler={type='OneCycleLR', total_steps=3}"], "scheduler.total_steps", "the scheduler steps 690 times"),
@@ -114,7 +114,7 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
         (["loss.label_smoothing=3"], "loss.label_smoothing", "between 0.0 and 1.0"),
         (
             ["loss.weight=[1.0, 2.0]"],
-            "loss.weight CrossEntropyLoss: found 2 weights, the data has 10 classes",
+            "loss.weight CrossEntropyLoss: found 2 weights; the data has 10 classes",
             "balanced",
         ),
         (["loss.weight=balance"], "loss.weight CrossEntropyLoss: found 'balance'", "'balanced'"),
@@ -123,7 +123,7 @@ def test_what_is_left_out_is_filled_in_with_torchs_defaults():
         (["loss=NLLLoss"], "loss.type: NLLLoss needs LogSoftmax", "Add LogSoftmax at the end"),
         (["model.init=kaiming"], "model.init.type", "Did you mean kaiming_"),
         (["model.layers[9].in_features=100"], "model.layers[9] Linear: in_features is 100", "set it to 128."),
-        (["model.layers[12].out_features=9"], "model.layers[12] Linear: out_features is 9, the data has 10", "auto"),
+        (["model.layers[12].out_features=9"], "model.layers[12] Linear: out_features is 9; the data has 10", "auto"),
         (["training.early_stopping.monitor=val_acc"], "training.early_stopping.monitor", "Did you mean val_accuracy?"),
         (["data.validation=0.0"], "val_loss cannot be measured", "monitor train_loss."),
         (["data.source=digit"], "data.source", "Did you mean digits?"),
@@ -142,7 +142,7 @@ def test_a_last_batch_of_one_sample_is_refused_where_a_norm_needs_two():
     samples = check(read("digits-cnn")).description.train_samples
     norm = "model.layers[10]=BatchNorm1d"
     (mistake,) = said("digits-cnn", f"data.batch_size={samples - 1}", norm)
-    assert f"{samples} samples in batches of {samples - 1} leave a batch of 1, BatchNorm1d needs at least 2" in mistake
+    assert f"{samples} samples in batches of {samples - 1} leave a batch of 1; BatchNorm1d needs at least 2" in mistake
     better = int(mistake.split("data.batch_size = ")[1].rstrip("."))
     assert said("digits-cnn", f"data.batch_size={better}", norm) == []
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Refused, Session, check, read
+from engine import Refused, Session, check
+from engine.experiment import read
 from engine.runs import Follower, list_runs
 from engine.runs.commands import CommandReader, RejectedLine
 from tui.feed import Feed

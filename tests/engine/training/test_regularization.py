@@ -325,7 +325,7 @@ def test_a_threshold_that_is_reached_ends_the_run_with_the_weights_that_reached_
 
 def test_a_threshold_that_no_metric_reaches_is_a_warning():
     (text,) = said(SMALL, "training.early_stopping={monitor='val_accuracy', threshold=95.0, patience=2}")
-    assert text.startswith("training.early_stopping.threshold: found 95.0, accuracy is at most 1")
+    assert text.startswith("training.early_stopping.threshold: found 95.0; accuracy is at most 1")
     assert "Set it to 0.95." in text
     assert said(SMALL, "training.early_stopping={monitor='val_accuracy', threshold=0.95, patience=2}") == []
     (text,) = said(SERIES, "training.early_stopping={monitor='val_mae', threshold=-0.1, patience=2}")

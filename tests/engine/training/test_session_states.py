@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from engine import Session, check, read
+from engine import Session, check
+from engine.experiment import read
 from engine.protocol.commands import Simple
 from engine.training import session_states
 from engine.training.session_states import TRANSITIONS, InvalidTransition, SessionState, StateMachine

@@ -106,7 +106,7 @@ def test_chinese_as_words_is_a_warning_that_names_parts_and_shares_and_proposes_
     (said,) = warnings_of(file)
     assert said == (
         "data.tokens: 100 % of the tokens of the training part and 100 % of the tokens of the validation part are "
-        "unknown, the vocabulary has 2 words, learned from the training part. "
+        "unknown; the vocabulary has 2 words, learned from the training part. "
         'Set data.tokens = "character" or "bpe", which compose rare words; or lower data.min_count.'
     )
     for command in (("check", file.name), ("data", file.name)):
