@@ -26,7 +26,7 @@ def test_a_misspelt_parameter_is_not_missed_a_second_time():
 
 def test_a_missing_parameter_is_named_with_its_meaning():
     assert said("schedulers", "CosineAnnealingWarmRestarts", "scheduler") == [
-        "scheduler CosineAnnealingWarmRestarts: T_0 is missing, expected a whole number of at least 1 or a share "
+        "scheduler CosineAnnealingWarmRestarts: T_0 is missing; expected a whole number of at least 1 or a share "
         "between 0 and 1. Add T_0: Scheduler steps until the first restart. A number below 1 is a share of the run."
     ]
 
@@ -53,7 +53,7 @@ def test_a_value_of_the_wrong_type_says_what_is_expected(kind, name, given, expe
 
 def test_what_torchdeck_sets_itself_cannot_be_set():
     assert said("layers", "LSTM", hidden_size=4, batch_first=False) == [
-        "here.batch_first LSTM: batch_first cannot be set here, torchdeck sets it. Remove it."
+        "here.batch_first LSTM: batch_first cannot be set here; torchdeck sets it. Remove it."
     ]
 
 

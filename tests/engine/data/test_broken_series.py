@@ -67,7 +67,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], None], dict[str, Any], st
     ("a misspelt target", "a.csv", text(), {"target": "slod"}, "data.target: 'slod' is not a column .*mean sold?"),
     ("a misspelt feature", "a.csv", text(), {"features": ["haet"]}, "data.features: 'haet' .*mean heat?"),
     ("a misspelt time", "a.csv", text(), {"time": "days"}, "data.time: 'days' .*mean day?"),
-    ("a target twice", "a.csv", text(), {"target": ["sold", "sold"]}, "'sold' occurs twice"),
+    ("a target twice", "a.csv", text(), {"target": ["sold", "sold"]}, "'sold' is listed twice"),
     ("a target that is a feature", "a.csv", text(), {"features": ["sold"]}, "'sold' is in data.target too"),
     ("a time that is a target", "a.csv", text(), {"target": "day"}, "'day' is in data.target too"),
     # Times.

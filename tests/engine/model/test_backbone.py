@@ -184,9 +184,9 @@ def test_what_is_frozen_costs_the_optimizer_and_the_backward_pass_nothing():
         (
             images(3),
             {"name": "inception_v3"},
-            "does not accept images of 8×8, it accepts 75×75 and larger. Set resize =",
+            "does not accept images of 8×8; it accepts 75×75 and larger. Set resize =",
         ),
-        (images(3), {"name": "vit_b_16"}, "does not accept images of 8×8, it accepts 224×224 only. Set resize ="),
+        (images(3), {"name": "vit_b_16"}, "does not accept images of 8×8; it accepts 224×224 only. Set resize ="),
         (
             images(3),
             {"name": "vgg11", "resize": 16},
@@ -204,7 +204,7 @@ def test_a_mistake_of_a_backbone_has_its_path_and_the_fix(description, more, sen
 
 def test_a_complete_model_with_another_number_of_classes_gets_the_fix():
     assert said(images(3, 32, 32), layer("resnet18", features=False)) == [
-        'model.layers[0] torchvision: it gives 1000 numbers, the data has 10 classes. Write num_classes = "auto".'
+        'model.layers[0] torchvision: it gives 1000 numbers; the data has 10 classes. Write num_classes = "auto".'
     ]
 
 
@@ -234,14 +234,14 @@ def test_a_network_of_frozen_weights_alone_is_refused():
     model = Model.model_validate({"layers": [backbone, *pooled, "Flatten"]})
     (mistake,) = check(draft.experiment.model_copy(update={"model": model})).mistakes
     assert str(mistake).startswith(
-        "model.layers[0].freeze torchvision: found true, no other layer has weights to train"
+        "model.layers[0].freeze torchvision: found true; no other layer has weights to train"
     )
 
 
 def test_a_batch_of_one_is_refused_where_a_norm_inside_would_fail_on_it():
     odd = ["data.batch_size=1437", "model.layers[0].weights=none", "model.layers[0].freeze=false"]
     small = check(read("resnet18-finetune", [*odd, "model.layers[0].resize=32", "data.validation=0.2"]))
-    assert any("leave a batch of 1, torchvision needs at least 2" in str(m) for m in small.mistakes)
+    assert any("leave a batch of 1; torchvision needs at least 2" in str(m) for m in small.mistakes)
     large = check(read("resnet18-finetune", [*odd, "model.layers[0].resize=64", "data.validation=0.2"]))
     assert large.ok
 

@@ -125,7 +125,7 @@ def test_what_is_frozen_is_in_no_group_and_a_group_of_it_is_a_mistake():
     assert [[tuple(p.shape) for p in group["params"]] for group in groups] == [[(10, 512)], [(10,)]]
     (mistake,) = check(read("resnet18-finetune", ["optimizer.groups=[{layers=[0], lr=1e-4}]"])).mistakes
     assert str(mistake) == (
-        "optimizer.groups[0].layers[0]: torchvision is frozen, a parameter group needs weights. "
+        "optimizer.groups[0].layers[0]: torchvision is frozen; a parameter group needs weights. "
         "Remove it, or set model.layers[0].freeze = false."
     )
 

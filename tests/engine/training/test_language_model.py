@@ -133,7 +133,9 @@ def test_the_vocabulary_is_that_of_the_training_part_alone(tmp_path, document):
 
 def test_a_network_with_one_output_for_all_steps_gets_a_fix(document):
     (mistake,) = said(document.replace('output = "sequence"', 'output = "last"'))
-    assert 'Set output = "sequence" in model.layers[1].' in mistake and "each of the 16 steps needs scores of" in mistake
+    assert (
+        'Set output = "sequence" in model.layers[1].' in mistake and "each of the 16 steps needs scores of" in mistake
+    )
     (mistake,) = said(document, "model.layers[2].out_features=5")
     assert "out_features is 5" in mistake and 'Write out_features = "auto".' in mistake
 

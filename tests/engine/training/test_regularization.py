@@ -238,7 +238,7 @@ def test_a_run_can_resume_with_another_average_or_without_one(tmp_path, monkeypa
 
 def test_an_average_that_includes_the_first_weights_is_a_warning():
     (text,) = said(SMALL, "regularization.average=ema")
-    assert text.startswith("regularization.average.decay: the average spans about 1,000 steps, 24 are averaged")
+    assert text.startswith("regularization.average.decay: the average spans about 1,000 steps; 24 are averaged")
     assert said(SMALL, "regularization.average={type='ema', decay=0.8}") == []
     (text,) = said(SMALL, "regularization.average={type='ema', decay=0.8, start_epoch=5}")
     assert text.startswith("regularization.average.start_epoch: found 5, the run has 4 epochs")
