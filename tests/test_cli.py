@@ -167,7 +167,10 @@ def test_check_shows_transforms_augmentations_and_the_fold(tmp_path):
     assert "Pad padding=1" in facts["transforms"] and "RandomErasing" in facts["augment"]
     assert torchdeck("check", "wine", "--fold", "2/5", cwd=tmp_path).stderr == ""
     unused = torchdeck("check", "wine", "--set", "data.fold=2/5", cwd=tmp_path)
-    assert "data.validation: found 0.25, fold 2/5 is validated on, so it is not used. Remove it." in unused.stderr
+    assert (
+        "data.validation: found 0.25; fold 2/5 is the validation part, so data.validation is not used. Remove it."
+        in unused.stderr
+    )
 
 
 def test_check_shows_how_the_data_was_read(tmp_path):
@@ -313,7 +316,7 @@ DAMAGE = {
     "the text is not the manifest of a checkpoint; the sizes and SHA-256 of": lambda folder: (
         folder / "manifest.json"
     ).write_text("{}"),
-    "the file has 5 bytes, 76,240 were written.": lambda folder: (folder / "model.safetensors").write_text("short"),
+    "the file has 5 bytes; 76,240 were written.": lambda folder: (folder / "model.safetensors").write_text("short"),
     "this is a link; the file itself is expected.": lambda folder: (
         (folder / "state.json").unlink(),
         (folder / "state.json").symlink_to("manifest.json"),
@@ -359,7 +362,7 @@ def test_a_mistake_in_the_experiment_of_a_run_is_reported_with_file_and_line(tmp
     whole = file.read_text()
     cases = {
         "\nepochs = 1\n": ("\nepochs = -3\n", "training.epochs: found -3; expected a number above 0"),
-        "out_channels = 32": ('out_channels = "x"', "model.layers[0].out_channels Conv2d: found 'x', "),
+        "out_channels = 32": ('out_channels = "x"', "model.layers[0].out_channels Conv2d: found 'x'; "),
         'type = "AdamW"': ('type = "Adma"', "optimizer.type: 'Adma' is not an optimizer"),
         'source = "digits"': ("", "data.source: it is missing"),
         "[data]": ("[data", "it is not TOML"),

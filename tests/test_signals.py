@@ -128,10 +128,9 @@ def test_an_interrupt_while_data_are_read_ends_the_run_at_once(tmp_path):
         session.interrupt()
         session.start()
         end = ended(session)[-1]
-        assert (end.reason, end.message) == (
-            Reason.INTERRUPTED,
-            "Interrupted while the data were read, before the first step.",
-        )
+        assert end.reason is Reason.INTERRUPTED
+        if not resumes:  # a resumed run has compared its data with the start of the run before its thread starts
+            assert end.message == "Interrupted while the data were read, before the first step."
         last = end_lines(session.directory, end)[-1]
         assert last.startswith("Resume it with: " if resumes else "It has no checkpoint. Train it again with: ")
 

@@ -300,8 +300,8 @@ class Training(Part):
     on_out_of_memory: Annotated[
         Literal["stop", "accumulate"],
         Field(
-            description="When a step does not fit in memory: stop the run and report which batch would fit, or split "
-            "each batch into parts whose gradients add up to the same step."
+            description="When a step does not fit in memory: stop and report which batch size fits; or split each "
+            "batch and accumulate its gradients."
         ),
     ] = "stop"
     early_stopping: Annotated[EarlyStopping | None, Field(description="Left out, the run trains all epochs.")] = None

@@ -99,7 +99,7 @@ def _grouped(
 
 
 def _for_others(own: dict[str, Any], choice: Choice, others: Choice) -> dict[str, Any]:
-    """A group of Muon's as one of the optimizer beside it: the rate in the same proportion, the same decay."""
+    """The group for the other optimizer: the rate in the same proportion, the same decay."""
     theirs: dict[str, Any] = {}
     if "lr" in own and (whole := value_of(choice, "lr")):
         theirs["lr"] = value_of(others, "lr") * own["lr"] / whole

@@ -245,7 +245,7 @@ def test_events_that_could_not_be_written_are_written_later(tmp_path: Path) -> N
     until(session, seen, "Events cannot be written to")
     until(session, seen, "Epoch")
     events.rmdir()
-    until(session, seen, "Events are written again")
+    until(session, seen, "Events can be written again")
     end = stopped(session, seen)
     lines = [json.loads(line) for line in events.read_text().splitlines()]
     assert lines[-1]["event"] == "finished" and any(line["event"] == "epoch" for line in lines)

@@ -159,5 +159,5 @@ def test_a_model_without_memory_for_one_sample_is_reported(tmp_path: Path) -> No
 def test_batch_norm_cannot_train_in_parts() -> None:
     plan = check(read("digits-cnn", ["training.on_out_of_memory=accumulate"]))
     (mistake,) = [m for m in plan.mistakes if m.path == "training.on_out_of_memory"]
-    assert not plan.ok and "BatchNorm" not in mistake.found and "normalises over the whole batch" in mistake.expected
+    assert not plan.ok and "BatchNorm" not in mistake.found and "use the whole batch" in mistake.expected
     assert check(reads(DOCUMENT, ["training.on_out_of_memory=accumulate"])).ok

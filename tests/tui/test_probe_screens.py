@@ -273,5 +273,5 @@ def test_no_probe_starts_during_a_run_and_a_probe_waits_for_the_previous_one(tmp
         time.sleep(0.001)
     run.interrupt()
     run.join(60)
-    assert refused.failure.startswith("probe: a run trains in this process, ")
+    assert refused.failure.startswith("probe: a run trains in this process; ")
     assert refused.drain() == []

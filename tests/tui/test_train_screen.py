@@ -123,7 +123,7 @@ def released() -> FakeRun:
     outcome = MemoryReleased(device="cuda:0")
     run.emit(
         CommandDone(time=1_795_450_543.0, command="release", epoch=12, step=276, outcome=outcome),
-        Log(time=1_795_450_543.2, message="Paused at step 276: 1.23 GB of cuda:0 are given back."),
+        Log(time=1_795_450_543.2, message="Paused at step 276: 1.23 GB of cuda:0 memory is released."),
     )
     return run
 

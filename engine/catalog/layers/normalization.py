@@ -28,7 +28,7 @@ def _norm(name: str, **fields: Any) -> LayerSpec:
 
 
 def _of_channels(stem: str, n: int, **fields: Any) -> LayerSpec:
-    """A norm whose name tells the number of dimensions beside the channels."""
+    """A norm whose name tells the number of dimensions in addition to the channels."""
     return _norm(
         f"{stem}{n}d",
         inferred={"num_features": BEFORE},

@@ -184,7 +184,7 @@ def test_a_broken_image_is_refused_or_left_out_by_its_name(
     loaded = load(tmp_path, size=16, on_broken="skip")
     assert len(loaded.x) == 8
     (note,) = [note for note in loaded.description.notes if "Left out" in note]
-    assert f"cat/{name}: " in note and re.search(said, note)
+    assert f"cat/{name}: " in note and re.search(said.replace(";", ","), note)
     assert capfd.readouterr() == ("", "")
 
 
@@ -266,7 +266,7 @@ def test_what_is_odd_about_a_folder_is_refused_or_left_out_by_its_name(
     assert sentence.startswith(f"data.path {said}")
     loaded = load(tmp_path, on_broken="skip")
     assert len(loaded.x) == 8 and loaded.description.classes == ("cat", "dog")
-    assert any(f"Left out: {said}" in note for note in loaded.description.notes)
+    assert any(f"Left out: {said.replace(';', ',')}" in note for note in loaded.description.notes)
 
 
 def of_nothing(root: Path) -> None:

@@ -54,7 +54,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
     ("only a header", "a.csv", HEAD.encode(), {}, "it has column names but no rows"),
     ("a short row", "a.csv", text((7, "1,Bonn\n")), {}, "line 7 has 2 fields; expected 5 as in line 1. Add"),
     ("a long row", "a.csv", text((9, "1,Bonn,x,true,cat,\n")), {}, "line 9 has 6 fields; expected 5 .*Quote fields"),
-    ("two short rows", "a.csv", text((4, "1\n"), (5, "2\n")), {}, "line 4 has 1 field, .*\n.*line 5 has 1 field,"),
+    ("two short rows", "a.csv", text((4, "1\n"), (5, "2\n")), {}, "line 4 has 1 field; .*\n.*line 5 has 1 field;"),
     (
         "a short row below a line break in quotes",
         "a.csv",
@@ -175,7 +175,7 @@ REFUSED: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str
         {"dates": ["born"], "date_format": "%d.%m.%Y"},
         "is not a date; expected one like %d.%m.%Y",
     ),
-    ("a format without a sign", "a.csv", text(), {"date_format": "YYYY-MM"}, "data.date_format: 'YYYY-MM', expected"),
+    ("a format without a sign", "a.csv", text(), {"date_format": "YYYY-MM"}, "data.date_format: 'YYYY-MM'; expected"),
     (
         "a missing value",
         "a.csv",

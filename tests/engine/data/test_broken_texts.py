@@ -67,7 +67,7 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.csv",
         csv("well, well,pos\n"),
         {},
-        "line 22 has 3 fields, .* Quote fields that contain",
+        "line 22 has 3 fields; .* Quote fields that contain",
     ),
     ("quotes that do not end", "a.csv", csv('"endless,pos\n'), {}, "line 22 cannot be parsed"),
     ("a huge line", "a.csv", csv('"' + "x" * (1 << 25) + '",pos\n'), {}, r"line 22 cannot be parsed \(field larger"),
@@ -114,7 +114,7 @@ FILES: list[tuple[str, str, bytes | Callable[[Path], Any], dict[str, Any], str]]
         "a.csv",
         every(lambda i: "pos"),
         {},
-        "20 texts of 1 class can be used, .* two classes .* all are 'pos'",
+        "20 texts of 1 class can be used; .* two classes .* all are 'pos'",
     ),
     (
         "a class a text",
@@ -193,7 +193,7 @@ def test_a_label_that_only_the_validation_file_has_is_refused(tmp_path: Path) ->
     path = written(tmp_path / "a.csv", reviews())
     other = written(tmp_path / "b.csv", [("x", "pos"), ("y", "odd")])
     with pytest.raises(
-        Refused, match=r"b\.csv: line 3, column 'label': 'odd' is not a label of the training file, .*'neg'"
+        Refused, match=r"b\.csv: line 3, column 'label': 'odd' is not a label of the training file; .*'neg'"
     ):
         texts(path, validation_path=str(other))
 
@@ -300,19 +300,19 @@ FOLDERS: list[tuple[str, Callable[[Path], None], dict[str, Any], str]] = [
         "a class that is not there",
         imdb,
         {"classes": ["pos", "ngu"]},
-        r"data\.classes: 'ngu' is not a class folder, .*neg",
+        r"data\.classes: 'ngu' is not a class folder; .*neg",
     ),
     (
         "a group of a folder",
         imdb,
         {"group": "author"},
-        r"data\.group: 'author' applies to files of rows, .* is a folder",
+        r"data\.group: 'author' applies to files of rows; .* is a folder",
     ),
     (
         "a validation file next to a folder",
         imdb,
         {"validation_path": "b.csv"},
-        "applies to files of rows, .*Remove valid",
+        "applies to files of rows; .*Remove valid",
     ),
 ]
 

@@ -114,7 +114,7 @@ def test_classes_and_folders_to_leave_out_are_chosen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"classes": ["cat", "dgo"]}, r"data\.classes: 'dgo' is not a class folder, .* Did you mean dog\?"),
+        ({"classes": ["cat", "dgo"]}, r"data\.classes: 'dgo' is not a class folder; .* Did you mean dog\?"),
         ({"exclude": ["odl"]}, r"data\.exclude: 'odl' is not a folder; expected one of .*\. Did you mean old\?"),
         ({"exclude": ["cat", "dog", "old"]}, "it has one class folder, ant; expected at least two"),
     ],
@@ -135,7 +135,7 @@ def test_folders_of_texts_leave_out_the_same(tmp_path: Path) -> None:
     fields = {"source": "text", "min_count": 1, "exclude": ["old"]}
     assert load(tmp_path / "texts", **fields).description.classes == ("neg", "pos")
     (tmp_path / "a.csv").write_text("text,label\na,b\nc,d\n")
-    with pytest.raises(Refused, match=r"data\.exclude: it applies to folders, .*a\.csv is a file\. Remove it"):
+    with pytest.raises(Refused, match=r"data\.exclude: it applies to folders; .*a\.csv is a file\. Remove it"):
         load(tmp_path / "a.csv", **fields)
 
 

@@ -66,7 +66,7 @@ def test_texts_are_matched_letter_for_letter(values: tuple[str, ...], tmp_path: 
 def test_the_usual_spellings_are_missing(text: str, tmp_path: Path) -> None:
     rows = [[text if i == 5 else i * 7 % 30, ("a", "b")[i % 2]] for i in range(30)]
     found = said(written(tmp_path / "t.csv", rows, ("amount", "y")), target="y")
-    assert f"amount 1{f' ({text!r})' if text else ''}); the first of them in line 7" in found
+    assert f"amount 1{f' ({text!r})' if text else ''}), the first of them in line 7" in found
 
 
 def test_one_text_in_many_rows_is_one_mistake(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_channels_last_of_what_is_no_image_is_a_mistake(tmp_path: Path) -> None:
     [
         (np.abs(IMAGES) * 90, "and are not scaled; expected numbers around 0, or bytes (uint8). Scale it"),
         ((rng.random((40, 1, 8, 8)) * 255), "x / 255."),
-        (rng.integers(0, 256, (40, 1, 8, 8)).astype(np.float32), "from 0.0 to 255.0 and are not scaled, .*astype"),
+        (rng.integers(0, 256, (40, 1, 8, 8)).astype(np.float32), "from 0.0 to 255.0 and are not scaled; .*astype"),
         (rng.integers(0, 256, (40, 1, 8, 8)), "bytes, which are standardised: x.astype(numpy.uint8)."),
         (rng.integers(0, 4096, (40, 1, 8, 8), dtype=np.uint16), "x / 4095."),
         (IMAGES * 1000, "Scale it before saving."),

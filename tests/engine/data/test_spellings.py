@@ -156,7 +156,7 @@ def test_a_label_that_looks_like_a_class_is_told_apart_by_its_character(tmp_path
         with pytest.raises(Refused) as refused:
             load(**source, path=str(path), validation_path=str(other))
         said = str(refused.value)
-        assert re.search(r"(is not a (label|class) of the training file|is not printable), ", said) and why in said
+        assert re.search(r"(is not a (label|class) of the training file|is not printable); ", said) and why in said
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

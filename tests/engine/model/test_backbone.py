@@ -256,7 +256,7 @@ def test_an_initializer_of_the_model_leaves_a_backbone_alone_and_its_own_sets_it
     assert said(images(3, 32, 32), layer("squeezenet1_1", init=start), AUTO) == []
     asked = ["model.layers[0].init=orthogonal_"]
     (mistake,) = check(read("resnet18-finetune", asked)).mistakes
-    assert str(mistake).startswith("model.layers[0].init torchvision: found orthogonal_, the layer starts from")
+    assert str(mistake).startswith("model.layers[0].init torchvision: found orthogonal_; the layer starts from")
 
 
 def test_torchvision_is_imported_by_documents_that_ask_for_a_model_and_by_no_other():

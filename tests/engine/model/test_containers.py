@@ -169,7 +169,7 @@ layers = [
             "model.layers[2].layers=['ReLU']",
             "model.layers[2].layers Flatten: Flatten cannot contain layers. Remove it.",
         ),
-        ("model.layers[0].drop_path=1.5", "model.layers[0].drop_path Residual: found 1.5, expected a share"),
+        ("model.layers[0].drop_path=1.5", "model.layers[0].drop_path Residual: found 1.5; expected a share"),
     ],
 )
 def test_a_mistake_in_a_nested_layer_stands_at_its_path(override, sentence):

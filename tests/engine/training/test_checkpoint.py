@@ -238,7 +238,7 @@ def test_damage_is_a_mistake_with_a_way_out(tmp_path: Path) -> None:
     assert mistake.path.endswith("model.safetensors")
     assert mistake.found == "the file has 5 bytes" and "were written" in mistake.expected
     assert "train again from the start" in mistake.fix
-    assert str(refused.value).startswith(f"{folder}/model.safetensors: the file has 5 bytes, ")
+    assert str(refused.value).startswith(f"{folder}/model.safetensors: the file has 5 bytes; ")
 
 
 def test_the_newest_whole_checkpoint_is_found_and_damage_is_said(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_the_kernels_of_convolutions_are_trained(tmp_path):
     ("override", "where", "fix"),
     [
         ("regularization.clip_grad_value=1.0", "regularization.clip_grad_value", "Remove it"),
-        ("optimizer.groups=[{layers=[1], lr=0.1}]", "optimizer.groups", "single group"),
+        ("optimizer.groups=[{layers=[1], lr=0.1}]", "optimizer.groups", "one parameter group"),
         ("optimizer.no_bias_decay=true", "optimizer.no_bias_decay", "has no weight_decay"),
         ("optimizer.line_search_fn=wolfe", "optimizer.line_search_fn", "strong_wolfe"),
         ("optimizer.others=AdamW", "optimizer.others", "Muon"),

@@ -61,7 +61,7 @@ def test_a_validation_without_samples_that_count_is_reported_and_is_not_the_best
     assert done.returncode == 0, done.stderr
     said = next(line for line in done.stderr.splitlines() if line.startswith(f"warning: {path} "))
     assert f"leaves out all 12 samples of the validation part (class {only})" in said
-    assert "no epoch is best by it; early stopping never ends the run" in said
+    assert "to find the best epoch by; early stopping never ends the run" in said
     assert "no epoch is best, because no validation sample counts in val_loss" in done.stderr
     *_, finished = found = events(tmp_path)
     epochs = [event for event in found if event["event"] == "epoch"]

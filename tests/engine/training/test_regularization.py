@@ -238,10 +238,12 @@ def test_a_run_can_resume_with_another_average_or_without_one(tmp_path, monkeypa
 
 def test_an_average_that_includes_the_first_weights_is_a_warning():
     (text,) = said(SMALL, "regularization.average=ema")
-    assert text.startswith("regularization.average.decay: the average spans about 1,000 steps; 24 are averaged")
+    assert text.startswith(
+        "regularization.average.decay: the average spans about 1,000 steps; only 24 steps are averaged"
+    )
     assert said(SMALL, "regularization.average={type='ema', decay=0.8}") == []
     (text,) = said(SMALL, "regularization.average={type='ema', decay=0.8, start_epoch=5}")
-    assert text.startswith("regularization.average.start_epoch: found 5, the run has 4 epochs")
+    assert text.startswith("regularization.average.start_epoch: found 5; the run has 4 epochs")
     (text,) = said(SMALL, "regularization.average={type='swa', decay=0.9}")
     assert "expected one of type, start" in text
     (text,) = said(SMALL, "regularization.average=emma")
@@ -340,7 +342,7 @@ def test_settings_that_do_not_fit_the_data_or_the_model_are_mistakes_with_a_fix(
     )
     assert [m.partition(":")[0] for m in mistakes] == [f"regularization.l1_layers[{i}]" for i in range(6)]
     assert "Did you mean Linear?" in mistakes[2] and "has no LSTM" in mistakes[3] and "no weights" in mistakes[5]
-    assert "hardly a sample is mixed" in said(SMALL, "regularization.mixup=1e-9")[0]
+    assert "almost no sample is mixed" in said(SMALL, "regularization.mixup=1e-9")[0]
     assert "at most 100" in said(SMALL, "regularization.cutmix=1e9")[0]
     assert "neither l1 nor l2" in said(SMALL, "regularization.l1_layers=[0]")[0]
 
